@@ -1,0 +1,250 @@
+//! What a package format has to know.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Digests, Entry, FileName, Identity, Partition, Record, RecordFile, Refusal, RepositoryId, RepositorySettings,
+    Sha256, SignError, Signer, Target,
+};
+
+/// A package format: reads files into records, and says how a repository of it looks.
+///
+/// Pure: no clock, network, file or random number. Everything above the format crates uses formats through this trait
+/// only.
+pub trait Format: Send + Sync {
+    /// The name in the configuration's `base`: `deb`, `rpm`.
+    fn name(&self) -> &'static str;
+
+    /// Whether a file of this name can belong to an upload of this format, judged by the name alone.
+    fn accepts(&self, name: &FileName) -> bool;
+
+    /// Starts reading one file.
+    fn inspector(&self, name: &FileName) -> Box<dyn Inspector>;
+
+    /// Checks the files of one upload against each other and makes records of them, for one target.
+    ///
+    /// # Errors
+    ///
+    /// Names the file that does not fit the target or the other files.
+    fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal>;
+
+    /// The repositories of a target: all that can exist, with these architectures configured.
+    fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId>;
+
+    /// Where the files of a repository live.
+    fn layout(&self, repository: &RepositoryId) -> Layout;
+
+    /// The order of packages in an index: total, and equal only for equal identities.
+    fn compare(&self, left: &Identity, right: &Identity) -> Ordering;
+
+    /// The indexes of a repository that has entries in `partitions`, in a fixed order.
+    fn indexes(&self, partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> Vec<Index>;
+
+    /// `directory` as it stands inside an entry of this format.
+    fn escape_directory(&self, directory: &str) -> Vec<u8>;
+
+    /// What stands before and after the entries of an index that has `entries` of them.
+    fn frame(&self, index: &Index, entries: u64) -> Frame;
+
+    /// The name of an index file whose content never changes, relative to [`Layout::tree`].
+    fn stored_name(&self, repository: &RepositoryId, index: &Index, codec: Codec, content: &Sha256) -> String;
+
+    /// The plain name under which old clients ask for the index file, relative to [`Layout::tree`], where there is one.
+    fn plain_name(&self, repository: &RepositoryId, index: &Index, codec: Codec) -> Option<String>;
+
+    /// Renders and signs the root.
+    ///
+    /// # Errors
+    ///
+    /// When signing fails.
+    fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError>;
+}
+
+/// Reads one file while it streams past, in bounded memory, and never panics whatever the bytes.
+pub trait Inspector: Send {
+    /// Takes the next bytes, in pieces of any length.
+    ///
+    /// # Errors
+    ///
+    /// As soon as the file is seen to be bad. After an error no further call is made.
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal>;
+
+    /// Ends the file. `size_bytes` and `digests` are those of all bytes that were pushed.
+    ///
+    /// # Errors
+    ///
+    /// When the file is cut, has trailing bytes, contradicts its own digests or its file name.
+    fn finish(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal>;
+}
+
+/// What a file is in its upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An installable package: indexed alone.
+    Binary,
+    /// A source package: indexed; for deb together with the files that it names.
+    Source,
+    /// A file that a source names, as a tarball: published, never indexed by itself.
+    Part,
+    /// A list of the other files of the upload (`.changes`, `.buildinfo`): checked, not published.
+    Listing,
+}
+
+/// A file that another file names, with what that one says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// Its name.
+    pub name: FileName,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its MD5, 32 lower-case hexadecimal digits, where stated.
+    pub md5: Option<String>,
+    /// Its SHA-1, where stated.
+    pub sha1: Option<String>,
+    /// Its SHA-256, where stated.
+    pub sha256: Option<String>,
+}
+
+/// One file as its inspector saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// The file itself.
+    pub file: RecordFile,
+    /// What it is.
+    pub role: Role,
+    /// Its identity. For parts and listings the format's `file NAME`.
+    pub identity: Identity,
+    /// Its architecture: `amd64`, `all`, `x86_64`, `noarch`, `src`; `source` for deb sources; empty for others.
+    pub architecture: String,
+    /// What it says to the indexes, with [`crate::SLOT`] for the directory.
+    pub entries: Vec<Entry>,
+    /// The files that it names.
+    pub names: Vec<NamedFile>,
+    /// The version of the code that rendered the entries.
+    pub renderer: u32,
+}
+
+/// Where an upload goes, for [`Format::assemble`].
+pub struct Placement<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// The form's `product`, a single plain name, where the format asks for one.
+    pub product: Option<&'a str>,
+    /// The architectures that the target's configuration lists.
+    pub architectures: &'a [String],
+    /// Looks up a file that is in the repository already, by its path below [`Layout::tree`].
+    pub pool: &'a dyn Fn(&str) -> Option<RecordFile>,
+}
+
+/// A record and the repositories of the target that it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assembled {
+    /// The record.
+    pub record: Record,
+    /// Its repositories.
+    pub repositories: Vec<RepositoryId>,
+}
+
+/// Where the files of one repository live. All are relative public paths without slashes at their ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// What [`Record::directory`] and all names of index and root files are relative to.
+    pub tree: String,
+    /// Where its metadata lives, below the tree: `dists/focal`, `repodata`.
+    pub metadata: String,
+    /// Where its packages live, below the tree: `pool/focal`; empty: all of the tree.
+    pub packages: String,
+}
+
+/// How an index is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// Not at all.
+    Plain,
+    /// gzip, a member a block.
+    Gzip,
+    /// xz, one stream of many blocks.
+    Xz,
+    /// Zstandard, a frame a block.
+    Zstd,
+}
+
+impl Codec {
+    /// What is appended to the name of the index: `.gz`; empty for [`Codec::Plain`].
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Gzip => ".gz",
+            Self::Xz => ".xz",
+            Self::Zstd => ".zst",
+        }
+    }
+}
+
+/// One index of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Its name: `main/binary-amd64/Packages`, `primary`.
+    pub name: String,
+    /// The partitions whose entries it has.
+    pub takes: Vec<Partition>,
+    /// The forms in which it is published; the first is the one its bytes are read back from.
+    pub codecs: Vec<Codec>,
+}
+
+/// What stands around the entries of an index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Before the first entry.
+    pub head: Vec<u8>,
+    /// After the last entry.
+    pub tail: Vec<u8>,
+}
+
+/// One form of one index, written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexFile {
+    /// [`Index::name`].
+    pub index: String,
+    /// Its form.
+    pub codec: Codec,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its digest.
+    pub sha256: Sha256,
+    /// Its size after decompression.
+    pub open_size_bytes: u64,
+    /// Its digest after decompression.
+    pub open_sha256: Sha256,
+    /// [`Format::stored_name`].
+    pub stored_name: String,
+    /// [`Format::plain_name`].
+    pub plain_name: Option<String>,
+}
+
+/// What a root is made of.
+pub struct RootInput<'a> {
+    /// The repository.
+    pub repository: &'a RepositoryId,
+    /// What the configuration says of it.
+    pub settings: &'a RepositorySettings,
+    /// Its indexes, in the order of [`Format::indexes`].
+    pub indexes: &'a [Index],
+    /// The files of these indexes: each index in each of its [`Index::codecs`], in this order.
+    pub files: &'a [IndexFile],
+    /// Seconds since 1970, larger than in any earlier root of this repository.
+    pub published_at: i64,
+}
+
+/// One file of a root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootFile {
+    /// Its name relative to [`Layout::tree`]: `dists/focal/InRelease`, `repodata/repomd.xml`.
+    pub name: String,
+    /// Its content: always text.
+    pub text: String,
+}

@@ -1,0 +1,27 @@
+//! The shared vocabulary of RWS, free of clocks, networks and files.
+//!
+//! * [`Digests`], [`FileName`], [`Target`], [`RepositoryId`]: what is parsed once at the edge and then trusted.
+//! * [`Record`], [`Change`]: what one package says to the indexes, and what is to happen to one repository.
+//! * [`Format`]: what a package format (deb, rpm) has to know. Everything above talks to formats through it.
+//! * [`Signer`]: what can sign a root.
+
+mod digest;
+mod format;
+mod name;
+mod record;
+mod refusal;
+mod settings;
+mod signer;
+mod target;
+
+pub use digest::{Digester, Digests, Sha256, sha256};
+pub use format::{
+    Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, NamedFile, Placement, Role,
+    RootFile, RootInput,
+};
+pub use name::FileName;
+pub use record::{Change, Entry, Identity, Partition, Record, RecordFile, SLOT, fill_slot};
+pub use refusal::Refusal;
+pub use settings::{Compression, RepositorySettings};
+pub use signer::{SignError, Signer};
+pub use target::{RepositoryId, Target};

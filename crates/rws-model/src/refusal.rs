@@ -1,0 +1,29 @@
+//! Why an uploaded file is not taken.
+
+/// A file that was sent is refused: the sender's mistake, never a fault of the service.
+///
+/// Trying the same bytes again cannot help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {reason}")]
+pub struct Refusal {
+    /// The name of the file that is refused.
+    pub file: String,
+    /// What is wrong with it: one line, without the name.
+    pub reason: String,
+    /// What to do about it, where that is known.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// Refuses `file` because of `reason`.
+    pub fn new(file: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { file: file.into(), reason: reason.into(), hint: None }
+    }
+
+    /// The same refusal with a sentence that says what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

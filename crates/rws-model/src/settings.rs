@@ -1,0 +1,34 @@
+//! What the configuration says of one repository.
+
+use serde::{Deserialize, Serialize};
+
+/// Which compressed forms of an index are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// gzip: read by every client there is.
+    Gz,
+    /// xz: smaller; what apt prefers.
+    Xz,
+    /// Zstandard: Fedora 30, RHEL 8.4, apt 1.6 and later.
+    Zstd,
+}
+
+/// What the configuration says of one repository, defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositorySettings {
+    /// The architectures that exist even without packages (deb: `amd64`; rpm: `x86_64`). Never `all`, `noarch`, `src`.
+    pub architectures: Vec<String>,
+    /// The compressed forms of its indexes; empty stands for the format's default.
+    pub compression: Vec<Compression>,
+    /// Release field `Origin` (deb).
+    pub origin: String,
+    /// Release field `Label` (deb).
+    pub label: String,
+    /// Release field `Suite` (deb); absent when none.
+    pub suite: Option<String>,
+    /// Release field `Description` (deb).
+    pub description: String,
+    /// Release field `Valid-Until` as an age in seconds; absent when none.
+    pub valid_until_seconds: Option<u64>,
+}

@@ -1,0 +1,2 @@
+//! The Repository Web Service.
+fn main() {}
