@@ -1,0 +1,54 @@
+//! What can go wrong between RWS and its bytes.
+
+use std::io;
+
+/// Whether doing the same again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The store may answer later.
+    Later,
+    /// A person has to change something first.
+    Never,
+}
+
+/// An operation of the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A conditional write found another version: read again, then decide. Nothing was written.
+    #[error("{key} was written by another writer in the meantime")]
+    Conflict {
+        /// The object.
+        key: String,
+    },
+    /// The source of a copy does not exist.
+    #[error("{key} does not exist")]
+    Missing {
+        /// The object.
+        key: String,
+    },
+    /// The store could not do it; whether it took effect is not known.
+    #[error("the store could not {operation} {key}: {source}")]
+    Failed {
+        /// `read`, `write` …
+        operation: &'static str,
+        /// The object or prefix.
+        key: String,
+        /// Whether to try again.
+        retry: Retry,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    /// Wraps an error of the operating system.
+    pub fn from_io(operation: &'static str, key: impl Into<String>, source: io::Error) -> Self {
+        let retry = match source.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::InvalidInput => {
+                Retry::Never
+            }
+            _ => Retry::Later,
+        };
+        Self::Failed { operation, key: key.into(), retry, source }
+    }
+}

@@ -1,0 +1,149 @@
+//! A store in memory, for tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream;
+
+use crate::{
+    Body, Condition, Content, DirectoryEntry, Key, Kind, Listed, Span, Stat, Store, StoreError, Version, Write,
+};
+
+/// A store in memory. Its clock is the machine's until a test sets it.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<Key, (Bytes, Stat)>,
+    writes: u64,
+    clock_milliseconds: Option<i64>,
+}
+
+impl State {
+    fn now(&self) -> i64 {
+        self.clock_milliseconds.unwrap_or_else(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        })
+    }
+
+    fn put(&mut self, key: &Key, bytes: Bytes) -> Stat {
+        self.writes += 1;
+        let stat = Stat {
+            size_bytes: bytes.len() as u64,
+            version: Version(format!("m{}", self.writes)),
+            modified_milliseconds: self.now(),
+        };
+        self.objects.insert(key.clone(), (bytes, stat.clone()));
+        stat
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops the clock at this time.
+    pub fn set_clock_milliseconds(&self, now: i64) {
+        self.state().clock_milliseconds = Some(now);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError> {
+        Ok(self.state().objects.get(key).map(|(_, stat)| stat.clone()))
+    }
+
+    async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
+        let Some((bytes, stat)) = self.state().objects.get(key).cloned() else { return Ok(None) };
+        let bytes = match span {
+            Span::Whole => bytes,
+            Span::Part { start, length } => {
+                let start = usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
+                let length = usize::try_from(length).unwrap_or(usize::MAX).min(bytes.len() - start);
+                bytes.slice(start..start + length)
+            }
+        };
+        Ok(Some(Content { stat, bytes: Box::pin(stream::iter([Ok(bytes)])) }))
+    }
+
+    async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {
+        let bytes = match body {
+            Body::Bytes(bytes) => bytes,
+            Body::File(path) => {
+                tokio::fs::read(path).await.map_err(|error| StoreError::from_io("write", key.as_str(), error))?.into()
+            }
+        };
+        let mut state = self.state();
+        let current = state.objects.get(key).map(|(_, stat)| &stat.version);
+        let holds = match &write.condition {
+            Condition::Always => true,
+            Condition::Absent => current.is_none(),
+            Condition::Matches(version) => current == Some(version),
+        };
+        if !holds {
+            return Err(StoreError::Conflict { key: key.to_string() });
+        }
+        Ok(state.put(key, bytes))
+    }
+
+    async fn copy(&self, from: &Key, to: &Key, _kind: Kind) -> Result<Stat, StoreError> {
+        let mut state = self.state();
+        let Some((bytes, _)) = state.objects.get(from).cloned() else {
+            return Err(StoreError::Missing { key: from.to_string() });
+        };
+        Ok(state.put(to, bytes))
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for key in keys {
+            state.objects.remove(key);
+        }
+        Ok(())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let state = self.state();
+        let objects = state.objects.iter().filter(|(key, _)| key.as_str().starts_with(prefix));
+        Ok(objects.map(|(key, (_, stat))| Listed { key: key.clone(), stat: stat.clone() }).collect())
+    }
+
+    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
+        let mut directories = BTreeSet::new();
+        let mut entries = Vec::new();
+        for Listed { key, stat } in self.list(prefix).await? {
+            let rest = &key.as_str()[prefix.len()..];
+            match rest.split_once('/') {
+                Some((directory, _)) => _ = directories.insert(directory.to_owned()),
+                None => entries.push(DirectoryEntry::File(rest.to_owned(), stat)),
+            }
+        }
+        entries.extend(directories.into_iter().map(DirectoryEntry::Directory));
+        entries.sort_by(|left, right| name(left).cmp(name(right)));
+        Ok(entries)
+    }
+
+    async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
+        Ok(self.state().now())
+    }
+}
+
+fn name(entry: &DirectoryEntry) -> &str {
+    match entry {
+        DirectoryEntry::Directory(name) | DirectoryEntry::File(name, _) => name,
+    }
+}

@@ -1,0 +1,99 @@
+//! A store that a test can watch and interrupt.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{Body, Content, DirectoryEntry, Key, Kind, Listed, Span, Stat, Store, StoreError, Write};
+
+/// Before or after an operation took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing has happened yet; an error keeps it from happening.
+    Before,
+    /// It has taken effect; an error loses the answer.
+    After,
+}
+
+/// One operation: its name and the key or prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The name of the trait's method.
+    pub verb: &'static str,
+    /// The object written, read or listed; for a copy the new one.
+    pub key: String,
+}
+
+/// Sees every operation of a store, and may hold it (by not returning) or fail it.
+#[async_trait]
+pub trait Observer: Send + Sync {
+    /// Called before and after every operation.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the operation shall fail with.
+    async fn observe(&self, moment: Moment, operation: &Operation) -> Result<(), StoreError>;
+}
+
+/// Passes everything on to another store and tells an [`Observer`]: counts, faults, crashes and barriers are observers.
+#[derive(Clone)]
+pub struct ObservedStore {
+    inner: Arc<dyn Store>,
+    observer: Arc<dyn Observer>,
+}
+
+impl ObservedStore {
+    /// Watches `inner`.
+    pub fn new(inner: Arc<dyn Store>, observer: Arc<dyn Observer>) -> Self {
+        Self { inner, observer }
+    }
+
+    async fn around<T>(
+        &self,
+        verb: &'static str,
+        key: &str,
+        operation: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let name = Operation { verb, key: key.to_owned() };
+        self.observer.observe(Moment::Before, &name).await?;
+        let result = operation.await?;
+        self.observer.observe(Moment::After, &name).await?;
+        Ok(result)
+    }
+}
+
+#[async_trait]
+impl Store for ObservedStore {
+    async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError> {
+        self.around("stat", key.as_str(), self.inner.stat(key)).await
+    }
+
+    async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
+        self.around("read", key.as_str(), self.inner.read(key, span)).await
+    }
+
+    async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {
+        self.around("write", key.as_str(), self.inner.write(key, body, write)).await
+    }
+
+    async fn copy(&self, from: &Key, to: &Key, kind: Kind) -> Result<Stat, StoreError> {
+        self.around("copy", to.as_str(), self.inner.copy(from, to, kind)).await
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let first = keys.first().map_or("", Key::as_str);
+        self.around("delete", first, self.inner.delete(keys)).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        self.around("list", prefix, self.inner.list(prefix)).await
+    }
+
+    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
+        self.around("list_directory", prefix, self.inner.list_directory(prefix)).await
+    }
+
+    async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
+        self.inner.clock_milliseconds().await
+    }
+}

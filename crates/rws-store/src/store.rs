@@ -1,0 +1,172 @@
+//! The trait that every backend implements.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, StoreError};
+
+/// Bytes that arrive piece by piece.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
+
+/// What the store says of one state of an object: equal only while the object was not written again (an ETag on S3;
+/// inode, time and size in a directory). Its text is safe inside an HTTP ETag.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version(pub String);
+
+/// An object without its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its version.
+    pub version: Version,
+    /// When it was last written by the clock of the store, in milliseconds since 1970.
+    pub modified_milliseconds: i64,
+}
+
+/// Which bytes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// All.
+    Whole,
+    /// `length` bytes from `start`; cut at the end of the object.
+    Part {
+        /// The first byte.
+        start: u64,
+        /// How many.
+        length: u64,
+    },
+}
+
+/// An object with its content.
+pub struct Content {
+    /// The object; its size is that of the whole.
+    pub stat: Stat,
+    /// The bytes that were asked for.
+    pub bytes: ByteStream,
+}
+
+/// What is written.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Bytes at hand.
+    Bytes(Bytes),
+    /// The whole of a local file, which the writer neither changes nor appends to afterwards: a store on the same
+    /// file system may link it instead of copying.
+    File(PathBuf),
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+/// Under which condition a write takes effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Always.
+    Always,
+    /// Only when the object does not exist.
+    Absent,
+    /// Only when the object has this version.
+    Matches(Version),
+}
+
+/// What kind of object it is: decides content type, caching and who may read it where the store can say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// RWS's own state: nobody else's to read.
+    Private,
+    /// A package, or a file whose name holds its digest: never changes.
+    Immutable,
+    /// A root or a plain-named index: must be revalidated.
+    Mutable,
+}
+
+/// How to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Under which condition.
+    pub condition: Condition,
+    /// What kind of object.
+    pub kind: Kind,
+}
+
+/// An object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub key: Key,
+    /// The object.
+    pub stat: Stat,
+}
+
+/// One entry of a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryEntry {
+    /// Names that continue with this part and a slash.
+    Directory(String),
+    /// An object whose last part this is.
+    File(String, Stat),
+}
+
+/// Where bytes live. All writes are atomic (a reader sees the old or the new object, never a part) and durable when
+/// the call returns.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The object without its content; `None` where there is none.
+    async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError>;
+
+    /// The object with the bytes of `span`; `None` where there is none.
+    async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError>;
+
+    /// Writes an object.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] when the condition does not hold. After any other error whether it was written is not
+    /// known: read again before deciding.
+    async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError>;
+
+    /// Copies an object inside the store, over what is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`] when there is no source.
+    async fn copy(&self, from: &Key, to: &Key, kind: Kind) -> Result<Stat, StoreError>;
+
+    /// Deletes objects; those that do not exist are no error.
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError>;
+
+    /// All objects whose name starts with `prefix`, a path that ends in a slash or is empty, in byte order.
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError>;
+
+    /// The entries directly below `prefix`, a path that ends in a slash or is empty, in byte order of their names.
+    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError>;
+
+    /// The store's clock, in milliseconds since 1970.
+    async fn clock_milliseconds(&self) -> Result<i64, StoreError>;
+}
+
+/// Reads a stream to its end, into memory.
+///
+/// # Errors
+///
+/// The first error of the stream.
+pub async fn collect(mut stream: ByteStream) -> Result<Bytes, StoreError> {
+    let Some(first) = stream.next().await else { return Ok(Bytes::new()) };
+    let first = first?;
+    let Some(second) = stream.next().await else { return Ok(first) };
+    let mut all = BytesMut::from(first);
+    all.extend_from_slice(&second?);
+    while let Some(piece) = stream.next().await {
+        all.extend_from_slice(&piece?);
+    }
+    Ok(all.freeze())
+}

@@ -1,0 +1,214 @@
+//! One suite over every backend.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::sync::Arc;
+
+use rws_store::{
+    Body, Condition, DirectoryEntry, Key, Kind, LocalStore, MemoryStore, Span, Store, StoreError, Version, Write,
+    collect,
+};
+
+fn key(text: &str) -> Key {
+    Key::parse(text).unwrap()
+}
+
+fn write(condition: Condition) -> Write {
+    Write { condition, kind: Kind::Mutable }
+}
+
+async fn put(store: &dyn Store, name: &str, text: &str) -> Version {
+    store.write(&key(name), text.as_bytes().to_vec().into(), write(Condition::Always)).await.unwrap().version
+}
+
+async fn get(store: &dyn Store, name: &str) -> Option<String> {
+    let content = store.read(&key(name), Span::Whole).await.unwrap()?;
+    Some(String::from_utf8(collect(content.bytes).await.unwrap().to_vec()).unwrap())
+}
+
+const AWKWARD: [&str; 6] = [
+    "a/with blank/x",
+    "a/libstdc++6_1%3a2~rc1^x_amd64.deb",
+    "a/quote\"and'tick",
+    "a/ümläut/日本",
+    "a/&<>?#[]@!$,;=:*",
+    "a/..dots.",
+];
+
+async fn what_is_written_is_read(store: Arc<dyn Store>) {
+    assert_eq!(get(&*store, "none").await, None);
+    assert_eq!(store.stat(&key("none/at/all")).await.unwrap(), None);
+    for name in AWKWARD {
+        put(&*store, name, name).await;
+        assert_eq!(get(&*store, name).await.as_deref(), Some(name));
+    }
+    put(&*store, "a/x", "one").await;
+    put(&*store, "a/x", "three").await;
+    assert_eq!(get(&*store, "a/x").await.as_deref(), Some("three"));
+    let stat = store.stat(&key("a/x")).await.unwrap().unwrap();
+    assert_eq!(stat.size_bytes, 5);
+    assert!((store.clock_milliseconds().await.unwrap() - stat.modified_milliseconds).abs() < 60_000);
+    // a directory is no object, and an object is no directory
+    assert_eq!(get(&*store, "a").await, None);
+    assert_eq!(get(&*store, "a/x/y").await, None);
+    put(&*store, "empty", "").await;
+    assert_eq!(get(&*store, "empty").await.as_deref(), Some(""));
+}
+
+async fn parts_and_large_objects_are_read(store: Arc<dyn Store>) {
+    let large: Vec<u8> = (0..1_500_000_u32).map(|number| (number % 251) as u8).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("large");
+    std::fs::write(&file, &large).unwrap();
+    store.write(&key("large"), Body::File(file), write(Condition::Absent)).await.unwrap();
+    let content = store.read(&key("large"), Span::Whole).await.unwrap().unwrap();
+    assert_eq!(collect(content.bytes).await.unwrap(), large);
+    for (start, length) in [(0, 1), (1, 300_000), (1_499_999, 1), (1_499_990, 100), (1_500_000, 5), (9_000_000, 5)] {
+        let span = Span::Part { start, length };
+        let content = store.read(&key("large"), span).await.unwrap().unwrap();
+        assert_eq!(content.stat.size_bytes, 1_500_000);
+        let from = (start as usize).min(large.len());
+        let to = (from + length as usize).min(large.len());
+        assert_eq!(collect(content.bytes).await.unwrap(), large[from..to], "{span:?}");
+    }
+}
+
+async fn conditions_hold(store: Arc<dyn Store>) {
+    let head = key("heads/a.json");
+    let first = store.write(&head, b"1".to_vec().into(), write(Condition::Absent)).await.unwrap().version;
+    let again = store.write(&head, b"2".to_vec().into(), write(Condition::Absent)).await;
+    assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
+    let second = store.write(&head, b"2".to_vec().into(), write(Condition::Matches(first.clone()))).await.unwrap();
+    let stale = store.write(&head, b"3".to_vec().into(), write(Condition::Matches(first.clone()))).await;
+    assert!(matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
+    assert_eq!(get(&*store, "heads/a.json").await.as_deref(), Some("2"));
+    // content that comes back is another version
+    let third = store.write(&head, b"1".to_vec().into(), write(Condition::Matches(second.version))).await.unwrap();
+    assert_ne!(third.version, first);
+    store.delete(std::slice::from_ref(&head)).await.unwrap();
+    let gone = store.write(&head, b"4".to_vec().into(), write(Condition::Matches(third.version))).await;
+    assert!(matches!(gone, Err(StoreError::Conflict { .. })), "{gone:?}");
+}
+
+async fn one_of_many_writers_wins(store: Arc<dyn Store>) {
+    let mut version = put(&*store, "race", "0").await;
+    for round in 0..20 {
+        let writers: Vec<_> = (0..8)
+            .map(|writer| {
+                let (store, version) = (Arc::clone(&store), version.clone());
+                tokio::spawn(async move {
+                    let text = format!("{round} {writer}").into_bytes();
+                    store.write(&key("race"), text.into(), write(Condition::Matches(version))).await
+                })
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for writer in writers {
+            match writer.await.unwrap() {
+                Ok(stat) => winners.push(stat.version),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!(winners.len(), 1);
+        version = winners.remove(0);
+    }
+    let creators: Vec<_> = (0..16)
+        .map(|writer| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                store.write(&key("create"), format!("{writer}").into_bytes().into(), write(Condition::Absent)).await
+            })
+        })
+        .collect();
+    let mut winners = 0;
+    for creator in creators {
+        winners += usize::from(creator.await.unwrap().is_ok());
+    }
+    assert_eq!(winners, 1);
+}
+
+async fn copies_and_deletes(store: Arc<dyn Store>) {
+    put(&*store, "private/a", "bytes").await;
+    for _ in 0..2 {
+        store.copy(&key("private/a"), &key("public/deep/b"), Kind::Immutable).await.unwrap();
+        assert_eq!(get(&*store, "public/deep/b").await.as_deref(), Some("bytes"));
+    }
+    put(&*store, "other", "other").await;
+    store.copy(&key("other"), &key("public/deep/b"), Kind::Immutable).await.unwrap();
+    assert_eq!(get(&*store, "public/deep/b").await.as_deref(), Some("other"));
+    assert_eq!(get(&*store, "private/a").await.as_deref(), Some("bytes"));
+    let missing = store.copy(&key("nothing"), &key("public/c"), Kind::Immutable).await;
+    assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
+    store.delete(&[key("private/a"), key("nothing"), key("public/deep/b")]).await.unwrap();
+    assert_eq!(get(&*store, "private/a").await, None);
+    assert_eq!(store.list("public/").await.unwrap(), []);
+    assert_eq!(store.list_directory("public/").await.unwrap(), []);
+}
+
+async fn listings_are_in_byte_order(store: Arc<dyn Store>) {
+    for name in ["l/b/2", "l/b/1", "l/a", "l/b.x", "l/B", "l/é", "other/a"] {
+        put(&*store, name, "x").await;
+    }
+    let listed: Vec<_> = store.list("l/").await.unwrap().into_iter().map(|listed| listed.key.to_string()).collect();
+    assert_eq!(listed, ["l/B", "l/a", "l/b.x", "l/b/1", "l/b/2", "l/é"]);
+    let entries = store.list_directory("l/").await.unwrap();
+    let names: Vec<_> = entries
+        .iter()
+        .map(|entry| match entry {
+            DirectoryEntry::Directory(name) => format!("{name}/"),
+            DirectoryEntry::File(name, stat) => format!("{name} {}", stat.size_bytes),
+        })
+        .collect();
+    assert_eq!(names, ["B 1", "a 1", "b/", "b.x 1", "é 1"]);
+    assert_eq!(store.list("nothing/").await.unwrap(), []);
+}
+
+macro_rules! suite {
+    ($($check:ident),*) => {
+        mod local { $(#[tokio::test(flavor = "multi_thread")] async fn $check() {
+            let directory = tempfile::tempdir().unwrap();
+            super::$check(std::sync::Arc::new(super::LocalStore::open(directory.path()).unwrap())).await;
+        })* }
+        mod memory { $(#[tokio::test(flavor = "multi_thread")] async fn $check() {
+            super::$check(std::sync::Arc::new(super::MemoryStore::new())).await;
+        })* }
+    };
+}
+
+suite!(
+    what_is_written_is_read,
+    parts_and_large_objects_are_read,
+    conditions_hold,
+    one_of_many_writers_wins,
+    copies_and_deletes,
+    listings_are_in_byte_order
+);
+
+/// Two handles on one directory are what two processes have: they share only the file system.
+#[tokio::test(flavor = "multi_thread")]
+async fn conditions_hold_between_two_local_stores() {
+    let directory = tempfile::tempdir().unwrap();
+    let left = LocalStore::open(directory.path()).unwrap();
+    let right = LocalStore::open(directory.path()).unwrap();
+    let mut version = put(&left, "head", "0").await;
+    for round in 0..50 {
+        let condition = Condition::Matches(version);
+        let head = key("head");
+        let (one, other) = tokio::join!(
+            left.write(&head, format!("l{round}").into_bytes().into(), write(condition.clone())),
+            right.write(&head, format!("r{round}").into_bytes().into(), write(condition.clone())),
+        );
+        assert!(one.is_ok() != other.is_ok());
+        version = one.or(other).unwrap().version;
+    }
+}
+
+#[tokio::test]
+async fn the_private_directory_is_the_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    LocalStore::open(directory.path()).unwrap();
+    let mode = std::fs::metadata(directory.path().join(".rws")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
