@@ -63,6 +63,31 @@ pub fn sha256(bytes: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(bytes).into())
 }
 
+/// Computes the length and the [`Sha256`] of bytes that stream past.
+#[derive(Clone, Debug, Default)]
+pub struct ContentDigester {
+    size_bytes: u64,
+    sha256: sha2::Sha256,
+}
+
+impl ContentDigester {
+    /// A digester that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.size_bytes += bytes.len() as u64;
+        self.sha256.update(bytes);
+    }
+
+    /// The number of bytes seen and their digest.
+    pub fn finish(self) -> (u64, Sha256) {
+        (self.size_bytes, Sha256(self.sha256.finalize().into()))
+    }
+}
+
 /// MD5, SHA-1, SHA-256 and SHA-512 of one file, as lower-case hexadecimal digits but for SHA-256.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digests {

@@ -14,7 +14,7 @@ mod settings;
 mod signer;
 mod target;
 
-pub use digest::{Digester, Digests, Sha256, sha256};
+pub use digest::{ContentDigester, Digester, Digests, Sha256, sha256};
 pub use format::{
     Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, NamedFile, Placement, Role,
     RootFile, RootInput,

@@ -1,1 +1,33 @@
-//! (to be written)
+//! What a repository is: layout, planning, publishing, synchronising.
+//!
+//! * [`catalogue`]: what the configuration says there can be.
+//! * [`intake`]: an upload becomes a promise.
+//! * [`plan`]: a generation and changes become the next generation; pure.
+//! * [`render`]: its index files, block by block; pure.
+//! * [`publish`]: the publisher, the only one that writes public files.
+//! * [`scheduler`]: which repositories are reconciled when.
+//! * [`tree`]: what readers see.
+
+mod blocks;
+pub mod catalogue;
+mod error;
+mod gather;
+mod generation;
+mod id;
+pub mod inspection;
+pub mod intake;
+mod pending;
+pub mod plan;
+pub mod private;
+pub mod publish;
+mod reading;
+pub mod render;
+pub mod scheduler;
+pub mod tree;
+mod upload;
+
+pub use error::{IntakeError, RepositoryError};
+pub use generation::{FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};
+pub use id::{GenerationId, UploadId};
+pub use reading::{generation, head};
+pub use upload::{Upload, UploadChange};

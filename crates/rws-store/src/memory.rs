@@ -8,9 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream;
 
-use crate::{
-    Body, Condition, Content, DirectoryEntry, Key, Kind, Listed, Span, Stat, Store, StoreError, Version, Write,
-};
+use crate::{Body, Condition, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Version, Write};
 
 /// A store in memory. Its clock is the machine's until a test sets it.
 #[derive(Debug, Default)]
@@ -33,7 +31,16 @@ impl State {
         })
     }
 
-    fn put(&mut self, key: &Key, bytes: Bytes) -> Stat {
+    fn put(&mut self, key: &Key, bytes: Bytes, condition: &Condition) -> Result<Stat, StoreError> {
+        let current = self.objects.get(key).map(|(_, stat)| &stat.version);
+        let holds = match condition {
+            Condition::Always => true,
+            Condition::Absent => current.is_none(),
+            Condition::Matches(version) => current == Some(version),
+        };
+        if !holds {
+            return Err(StoreError::Conflict { key: key.to_string() });
+        }
         self.writes += 1;
         let stat = Stat {
             size_bytes: bytes.len() as u64,
@@ -41,7 +48,7 @@ impl State {
             modified_milliseconds: self.now(),
         };
         self.objects.insert(key.clone(), (bytes, stat.clone()));
-        stat
+        Ok(stat)
     }
 }
 
@@ -87,25 +94,15 @@ impl Store for MemoryStore {
                 tokio::fs::read(path).await.map_err(|error| StoreError::from_io("write", key.as_str(), error))?.into()
             }
         };
-        let mut state = self.state();
-        let current = state.objects.get(key).map(|(_, stat)| &stat.version);
-        let holds = match &write.condition {
-            Condition::Always => true,
-            Condition::Absent => current.is_none(),
-            Condition::Matches(version) => current == Some(version),
-        };
-        if !holds {
-            return Err(StoreError::Conflict { key: key.to_string() });
-        }
-        Ok(state.put(key, bytes))
+        self.state().put(key, bytes, &write.condition)
     }
 
-    async fn copy(&self, from: &Key, to: &Key, _kind: Kind) -> Result<Stat, StoreError> {
+    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError> {
         let mut state = self.state();
         let Some((bytes, _)) = state.objects.get(from).cloned() else {
             return Err(StoreError::Missing { key: from.to_string() });
         };
-        Ok(state.put(to, bytes))
+        state.put(to, bytes, &write.condition)
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Body, Content, DirectoryEntry, Key, Kind, Listed, Span, Stat, Store, StoreError, Write};
+use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Write};
 
 /// Before or after an operation took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +76,8 @@ impl Store for ObservedStore {
         self.around("write", key.as_str(), self.inner.write(key, body, write)).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key, kind: Kind) -> Result<Stat, StoreError> {
-        self.around("copy", to.as_str(), self.inner.copy(from, to, kind)).await
+    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError> {
+        self.around("copy", to.as_str(), self.inner.copy(from, to, write)).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

@@ -134,12 +134,12 @@ pub trait Store: Send + Sync {
     /// known: read again before deciding.
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError>;
 
-    /// Copies an object inside the store, over what is there.
+    /// Copies an object inside the store.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`] when there is no source.
-    async fn copy(&self, from: &Key, to: &Key, kind: Kind) -> Result<Stat, StoreError>;
+    /// [`StoreError::Missing`] when there is no source, and what [`Store::write`] fails with.
+    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError>;
 
     /// Deletes objects; those that do not exist are no error.
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError>;

@@ -131,14 +131,20 @@ async fn one_of_many_writers_wins(store: Arc<dyn Store>) {
 async fn copies_and_deletes(store: Arc<dyn Store>) {
     put(&*store, "private/a", "bytes").await;
     for _ in 0..2 {
-        store.copy(&key("private/a"), &key("public/deep/b"), Kind::Immutable).await.unwrap();
+        store.copy(&key("private/a"), &key("public/deep/b"), write(Condition::Always)).await.unwrap();
         assert_eq!(get(&*store, "public/deep/b").await.as_deref(), Some("bytes"));
     }
     put(&*store, "other", "other").await;
-    store.copy(&key("other"), &key("public/deep/b"), Kind::Immutable).await.unwrap();
+    store.copy(&key("other"), &key("public/deep/b"), write(Condition::Always)).await.unwrap();
     assert_eq!(get(&*store, "public/deep/b").await.as_deref(), Some("other"));
     assert_eq!(get(&*store, "private/a").await.as_deref(), Some("bytes"));
-    let missing = store.copy(&key("nothing"), &key("public/c"), Kind::Immutable).await;
+    let there = store.copy(&key("other"), &key("public/deep/b"), write(Condition::Absent)).await;
+    assert!(matches!(there, Err(StoreError::Conflict { .. })), "{there:?}");
+    let version = store.stat(&key("public/deep/b")).await.unwrap().unwrap().version;
+    store.copy(&key("private/a"), &key("public/deep/b"), write(Condition::Matches(version.clone()))).await.unwrap();
+    let stale = store.copy(&key("other"), &key("public/deep/b"), write(Condition::Matches(version))).await;
+    assert!(matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
+    let missing = store.copy(&key("nothing"), &key("public/c"), write(Condition::Always)).await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
     store.delete(&[key("private/a"), key("nothing"), key("public/deep/b")]).await.unwrap();
     assert_eq!(get(&*store, "private/a").await, None);

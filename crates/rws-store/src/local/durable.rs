@@ -57,8 +57,8 @@ impl Directory {
         }
     }
 
-    /// Makes `to` another name of the file `from`, over what is there.
-    pub fn link(&self, from: &Key, to: &Key) -> io::Result<Stat> {
+    /// Makes `to` another name of the file `from`. [`io::ErrorKind::AlreadyExists`] when the condition does not hold.
+    pub fn link(&self, from: &Key, to: &Key, condition: &Condition) -> io::Result<Stat> {
         let source = self.path(from);
         if !fs::metadata(&source)?.is_file() {
             return Err(io::ErrorKind::NotFound.into());
@@ -67,7 +67,7 @@ impl Directory {
         if fs::hard_link(&source, &temporary).is_err() {
             self.fill(&temporary, &Body::File(source))?;
         }
-        let placed = self.place(&temporary, to, &Condition::Always);
+        let placed = self.place(&temporary, to, condition);
         // renaming one name of a file over another name of it does nothing and leaves both (POSIX rename)
         _ = fs::remove_file(&temporary);
         placed
@@ -127,7 +127,11 @@ impl Directory {
                 let Some(current) = current.filter(|current| current.version == *version) else {
                     return Err(io::ErrorKind::AlreadyExists.into());
                 };
-                stamp(&OpenOptions::new().write(true).open(temporary)?, Some(&current.version))?;
+                let file = OpenOptions::new().write(true).open(temporary)?;
+                // the time of a linked file is that of its other name too, and it is another inode than the current
+                if file.metadata()?.nlink() == 1 {
+                    stamp(&file, Some(&current.version))?;
+                }
                 Some(lock)
             }
             _ => None,
@@ -178,7 +182,7 @@ fn flush(directory: &Path, known: &Path) -> io::Result<()> {
 /// Gives a file a time of its own: the present, in nanoseconds, and later than that of `replaced`.
 fn stamp(file: &File, replaced: Option<&Version>) -> io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let floor = replaced.and_then(|version| version_nanoseconds(version)).map_or(0, |nanoseconds| nanoseconds + 1);
+    let floor = replaced.and_then(version_nanoseconds).map_or(0, |nanoseconds| nanoseconds + 1);
     let time = UNIX_EPOCH + now.max(Duration::from_nanos(floor));
     file.set_modified(time)
 }

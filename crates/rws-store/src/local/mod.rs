@@ -21,7 +21,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use tokio::task::spawn_blocking;
 
-use crate::{Body, Content, DirectoryEntry, Key, Kind, Listed, Span, Stat, Store, StoreError, Write};
+use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Write};
 use durable::Directory;
 
 /// The name of the directory below the root that holds temporary and lock files.
@@ -122,9 +122,9 @@ impl Store for LocalStore {
         self.run("write", key.as_str(), move |directory| directory.write(&target, &body, &write.condition)).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key, _kind: Kind) -> Result<Stat, StoreError> {
+    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError> {
         let (source, target) = (from.clone(), to.clone());
-        self.run("copy", from.as_str(), move |directory| directory.link(&source, &target)).await
+        self.run("copy", from.as_str(), move |directory| directory.link(&source, &target, &write.condition)).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

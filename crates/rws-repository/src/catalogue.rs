@@ -1,0 +1,241 @@
+//! What the configuration says there can be: targets, anchors, repositories.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use rws_model::{Format, RepositoryId, RepositorySettings, Sha256, Signer, Target, sha256};
+
+/// The version of the form of published repositories: a larger one is published anew at start.
+const EDITION: u32 = 1;
+
+/// The most targets that one path may stand for.
+const MOST_TARGETS: usize = 1000;
+
+/// One distribution with its format and versions.
+#[derive(Clone)]
+pub struct Distribution {
+    /// The format of its packages; `None` for a `base` that RWS does not know, whose name is kept.
+    pub format: Result<Arc<dyn Format>, String>,
+    /// Its versions.
+    pub versions: Vec<String>,
+}
+
+/// One target with everything that is known of it.
+#[derive(Clone)]
+pub struct ConfiguredTarget {
+    /// Its name.
+    pub target: Target,
+    /// The format of its packages.
+    pub format: Arc<dyn Format>,
+    /// What the configuration says of its repositories.
+    pub settings: RepositorySettings,
+    /// The key that signs them; without one they are not signed.
+    pub signer: Option<Arc<dyn Signer>>,
+}
+
+impl ConfiguredTarget {
+    /// Its repositories: all that can exist.
+    pub fn repositories(&self) -> Vec<RepositoryId> {
+        self.format.repositories(&self.target, &self.settings.architectures)
+    }
+
+    /// The digest of all that shapes a generation besides its packages.
+    pub fn made_with(&self) -> Sha256 {
+        let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
+        sha256(format!("{EDITION} {} {:?} {key:?}", self.format.name(), self.settings).as_bytes())
+    }
+}
+
+/// Why a path names no targets. The texts are those of the original service.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Not four parts.
+    #[error("Invalid URL.")]
+    Shape,
+    /// The first part.
+    #[error("Repo kind \"{0}\" is not supported.")]
+    Kind(String),
+    /// The second part.
+    #[error("Tarantool series \"{0}\" is not supported.")]
+    Series(String),
+    /// The third part.
+    #[error("Distribution \"{0}\" is not supported.")]
+    Distribution(String),
+    /// The fourth part.
+    #[error("Distribution version \"{0}\" is not supported.")]
+    Version(String),
+    /// The distribution's `base`.
+    #[error("Unknown repository base: {0}.")]
+    Base(String),
+    /// Anchors that multiply without bound.
+    #[error("The URL stands for more than 1000 repositories.")]
+    TooMany,
+}
+
+/// What the catalogue is made of.
+#[derive(Clone, Default)]
+pub struct Model {
+    /// `live`, `release` …
+    pub kinds: Vec<String>,
+    /// `1.10`, `modules` …
+    pub series: Vec<String>,
+    /// What the special series `enabled` stands for.
+    pub enabled: Vec<String>,
+    /// Distributions by name.
+    pub distributions: BTreeMap<String, Distribution>,
+    /// Names that stand for several paths.
+    pub anchors: BTreeMap<String, Vec<String>>,
+}
+
+/// Everything that the configuration says there can be.
+#[derive(Clone)]
+pub struct Catalogue {
+    model: Model,
+    targets: BTreeMap<Target, Arc<ConfiguredTarget>>,
+    repositories: BTreeMap<RepositoryId, Arc<ConfiguredTarget>>,
+    /// Repositories by the public path of their metadata.
+    metadata: HashMap<String, RepositoryId>,
+}
+
+impl Catalogue {
+    /// Makes the catalogue; `configure` says the settings and the key of each target.
+    pub fn new(
+        model: Model,
+        configure: impl Fn(&Target, &dyn Format) -> (RepositorySettings, Option<Arc<dyn Signer>>),
+    ) -> Self {
+        let mut targets = BTreeMap::new();
+        let mut repositories = BTreeMap::new();
+        let mut metadata = HashMap::new();
+        for kind in &model.kinds {
+            for series in model.series.iter().filter(|series| *series != ENABLED) {
+                for (name, distribution) in &model.distributions {
+                    let Ok(format) = &distribution.format else { continue };
+                    for version in &distribution.versions {
+                        let target = Target {
+                            kind: kind.clone(),
+                            series: series.clone(),
+                            distribution: name.clone(),
+                            version: version.clone(),
+                        };
+                        let (settings, signer) = configure(&target, &**format);
+                        let format = Arc::clone(format);
+                        let one = Arc::new(ConfiguredTarget { target: target.clone(), format, settings, signer });
+                        for repository in one.repositories() {
+                            let layout = one.format.layout(&repository);
+                            metadata.insert(format!("{}/{}", layout.tree, layout.metadata), repository.clone());
+                            repositories.insert(repository, Arc::clone(&one));
+                        }
+                        targets.insert(target, one);
+                    }
+                }
+            }
+        }
+        Self { model, targets, repositories, metadata }
+    }
+
+    /// All targets.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<ConfiguredTarget>> {
+        self.targets.values()
+    }
+
+    /// The target that a repository belongs to.
+    pub fn repository(&self, repository: &RepositoryId) -> Option<&Arc<ConfiguredTarget>> {
+        self.repositories.get(repository)
+    }
+
+    /// The repository whose metadata a public path belongs to.
+    pub fn by_metadata(&self, path: &str) -> Option<&RepositoryId> {
+        let mut prefix = path;
+        while let Some((before, _)) = prefix.rsplit_once('/') {
+            if let Some(repository) = self.metadata.get(before) {
+                return Some(repository);
+            }
+            prefix = before;
+        }
+        None
+    }
+
+    /// The targets that the path of an upload stands for: anchors and `enabled` are replaced, in every combination.
+    ///
+    /// # Errors
+    ///
+    /// The first part that the configuration does not know.
+    pub fn resolve(&self, path: &str) -> Result<Vec<Arc<ConfiguredTarget>>, PathError> {
+        let mut found: Vec<Arc<ConfiguredTarget>> = Vec::new();
+        for path in self.expand(path)? {
+            let target = self.target(&path)?;
+            if !found.iter().any(|known| known.target == target.target) {
+                found.push(target);
+            }
+        }
+        Ok(found)
+    }
+
+    fn expand(&self, path: &str) -> Result<Vec<String>, PathError> {
+        let parts: Vec<&str> = path.split('/').collect();
+        if !parts.iter().any(|part| self.model.anchors.contains_key(*part)) {
+            return self.expand_enabled(vec![path.to_owned()]);
+        }
+        let mut paths = vec![String::new()];
+        for part in parts {
+            let values = self.model.anchors.get(part).cloned().unwrap_or_else(|| vec![part.to_owned()]);
+            if paths.len() * values.len() > MOST_TARGETS {
+                return Err(PathError::TooMany);
+            }
+            // a value with a leading slash is not a part of a path
+            if values.iter().any(|value| value.starts_with('/')) {
+                return Err(PathError::Shape);
+            }
+            paths =
+                paths.iter().flat_map(|before| values.iter().map(move |value| format!("{before}/{value}"))).collect();
+        }
+        // where an anchor stands, slashes at the ends and double ones are accepted
+        let normal = |path: &String| path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+        self.expand_enabled(paths.iter().map(normal).collect())
+    }
+
+    fn expand_enabled(&self, paths: Vec<String>) -> Result<Vec<String>, PathError> {
+        let mut expanded = Vec::new();
+        for path in paths {
+            let parts: Vec<&str> = path.split('/').collect();
+            match parts.as_slice() {
+                [kind, ENABLED, rest @ ..] if !self.model.enabled.is_empty() => {
+                    let series = self.model.enabled.iter();
+                    expanded.extend(series.map(|series| format!("{kind}/{series}/{}", rest.join("/"))));
+                }
+                _ => expanded.push(path),
+            }
+        }
+        if expanded.len() > MOST_TARGETS { Err(PathError::TooMany) } else { Ok(expanded) }
+    }
+
+    fn target(&self, path: &str) -> Result<Arc<ConfiguredTarget>, PathError> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let [kind, series, distribution, version] = parts.as_slice() else { return Err(PathError::Shape) };
+        if !self.model.kinds.iter().any(|known| known == kind) {
+            return Err(PathError::Kind((*kind).to_owned()));
+        }
+        if *series == ENABLED || !self.model.series.iter().any(|known| known == series) {
+            return Err(PathError::Series((*series).to_owned()));
+        }
+        let Some(known) = self.model.distributions.get(*distribution) else {
+            return Err(PathError::Distribution((*distribution).to_owned()));
+        };
+        if !known.versions.iter().any(|known| known == version) {
+            return Err(PathError::Version((*version).to_owned()));
+        }
+        let name = Target {
+            kind: (*kind).to_owned(),
+            series: (*series).to_owned(),
+            distribution: (*distribution).to_owned(),
+            version: (*version).to_owned(),
+        };
+        self.targets
+            .get(&name)
+            .cloned()
+            .ok_or_else(|| PathError::Base(known.format.as_ref().err().cloned().unwrap_or_default()))
+    }
+}
+
+/// The series that stands for all enabled ones.
+const ENABLED: &str = "enabled";

@@ -1,0 +1,84 @@
+//! What can go wrong with a repository.
+
+use std::io;
+
+use rws_model::{Refusal, RepositoryId, SignError};
+use rws_store::StoreError;
+
+/// Something about a repository failed. Nothing that was answered is lost by it: the changes stay pending.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signature could not be made.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// An object of RWS itself cannot be read. What to do: synchronise the repository.
+    #[error("{object} cannot be read: {reason}")]
+    Damaged {
+        /// The object.
+        object: String,
+        /// Why.
+        reason: String,
+    },
+    /// A public file is not RWS's own: another tool wrote it.
+    #[error(
+        "{repository}: {file} was written by another tool; it is left alone. Synchronise the repository (POST to its \
+         path) to take over what is there"
+    )]
+    Foreign {
+        /// The repository.
+        repository: RepositoryId,
+        /// The public file.
+        file: String,
+    },
+    /// A malformed package stops the synchronisation.
+    #[error(
+        "the synchronisation of {repository} stops at {path}: {reason}. Remove the file, or skip malformed packages with RWS_FORCE_SYNC=1"
+    )]
+    Malformed {
+        /// The repository.
+        repository: RepositoryId,
+        /// The public path of the package.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The repository is not in the configuration.
+    #[error("{0} is not in the configuration")]
+    Unknown(RepositoryId),
+    /// Other publishers were faster, again and again.
+    #[error("{0} is published by others all the time; its changes stay pending")]
+    Contended(RepositoryId),
+}
+
+impl RepositoryError {
+    /// An object that cannot be read.
+    pub fn damaged(object: impl ToString, reason: impl ToString) -> Self {
+        Self::Damaged { object: object.to_string(), reason: reason.to_string() }
+    }
+
+    /// The planner or the renderer could not read the present generation.
+    pub fn generation(repository: &RepositoryId) -> impl FnOnce(io::Error) -> Self {
+        let object = format!("the current generation of {repository}");
+        move |error| Self::damaged(object, error)
+    }
+}
+
+/// An upload was not accepted. Nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The sender's mistake.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store or the repository failed: the sender may try again.
+    #[error(transparent)]
+    Failed(#[from] RepositoryError),
+}
+
+impl From<StoreError> for IntakeError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}

@@ -1,0 +1,64 @@
+//! The small object that names a repository's current generation.
+
+use std::collections::BTreeMap;
+
+use rws_model::{RepositoryId, RootFile, Sha256};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{GenerationId, UploadId};
+
+/// The version of the form of heads and manifests.
+pub const FORMAT: u32 = 1;
+
+/// The only thing that is ever swapped. Its content never repeats: it has a counter and a nonce.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The current generation.
+    pub generation: GenerationId,
+    /// One more than in the head before.
+    pub counter: u64,
+    /// Who wrote this head: decides, after a lost answer, whether a commit was one's own.
+    pub nonce: Uuid,
+    /// The date of the root, in seconds since 1970: grows with every head.
+    pub published_at: i64,
+    /// The files of the root. RWS serves them from here.
+    pub root: Vec<RootFile>,
+    /// Plain names of index files, and the names of the files that have this content, relative to the tree.
+    pub plain: BTreeMap<String, String>,
+    /// The digests of all plain-named files (roots and indexes) of kept generations and of the root that was taken
+    /// over: what RWS may write over.
+    pub own: Vec<Sha256>,
+    /// Uploads that the generation contains and whose pointers may still be there.
+    pub applied: Vec<UploadId>,
+    /// Earlier generations that readers may hold, newest first.
+    pub history: Vec<Past>,
+    /// Files that only earlier generations refer to. Their names are taken.
+    pub retired: Vec<Retired>,
+    /// The digest of settings, keys and renderers that the generation was made with.
+    pub made_with: Sha256,
+}
+
+/// A generation that is no longer current.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// Its name.
+    pub generation: GenerationId,
+    /// When it was published, in seconds since 1970.
+    pub published_at: i64,
+}
+
+/// A file that the current generation does not refer to any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// Its path below the tree.
+    pub path: String,
+    /// Its content.
+    pub sha256: Sha256,
+    /// The last generation that refers to it.
+    pub last: GenerationId,
+}

@@ -1,0 +1,114 @@
+//! What a generation consists of, as one object under the private prefix.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use rws_model::{Digests, FileName, Format, Identity, Partition, RepositoryId, RootFile, Sha256};
+use rws_store::Version;
+use serde::{Deserialize, Serialize};
+
+use super::index::IndexState;
+use crate::GenerationId;
+use crate::blocks::table::{Row, Table};
+
+/// What a manifest starts with: a name and the version of its form.
+const MAGIC: &[u8] = b"RWS manifest 1\n";
+
+/// A package of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageRow {
+    /// What it is: the key of the row.
+    pub identity: String,
+    /// The digest of the record that it was made of: equal records make equal rows.
+    pub record: [u8; 32],
+    /// Where its files are, below the tree.
+    pub directory: String,
+    /// The names of its files.
+    pub files: Vec<FileName>,
+    /// Its entries: partition and length of the text.
+    pub entries: Vec<(Partition, u64)>,
+}
+
+/// A file that a generation knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRow {
+    /// Its path below the tree: the key of the row.
+    pub path: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its digests.
+    pub digests: Digests,
+    /// What the store said of it when it was placed or read.
+    pub version: Option<Version>,
+    /// How many packages have it. A file with none is known so that it is not read again.
+    pub users: u32,
+}
+
+impl Row for PackageRow {
+    fn key(&self) -> &str {
+        &self.identity
+    }
+}
+
+impl Row for FileRow {
+    fn key(&self) -> &str {
+        &self.path
+    }
+}
+
+/// One published state of a repository.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Generation {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// Its name.
+    pub id: GenerationId,
+    /// Its root.
+    pub root: Vec<RootFile>,
+    /// How many packages have entries of each partition.
+    pub partitions: BTreeMap<Partition, u64>,
+    /// Its packages, in the order of the format.
+    pub packages: Table<PackageRow>,
+    /// Its files, in byte order.
+    pub files: Table<FileRow>,
+    /// Its indexes.
+    pub indexes: Vec<IndexState>,
+}
+
+impl Generation {
+    /// The bytes of the manifest.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: serialising into memory does not fail.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_extend(self, MAGIC.to_vec())
+    }
+
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no manifest, or one of a later version of RWS.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        let bytes = bytes.strip_prefix(MAGIC).ok_or(postcard::Error::DeserializeBadEncoding)?;
+        postcard::from_bytes(bytes)
+    }
+
+    /// The digests of all files that the generation has under plain names.
+    pub fn plain_digests(&self) -> Vec<Sha256> {
+        let indexes = self.indexes.iter().flat_map(|index| &index.files).filter(|file| file.plain_name.is_some());
+        let roots = self.root.iter().map(|file| rws_model::sha256(file.text.as_bytes()));
+        indexes.map(|file| file.sha256).chain(roots).collect()
+    }
+}
+
+/// The order of the table of packages.
+pub fn package_order(format: &dyn Format) -> impl Fn(&str, &str) -> Ordering + Send + Sync {
+    move |left, right| format.compare(&Identity(left.to_owned()), &Identity(right.to_owned()))
+}
+
+/// The order of the table of files.
+pub fn path_order(left: &str, right: &str) -> Ordering {
+    left.cmp(right)
+}

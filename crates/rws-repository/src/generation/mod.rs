@@ -1,0 +1,9 @@
+//! One published state of a repository: its packages, its files, its indexes, its root.
+
+mod head;
+mod index;
+mod manifest;
+
+pub use head::{FORMAT, Head, Past, Retired};
+pub use index::{IndexBlock, IndexState};
+pub use manifest::{FileRow, Generation, PackageRow, package_order, path_order};

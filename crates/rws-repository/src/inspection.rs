@@ -1,0 +1,36 @@
+//! One file read once: digests and inspection in the same pass.
+
+use rws_model::{Digester, FileName, Format, Inspected, Inspector, Refusal};
+
+/// A file that streams past.
+pub struct Inspection {
+    digester: Digester,
+    inspector: Box<dyn Inspector>,
+}
+
+impl Inspection {
+    /// Starts with a file of this name.
+    pub fn new(format: &dyn Format, name: &FileName) -> Self {
+        Self { digester: Digester::new(), inspector: format.inspector(name) }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// As soon as the file is seen to be bad.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.digester.update(bytes);
+        self.inspector.push(bytes)
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file is bad.
+    pub fn finish(self) -> Result<Inspected, Refusal> {
+        let (size_bytes, digests) = self.digester.finish();
+        self.inspector.finish(size_bytes, &digests)
+    }
+}

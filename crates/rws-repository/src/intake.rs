@@ -1,0 +1,150 @@
+//! Taking an upload: everything under the private prefix, and one object that makes it a promise.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use rws_model::{Inspected, Placement, RecordFile, RepositoryId, Role, Sha256};
+use rws_store::{Body, Condition, Kind, Store, Write};
+use uuid::Uuid;
+
+use crate::catalogue::ConfiguredTarget;
+use crate::error::IntakeError;
+use crate::gather::gather;
+use crate::generation::path_order;
+use crate::plan::join;
+use crate::upload::Upload;
+use crate::{RepositoryError, UploadId, pending, private, reading};
+
+/// How many objects of one upload are written at once.
+const WRITES_AT_ONCE: usize = 8;
+
+/// One file of a request, received, good, and waiting on the local disk.
+#[derive(Debug)]
+pub struct ReceivedFile {
+    /// Where its bytes are.
+    pub path: PathBuf,
+    /// What its inspector saw.
+    pub inspected: Inspected,
+}
+
+/// An accepted upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its name.
+    pub id: UploadId,
+    /// The repositories that will change.
+    pub repositories: Vec<RepositoryId>,
+}
+
+/// Checks the files of one request against each other and the targets, and stores them. When this returns, the upload
+/// is a promise: it will be in a published index whatever happens.
+///
+/// # Errors
+///
+/// When a file does not fit; when the store fails. Then nothing of the upload counts.
+pub async fn accept(
+    store: &dyn Store,
+    targets: &[Arc<ConfiguredTarget>],
+    product: Option<&str>,
+    files: &[ReceivedFile],
+) -> Result<Accepted, IntakeError> {
+    let now = store.clock_milliseconds().await? / 1000;
+    let mut upload = Upload::new(UploadId::new(now, Uuid::new_v4()));
+    let inspected: Vec<Inspected> = files.iter().map(|file| file.inspected.clone()).collect();
+    for target in targets {
+        let pool = Pool::load(store, target, &inspected).await?;
+        let placement = Placement {
+            target: &target.target,
+            product,
+            architectures: &target.settings.architectures,
+            pool: &|path| pool.get(path),
+        };
+        for assembled in target.format.assemble(&inspected, &placement)? {
+            upload.add(assembled.record, &assembled.repositories);
+        }
+    }
+    if upload.changes.is_empty() {
+        return Ok(Accepted { id: upload.id, repositories: Vec::new() });
+    }
+    let wanted: BTreeSet<Sha256> =
+        upload.records.iter().flat_map(|record| &record.files).map(|file| file.digests.sha256).collect();
+    // each content once, whatever the number of repositories and names
+    let contents: BTreeMap<Sha256, &ReceivedFile> =
+        files.iter().map(|file| (file.inspected.file.digests.sha256, file)).collect();
+    let mut writes = Vec::new();
+    for (content, file) in contents.into_iter().filter(|(content, _)| wanted.contains(content)) {
+        let (key, body) = (private::incoming(&upload.id, &content), Body::File(file.path.clone()));
+        writes.push(async move { store.write(&key, body, once()).await }.boxed());
+    }
+    for repository in upload.repositories() {
+        let key = private::pointer(repository, &upload.id);
+        writes.push(async move { store.write(&key, Body::Bytes("".into()), once()).await }.boxed());
+    }
+    gather(WRITES_AT_ONCE, writes).await?;
+
+    // the moment of promise 1, for all repositories at once
+    let bytes = serde_json::to_vec(&upload).map_err(|error| RepositoryError::damaged(&upload.id, error))?;
+    let key = private::upload(&upload.id);
+    if let Err(error) = store.write(&key, bytes.into(), once()).await {
+        // a lost answer: the name is ours alone, so that what is there is ours
+        match store.stat(&key).await {
+            Ok(Some(_)) => {}
+            _ => return Err(error.into()),
+        }
+    }
+    let repositories = upload.repositories().into_iter().cloned().collect();
+    Ok(Accepted { id: upload.id, repositories })
+}
+
+fn once() -> Write {
+    Write { condition: Condition::Absent, kind: Kind::Private }
+}
+
+/// What is in a target's repositories, or will be: looked up when a source names a file that is not in the request.
+#[derive(Default)]
+struct Pool {
+    files: HashMap<String, RecordFile>,
+}
+
+impl Pool {
+    async fn load(store: &dyn Store, target: &ConfiguredTarget, files: &[Inspected]) -> Result<Self, IntakeError> {
+        let names: BTreeSet<&str> = files.iter().map(|file| file.file.name.as_str()).collect();
+        let sources = files.iter().filter(|file| file.role == Role::Source);
+        let missing: BTreeSet<&str> = sources
+            .flat_map(|file| &file.names)
+            .map(|file| file.name.as_str())
+            .filter(|name| !names.contains(name))
+            .collect();
+        let mut pool = Self::default();
+        if missing.is_empty() {
+            return Ok(pool);
+        }
+        for repository in target.repositories() {
+            if let Some((head, _)) = reading::head(store, &repository).await? {
+                let generation = reading::generation(store, &repository, &head.generation).await?;
+                let rows = generation.files.between(None, None, &path_order);
+                for row in rows.map_err(RepositoryError::generation(&repository))? {
+                    let name = row.path.rsplit('/').next().unwrap_or_default();
+                    if let (true, Ok(name)) = (missing.contains(name), rws_model::FileName::parse(name)) {
+                        let file = RecordFile { name, size_bytes: row.size_bytes, digests: row.digests };
+                        pool.files.insert(row.path, file);
+                    }
+                }
+            }
+            for pending in pending::read(store, &repository, &[]).await?.uploads {
+                for record in pending.upload.records {
+                    for file in record.files {
+                        pool.files.insert(join(&record.directory, file.name.as_str()), file);
+                    }
+                }
+            }
+        }
+        Ok(pool)
+    }
+
+    fn get(&self, path: &str) -> Option<RecordFile> {
+        self.files.get(path).cloned()
+    }
+}

@@ -1,0 +1,65 @@
+//! What uploads promise and no generation contains yet.
+
+use futures::FutureExt;
+use rws_model::RepositoryId;
+use rws_store::{Span, Store, collect};
+
+use crate::gather::gather;
+use crate::upload::Upload;
+use crate::{RepositoryError, UploadId, private};
+
+/// How many uploads are read at once.
+const READS_AT_ONCE: usize = 16;
+
+/// An upload that waits.
+#[derive(Debug)]
+pub struct PendingUpload {
+    /// The upload.
+    pub upload: Upload,
+    /// When its object was written, by the clock of the store, in milliseconds since 1970.
+    pub written_milliseconds: i64,
+}
+
+/// What waits for one repository.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// All pointers that are there.
+    pub pointers: Vec<UploadId>,
+    /// The uploads behind them, in the order in which they apply: the store's time, then the name.
+    pub uploads: Vec<PendingUpload>,
+}
+
+/// Reads what waits for a repository, but for uploads that are `applied` already. A pointer whose upload does not
+/// exist means nothing (yet).
+///
+/// # Errors
+///
+/// When the store fails or an upload is damaged.
+pub async fn read(
+    store: &dyn Store,
+    repository: &RepositoryId,
+    applied: &[UploadId],
+) -> Result<Pending, RepositoryError> {
+    let listed = store.list(&private::pending(repository)).await?;
+    let pointers: Vec<UploadId> =
+        listed.iter().filter_map(|listed| private::pointer_parts(&listed.key)).map(|(_, upload)| upload).collect();
+    let wanted: Vec<UploadId> = pointers.iter().filter(|id| !applied.contains(id)).cloned().collect();
+    let reads = wanted.into_iter().map(|id| read_upload(store, id).boxed()).collect();
+    let found: Vec<Option<PendingUpload>> = gather(READS_AT_ONCE, reads).await?;
+    let mut uploads: Vec<PendingUpload> = found.into_iter().flatten().collect();
+    uploads.sort_by(|left, right| {
+        (left.written_milliseconds, &left.upload.id).cmp(&(right.written_milliseconds, &right.upload.id))
+    });
+    Ok(Pending { pointers, uploads })
+}
+
+async fn read_upload(store: &dyn Store, id: UploadId) -> Result<Option<PendingUpload>, RepositoryError> {
+    let key = private::upload(&id);
+    let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(None) };
+    let bytes = collect(content.bytes).await?;
+    let upload: Upload = serde_json::from_slice(&bytes).map_err(|error| RepositoryError::damaged(&key, error))?;
+    if !upload.is_readable() {
+        return Err(RepositoryError::damaged(&key, "it was written by a later version of RWS"));
+    }
+    Ok(Some(PendingUpload { upload, written_milliseconds: content.stat.modified_milliseconds }))
+}

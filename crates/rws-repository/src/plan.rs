@@ -1,0 +1,380 @@
+//! The one planner: turns a generation and changes into what the next generation has.
+//!
+//! Upload, delete and synchronise all come here as changes. Nothing is read from or written to a store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use rws_model::{Change, Digests, Format, Partition, Record, Sha256, fill_slot, sha256};
+use rws_store::Version;
+
+use crate::blocks::table::{Order, Row, Table};
+use crate::generation::{FileRow, Generation, PackageRow, Retired, package_order, path_order};
+use crate::{GenerationId, UploadId};
+
+/// Where the files of a changed package are now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Under the private prefix, or, for a file that an upload only names, in the repository.
+    Upload(UploadId),
+    /// At their public path, which is in the record's directory, with these versions by file name.
+    Tree(BTreeMap<String, Version>),
+}
+
+/// One change and where its files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedChange {
+    /// The change.
+    pub change: Change,
+    /// Where its files are.
+    pub origin: Origin,
+}
+
+/// A file that has to be brought to its public path before the generation may name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedFile {
+    /// Its path below the tree.
+    pub path: String,
+    /// Its content.
+    pub digests: Digests,
+    /// Its size.
+    pub size_bytes: u64,
+    /// The upload that brings it.
+    pub upload: UploadId,
+}
+
+/// What is new in the next generation.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The packages that changed, with the texts of their entries; none for one that goes. Sorted by the format.
+    pub packages: Vec<PackageEdit>,
+    /// The files that changed; `None` for one that goes.
+    pub files: BTreeMap<String, Option<FileRow>>,
+    /// The files to place.
+    pub placed: Vec<PlacedFile>,
+    /// How many packages have entries of each partition, afterwards.
+    pub partitions: BTreeMap<Partition, u64>,
+    /// The partitions with changed entries.
+    pub touched: BTreeSet<Partition>,
+    /// All files that only earlier generations refer to, afterwards.
+    pub retired: Vec<Retired>,
+    /// Uploads that cannot be carried out, with the reason. Nothing of their change is in the plan.
+    pub failed: Vec<(UploadId, String)>,
+}
+
+/// One changed package.
+#[derive(Clone, Debug)]
+pub struct PackageEdit {
+    /// Its identity.
+    pub identity: String,
+    /// Its new row.
+    pub row: Option<PackageRow>,
+    /// Its new entries.
+    pub texts: Vec<(Partition, Vec<u8>)>,
+}
+
+impl Plan {
+    /// Whether the next generation would be the present one.
+    pub fn is_empty(&self) -> bool {
+        self.packages.is_empty() && self.files.is_empty()
+    }
+}
+
+/// What the planner starts from.
+pub struct Present<'a> {
+    /// The format of the repository.
+    pub format: &'a dyn Format,
+    /// The current generation, if there is one.
+    pub generation: Option<&'a Generation>,
+    /// Files that only earlier generations refer to.
+    pub retired: &'a [Retired],
+    /// Public paths that are known to hold something else.
+    pub taken: &'a BTreeSet<String>,
+}
+
+/// Plans `changes`, in this order.
+///
+/// # Errors
+///
+/// When the tables of the generation cannot be read: a damaged manifest.
+pub fn plan(present: &Present<'_>, changes: &[PlannedChange]) -> io::Result<Plan> {
+    let order = package_order(present.format);
+    let mut draft = Draft {
+        present,
+        order: &order,
+        packages: BTreeMap::new(),
+        files: BTreeMap::new(),
+        placed: BTreeMap::new(),
+        retired: present.retired.iter().map(|file| (file.path.clone(), file.clone())).collect(),
+        failed: Vec::new(),
+    };
+    for change in changes {
+        draft.apply(change)?;
+    }
+    draft.finish()
+}
+
+struct Draft<'a> {
+    present: &'a Present<'a>,
+    order: Order<'a>,
+    packages: BTreeMap<String, PackageEdit>,
+    files: BTreeMap<String, Option<FileRow>>,
+    placed: BTreeMap<String, PlacedFile>,
+    retired: BTreeMap<String, Retired>,
+    failed: Vec<(UploadId, String)>,
+}
+
+impl Draft<'_> {
+    fn apply(&mut self, planned: &PlannedChange) -> io::Result<()> {
+        let identity = &planned.change.identity.0;
+        let old = self.package(identity)?;
+        let Some(record) = &planned.change.record else {
+            if let Some(old) = old {
+                self.release(&old)?;
+                self.edit(PackageEdit { identity: identity.clone(), row: None, texts: Vec::new() });
+            }
+            return Ok(());
+        };
+        let digest = record_digest(record)?;
+        if old.as_ref().is_some_and(|old| old.record == *digest.bytes()) {
+            return Ok(());
+        }
+        if let Origin::Tree(_) = planned.origin {
+            self.give_way(record, old.as_ref())?;
+        }
+        let directory = self.directory(record, &digest)?;
+        if let Err(reason) = self.acquire(record, &directory, &planned.origin)? {
+            if let Origin::Upload(upload) = &planned.origin {
+                self.failed.push((upload.clone(), reason));
+            }
+            return Ok(());
+        }
+        if let (Some(old), Origin::Upload(_)) = (old, &planned.origin) {
+            self.release(&old)?;
+        }
+        let escaped = self.present.format.escape_directory(&directory);
+        let texts: Vec<(Partition, Vec<u8>)> =
+            record.entries.iter().map(|entry| (entry.partition.clone(), fill_slot(&entry.text, &escaped))).collect();
+        let row = PackageRow {
+            identity: identity.clone(),
+            record: *digest.bytes(),
+            directory,
+            files: record.files.iter().map(|file| file.name.clone()).collect(),
+            entries: texts.iter().map(|(partition, text)| (partition.clone(), text.len() as u64)).collect(),
+        };
+        self.edit(PackageEdit { identity: identity.clone(), row: Some(row), texts });
+        Ok(())
+    }
+
+    fn edit(&mut self, edit: PackageEdit) {
+        self.packages.insert(edit.identity.clone(), edit);
+    }
+
+    fn package(&self, identity: &str) -> io::Result<Option<PackageRow>> {
+        if let Some(edit) = self.packages.get(identity) {
+            return Ok(edit.row.clone());
+        }
+        self.present.generation.map_or(Ok(None), |generation| generation.packages.get(identity, self.order))
+    }
+
+    fn file(&self, path: &str) -> io::Result<Option<FileRow>> {
+        if let Some(edit) = self.files.get(path) {
+            return Ok(edit.clone());
+        }
+        self.present.generation.map_or(Ok(None), |generation| generation.files.get(path, &path_order))
+    }
+
+    /// The directory for the files of a record: its own, or, where a file of another content has or had one of the
+    /// names there, one below it that is named by the record's digest. A public path is written once.
+    fn directory(&self, record: &Record, digest: &Sha256) -> io::Result<String> {
+        for file in &record.files {
+            let path = join(&record.directory, file.name.as_str());
+            let content = &file.digests.sha256;
+            let known = self.file(&path)?.is_some_and(|row| row.digests.sha256 != *content);
+            let retired = self.retired.get(&path).is_some_and(|retired| retired.sha256 != *content);
+            if known || retired || self.present.taken.contains(&path) {
+                return Ok(join(&record.directory, &digest.hex()[..16]));
+            }
+        }
+        Ok(record.directory.clone())
+    }
+
+    /// Forgets what is known of the paths of a record whose files somebody put there by other means: the bytes that
+    /// were there are gone.
+    fn give_way(&mut self, record: &Record, old: Option<&PackageRow>) -> io::Result<()> {
+        if let Some(old) = old {
+            self.release(old)?;
+        }
+        for file in &record.files {
+            let path = join(&record.directory, file.name.as_str());
+            self.retired.remove(&path);
+            if self.file(&path)?.is_some_and(|row| row.digests.sha256 != file.digests.sha256) {
+                self.files.insert(path, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a user more for each file, or says what is missing.
+    fn acquire(&mut self, record: &Record, directory: &str, origin: &Origin) -> io::Result<Result<(), String>> {
+        let mut rows = Vec::new();
+        for file in &record.files {
+            let path = join(directory, file.name.as_str());
+            let row = match self.file(&path)? {
+                Some(mut row) => {
+                    row.users += 1;
+                    row
+                }
+                None => {
+                    let version = match origin {
+                        Origin::Upload(upload) => {
+                            let placed = PlacedFile {
+                                path: path.clone(),
+                                digests: file.digests.clone(),
+                                size_bytes: file.size_bytes,
+                                upload: upload.clone(),
+                            };
+                            self.placed.insert(path.clone(), placed);
+                            None
+                        }
+                        Origin::Tree(versions) => versions.get(file.name.as_str()).cloned(),
+                    };
+                    FileRow { path, size_bytes: file.size_bytes, digests: file.digests.clone(), version, users: 1 }
+                }
+            };
+            if row.digests.sha256 != file.digests.sha256 {
+                return Ok(Err(format!("{} is in the repository with other bytes", row.path)));
+            }
+            rows.push(row);
+        }
+        for row in rows {
+            self.retired.remove(&row.path);
+            self.files.insert(row.path.clone(), Some(row));
+        }
+        Ok(Ok(()))
+    }
+
+    /// Counts a user less for each file of a package that goes or changes.
+    fn release(&mut self, old: &PackageRow) -> io::Result<()> {
+        for name in &old.files {
+            let path = join(&old.directory, name.as_str());
+            let Some(mut row) = self.file(&path)? else { continue };
+            row.users = row.users.saturating_sub(1);
+            if row.users > 0 {
+                self.files.insert(path, Some(row));
+                continue;
+            }
+            self.placed.remove(&path);
+            if let Some(generation) = self.present.generation {
+                let retired = Retired { path: path.clone(), sha256: row.digests.sha256, last: generation.id.clone() };
+                self.retired.insert(path.clone(), retired);
+            }
+            self.files.insert(path, None);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> io::Result<Plan> {
+        let mut partitions = self.present.generation.map(|now| now.partitions.clone()).unwrap_or_default();
+        let mut touched = BTreeSet::new();
+        let mut packages: Vec<PackageEdit> = Vec::new();
+        for edit in self.packages.into_values() {
+            let old = match self.present.generation {
+                Some(generation) => generation.packages.get(&edit.identity, self.order)?,
+                None => None,
+            };
+            if old == edit.row {
+                continue;
+            }
+            for (partition, _) in old.iter().flat_map(|row| &row.entries) {
+                touched.insert(partition.clone());
+                if let Some(count) = partitions.get_mut(partition) {
+                    *count = count.saturating_sub(1);
+                }
+            }
+            for (partition, _) in &edit.texts {
+                touched.insert(partition.clone());
+                *partitions.entry(partition.clone()).or_default() += 1;
+            }
+            packages.push(edit);
+        }
+        partitions.retain(|_, count| *count > 0);
+        packages.sort_by(|left, right| (self.order)(&left.identity, &right.identity));
+        let mut files = self.files;
+        if let Some(generation) = self.present.generation {
+            let mut unchanged = Vec::new();
+            for (path, edit) in &files {
+                if generation.files.get(path, &path_order)? == *edit {
+                    unchanged.push(path.clone());
+                }
+            }
+            unchanged.iter().for_each(|path| _ = files.remove(path));
+        } else {
+            files.retain(|_, edit| edit.is_some());
+        }
+        Ok(Plan {
+            packages,
+            files,
+            placed: self.placed.into_values().collect(),
+            partitions,
+            touched,
+            retired: self.retired.into_values().collect(),
+            failed: self.failed,
+        })
+    }
+}
+
+impl Plan {
+    /// The tables of the next generation.
+    ///
+    /// # Errors
+    ///
+    /// When the tables of the present generation cannot be read: a damaged manifest.
+    pub fn tables(&self, present: &Present<'_>) -> io::Result<(Table<PackageRow>, Table<FileRow>)> {
+        let order = package_order(present.format);
+        let (packages, files) = match present.generation {
+            Some(generation) => (generation.packages.clone(), generation.files.clone()),
+            None => (Table::default(), Table::default()),
+        };
+        let package_edits: Vec<_> =
+            self.packages.iter().map(|edit| (edit.identity.clone(), edit.row.clone())).collect();
+        let file_edits: Vec<_> = self.files.iter().map(|(path, row)| (path.clone(), row.clone())).collect();
+        Ok((packages.edited(&package_edits, &order)?, files.edited(&file_edits, &path_order)?))
+    }
+
+    /// Notes what the store said of a placed file.
+    pub fn set_version(&mut self, path: &str, version: Version) {
+        if let Some(Some(row)) = self.files.get_mut(path) {
+            row.version = Some(version);
+        }
+    }
+
+    /// Marks a file as known without a package, so that a synchronisation does not read it again.
+    pub fn know(&mut self, row: FileRow) {
+        self.files.entry(row.key().to_owned()).or_insert(Some(row));
+    }
+}
+
+/// A path from a directory, which may be empty, and a name.
+pub fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+}
+
+fn record_digest(record: &Record) -> io::Result<Sha256> {
+    Ok(sha256(&postcard::to_stdvec(record).map_err(io::Error::other)?))
+}
+
+/// The generation that a retired file was last part of is kept as long as it is in the history.
+pub fn retire_index_files(
+    retired: &mut Vec<Retired>,
+    before: &[(String, Sha256)],
+    after: &BTreeSet<String>,
+    last: &GenerationId,
+) {
+    retired.retain(|file| !after.contains(&file.path));
+    for (path, sha256) in before {
+        if !after.contains(path) {
+            retired.push(Retired { path: path.clone(), sha256: *sha256, last: last.clone() });
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! All names below the private prefix, in one place.
+//!
+//! ```text
+//! .rws/heads/REPOSITORY.json                 the head of a repository
+//! .rws/generations/REPOSITORY/GENERATION     a manifest
+//! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
+//! .rws/uploads/UPLOAD.json                   an upload: all its changes
+//! .rws/incoming/UPLOAD/SHA256                a package file of an upload
+//! .rws/local/                                temporary and lock files of a local store
+//! .rws/secrets/                              what the embedded default made for itself (local directory only)
+//! ```
+
+use rws_model::{RepositoryId, Sha256};
+use rws_store::Key;
+
+use crate::{GenerationId, UploadId};
+
+/// The prefix of everything that is not repository content.
+pub const PREFIX: &str = ".rws/";
+
+/// Whether a public path would lie below the private prefix.
+pub fn is_private(path: &str) -> bool {
+    path == ".rws" || path.starts_with(PREFIX)
+}
+
+/// The head of a repository.
+pub fn head(repository: &RepositoryId) -> Key {
+    key(format!("{PREFIX}heads/{repository}.json"))
+}
+
+/// Where all heads are.
+pub const HEADS: &str = ".rws/heads/";
+
+/// The repository whose head this is.
+pub fn head_repository(key: &Key) -> Option<RepositoryId> {
+    RepositoryId::parse(key.as_str().strip_prefix(HEADS)?.strip_suffix(".json")?)
+}
+
+/// The manifest of a generation.
+pub fn manifest(repository: &RepositoryId, generation: &GenerationId) -> Key {
+    key(format!("{PREFIX}generations/{repository}/{generation}"))
+}
+
+/// Where all pointers are.
+pub const PENDING: &str = ".rws/pending/";
+
+/// Where the pointers of a repository are.
+pub fn pending(repository: &RepositoryId) -> String {
+    format!("{PENDING}{repository}/")
+}
+
+/// The pointer of an upload in a repository.
+pub fn pointer(repository: &RepositoryId, upload: &UploadId) -> Key {
+    key(format!("{PENDING}{repository}/{upload}"))
+}
+
+/// The repository and the upload of a pointer.
+pub fn pointer_parts(key: &Key) -> Option<(RepositoryId, UploadId)> {
+    let (repository, upload) = key.as_str().strip_prefix(PENDING)?.rsplit_once('/')?;
+    Some((RepositoryId::parse(repository)?, UploadId::parse(upload)?))
+}
+
+/// Where all uploads are.
+pub const UPLOADS: &str = ".rws/uploads/";
+
+/// An upload.
+pub fn upload(upload: &UploadId) -> Key {
+    key(format!("{UPLOADS}{upload}.json"))
+}
+
+/// The upload that this object is.
+pub fn upload_id(key: &Key) -> Option<UploadId> {
+    UploadId::parse(key.as_str().strip_prefix(UPLOADS)?.strip_suffix(".json")?)
+}
+
+/// Where all package files of uploads are.
+pub const INCOMING: &str = ".rws/incoming/";
+
+/// The upload that a package file belongs to.
+pub fn incoming_upload(key: &Key) -> Option<UploadId> {
+    UploadId::parse(key.as_str().strip_prefix(INCOMING)?.split('/').next()?)
+}
+
+/// A package file of an upload.
+pub fn incoming(upload: &UploadId, content: &Sha256) -> Key {
+    key(format!("{PREFIX}incoming/{upload}/{content}"))
+}
+
+/// Makes a key of text that is one by construction: ids are checked when they are made.
+fn key(text: String) -> Key {
+    #[expect(clippy::expect_used, reason = "repository, generation and upload ids have no empty or dotted parts")]
+    Key::parse(&text).expect("a private name is a key")
+}

@@ -1,0 +1,37 @@
+//! Step 7: what a generation contains leaves the private prefix.
+
+use rws_store::Key;
+
+use super::Run;
+use crate::pending::Pending;
+use crate::upload::Upload;
+use crate::{RepositoryError, UploadId, private};
+
+impl Run<'_> {
+    /// Deletes the pointers of uploads that the current generation contains, and the uploads that had no other
+    /// repository. Uploads to several repositories go with the sweep, once no pointer of them is left.
+    pub(super) async fn clean(&self, pending: &Pending, contained: &[UploadId]) -> Result<(), RepositoryError> {
+        let mut keys: Vec<Key> = Vec::new();
+        for id in contained {
+            keys.push(private::pointer(self.repository, id));
+            let waiting = pending.uploads.iter().find(|waiting| waiting.upload.id == *id);
+            if let Some(waiting) = waiting.filter(|waiting| waiting.upload.repositories().len() == 1) {
+                keys.extend(upload_objects(&waiting.upload));
+            }
+        }
+        if !keys.is_empty() {
+            self.store().delete(&keys).await?;
+        }
+        Ok(())
+    }
+}
+
+/// All objects of an upload but its pointers.
+pub fn upload_objects(upload: &Upload) -> Vec<Key> {
+    let files = upload.records.iter().flat_map(|record| &record.files);
+    let mut keys: Vec<Key> = files.map(|file| private::incoming(&upload.id, &file.digests.sha256)).collect();
+    keys.sort();
+    keys.dedup();
+    keys.insert(0, private::upload(&upload.id));
+    keys
+}

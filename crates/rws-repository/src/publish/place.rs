@@ -1,0 +1,77 @@
+//! Step 2: package files at their public paths, each written once.
+
+use futures::{FutureExt, StreamExt};
+use rws_model::ContentDigester;
+use rws_store::{Condition, Key, Kind, Span, StoreError, Version, Write};
+
+use super::{Run, TRANSFERS_AT_ONCE};
+use crate::gather::gather;
+use crate::plan::{PlacedFile, Plan};
+use crate::{RepositoryError, UploadId, private};
+
+/// What placing found.
+#[derive(Default)]
+pub struct Placed {
+    /// What the store says of each placed file.
+    pub versions: Vec<(String, Version)>,
+    /// Paths that hold something else.
+    pub taken: Vec<String>,
+    /// Uploads whose files are gone, and which.
+    pub missing: Vec<(UploadId, String)>,
+}
+
+enum Place {
+    Done(Version),
+    Taken,
+    Missing(String),
+}
+
+impl Run<'_> {
+    /// Brings the files of a plan to their public paths. What is there already with the same bytes is left alone.
+    pub(super) async fn place(&self, plan: &Plan) -> Result<Placed, RepositoryError> {
+        let mut places = Vec::new();
+        for file in &plan.placed {
+            places.push(async move { Ok((file, self.place_file(file).await?)) }.boxed());
+        }
+        let mut placed = Placed::default();
+        for (file, place) in gather::<_, RepositoryError>(TRANSFERS_AT_ONCE, places).await? {
+            match place {
+                Place::Done(version) => placed.versions.push((file.path.clone(), version)),
+                Place::Taken => placed.taken.push(file.path.clone()),
+                Place::Missing(reason) => placed.missing.push((file.upload.clone(), reason)),
+            }
+        }
+        Ok(placed)
+    }
+
+    async fn place_file(&self, file: &PlacedFile) -> Result<Place, RepositoryError> {
+        let to = self.key(&file.path)?;
+        if let Some(present) = self.store().stat(&to).await? {
+            // of an earlier attempt, or somebody else's
+            let same = present.size_bytes == file.size_bytes && self.holds(&to, file).await?;
+            return Ok(if same { Place::Done(present.version) } else { Place::Taken });
+        }
+        let from = private::incoming(&file.upload, &file.digests.sha256);
+        let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+        match self.store().copy(&from, &to, write).await {
+            Ok(stat) => Ok(Place::Done(stat.version)),
+            Err(StoreError::Conflict { .. }) => match self.store().stat(&to).await? {
+                Some(present) if self.holds(&to, file).await? => Ok(Place::Done(present.version)),
+                _ => Ok(Place::Taken),
+            },
+            Err(StoreError::Missing { .. }) => {
+                Ok(Place::Missing(format!("{} is neither in the upload nor in the repository any more", file.path)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn holds(&self, key: &Key, file: &PlacedFile) -> Result<bool, RepositoryError> {
+        let Some(mut content) = self.store().read(key, Span::Whole).await? else { return Ok(false) };
+        let mut digester = ContentDigester::new();
+        while let Some(piece) = content.bytes.next().await {
+            digester.update(&piece?);
+        }
+        Ok(digester.finish() == (file.size_bytes, file.digests.sha256))
+    }
+}

@@ -1,0 +1,47 @@
+//! Reading RWS's own objects back.
+
+use rws_model::RepositoryId;
+use rws_store::{Key, Span, Store, Version, collect};
+use serde::de::DeserializeOwned;
+
+use crate::generation::{Generation, Head};
+use crate::{GenerationId, RepositoryError, private};
+
+/// The head of a repository and its version in the store; `None` where it has none.
+///
+/// # Errors
+///
+/// When the store fails or the head is damaged.
+pub async fn head(store: &dyn Store, repository: &RepositoryId) -> Result<Option<(Head, Version)>, RepositoryError> {
+    json(store, &private::head(repository)).await
+}
+
+/// A generation of a repository.
+///
+/// # Errors
+///
+/// When the store fails or the manifest is missing or damaged.
+pub async fn generation(
+    store: &dyn Store,
+    repository: &RepositoryId,
+    id: &GenerationId,
+) -> Result<Generation, RepositoryError> {
+    let key = private::manifest(repository, id);
+    let Some(content) = store.read(&key, Span::Whole).await? else {
+        return Err(RepositoryError::damaged(&key, "it does not exist"));
+    };
+    let bytes = collect(content.bytes).await?;
+    Generation::from_bytes(&bytes).map_err(|error| RepositoryError::damaged(&key, error))
+}
+
+/// A JSON object of RWS's own and its version in the store.
+///
+/// # Errors
+///
+/// When the store fails or the object is damaged.
+pub async fn json<T: DeserializeOwned>(store: &dyn Store, key: &Key) -> Result<Option<(T, Version)>, RepositoryError> {
+    let Some(content) = store.read(key, Span::Whole).await? else { return Ok(None) };
+    let bytes = collect(content.bytes).await?;
+    let value = serde_json::from_slice(&bytes).map_err(|error| RepositoryError::damaged(key, error))?;
+    Ok(Some((value, content.stat.version)))
+}
