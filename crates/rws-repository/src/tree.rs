@@ -35,6 +35,8 @@ pub enum Found {
         stat: Stat,
         /// Whether the bytes behind the path can never change.
         immutable: bool,
+        /// When the path came to name these bytes, in seconds since 1970, where that is another time than the object's.
+        published_at: Option<i64>,
     },
 }
 
@@ -68,18 +70,18 @@ impl Tree {
                     return Ok(Some(found));
                 }
                 if let Some(stored) = head.plain.get(&name) {
-                    return self.object(&join(&tree, stored), false).await;
+                    return self.object(&join(&tree, stored), false, Some(head.published_at)).await;
                 }
             }
         }
-        self.object(path, is_immutable(path)).await
+        self.object(path, is_immutable(path), None).await
     }
 
     /// The file at a path of a kept generation: its root, or what the public tree has.
     async fn file_of_generation(&self, id: &GenerationId, path: &str) -> Result<Option<Found>, RepositoryError> {
         let Some(repository) = self.catalogue.by_metadata(path) else {
             // packages come from the one tree, whatever the generation
-            return self.object(path, true).await;
+            return self.object(path, true, None).await;
         };
         let (name, tree) = self.name(repository, path)?;
         let Ok(generation) = reading::generation(&*self.store, repository, id).await else { return Ok(None) };
@@ -89,7 +91,7 @@ impl Tree {
         }
         let mut files = generation.indexes.into_iter().flat_map(|index| index.files);
         let stored = files.find(|file| file.plain_name.as_deref() == Some(&*name)).map(|file| file.stored_name);
-        self.object(&join(&tree, stored.as_deref().unwrap_or(&name)), true).await
+        self.object(&join(&tree, stored.as_deref().unwrap_or(&name)), true, None).await
     }
 
     /// The current generation of a repository.
@@ -129,10 +131,15 @@ impl Tree {
         Ok((name, tree))
     }
 
-    async fn object(&self, path: &str, immutable: bool) -> Result<Option<Found>, RepositoryError> {
+    async fn object(
+        &self,
+        path: &str,
+        immutable: bool,
+        published_at: Option<i64>,
+    ) -> Result<Option<Found>, RepositoryError> {
         let Some(key) = Key::parse(path).filter(|_| !private::is_private(path)) else { return Ok(None) };
         let stat = self.store.stat(&key).await?;
-        Ok(stat.map(|stat| Found::Object { key, stat, immutable }))
+        Ok(stat.map(|stat| Found::Object { key, stat, immutable, published_at }))
     }
 }
 

@@ -1,1 +1,30 @@
-//! (to be written)
+#![doc = include_str!("../README.md")]
+
+mod changelog;
+mod checksum;
+mod dependency;
+mod evr;
+mod fault;
+mod file_name;
+mod filelists;
+mod files;
+mod format;
+mod header;
+mod identity;
+mod inspector;
+mod integrity;
+mod lead;
+mod markup;
+mod other;
+mod package;
+mod placement;
+mod primary;
+mod repomd;
+mod requires;
+mod stream;
+mod tag;
+mod text;
+mod value;
+mod version;
+
+pub use format::Rpm;

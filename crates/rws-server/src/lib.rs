@@ -1,1 +1,25 @@
-//! (to be written)
+//! HTTP: the upload contract, browsing and downloads, and everything below `/-/`.
+//!
+//! [`router`] makes one router of a [`Service`]. What is below knows no status codes: they all are chosen here.
+
+mod access;
+mod answer;
+mod assets;
+mod content_type;
+mod download;
+mod listing;
+pub mod multipart;
+mod own;
+pub mod passwords;
+mod path;
+mod range;
+mod routes;
+mod schedule;
+mod service;
+mod setup;
+mod spool;
+mod upload;
+
+pub use access::{User, Users};
+pub use routes::router;
+pub use service::{Keys, Service};

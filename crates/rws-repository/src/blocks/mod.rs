@@ -7,3 +7,6 @@
 pub mod boundary;
 pub mod codec;
 pub mod table;
+
+#[cfg(test)]
+mod tests;

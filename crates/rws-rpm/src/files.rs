@@ -1,0 +1,133 @@
+//! The list of a package's files.
+
+use crate::fault::Fault;
+use crate::header::Header;
+use crate::tag;
+use crate::value::{Numbers, Strings};
+
+/// More directories than any package has: they are kept at hand while the files pass by.
+const MOST_DIRECTORIES: usize = 4_000_000;
+
+/// More than all paths of any package together: the bound of what is rendered of them, and of the time to walk them.
+const MOST_PATH_BYTES: usize = 64 * 1024 * 1024;
+
+/// The file is not in the payload (rpm: `RPMFILE_GHOST`).
+const GHOST: u64 = 1 << 6;
+
+/// What the indexes tell files apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// All but the following.
+    File,
+    /// A directory, ghost or not.
+    Directory,
+    /// A file that the package owns and does not bring.
+    Ghost,
+}
+
+/// One file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File<'a> {
+    /// The whole path; of source packages the name only.
+    pub path: &'a [u8],
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// Where the paths of the files stand.
+enum Paths<'h> {
+    Split { directories: Vec<&'h [u8]>, indexes: Numbers<'h>, names: Strings<'h> },
+    Whole(Strings<'h>),
+}
+
+/// The files in the order of the header. Their paths are put together one at a time: a small header can hold a list
+/// whose paths together have gigabytes.
+pub struct Files<'h> {
+    paths: Paths<'h>,
+    flags: Numbers<'h>,
+    modes: Numbers<'h>,
+    path: Vec<u8>,
+    walked_bytes: usize,
+}
+
+impl<'h> Files<'h> {
+    /// The files of a package, of format 3 too.
+    ///
+    /// As for createrepo_c, the shortest of the lists (directory, name, flags, mode) counts. Since version 1.0 it asks for
+    /// digests (tag 1035) too, which it writes elsewhere, and lists no file of a package without; RWS lists them.
+    pub fn read(header: &'h Header) -> Result<Self, Fault> {
+        let paths = if header.has(tag::OLD_FILE_NAMES) && !header.has(tag::DIRECTORY_NAMES) {
+            Paths::Whole(header.strings(tag::OLD_FILE_NAMES))
+        } else {
+            let count = header.count(tag::DIRECTORY_NAMES);
+            if count > MOST_DIRECTORIES {
+                return Err(Fault::TooMany("directories", count));
+            }
+            Paths::Split {
+                directories: header.strings(tag::DIRECTORY_NAMES).collect(),
+                indexes: header.numbers(tag::DIRECTORY_INDEXES),
+                names: header.strings(tag::BASE_NAMES),
+            }
+        };
+        Ok(Self {
+            paths,
+            flags: header.numbers(tag::FILE_FLAGS),
+            modes: header.numbers(tag::FILE_MODES),
+            path: Vec::new(),
+            walked_bytes: 0,
+        })
+    }
+
+    /// The next file.
+    pub fn next_file(&mut self) -> Result<Option<File<'_>>, Fault> {
+        self.path.clear();
+        match &mut self.paths {
+            Paths::Whole(paths) => match paths.next() {
+                Some(path) => self.path.extend_from_slice(path),
+                None => return Ok(None),
+            },
+            Paths::Split { directories, indexes, names } => {
+                let (Some(index), Some(name)) = (indexes.next(), names.next()) else { return Ok(None) };
+                let directory = usize::try_from(index).ok().and_then(|index| directories.get(index));
+                let directory = directory.ok_or(Fault::Directory(index, directories.len()))?;
+                self.path.extend_from_slice(directory);
+                self.path.extend_from_slice(name);
+            }
+        }
+        self.walked_bytes += self.path.len();
+        if self.walked_bytes > MOST_PATH_BYTES {
+            return Err(Fault::EntrySize(MOST_PATH_BYTES));
+        }
+        let (Some(flags), Some(mode)) = (self.flags.next(), self.modes.next()) else { return Ok(None) };
+        // S_ISDIR of POSIX
+        let kind = if mode & 0o170_000 == 0o040_000 {
+            FileKind::Directory
+        } else if flags & GHOST != 0 {
+            FileKind::Ghost
+        } else {
+            FileKind::File
+        };
+        Ok(Some(File { path: &self.path, kind }))
+    }
+}
+
+/// Whether a file stands in primary too, where clients find it without reading filelists (createrepo_c:
+/// `cr_is_primary`).
+pub fn is_primary(path: &[u8]) -> bool {
+    path.starts_with(b"/etc/") || path == b"/usr/lib/sendmail" || path.windows(4).any(|part| part == b"bin/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_primary;
+
+    #[test]
+    fn primary_files_are_those_that_others_require() {
+        for path in ["/etc/passwd", "/usr/lib/sendmail", "/usr/bin/x", "/opt/sbin/", "/opt/cabin/x"] {
+            assert!(is_primary(path.as_bytes()), "{path}");
+        }
+        for path in ["etc/passwd", "/usr/lib/sendmail2", "/usr/share/bin", "/etc"] {
+            assert!(!is_primary(path.as_bytes()), "{path}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! RPM as a package format of RWS.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use rws_model::{
+    Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, Partition, Placement,
+    Refusal, RepositoryId, RepositorySettings, RootFile, RootInput, Sha256, SignError, Signer, Target,
+};
+
+use crate::inspector::RpmInspector;
+use crate::{file_name, identity, placement, repomd};
+
+/// The RPM package format.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rpm;
+
+impl Format for Rpm {
+    fn name(&self) -> &'static str {
+        "rpm"
+    }
+
+    fn accepts(&self, name: &FileName) -> bool {
+        file_name::is_package(name.as_str())
+    }
+
+    fn inspector(&self, name: &FileName) -> Box<dyn Inspector> {
+        Box::new(RpmInspector::new(name))
+    }
+
+    fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
+        placement::assemble(files, placement)
+    }
+
+    fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId> {
+        placement::repositories(target, architectures)
+    }
+
+    fn layout(&self, repository: &RepositoryId) -> Layout {
+        Layout { tree: repository.as_str().to_owned(), metadata: repomd::DIRECTORY.to_owned(), packages: String::new() }
+    }
+
+    fn compare(&self, left: &Identity, right: &Identity) -> Ordering {
+        identity::compare(left, right)
+    }
+
+    fn indexes(&self, _partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> Vec<Index> {
+        repomd::indexes(settings)
+    }
+
+    fn escape_directory(&self, directory: &str) -> Vec<u8> {
+        repomd::escape_directory(directory)
+    }
+
+    fn frame(&self, index: &Index, entries: u64) -> Frame {
+        repomd::frame(&index.name, entries)
+    }
+
+    fn stored_name(&self, _repository: &RepositoryId, index: &Index, codec: Codec, content: &Sha256) -> String {
+        format!("{}/{content}-{}.xml{}", repomd::DIRECTORY, index.name, codec.extension())
+    }
+
+    fn plain_name(&self, _repository: &RepositoryId, _index: &Index, _codec: Codec) -> Option<String> {
+        None
+    }
+
+    fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
+        repomd::root(input, signer)
+    }
+}

@@ -1,0 +1,113 @@
+use super::{Header, INTRODUCTION_BYTES, length};
+use crate::fault::{Fault, Section};
+
+#[path = "../../tests/support/builder.rs"]
+#[expect(dead_code, reason = "whole packages are built in the tests of the crate")]
+mod builder;
+
+use builder::{Value, header, text, texts};
+
+fn parse(bytes: Vec<u8>) -> Result<Header, Fault> {
+    Header::parse(Section::Main, bytes)
+}
+
+/// A header of one entry, as it is given, and data.
+fn raw(entries: &[[u32; 4]], data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
+    bytes.extend_from_slice(&(entries.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(&(data.len() as u32).to_be_bytes());
+    bytes.extend(entries.iter().flatten().flat_map(|number| number.to_be_bytes()));
+    bytes.extend_from_slice(data);
+    bytes
+}
+
+fn reason(entries: &[[u32; 4]], data: &[u8]) -> &'static str {
+    match parse(raw(entries, data)) {
+        Err(Fault::HeaderEntry { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn values_are_read_by_their_types() {
+    let tags = [
+        (1000, text("name")),
+        (1030, Value::Shorts(vec![1, 0xffff])),
+        (1037, Value::Numbers(vec![7, u32::MAX])),
+        (1117, texts(&["a", "", "c"])),
+        (1146, Value::Bytes(vec![1, 2, 0])),
+        (5009, Value::Longs(vec![u64::MAX])),
+    ];
+    for region in [Some(63), None] {
+        let header = parse(header(region, &tags)).unwrap();
+        assert_eq!(header.text(1000), Some(&b"name"[..]));
+        assert_eq!(header.numbers(1030).collect::<Vec<_>>(), [1, 0xffff]);
+        assert_eq!(header.numbers(1037).collect::<Vec<_>>(), [7, 0xffff_ffff]);
+        assert_eq!(header.strings(1117).collect::<Vec<_>>(), [&b"a"[..], b"", b"c"]);
+        assert_eq!(header.binary(1146), Some(&[1, 2, 0][..]));
+        assert_eq!(header.number(5009), Some(u64::MAX));
+        assert_eq!((header.text(1117), header.text(1037), header.number(1000)), (None, None, None));
+        assert_eq!((header.count(1117), header.count(1), header.has(63)), (3, 0, region.is_some()));
+    }
+}
+
+#[test]
+fn claims_are_bounded_before_anything_else_arrives() {
+    let introduction = |entries: u32, data: u32| {
+        let mut bytes = [0; INTRODUCTION_BYTES];
+        bytes[..4].copy_from_slice(&[0x8e, 0xad, 0xe8, 0x01]);
+        bytes[8..12].copy_from_slice(&entries.to_be_bytes());
+        bytes[12..].copy_from_slice(&data.to_be_bytes());
+        bytes
+    };
+    assert_eq!(length(Section::Main, introduction(2, 3)), Ok(16 + 32 + 3));
+    assert_eq!(length(Section::Main, [0; 16]), Err(Fault::HeaderMagic(Section::Main)));
+    for entries in [0, 65_536, u32::MAX] {
+        assert_eq!(length(Section::Main, introduction(entries, 0)), Err(Fault::HeaderEntries(Section::Main, entries)));
+    }
+    let most = 64 * 1024 * 1024;
+    assert!(length(Section::Signature, introduction(1, most)).is_ok());
+    assert!(length(Section::Signature, introduction(1, most + 1)).is_err());
+    assert!(length(Section::Main, introduction(1, 4 * most)).is_ok());
+    assert!(length(Section::Main, introduction(1, u32::MAX)).is_err());
+}
+
+#[test]
+fn entries_that_leave_the_header_are_refused() {
+    assert!(reason(&[[1000, 6, 3, 1]], b"a\0").contains("outside"));
+    assert!(reason(&[[1000, 6, u32::MAX, 1]], b"a\0").contains("outside"));
+    assert!(reason(&[[1000, 6, 0, 1]], b"ab").contains("past the end"));
+    assert!(reason(&[[1000, 8, 0, 3]], b"a\0b\0").contains("past the end"));
+    assert!(reason(&[[2000, 7, 0, u32::MAX]], b"ab").contains("past the end"));
+    assert!(reason(&[[2000, 5, 0, u32::MAX]], b"ab").contains("past the end"));
+}
+
+#[test]
+fn entries_that_make_no_sense_are_refused() {
+    assert!(reason(&[[99, 6, 0, 1]], b"a\0").contains("not the number of a tag"));
+    assert!(reason(&[[1000, 0, 0, 1]], b"a\0").contains("type"));
+    assert!(reason(&[[1000, 10, 0, 1]], b"a\0").contains("type"));
+    assert!(reason(&[[1000, 6, 0, 2]], b"a\0b\0").contains("count"));
+    assert!(reason(&[[1000, 8, 0, 0]], b"a\0b\0").contains("count"));
+    assert!(reason(&[[2000, 4, 2, 1]], b"\0\0\0\0\0\0").contains("aligned"));
+    assert!(reason(&[[1000, 4, 0, 1]], b"\0\0\0\0").contains("wrong type"));
+    assert!(reason(&[[269, 6, 0, 1]], b"a\0").contains("signature header"));
+    assert!(reason(&[[1000, 8, 0, 2], [1001, 6, 2, 1]], b"a\0b\0").contains("overlaps"));
+    assert!(reason(&[[1000, 6, 0, 1], [1000, 6, 2, 1]], b"a\0b\0").contains("twice"));
+}
+
+#[test]
+fn a_region_must_cover_the_header() {
+    let whole = header(Some(63), &[(1000, text("name"))]);
+    assert!(parse(whole.clone()).is_ok());
+    // one more entry than the region covers
+    let mut longer = raw(&[[63, 7, 5, 16], [1000, 6, 0, 1], [1001, 6, 21, 1]], b"name\0................b\0");
+    let trailer = whole.len() - 16;
+    longer[16 + 48 + 5..16 + 48 + 21].copy_from_slice(&whole[trailer..]);
+    assert!(matches!(parse(longer), Err(Fault::HeaderEntry { reason: "does not cover the header", .. })));
+    for place in trailer..whole.len() {
+        let mut changed = whole.clone();
+        changed[place] ^= 0x40;
+        assert!(parse(changed).is_err(), "byte {place} of the trailer");
+    }
+}

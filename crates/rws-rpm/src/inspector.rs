@@ -1,0 +1,77 @@
+//! Reads one package file while it streams past, and renders its entries.
+
+use rws_model::{Digests, Entry, FileName, Inspected, Inspector, RecordFile, Refusal, Role};
+
+use crate::fault::Fault;
+use crate::package::{self, Nevra, Package};
+use crate::primary::PackageFile;
+use crate::stream::{Headers, Stream};
+use crate::{file_name, filelists, identity, other, primary};
+
+/// The version of the code that renders entries: to be raised with every change of what it writes.
+pub const RENDERER: u32 = 1;
+
+/// Reads one package.
+pub struct RpmInspector {
+    name: FileName,
+    stream: Stream,
+    /// What the package is, once its headers have arrived.
+    nevra: Option<Nevra>,
+}
+
+impl RpmInspector {
+    /// Starts reading the file `name`.
+    pub fn new(name: &FileName) -> Self {
+        Self { name: name.clone(), stream: Stream::new(), nevra: None }
+    }
+}
+
+impl RpmInspector {
+    /// Takes bytes; what can be told from the headers is told before the payload has arrived.
+    fn read(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.stream.push(bytes)?;
+        if let (None, Some(headers)) = (&self.nevra, self.stream.headers()) {
+            let nevra = package::identify(headers)?;
+            file_name::check(&self.name, &nevra)?;
+            self.nevra = Some(nevra);
+        }
+        Ok(())
+    }
+}
+
+impl Inspector for RpmInspector {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.read(bytes).map_err(|fault| fault.refuse(&self.name))
+    }
+
+    fn finish(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
+        let Self { name, stream, nevra } = *self;
+        let file = RecordFile { name: name.clone(), size_bytes, digests: digests.clone() };
+        stream.finish().and_then(|headers| inspect(&headers, nevra, file)).map_err(|fault| fault.refuse(&name))
+    }
+}
+
+fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<Inspected, Fault> {
+    // headers that arrived were identified then
+    let nevra = nevra.ok_or(Fault::Cut("main header"))?;
+    let self_provide = package::self_provide_version(&nevra, &headers.main);
+    let package = Package::read(headers, &nevra, &self_provide)?;
+    let pkgid = file.digests.sha256.hex();
+    let package_file = PackageFile { name: &file.name, size_bytes: file.size_bytes, pkgid: &pkgid };
+    let entry = |partition: &str, text: String| Entry { partition: partition.to_owned(), text: text.into_bytes() };
+    let entries = vec![
+        entry("primary", primary::render(&package, &package_file)?),
+        entry("filelists", filelists::render(&package, &pkgid)?),
+        entry("other", other::render(&package, &pkgid)?),
+    ];
+    let role = if nevra.architecture == "src" { Role::Source } else { Role::Binary };
+    Ok(Inspected {
+        file,
+        role,
+        identity: identity::of(&nevra),
+        architecture: nevra.architecture,
+        entries,
+        names: Vec::new(),
+        renderer: RENDERER,
+    })
+}

@@ -1,0 +1,103 @@
+use rws_model::{
+    Codec, Compression, IndexFile, RepositoryId, RepositorySettings, RootInput, SignError, Signer, sha256,
+};
+
+use super::{escape_directory, frame, indexes, root};
+
+fn settings(compression: Vec<Compression>) -> RepositorySettings {
+    RepositorySettings {
+        architectures: vec!["x86_64".to_owned()],
+        compression,
+        origin: String::new(),
+        label: String::new(),
+        suite: None,
+        description: String::new(),
+        valid_until_seconds: None,
+    }
+}
+
+struct Key;
+
+impl Signer for Key {
+    fn fingerprint(&self) -> &str {
+        "00"
+    }
+
+    fn public_key_armored(&self) -> &str {
+        "the key"
+    }
+
+    fn clear_sign(&self, _text: &str, _signed_at: i64) -> Result<String, SignError> {
+        Err(SignError { key: String::new(), reason: String::new() })
+    }
+
+    fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
+        Ok(format!("signature of {} bytes at {signed_at}", bytes.len()))
+    }
+}
+
+#[test]
+fn every_repository_has_the_three_indexes_in_one_form() {
+    let codecs =
+        |compression| indexes(&settings(compression)).into_iter().map(|index| index.codecs).collect::<Vec<_>>();
+    assert_eq!(codecs(vec![]), vec![vec![Codec::Gzip]; 3]);
+    assert_eq!(codecs(vec![Compression::Zstd, Compression::Gz]), vec![vec![Codec::Zstd]; 3]);
+    assert_eq!(codecs(vec![Compression::Xz]), vec![vec![Codec::Xz]; 3]);
+    let names: Vec<_> = indexes(&settings(vec![])).into_iter().map(|index| (index.name, index.takes)).collect();
+    assert_eq!(names, ["primary", "filelists", "other"].map(|name| (name.to_owned(), vec![name.to_owned()])));
+}
+
+#[test]
+fn frames_are_those_of_createrepo_c() {
+    let primary = frame("primary", 3);
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<metadata xmlns=\"http://linux.duke.edu/metadata/common\" \
+                    xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\" packages=\"3\">\n";
+    assert_eq!(String::from_utf8(primary.head).unwrap(), expected);
+    assert_eq!(primary.tail, b"</metadata>");
+    let other = frame("other", 0);
+    assert!(other.head.ends_with(b"<otherdata xmlns=\"http://linux.duke.edu/metadata/other\" packages=\"0\">\n"));
+    assert_eq!(other.tail, b"</otherdata>");
+}
+
+#[test]
+fn the_root_names_all_indexes_and_is_signed_behind_itself() {
+    let settings = settings(vec![]);
+    let indexes = indexes(&settings);
+    let file = |index: &str| IndexFile {
+        index: index.to_owned(),
+        codec: Codec::Gzip,
+        size_bytes: 10,
+        sha256: sha256(b"packed"),
+        open_size_bytes: 20,
+        open_sha256: sha256(b"open"),
+        stored_name: format!("repodata/x-{index}.xml.gz"),
+        plain_name: None,
+    };
+    let files: Vec<_> = indexes.iter().map(|index| file(&index.name)).collect();
+    let repository = RepositoryId::parse("live/1.10/el/7/x86_64").unwrap();
+    let input =
+        RootInput { repository: &repository, settings: &settings, indexes: &indexes, files: &files, published_at: 77 };
+    let signed = root(&input, Some(&Key)).unwrap();
+    let names: Vec<_> = signed.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["repodata/repomd.xml", "repodata/repomd.xml.asc", "repodata/repomd.xml.key"]);
+    assert_eq!(signed[1].text, format!("signature of {} bytes at 77", signed[0].text.len()));
+    assert_eq!(signed[2].text, "the key");
+    assert_eq!(root(&input, None).unwrap(), signed[..1]);
+    let expected = format!(
+        "  <data type=\"primary\">\n    <checksum type=\"sha256\">{}</checksum>\n    \
+         <open-checksum type=\"sha256\">{}</open-checksum>\n    <location href=\"repodata/x-primary.xml.gz\"/>\n    \
+         <timestamp>77</timestamp>\n    <size>10</size>\n    <open-size>20</open-size>\n  </data>\n",
+        sha256(b"packed"),
+        sha256(b"open"),
+    );
+    assert!(signed[0].text.contains(&expected), "{}", signed[0].text);
+    let document = roxmltree::Document::parse(&signed[0].text).unwrap();
+    let types = document.descendants().filter_map(|node| node.attribute("type")).filter(|name| *name != "sha256");
+    assert_eq!(types.collect::<Vec<_>>(), ["primary", "filelists", "other"]);
+    assert!(signed[0].text.contains("<revision>77</revision>"));
+}
+
+#[test]
+fn directories_are_escaped_as_values() {
+    assert_eq!(escape_directory("Packages/a&\"b<é"), b"Packages/a&amp;&quot;b&lt;&#xE9;");
+}

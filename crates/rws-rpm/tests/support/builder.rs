@@ -1,0 +1,176 @@
+//! Builds small packages, so that tests need no file.
+
+use md5::Md5;
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
+
+/// The value of a tag.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// One text (type 6).
+    Text(Vec<u8>),
+    /// Several texts (type 8).
+    Texts(Vec<Vec<u8>>),
+    /// Bytes (type 7).
+    Bytes(Vec<u8>),
+    /// Numbers of 16 bits (type 3).
+    Shorts(Vec<u16>),
+    /// Numbers of 32 bits (type 4).
+    Numbers(Vec<u32>),
+    /// Numbers of 64 bits (type 5).
+    Longs(Vec<u64>),
+}
+
+/// One text.
+pub fn text(text: &str) -> Value {
+    Value::Text(text.as_bytes().to_vec())
+}
+
+/// Several texts.
+pub fn texts(texts: &[&str]) -> Value {
+    Value::Texts(texts.iter().map(|text| text.as_bytes().to_vec()).collect())
+}
+
+impl Value {
+    fn kind_count_width(&self) -> (u32, usize, usize) {
+        match self {
+            Self::Text(_) => (6, 1, 1),
+            Self::Texts(texts) => (8, texts.len(), 1),
+            Self::Bytes(bytes) => (7, bytes.len(), 1),
+            Self::Shorts(numbers) => (3, numbers.len(), 2),
+            Self::Numbers(numbers) => (4, numbers.len(), 4),
+            Self::Longs(numbers) => (5, numbers.len(), 8),
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => [text.as_slice(), b"\0"].concat(),
+            Self::Texts(texts) => texts.iter().flat_map(|text| [text.as_slice(), b"\0"].concat()).collect(),
+            Self::Bytes(bytes) => bytes.clone(),
+            Self::Shorts(numbers) => numbers.iter().flat_map(|number| number.to_be_bytes()).collect(),
+            Self::Numbers(numbers) => numbers.iter().flat_map(|number| number.to_be_bytes()).collect(),
+            Self::Longs(numbers) => numbers.iter().flat_map(|number| number.to_be_bytes()).collect(),
+        }
+    }
+}
+
+/// A header with these tags; with `region`, its first entry is the region of this tag.
+pub fn header(region: Option<u32>, tags: &[(u32, Value)]) -> Vec<u8> {
+    let mut index = Vec::new();
+    let mut data: Vec<u8> = Vec::new();
+    let mut entry = |tag: u32, kind: u32, offset: usize, count: usize| {
+        for number in [tag, kind, offset as u32, count as u32] {
+            index.extend_from_slice(&number.to_be_bytes());
+        }
+    };
+    let values: usize = tags.iter().fold(0, |offset, (_, value)| {
+        let (_, _, width) = value.kind_count_width();
+        offset.next_multiple_of(width) + value.bytes().len()
+    });
+    if let Some(region) = region {
+        entry(region, 7, values, 16);
+    }
+    for (tag, value) in tags {
+        let (kind, count, width) = value.kind_count_width();
+        data.resize(data.len().next_multiple_of(width), 0);
+        entry(*tag, kind, data.len(), count);
+        data.extend_from_slice(&value.bytes());
+    }
+    let entries = tags.len() + usize::from(region.is_some());
+    if let Some(region) = region {
+        for number in [region, 7, (entries as u32 * 16).wrapping_neg(), 16] {
+            data.extend_from_slice(&number.to_be_bytes());
+        }
+    }
+    let mut header = vec![0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
+    header.extend_from_slice(&(entries as u32).to_be_bytes());
+    header.extend_from_slice(&(data.len() as u32).to_be_bytes());
+    header.extend_from_slice(&index);
+    header.extend_from_slice(&data);
+    header
+}
+
+/// A package: its tags can be changed before [`Package::build`].
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// Tags of the main header.
+    pub main: Vec<(u32, Value)>,
+    /// The region of the main header: absent for format 3.
+    pub region: Option<u32>,
+    /// Payload.
+    pub payload: Vec<u8>,
+}
+
+impl Package {
+    /// `hello 2.0-1.x86_64` with two files.
+    pub fn hello() -> Self {
+        let main = vec![
+            (1000, text("hello")),
+            (1001, text("2.0")),
+            (1002, text("1")),
+            (1004, text("Greets <everybody> & \"you\"")),
+            (1006, Value::Numbers(vec![1_600_000_123])),
+            (1009, Value::Numbers(vec![7])),
+            (1022, text("x86_64")),
+            (1028, Value::Numbers(vec![7, 0])),
+            (1030, Value::Shorts(vec![0o100_755, 0o040_755])),
+            (1035, texts(&["00", ""])),
+            (1037, Value::Numbers(vec![0, 0])),
+            (1044, text("hello-2.0-1.src.rpm")),
+            (1116, Value::Numbers(vec![0, 1])),
+            (1117, texts(&["hello", "hello"])),
+            (1118, texts(&["/usr/bin/", "/usr/share/"])),
+            (1124, text("cpio")),
+        ];
+        Self { main, region: Some(63), payload: b"not really a compressed archive".to_vec() }
+    }
+
+    /// Adds or replaces a tag.
+    pub fn with(mut self, tag: u32, value: Value) -> Self {
+        self.main.retain(|(number, _)| *number != tag);
+        self.main.push((tag, value));
+        self.main.sort_by_key(|(number, _)| *number);
+        self
+    }
+
+    /// Removes a tag.
+    pub fn without(mut self, tag: u32) -> Self {
+        self.main.retain(|(number, _)| *number != tag);
+        self
+    }
+
+    /// The file, with size, MD5, SHA-1 and SHA-256 in its signature header.
+    pub fn build(&self) -> Vec<u8> {
+        let main = header(self.region, &self.main);
+        let signature = header(
+            Some(62),
+            &[
+                (269, text(&hex(&Sha1::digest(&main)))),
+                (273, text(&hex(&Sha256::digest(&main)))),
+                (1000, Value::Numbers(vec![(main.len() + self.payload.len()) as u32])),
+                (1004, Value::Bytes(Md5::digest([main.as_slice(), &self.payload].concat()).to_vec())),
+                (1007, Value::Numbers(vec![99])),
+            ],
+        );
+        self.assemble(signature)
+    }
+
+    /// The file with this signature header.
+    pub fn assemble(&self, mut signature: Vec<u8>) -> Vec<u8> {
+        let mut file = vec![0xed, 0xab, 0xee, 0xdb, 3, 0, 0, 0];
+        file.resize(78, 0);
+        file.extend_from_slice(&[0, 5]);
+        file.resize(96, 0);
+        signature.resize(signature.len().next_multiple_of(8), 0);
+        file.extend_from_slice(&signature);
+        file.extend_from_slice(&header(self.region, &self.main));
+        file.extend_from_slice(&self.payload);
+        file
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

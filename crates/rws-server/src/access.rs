@@ -1,0 +1,151 @@
+//! Who may write: Basic authentication (RFC 7617).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::passwords::PasswordHash;
+
+/// For how long a verified password is remembered: a burst of a CI job pays for one check.
+const REMEMBERED: Duration = Duration::from_secs(300);
+
+/// How many verified passwords are remembered.
+const MOST_REMEMBERED: usize = 1000;
+
+/// A user.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The hash of the password; `None` for one that can never log in.
+    pub hash: Option<PasswordHash>,
+    /// The paths that the user may write, as `live/*`; empty: all.
+    pub allow: Vec<String>,
+}
+
+/// All users, and the passwords that were verified lately.
+pub struct Users {
+    users: BTreeMap<String, Arc<User>>,
+    /// Makes the digests of remembered passwords worthless to anybody else.
+    secret: [u8; 32],
+    verified: Mutex<HashMap<[u8; 32], Instant>>,
+}
+
+impl Users {
+    /// These users.
+    pub fn new(users: BTreeMap<String, User>) -> Self {
+        let users = users.into_iter().map(|(name, user)| (name, Arc::new(user))).collect();
+        let mut secret = [0; 32];
+        secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+        secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
+        Self { users, secret, verified: Mutex::default() }
+    }
+
+    /// The user who sends these headers, when the password is right.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Option<Arc<User>> {
+        let (name, password) = credentials(headers)?;
+        let user = self.users.get(&name)?;
+        let hash = user.hash.clone()?;
+        let digest = self.digest(&name, &password);
+        let fresh = |verified: &Instant| verified.elapsed() < REMEMBERED;
+        if self.lock().get(&digest).is_some_and(fresh) {
+            return Some(Arc::clone(user));
+        }
+        let right = tokio::task::spawn_blocking(move || hash.verify(&password)).await.unwrap_or(false);
+        if !right {
+            return None;
+        }
+        let mut verified = self.lock();
+        if verified.len() >= MOST_REMEMBERED {
+            verified.clear();
+        }
+        verified.insert(digest, Instant::now());
+        Some(Arc::clone(user))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Instant>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn digest(&self, name: &str, password: &[u8]) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.secret);
+        digest.update((name.len() as u64).to_le_bytes());
+        digest.update(name.as_bytes());
+        digest.update(password);
+        digest.update(self.secret);
+        digest.finalize().into()
+    }
+}
+
+impl User {
+    /// Whether the user may write to a target.
+    pub fn may_write(&self, target: &str) -> bool {
+        self.allow.is_empty() || self.allow.iter().any(|pattern| matches(pattern, target))
+    }
+}
+
+/// Whether a pattern covers a path: part by part, `*` for anything within a part; a pattern that ends covers all below.
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    pattern
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .all(|part| parts.next().is_some_and(|with| matches_part(part, with)))
+}
+
+fn matches_part(pattern: &str, part: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == part,
+        Some((before, after)) => {
+            let Some(rest) = part.strip_prefix(before) else { return false };
+            (0..=rest.len()).any(|end| rest.is_char_boundary(end) && matches_part(after, &rest[end..]))
+        }
+    }
+}
+
+fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(encoded.trim()).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let name = String::from_utf8(decoded[..colon].to_vec()).ok()?;
+    (!name.is_empty()).then(|| (name, decoded[colon + 1..].to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_cover_parts() {
+        assert!(matches("live/*", "live/1.10/el/7"));
+        assert!(matches("*/1.*/el", "live/1.10/el/7"));
+        assert!(!matches("live/*", "release/1.10/el/7"));
+        assert!(!matches("live/1.1", "live/1.10/el/7"));
+        assert!(!matches("live/1.10/el/7/x", "live/1.10/el/7"));
+        let user = User { hash: None, allow: Vec::new() };
+        assert!(user.may_write("anything"));
+    }
+
+    #[test]
+    fn only_basic_credentials_are_read() {
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+            credentials(&headers)
+        };
+        assert_eq!(read("basic dTpwOnc="), Some(("u".to_owned(), b"p:w".to_vec())));
+        for bad in ["Bearer dTpwOnc=", "Basic !", "Basic dXB3", "Basic OnB3", "Basic"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Answers of the API: compact JSON with a line end, as the original service wrote them.
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
+use rws_model::Refusal;
+use rws_repository::{IntakeError, RepositoryError};
+use serde_json::{Map, Value};
+
+/// An answer.
+pub type Answer = Response<Body>;
+
+/// An answer of any text.
+pub fn text(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Answer {
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+/// A JSON answer: compact, with a line end; characters beyond ASCII are escaped.
+pub fn json(status: StatusCode, value: &Value) -> Answer {
+    let mut body = String::new();
+    for character in value.to_string().chars() {
+        if character.is_ascii() {
+            body.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                body.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    body.push('\n');
+    text(status, "application/json", body)
+}
+
+/// `{"message": …}`.
+pub fn message(status: StatusCode, message: &str) -> Answer {
+    json(status, &serde_json::json!({ "message": message }))
+}
+
+/// What went wrong with a request.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    message: String,
+    code: &'static str,
+    file: Option<String>,
+    hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem with its status, a stable word for programs, and a sentence for people.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), code, file: None, hint: None }
+    }
+
+    /// The client did something wrong.
+    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// The same problem with the file that it is about.
+    #[must_use]
+    pub fn of_file(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// The same problem with what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The answer.
+    pub fn answer(&self) -> Answer {
+        let mut body = Map::new();
+        body.insert("message".to_owned(), self.message.clone().into());
+        body.insert("code".to_owned(), self.code.into());
+        if let Some(file) = &self.file {
+            body.insert("file".to_owned(), file.clone().into());
+        }
+        if let Some(hint) = &self.hint {
+            body.insert("hint".to_owned(), hint.clone().into());
+        }
+        let mut answer = json(self.status, &Value::Object(body));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+        }
+        answer
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let problem = Self::bad_request("refused", refusal.to_string()).of_file(refusal.file);
+        match refusal.hint {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
+        }
+    }
+}
+
+impl From<RepositoryError> for Problem {
+    fn from(error: RepositoryError) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string())
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Refused(refusal) => refusal.into(),
+            IntakeError::Failed(error) => error.into(),
+        }
+    }
+}
+
+/// 401, as the original service wrote it.
+pub fn unauthorized() -> Answer {
+    let mut answer = text(StatusCode::UNAUTHORIZED, "text/html; charset=utf-8", "Unauthorized Access");
+    let challenge = HeaderValue::from_static("Basic realm=\"Authentication Required\"");
+    answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    answer
+}
+
+/// The methods of a path, for OPTIONS and 405.
+pub fn allowed(status: StatusCode, methods: &'static str) -> Answer {
+    let mut answer = text(status, "text/html; charset=utf-8", Body::empty());
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer
+}
+
+/// Whether a method only reads.
+pub fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}

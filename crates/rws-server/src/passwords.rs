@@ -1,0 +1,134 @@
+//! Password hashes: those that existing configurations hold (werkzeug's PBKDF2 and scrypt) and argon2.
+//!
+//! A hash is parsed and its cost is checked when the configuration is read, so that no request meets a hash that cannot
+//! be computed. Neither the hash nor what was mistaken for one is ever printed: it may be a password in clear.
+
+mod cost;
+mod phc;
+#[cfg(test)]
+mod tests;
+mod werkzeug;
+
+use std::fmt;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use subtle::ConstantTimeEq;
+
+pub use self::cost::CostError;
+
+/// The hash of one user's password, of known and bounded cost.
+#[derive(Clone)]
+pub struct PasswordHash {
+    scheme: Scheme,
+    salt: Vec<u8>,
+    digest: Vec<u8>,
+}
+
+/// How the digest is computed.
+#[derive(Clone, Debug)]
+enum Scheme {
+    /// PBKDF2 with HMAC (RFC 8018, section 5.2).
+    Pbkdf2 { function: Function, iterations: u32 },
+    /// scrypt (RFC 7914).
+    Scrypt { parameters: scrypt::Params },
+    /// argon2 (RFC 9106).
+    Argon2 { algorithm: Algorithm, version: Version, parameters: Params },
+}
+
+/// The hash function under the HMAC of PBKDF2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Function {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// Why a text is no usable password hash. The text itself is in none of the messages.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    /// Neither of werkzeug's form nor of the PHC form.
+    #[error(
+        "this is no password hash (a password in clear?); write the output of `rws hash-password`, or a hash of the form \
+         `scrypt:32768:8:1$salt$hex`, `pbkdf2:sha256:600000$salt$hex` or `$argon2id$v=19$…`"
+    )]
+    NotAHash,
+    /// A hash by a method that is not computed here, or is too weak.
+    #[error(
+        "the method of the password hash is not supported; supported are pbkdf2 with sha256, sha512 or sha1, scrypt, and \
+         argon2id, argon2i or argon2d: make a new hash with `rws hash-password`"
+    )]
+    UnknownMethod,
+    /// Cut off, or changed by hand.
+    #[error("the {method} hash is damaged: {reason}; make a new one with `rws hash-password`")]
+    Damaged {
+        /// `pbkdf2`, `scrypt` or `argon2`.
+        method: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A login would take too much time or memory.
+    #[error(transparent)]
+    Cost(#[from] CostError),
+    /// The system's memory or the algorithm's own limits do not allow a new hash.
+    #[error("the password cannot be hashed: {0}")]
+    NotHashed(argon2::Error),
+}
+
+impl PasswordHash {
+    /// Reads `pbkdf2:FUNCTION[:ITERATIONS]$SALT$HEX`, `scrypt[:N:R:P]$SALT$HEX` or `$argon2…` (PHC string format).
+    ///
+    /// # Errors
+    ///
+    /// When the text is none of these, is damaged, or asks for more than about 1 GiB or 10 s.
+    pub fn parse(text: &str) -> Result<Self, HashError> {
+        if text.starts_with('$') { phc::parse(text) } else { werkzeug::parse(text) }
+    }
+
+    /// Whether `password` is the one that was hashed. Takes from milliseconds to seconds of CPU time: not for an
+    /// asynchronous thread. The comparison takes the same time whatever the difference.
+    pub fn verify(&self, password: &[u8]) -> bool {
+        let mut digest = vec![0; self.digest.len()];
+        let computed = match &self.scheme {
+            Scheme::Pbkdf2 { function, iterations } => {
+                match function {
+                    Function::Sha1 => {
+                        pbkdf2::pbkdf2_hmac::<sha1::Sha1>(password, &self.salt, *iterations, &mut digest);
+                    }
+                    Function::Sha256 => {
+                        pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, &self.salt, *iterations, &mut digest);
+                    }
+                    Function::Sha512 => {
+                        pbkdf2::pbkdf2_hmac::<sha2::Sha512>(password, &self.salt, *iterations, &mut digest);
+                    }
+                }
+                true
+            }
+            Scheme::Scrypt { parameters } => scrypt::scrypt(password, &self.salt, parameters, &mut digest).is_ok(),
+            Scheme::Argon2 { algorithm, version, parameters } => {
+                let argon2 = Argon2::new(*algorithm, *version, parameters.clone());
+                argon2.hash_password_into(password, &self.salt, &mut digest).is_ok()
+            }
+        };
+        computed && bool::from(digest.ct_eq(&self.digest))
+    }
+
+    /// The argon2id hash of a password in the PHC string format, with 19 MiB, two passes and one lane (the least that
+    /// OWASP recommends). `salt` is 16 fresh random bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the memory for it cannot be had.
+    pub fn create_argon2id(password: &[u8], salt: &[u8; 16]) -> Result<String, HashError> {
+        let parameters = Params::default();
+        let mut digest = vec![0; Params::DEFAULT_OUTPUT_LEN];
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
+        argon2.hash_password_into(password, salt, &mut digest).map_err(HashError::NotHashed)?;
+        Ok(phc::render(&parameters, salt, &digest))
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PasswordHash").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}

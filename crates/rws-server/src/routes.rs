@@ -1,0 +1,116 @@
+//! Which handler answers what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+
+use crate::answer::{Answer, Problem, allowed, reads, unauthorized};
+use crate::service::Service;
+use crate::{assets, download, listing, own, path, schedule, upload};
+
+const ROOT_METHODS: &str = "GET, HEAD, OPTIONS";
+const PATH_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
+
+/// The router of a service.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new().fallback(handle).with_state(service)
+}
+
+async fn handle(State(service): State<Arc<Service>>, request: Request<Body>) -> Answer {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let answer = dispatch(&service, request).await;
+    tracing::info!(%method, path = uri.path(), status = answer.status().as_u16(), "request");
+    answer
+}
+
+async fn dispatch(service: &Arc<Service>, request: Request<Body>) -> Answer {
+    let method = request.method().clone();
+    let raw = request.uri().path().to_owned();
+    if let Some(own_path) = raw.strip_prefix("/-/") {
+        return match method {
+            _ if reads(&method) => own::get(service, own_path, request.headers()).await,
+            Method::OPTIONS => allowed(StatusCode::OK, ROOT_METHODS),
+            _ => allowed(StatusCode::METHOD_NOT_ALLOWED, ROOT_METHODS),
+        };
+    }
+    match method {
+        _ if reads(&method) => {
+            let (parts, _) = request.into_parts();
+            read(service, &parts.method, &parts.uri, &parts.headers).await
+        }
+        Method::OPTIONS if raw == "/" => allowed(StatusCode::OK, ROOT_METHODS),
+        Method::OPTIONS => allowed(StatusCode::OK, PATH_METHODS),
+        Method::PUT | Method::POST | Method::DELETE if raw == "/" => {
+            allowed(StatusCode::METHOD_NOT_ALLOWED, ROOT_METHODS)
+        }
+        Method::PUT | Method::POST | Method::DELETE => write(service, &method, &raw, request).await,
+        _ => allowed(StatusCode::METHOD_NOT_ALLOWED, PATH_METHODS),
+    }
+}
+
+/// Authentication comes before everything else.
+async fn write(service: &Arc<Service>, method: &Method, raw: &str, request: Request<Body>) -> Answer {
+    let Some(user) = service.users.authenticate(request.headers()).await else { return unauthorized() };
+    let Some(path) = path::decoded(raw) else { return Problem::bad_request("path", "Invalid URL.").answer() };
+    let path = path.strip_prefix('/').unwrap_or(&path).to_owned();
+    match *method {
+        Method::PUT => upload::put(service, &user, &path, request).await,
+        Method::POST => {
+            let query = request.uri().query().map(str::to_owned);
+            schedule::post(service, &user, &path, request.headers(), query.as_deref()).await
+        }
+        _ => {
+            let message = "Delete has not yet been implemented.";
+            Problem::new(StatusCode::NOT_IMPLEMENTED, "not-implemented", message).answer()
+        }
+    }
+}
+
+async fn read(service: &Service, method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
+    let raw = uri.path();
+    if let Some(answer) = raw.strip_prefix("/static/").and_then(assets::file) {
+        return answer;
+    }
+    let Some(path) = path::decoded(raw).and_then(|path| path::normalized(&path)) else { return listing::missing() };
+    let path = if path == "index" { "" } else { &path };
+    match answer(service, path, method, uri.query(), headers).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => listing::missing(),
+        Err(error) => {
+            tracing::error!(path, %error, "a file or directory could not be read");
+            let text = "The store does not answer. Try again in a moment.";
+            let mut answer = listing::message(StatusCode::SERVICE_UNAVAILABLE, "Not available", text);
+            let later = axum::http::HeaderValue::from_static("10");
+            answer.headers_mut().insert(axum::http::header::RETRY_AFTER, later);
+            answer
+        }
+    }
+}
+
+async fn answer(
+    service: &Service,
+    path: &str,
+    method: &Method,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Option<Answer>, rws_repository::RepositoryError> {
+    let kind = path::query(query, "type").filter(|kind| !kind.is_empty());
+    let (file, directory) = match kind.as_deref() {
+        None => (true, true),
+        Some("file") => (true, false),
+        Some("directory") => (false, true),
+        Some(_) => return Ok(None),
+    };
+    if file && !path.is_empty() {
+        if let Some(found) = service.tree.file(path).await? {
+            return download::answer(service.tree.store(), method, headers, path, found).await.map(Some);
+        }
+    }
+    if directory {
+        return Ok(service.tree.directory(path).await?.map(|entries| listing::directory(path, entries)));
+    }
+    Ok(None)
+}

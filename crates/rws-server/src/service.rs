@@ -1,0 +1,37 @@
+//! What all handlers share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rws_repository::catalogue::Catalogue;
+use rws_repository::scheduler::Scheduler;
+use rws_repository::tree::Tree;
+
+use crate::access::Users;
+
+/// The public keys that clients need, in ASCII armour.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    /// Of everything but `modules`.
+    pub main: Option<String>,
+    /// Of `modules`.
+    pub modules: Option<String>,
+}
+
+/// What all handlers share.
+pub struct Service {
+    /// Publishes and answers what became of an upload.
+    pub scheduler: Arc<Scheduler>,
+    /// What is configured.
+    pub catalogue: Arc<Catalogue>,
+    /// What readers see.
+    pub tree: Tree,
+    /// Who may write.
+    pub users: Users,
+    /// The public keys.
+    pub keys: Keys,
+    /// A local directory for files that are being received; on the file system of a local store.
+    pub spool: PathBuf,
+    /// The version of the program.
+    pub version: &'static str,
+}

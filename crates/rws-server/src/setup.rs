@@ -1,0 +1,89 @@
+//! Ready-made client files: `.sources` and `.list` for apt, `.repo` for dnf, yum and zypper.
+
+use rws_repository::catalogue::ConfiguredTarget;
+
+/// What a client file is made of.
+pub struct Setup<'a> {
+    /// The URL at which clients reach the service, without a slash at its end.
+    pub base: &'a str,
+    /// The target.
+    pub target: &'a ConfiguredTarget,
+    /// The public key that signs it, in ASCII armour, and where it is below `/-/keys/`.
+    pub key: Option<(&'a str, &'a str)>,
+}
+
+impl Setup<'_> {
+    /// The file with this extension; `None` where the target's format has none of this kind.
+    pub fn file(&self, extension: &str) -> Option<String> {
+        match (self.target.format.name(), extension) {
+            ("deb", "sources") => Some(self.sources()),
+            ("deb", "list") => Some(self.list()),
+            ("rpm", "repo") => Some(self.repo()),
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> String {
+        let target = &self.target.target;
+        format!("rws-{}-{}-{}-{}", target.kind, target.series, target.distribution, target.version)
+    }
+
+    fn archive(&self) -> String {
+        let target = &self.target.target;
+        format!("{}/{}/{}/{}/", self.base, target.kind, target.series, target.distribution)
+    }
+
+    /// deb822 form with the key inline (sources.list(5)).
+    fn sources(&self) -> String {
+        let version = &self.target.target.version;
+        let mut file = format!(
+            "# save as /etc/apt/sources.list.d/{}.sources\nTypes: deb deb-src\nURIs: {}\nSuites: {version}\nComponents: main\n",
+            self.name(),
+            self.archive(),
+        );
+        if let Some((key, _)) = self.key {
+            file.push_str("Signed-By:\n");
+            for line in key.trim_end().lines() {
+                file.push_str(if line.trim().is_empty() { " ." } else { " " });
+                file.push_str(line.trim_end());
+                file.push('\n');
+            }
+        }
+        file
+    }
+
+    /// The one-line form, for apt before 2.3.10, which knows no inline keys.
+    fn list(&self) -> String {
+        let (name, version, archive) = (self.name(), &self.target.target.version, self.archive());
+        let mut file = format!("# save as /etc/apt/sources.list.d/{name}.list\n");
+        let mut option = String::new();
+        if let Some((_, key)) = self.key {
+            file.push_str(&format!("# the key: curl -o /usr/share/keyrings/{name}.asc {}/-/keys/{key}\n", self.base));
+            option = format!(" [signed-by=/usr/share/keyrings/{name}.asc]");
+        }
+        for kind in ["deb", "deb-src"] {
+            file.push_str(&format!("{kind}{option} {archive} {version} main\n"));
+        }
+        file
+    }
+
+    /// A mirror list makes dnf read one immutable generation; zypper and old yum keep a mirror list too long and use
+    /// the plain address.
+    fn repo(&self) -> String {
+        let (name, target, base) = (self.name(), &self.target.target, self.base);
+        let mut file = format!("# save as /etc/yum.repos.d/{name}.repo (zypper: /etc/zypp/repos.d/)\n");
+        for (suffix, title, architecture, enabled) in [("", "", "$basearch", 1), ("-source", ", sources", "SRPMS", 0)] {
+            file.push_str(&format!(
+                "[{name}{suffix}]\nname={target}{title}\nmirrorlist={base}/-/mirrorlist/{target}/{architecture}\n\
+                 # zypper, and yum on EL 6 and 7: this instead of mirrorlist\n#baseurl={base}/{target}/{architecture}/\n\
+                 enabled={enabled}\nmetadata_expire=300\ngpgcheck=0\nrepo_gpgcheck={}\n",
+                u8::from(self.key.is_some()),
+            ));
+            if let Some((_, key)) = self.key {
+                file.push_str(&format!("gpgkey={base}/-/keys/{key}\n"));
+            }
+            file.push('\n');
+        }
+        file
+    }
+}

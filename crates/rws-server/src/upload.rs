@@ -1,0 +1,301 @@
+//! `PUT /<path>`: files of one request into all repositories that the path stands for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use bytes::Bytes;
+use futures::StreamExt;
+use rws_model::{FileName, Format, Refusal};
+use rws_repository::IntakeError;
+use rws_repository::catalogue::ConfiguredTarget;
+use rws_repository::intake::{self, Accepted};
+use rws_repository::scheduler::Progress;
+
+use crate::access::User;
+use crate::answer::{Answer, Problem, json, message};
+use crate::multipart::{Event, Limits, MultipartError, MultipartParser};
+use crate::path;
+use crate::service::Service;
+use crate::spool::{Spool, SpoolError, Spooled};
+
+/// The longest form field that is not a file, in bytes.
+const FIELD_BYTES: usize = 4096;
+
+/// How much of a refused body is read, so that the client gets to read the answer.
+const DRAINED_BYTES: usize = 64 << 20;
+
+/// For how long a body may make no progress.
+const STALLED: Duration = Duration::from_secs(120);
+
+/// The longest time that a client may ask to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Where the status of an upload is, in every answer.
+pub const STATUS_HEADER: HeaderName = HeaderName::from_static("rws-status");
+
+/// What a form had.
+#[derive(Default)]
+struct Form {
+    product: Option<String>,
+    files: Vec<Spooled>,
+    /// Whether there was a `.ddeb`, which is skipped.
+    skipped: bool,
+}
+
+/// Takes an upload.
+pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Answer {
+    let (parts, body) = request.into_parts();
+    let mut body = body.into_data_stream();
+    match receive(service, user, path, &parts.headers, &mut body).await {
+        Ok(accepted) => {
+            service.scheduler.take(&accepted);
+            let wait = wait(&parts.headers, parts.uri.query());
+            answer(service, &accepted, wait).await
+        }
+        Err(problem) => {
+            drain(&mut body).await;
+            problem.answer()
+        }
+    }
+}
+
+async fn receive(
+    service: &Service,
+    user: &User,
+    path: &str,
+    headers: &HeaderMap,
+    body: &mut BodyDataStream,
+) -> Result<Accepted, Problem> {
+    // before any byte of the body is kept
+    let targets = resolve(service, user, path)?;
+    let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let parser = MultipartParser::new(content_type, Limits::default()).map_err(broken)?;
+    let form = read(service, &first.format, parser, body).await?;
+    if form.files.is_empty() && !form.skipped {
+        return Err(Problem::bad_request("no-file", "The request has no file.")
+            .with_hint("Send each file as a form field: curl --form NAME=@FILE"));
+    }
+    let product = form.product.as_deref();
+    for target in &targets {
+        for file in &form.files {
+            let file = file.received();
+            fits(target, &file.inspected.file.name)?;
+        }
+        if target.format.name() == "deb" {
+            check_product(product)?;
+        }
+    }
+    let files: Vec<_> = form.files.iter().map(Spooled::received).collect();
+    let accepted = intake::accept(service.tree.store(), &targets, product, &files).await;
+    accepted.map_err(|error| match error {
+        // the original knew architectures by file names only, and said this
+        IntakeError::Refused(refusal) if refusal.reason.starts_with("the architecture ") => {
+            unfit(&refusal.file, &*first.format).with_hint(refusal.reason)
+        }
+        other => other.into(),
+    })
+}
+
+/// The targets of a path, when the user may write them all.
+pub fn resolve(service: &Service, user: &User, path: &str) -> Result<Vec<Arc<ConfiguredTarget>>, Problem> {
+    let targets = service.catalogue.resolve(path).map_err(|error| Problem::bad_request("path", error.to_string()))?;
+    match targets.iter().find(|target| !user.may_write(&target.target.to_string())) {
+        Some(target) => {
+            let message = format!("You are not allowed to write to {}.", target.target);
+            Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))
+        }
+        None => Ok(targets),
+    }
+}
+
+/// Reads the form; files go to the local disk.
+async fn read(
+    service: &Service,
+    format: &Arc<dyn Format>,
+    mut parser: MultipartParser,
+    body: &mut BodyDataStream,
+) -> Result<Form, Problem> {
+    let mut form = Form::default();
+    let mut names = BTreeSet::new();
+    let mut part = Part::Ignored;
+    while let Some(chunk) = next(body).await? {
+        let pushed = parser.push(chunk);
+        while let Some(event) = parser.next_event() {
+            match event {
+                Event::PartBegin { name, file_name: None } => {
+                    let is_product = name.as_deref() == Some("product");
+                    part = if is_product { Part::Product(Vec::new()) } else { Part::Ignored };
+                }
+                Event::PartBegin { file_name: Some(file_name), .. } => {
+                    part = if file_name.ends_with(".ddeb") {
+                        form.skipped = true;
+                        Part::Ignored
+                    } else {
+                        let name = file_name_of(&file_name, format)?;
+                        if !names.insert(name.clone()) {
+                            let message = format!("The file name {name} stands twice in the request.");
+                            return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
+                        }
+                        Part::File(name.clone(), Spool::start(&service.spool, format, &name))
+                    };
+                }
+                Event::Data(bytes) => part.push(bytes).await?,
+                Event::PartEnd => match std::mem::replace(&mut part, Part::Ignored) {
+                    Part::Product(value) => form.product = Some(product_text(value)?),
+                    Part::File(name, spool) => {
+                        form.files.push(spool.finish().await.map_err(|error| spooled(&name, error))?)
+                    }
+                    Part::Ignored => {}
+                },
+                Event::End => {}
+            }
+        }
+        pushed.map_err(broken)?;
+    }
+    parser.finish().map_err(broken)?;
+    Ok(form)
+}
+
+/// What the current part of a form is for.
+enum Part {
+    Ignored,
+    Product(Vec<u8>),
+    File(FileName, Spool),
+}
+
+impl Part {
+    async fn push(&mut self, bytes: Bytes) -> Result<(), Problem> {
+        match self {
+            Self::Ignored => Ok(()),
+            Self::Product(value) if value.len() + bytes.len() > FIELD_BYTES => {
+                Err(Problem::bad_request("product", "The \"product\" form is longer than 4096 bytes."))
+            }
+            Self::Product(value) => {
+                value.extend_from_slice(&bytes);
+                Ok(())
+            }
+            Self::File(name, spool) => spool.push(bytes).await.map_err(|error| spooled(name, error)),
+        }
+    }
+}
+
+/// The next bytes of the body. A body that ends early is an error of its stream.
+async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
+    match tokio::time::timeout(STALLED, body.next()).await {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+        Ok(Some(Err(error))) => {
+            Err(Problem::bad_request("cut-body", format!("The request was cut off: {error}. Nothing of it was kept.")))
+        }
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "stalled",
+            "The request made no progress for 120 seconds. Nothing of it was kept.",
+        )),
+    }
+}
+
+async fn drain(body: &mut BodyDataStream) {
+    let mut left = DRAINED_BYTES;
+    while let Ok(Some(chunk)) = next(body).await {
+        left = left.saturating_sub(chunk.len());
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+fn broken(error: MultipartError) -> Problem {
+    Problem::bad_request("multipart", error.to_string())
+        .with_hint("Send each file as a form field: curl --form NAME=@FILE")
+}
+
+fn spooled(name: &FileName, error: SpoolError) -> Problem {
+    match error {
+        SpoolError::Refused(refusal) => refusal.into(),
+        SpoolError::Disk(error) => {
+            tracing::error!(%error, "the spool directory cannot be written");
+            let message = format!("{name} could not be kept on the local disk. Try again later.");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "spool", message).of_file(name.as_str())
+        }
+    }
+}
+
+fn file_name_of(text: &str, format: &Arc<dyn Format>) -> Result<FileName, Problem> {
+    let extensions = || {
+        let message = "Invalid filename. Allowed file extensions: .rpm, .deb, .dsc, .xz, .gz";
+        Problem::bad_request("file-name", message).of_file(text.escape_debug().to_string())
+    };
+    if text.is_empty() {
+        return Err(extensions());
+    }
+    let name = FileName::parse(text).map_err(|refusal| {
+        Problem::bad_request("file-name", format!("Invalid filename: {}.", refusal.reason)).of_file(refusal.file)
+    })?;
+    if format.accepts(&name) {
+        return Ok(name);
+    }
+    let known = [".rpm", ".deb", ".dsc", ".xz", ".gz"].iter().any(|extension| text.ends_with(extension));
+    Err(if known { unfit(text, &**format) } else { extensions() })
+}
+
+fn fits(target: &ConfiguredTarget, name: &FileName) -> Result<(), Problem> {
+    if target.format.accepts(name) { Ok(()) } else { Err(unfit(name.as_str(), &*target.format)) }
+}
+
+fn unfit(name: &str, format: &dyn Format) -> Problem {
+    let message = format!(
+        "Can't upload the package to S3: The \"{name}\" file does not match the type of files used in the {}-based \
+         repositories.",
+        format.name()
+    );
+    Problem::bad_request("file-type", message).of_file(name)
+}
+
+fn product_text(value: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(value).map_err(|_| Problem::bad_request("product", "The \"product\" form is not UTF-8."))
+}
+
+fn check_product(product: Option<&str>) -> Result<(), Problem> {
+    let Some(product) = product.filter(|product| !product.is_empty()) else {
+        let message = "Can't upload the package to S3: The \"product\" form is absent in request. The \"product\" form \
+                       is used to place package files in deb repositories. Example: \
+                       .../release/series-2/ubuntu/pool/focal/main/p/product_name/...";
+        return Err(Problem::bad_request("product", message));
+    };
+    FileName::parse(product).map(drop).map_err(|Refusal { reason, .. }| {
+        let reason = reason.replace("the file name", "it");
+        Problem::bad_request("product", format!("The \"product\" form is not the name of a product: {reason}."))
+    })
+}
+
+/// How long the client asks to wait: `?wait=SECONDS` or `Prefer: wait=SECONDS` (RFC 7240, section 4.3).
+pub fn wait(headers: &HeaderMap, query: Option<&str>) -> Option<Duration> {
+    let preferred = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut preferred = preferred.flat_map(|value| value.split(','));
+    let preferred = preferred.find_map(|preference| preference.trim().strip_prefix("wait="));
+    let seconds = path::query(query, "wait").or_else(|| preferred.map(str::to_owned))?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+async fn answer(service: &Service, accepted: &Accepted, wait: Option<Duration>) -> Answer {
+    let status = format!("/-/status/{}", accepted.id);
+    let progress = match wait {
+        Some(time) => service.scheduler.wait(&accepted.id, time).await,
+        None => Progress::Published(Default::default()),
+    };
+    let mut answer = match progress {
+        Progress::Published(_) => message(StatusCode::CREATED, "OK"),
+        Progress::Pending => json(StatusCode::ACCEPTED, &serde_json::json!({ "message": "OK", "status": status })),
+        Progress::Failed(reason) => Problem::new(StatusCode::CONFLICT, "not-published", reason).answer(),
+    };
+    if let Ok(value) = HeaderValue::from_str(&status) {
+        answer.headers_mut().insert(STATUS_HEADER, value);
+    }
+    answer
+}
