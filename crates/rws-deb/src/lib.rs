@@ -1,1 +1,29 @@
-//! (to be written)
+#![doc = include_str!("../README.md")]
+
+mod ar;
+mod binary_package;
+mod changes;
+mod clear_text;
+mod control_member;
+mod dsc;
+mod fault;
+mod field_order;
+mod field_syntax;
+mod file_kind;
+mod file_list;
+mod format;
+mod identity;
+mod layout;
+mod package_file_name;
+mod packages;
+mod part;
+mod release;
+mod sources;
+mod stanza;
+mod upload;
+mod version;
+
+pub use format::Deb;
+
+/// The version of the code that renders entries: raised whenever the same package would get other bytes.
+const RENDERER: u32 = 1;

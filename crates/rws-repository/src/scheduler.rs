@@ -150,6 +150,7 @@ impl Scheduler {
         // the semaphore is never closed
         let _permit = self.permits.acquire().await;
         let started = Instant::now();
+        let expected = lock(&self.uploads).expected(repository);
         let outcome = self.publisher.reconcile(repository, occasion).await?;
         if let Some(slot) = lock(&self.slots).get_mut(repository) {
             slot.failures = 0;
@@ -161,7 +162,18 @@ impl Scheduler {
                 milliseconds = started.elapsed().as_millis() as u64, "published"
             );
         }
+        // an answered upload that was neither pending nor applied has been published by somebody else
+        let is_ours =
+            |id: &UploadId| outcome.applied.contains(id) || outcome.failed.iter().any(|(failed, _)| failed == id);
+        let of_others: Vec<_> = expected.into_iter().filter(|id| !is_ours(id)).collect();
+        let current = match of_others.is_empty() {
+            true => None,
+            false => reading::head(self.publisher.store(), repository).await?.map(|(head, _)| head.generation),
+        };
         let mut uploads = lock(&self.uploads);
+        for upload in of_others {
+            uploads.published(&upload, repository, current.clone());
+        }
         for (upload, reason) in outcome.failed {
             tracing::error!(%repository, %upload, reason, "an upload could not be carried out");
             uploads.end(upload, Progress::Failed(reason));
@@ -354,6 +366,12 @@ impl Scheduler {
 }
 
 impl Tracked {
+    /// The uploads that are not known to be in a repository yet.
+    fn expected(&self, repository: &RepositoryId) -> Vec<UploadId> {
+        let open = self.open.iter().filter(|(_, open)| open.missing.contains(repository));
+        open.map(|(id, _)| id.clone()).collect()
+    }
+
     fn published(&mut self, upload: &UploadId, repository: &RepositoryId, generation: Option<GenerationId>) {
         let Some(open) = self.open.get_mut(upload) else { return };
         open.missing.remove(repository);

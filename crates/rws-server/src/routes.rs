@@ -104,10 +104,11 @@ async fn answer(
         Some("directory") => (false, true),
         Some(_) => return Ok(None),
     };
-    if file && !path.is_empty() {
-        if let Some(found) = service.tree.file(path).await? {
-            return download::answer(service.tree.store(), method, headers, path, found).await.map(Some);
-        }
+    if file
+        && !path.is_empty()
+        && let Some(found) = service.tree.file(path).await?
+    {
+        return download::answer(service.tree.store(), method, headers, path, found).await.map(Some);
     }
     if directory {
         return Ok(service.tree.directory(path).await?.map(|entries| listing::directory(path, entries)));

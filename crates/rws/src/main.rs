@@ -1,2 +1,46 @@
-//! The Repository Web Service.
-fn main() {}
+//! The Repository Web Service: the command line and the wiring of its parts.
+
+mod command;
+#[cfg_attr(not(test), expect(dead_code, reason = "what only `serve` reads, until all of it is wired"))]
+mod configuration;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::command::Arguments;
+use crate::configuration::{Environment, Mistake};
+
+/// The command line or the configuration is wrong: trying again without a change cannot help.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    match command::run(arguments, &Environment::of_process()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.is::<Mistake>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// Says in one line what is wrong with the command line; prints the help where that was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // nobody is left to tell when the reader has gone
+            let _ = error.print();
+        }
+        _ => {
+            let text = error.to_string();
+            let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+            eprintln!("{}", lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" "));
+        }
+    }
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+}

@@ -116,7 +116,7 @@ impl State {
 
 /// What a lost or won commit leaves to do.
 enum Commit {
-    Won(Head),
+    Won(Box<Head>),
     Lost,
 }
 
@@ -191,7 +191,7 @@ impl Run<'_> {
             state.head.map(|(head, _)| head)
         } else {
             match self.publish(&state, plan, &pending, &applied, taken_over).await? {
-                Commit::Won(head) => Some(head),
+                Commit::Won(head) => Some(*head),
                 Commit::Lost => return Ok(None),
             }
         };
@@ -441,12 +441,12 @@ impl Run<'_> {
         let bytes = serde_json::to_vec(&head).map_err(|error| RepositoryError::damaged(&head.generation, error))?;
         let key = private::head(self.repository);
         let error = match self.store().write(&key, bytes.into(), Write { condition, kind: Kind::Private }).await {
-            Ok(_) => return Ok(Commit::Won(head)),
+            Ok(_) => return Ok(Commit::Won(Box::new(head))),
             Err(error) => error,
         };
         // whatever went wrong: whose head is there decides
         match reading::head(self.store(), self.repository).await? {
-            Some((current, _)) if current.nonce == head.nonce => Ok(Commit::Won(head)),
+            Some((current, _)) if current.nonce == head.nonce => Ok(Commit::Won(Box::new(head))),
             _ if matches!(error, StoreError::Conflict { .. }) => Ok(Commit::Lost),
             _ => Err(error.into()),
         }

@@ -1,0 +1,172 @@
+//! A `.deb` while it streams past (deb(5)): the control member is kept and read, the data member is only followed.
+
+use rws_model::{Digests, Entry, FileName, Identity, Inspected, Inspector, RecordFile, Refusal, Role};
+
+use crate::ar;
+use crate::control_member::{self, COMPRESSED_LIMIT_BYTES, Packing};
+use crate::fault::{Fault, printable};
+use crate::package_file_name::{Claims, compare_binary};
+use crate::stanza::Stanza;
+use crate::{RENDERER, field_syntax, packages};
+
+/// deb(5): one line with the version, which may be followed by others in the future.
+const FORMAT_VERSION_LIMIT_BYTES: u64 = 4096;
+const DATA_MEMBERS: &[&[u8]] =
+    &[b"data.tar", b"data.tar.gz", b"data.tar.xz", b"data.tar.zst", b"data.tar.bz2", b"data.tar.lzma"];
+
+/// The inspector of one binary package.
+pub(crate) struct BinaryPackage {
+    name: FileName,
+    archive: ar::Reader,
+    package: Package,
+}
+
+impl BinaryPackage {
+    pub(crate) fn new(name: FileName) -> Self {
+        let package =
+            Package { next: Next::FormatVersion, kept: Kept::Nothing, bytes: Vec::new(), control: Vec::new() };
+        Self { name, archive: ar::Reader::new(), package }
+    }
+}
+
+/// The members of the archive as far as they were seen.
+struct Package {
+    next: Next,
+    kept: Kept,
+    /// The bytes of the member that is kept.
+    bytes: Vec<u8>,
+    /// The content of `control`.
+    control: Vec<u8>,
+}
+
+/// The member that must come next; names that start with an underscore may come between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    FormatVersion,
+    Control,
+    Data,
+    End,
+}
+
+/// What the member that streams past is kept as.
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    Nothing,
+    FormatVersion,
+    Control(Packing),
+}
+
+impl ar::Members for Package {
+    fn begin(&mut self, name: &[u8], size_bytes: u64) -> Result<(), Fault> {
+        self.kept = Kept::Nothing;
+        self.bytes = Vec::new();
+        match self.next {
+            Next::FormatVersion if name == b"debian-binary" => {
+                self.kept = Kept::FormatVersion;
+                self.next = Next::Control;
+                limit("its debian-binary", size_bytes, FORMAT_VERSION_LIMIT_BYTES)
+            }
+            Next::FormatVersion => Err(Fault::Members("its first member is not debian-binary".to_owned())),
+            _ if name.starts_with(b"_") => Ok(()),
+            Next::Control => {
+                let packing = Packing::of_member(name)
+                    .ok_or_else(|| Fault::Members(format!("it has {} where control.tar must be", printable(name))))?;
+                self.kept = Kept::Control(packing);
+                self.next = Next::Data;
+                limit("its control archive", size_bytes, COMPRESSED_LIMIT_BYTES)
+            }
+            Next::Data if DATA_MEMBERS.contains(&name) && size_bytes > 0 => {
+                self.next = Next::End;
+                Ok(())
+            }
+            Next::Data if DATA_MEMBERS.contains(&name) => Err(Fault::Members("its data archive is empty".to_owned())),
+            Next::Data => Err(Fault::Members(format!("it has {} where data.tar must be", printable(name)))),
+            Next::End => Err(Fault::Members(format!("it has {} behind data.tar", printable(name)))),
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        if !matches!(self.kept, Kept::Nothing) {
+            self.bytes.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        let bytes = std::mem::take(&mut self.bytes);
+        match self.kept {
+            Kept::Nothing => {}
+            Kept::FormatVersion => check_format_version(&bytes)?,
+            Kept::Control(packing) => self.control = control_member::control_file(packing, &bytes)?,
+        }
+        Ok(())
+    }
+}
+
+fn limit(what: &'static str, size_bytes: u64, limit_bytes: u64) -> Result<(), Fault> {
+    if size_bytes > limit_bytes { Err(Fault::TooLarge { what, limit_bytes }) } else { Ok(()) }
+}
+
+/// deb(5): `2.` and a minor number that readers ignore.
+fn check_format_version(bytes: &[u8]) -> Result<(), Fault> {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let minor = line.strip_prefix(b"2.").ok_or(Fault::FormatVersion)?;
+    let good = bytes.contains(&b'\n') && !minor.is_empty() && minor.iter().all(u8::is_ascii_digit);
+    if good { Ok(()) } else { Err(Fault::FormatVersion) }
+}
+
+impl Inspector for BinaryPackage {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.archive.push(bytes, &mut self.package).map_err(|fault| fault.refuse(&self.name))
+    }
+
+    fn finish(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
+        let file = RecordFile { name: self.name, size_bytes, digests: digests.clone() };
+        let name = file.name.clone();
+        finish(&self.archive, &self.package, file).map_err(|fault| fault.refuse(&name))
+    }
+}
+
+fn finish(archive: &ar::Reader, package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
+    archive.finish()?;
+    match package.next {
+        Next::FormatVersion => return Err(Fault::Cut("an archive without members".to_owned())),
+        Next::Control => return Err(Fault::Members("it has no control.tar".to_owned())),
+        Next::Data => return Err(Fault::Members("it has no data.tar".to_owned())),
+        Next::End => {}
+    }
+    if let Some(at) = package.control.iter().position(|byte| *byte == 0) {
+        let line = package.control.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+        return Err(Fault::Stanza { file: "its control file", line, what: "it has a NUL byte".to_owned() });
+    }
+    let stanza = Stanza::parse(&package.control, "its control file")?;
+    let name = field_syntax::package_name(&stanza, "Package")?;
+    let version = field_syntax::version(&stanza)?;
+    let architecture = field_syntax::architecture(&stanza)?;
+    compare_binary(file.name.as_str(), Claims { name: &name, version: &version }, &architecture)?;
+    let entry = Entry { partition: format!("binary-{architecture}"), text: packages::entry(&stanza, &file) };
+    Ok(Inspected {
+        identity: Identity(format!("deb {name} {version} {architecture}")),
+        role: Role::Binary,
+        architecture,
+        entries: vec![entry],
+        names: Vec::new(),
+        renderer: RENDERER,
+        file,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_version_is_2_and_a_number() {
+        for good in [&b"2.0\n"[..], b"2.1\n", b"2.0\nmore\n"] {
+            assert_eq!(check_format_version(good), Ok(()));
+        }
+        for bad in [&b""[..], b"2.0", b"2.\n", b"2\n", b"3.0\n", b"20\n", b"2.x\n", b"\n2.0\n"] {
+            assert!(check_format_version(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The Debian package format behind RWS's trait.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use rws_model::{
+    Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, Partition, Placement,
+    Refusal, RepositoryId, RepositorySettings, RootFile, RootInput, Sha256, SignError, Signer, Target,
+};
+
+use crate::binary_package::BinaryPackage;
+use crate::changes::{Buildinfo, Changes};
+use crate::dsc::{Dsc, Text};
+use crate::file_kind::FileKind;
+use crate::part::Part;
+use crate::{identity, layout, release, upload};
+
+/// The Debian package format: `base` `deb` of the configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deb;
+
+impl Format for Deb {
+    fn name(&self) -> &'static str {
+        "deb"
+    }
+
+    fn accepts(&self, name: &FileName) -> bool {
+        FileKind::of(name.as_str()).is_some()
+    }
+
+    fn inspector(&self, name: &FileName) -> Box<dyn Inspector> {
+        let name = name.clone();
+        match FileKind::of(name.as_str()) {
+            Some(FileKind::Binary) => Box::new(BinaryPackage::new(name)),
+            Some(FileKind::Source) => Box::new(Dsc(Text::new(name))),
+            Some(FileKind::Changes) => Box::new(Changes(Text::new(name))),
+            Some(FileKind::Buildinfo) => Box::new(Buildinfo(name)),
+            Some(FileKind::Part) | None => Box::new(Part(name)),
+        }
+    }
+
+    fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
+        upload::assemble(files, placement)
+    }
+
+    fn repositories(&self, target: &Target, _architectures: &[String]) -> Vec<RepositoryId> {
+        layout::repository(target).into_iter().collect()
+    }
+
+    fn layout(&self, repository: &RepositoryId) -> Layout {
+        layout::layout(repository)
+    }
+
+    fn compare(&self, left: &Identity, right: &Identity) -> Ordering {
+        identity::compare(left, right)
+    }
+
+    fn indexes(&self, partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> Vec<Index> {
+        layout::indexes(partitions, settings)
+    }
+
+    fn escape_directory(&self, directory: &str) -> Vec<u8> {
+        directory.as_bytes().to_vec()
+    }
+
+    fn frame(&self, _index: &Index, _entries: u64) -> Frame {
+        Frame::default()
+    }
+
+    fn stored_name(&self, repository: &RepositoryId, index: &Index, _codec: Codec, content: &Sha256) -> String {
+        layout::stored_name(repository, index, content)
+    }
+
+    fn plain_name(&self, repository: &RepositoryId, index: &Index, codec: Codec) -> Option<String> {
+        Some(layout::plain_name(repository, index, codec))
+    }
+
+    fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
+        release::root(input, signer)
+    }
+}

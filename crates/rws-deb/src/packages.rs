@@ -1,0 +1,25 @@
+//! A stanza of `Packages`, as `apt-ftparchive packages` writes it.
+
+use rws_model::{RecordFile, SLOT};
+
+use crate::field_order::{self, PACKAGES};
+use crate::stanza::Stanza;
+
+/// The control file's stanza in apt's order with the file's place, size and digests. What the package itself says of
+/// those is dropped, `Status` (of an installed package) too. `Priority` and `Section` lose the white space around.
+pub(crate) fn entry(control: &Stanza<'_>, file: &RecordFile) -> Vec<u8> {
+    let mut filename = vec![SLOT, b'/'];
+    filename.extend_from_slice(file.name.as_str().as_bytes());
+    let statements = [
+        ("Status", Vec::new()),
+        ("Priority", control.value("Priority").to_vec()),
+        ("Section", control.value("Section").to_vec()),
+        ("Filename", filename),
+        ("Size", file.size_bytes.to_string().into_bytes()),
+        ("MD5sum", file.digests.md5.clone().into_bytes()),
+        ("SHA1", file.digests.sha1.clone().into_bytes()),
+        ("SHA256", file.digests.sha256.hex().into_bytes()),
+        ("SHA512", Vec::new()),
+    ];
+    field_order::write(control, PACKAGES, &statements)
+}

@@ -1,0 +1,67 @@
+//! `Release`, `InRelease` and `Release.gpg` (Debian wiki, "DebianRepository/Format").
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use rws_model::{RootFile, RootInput, SignError, Signer};
+
+use crate::layout::{ALL, COMPONENT, architecture_of, metadata};
+
+/// The files of the root, in the order in which they are put in place: the one that clients ask for first comes first.
+pub(crate) fn root(input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
+    let metadata = metadata(input.repository);
+    let file = |name: &str, text: String| RootFile { name: format!("{metadata}/{name}"), text };
+    let release = release(input);
+    let Some(signer) = signer else { return Ok(vec![file("Release", release)]) };
+    let signed = signer.clear_sign(&release, input.published_at)?;
+    let signature = signer.detach_sign(release.as_bytes(), input.published_at)?;
+    Ok(vec![file("InRelease", signed), file("Release", release), file("Release.gpg", signature)])
+}
+
+/// The text of `Release`. No line of it ends in a blank: clear-signing would lose that.
+pub(crate) fn release(input: &RootInput<'_>) -> String {
+    let settings = input.settings;
+    let (_, codename) = input.repository.split_last();
+    let mut text = String::new();
+    push_field(&mut text, "Origin", &settings.origin);
+    push_field(&mut text, "Label", &settings.label);
+    push_field(&mut text, "Suite", settings.suite.as_deref().unwrap_or_default());
+    push_field(&mut text, "Codename", codename);
+    push_field(&mut text, "Date", &date(input.published_at));
+    if let Some(age_seconds) = settings.valid_until_seconds {
+        let age_seconds = i64::try_from(age_seconds).unwrap_or(i64::MAX);
+        push_field(&mut text, "Valid-Until", &date(input.published_at.saturating_add(age_seconds)));
+    }
+    push_field(&mut text, "Acquire-By-Hash", "yes");
+    push_field(&mut text, "No-Support-for-Architecture-all", "Packages");
+    let mut architectures: BTreeSet<&str> = input.indexes.iter().filter_map(architecture_of).collect();
+    architectures.insert(ALL);
+    push_field(&mut text, "Architectures", &architectures.into_iter().collect::<Vec<_>>().join(" "));
+    push_field(&mut text, "Components", COMPONENT);
+    push_field(&mut text, "Description", &settings.description);
+    text.push_str("SHA256:\n");
+    for file in input.files {
+        let (sha256, size_bytes) = (file.sha256.hex(), file.size_bytes);
+        // writing to a String cannot fail
+        let _ = writeln!(text, " {sha256} {size_bytes:>8} {}{}", file.index, file.codec.extension());
+    }
+    text
+}
+
+/// A field of one line. Whatever could start another line becomes a blank; a field without a value is left out.
+fn push_field(text: &mut String, name: &str, value: &str) {
+    let breaks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    let line: String = value.chars().map(|character| if breaks(character) { ' ' } else { character }).collect();
+    let line = line.trim();
+    if !line.is_empty() {
+        let _ = writeln!(text, "{name}: {line}");
+    }
+}
+
+/// The form of RFC 5322 with the zone as a number. A time outside of the years -9999 to 9999 becomes the nearest one.
+fn date(seconds: i64) -> String {
+    let seconds = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}

@@ -1,0 +1,64 @@
+//! A stanza of `Sources`, as `apt-ftparchive sources` writes it.
+
+use rws_model::{RecordFile, SLOT};
+
+use crate::fault::Fault;
+use crate::field_order::{self, SOURCES, Statement};
+use crate::stanza::{Stanza, is_space};
+
+/// A list of files, and the digest of a file that it states.
+type List = (&'static str, fn(&RecordFile) -> String);
+
+const LISTS: [List; 3] = [
+    ("Files", |file| file.digests.md5.clone()),
+    ("Checksums-Sha1", |file| file.digests.sha1.clone()),
+    ("Checksums-Sha256", |file| file.digests.sha256.hex()),
+];
+
+/// The stanza of the `.dsc` in apt's order: `Package` in place of `Source`, the directory, and the `.dsc` itself first
+/// in every list. A priority is an archive's decision (an override), never the package's: it is dropped.
+pub(crate) fn entry(control: &Stanza<'_>, file: &RecordFile) -> Vec<u8> {
+    let mut statements: Vec<Statement> = vec![
+        ("Source", Vec::new()),
+        ("Package", control.value("Source").to_vec()),
+        ("Status", Vec::new()),
+        ("Priority", Vec::new()),
+        ("Directory", vec![SLOT]),
+        ("Checksums-Sha512", Vec::new()),
+    ];
+    for (field, digest) in LISTS {
+        let mut list = Vec::new();
+        if let Some(found) = control.field(field) {
+            push_line(&mut list, &digest(file), file);
+            list.extend_from_slice(b"\n ");
+            list.extend(found.raw.iter().skip_while(|byte| is_space(**byte)));
+        }
+        statements.push((field, list));
+    }
+    field_order::write(control, SOURCES, &statements)
+}
+
+/// The same entry with the lists that an old `.dsc` lacks, made from `files`: the `.dsc` and what it names, in the
+/// order of `Files`.
+///
+/// # Errors
+///
+/// Never for what [`entry`] wrote.
+pub(crate) fn complete(entry: &[u8], files: &[RecordFile]) -> Result<Vec<u8>, Fault> {
+    let stanza = Stanza::parse(entry, "its index entry")?;
+    let mut statements = Vec::new();
+    for (field, digest) in LISTS {
+        if stanza.field(field).is_none() {
+            let mut list = Vec::new();
+            for file in files {
+                push_line(&mut list, &digest(file), file);
+            }
+            statements.push((field, list));
+        }
+    }
+    Ok(field_order::write(&stanza, SOURCES, &statements))
+}
+
+fn push_line(list: &mut Vec<u8>, digest: &str, file: &RecordFile) {
+    list.extend_from_slice(format!("\n {digest} {} {}", file.size_bytes, file.name).as_bytes());
+}

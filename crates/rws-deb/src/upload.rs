@@ -1,0 +1,201 @@
+//! The files of one upload, checked against each other and made into records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rws_model::{
+    Assembled, Entry, FileName, Identity, Inspected, NamedFile, Placement, Record, RecordFile, Refusal, RepositoryId,
+    Role,
+};
+
+use crate::layout::{ALL, pool_directory, repository};
+use crate::{file_kind, sources};
+
+/// The records of an upload, in the order of its files; parts that no `.dsc` names come last.
+pub(crate) fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
+    let Some(first) = files.first() else { return Ok(Vec::new()) };
+    let upload = Upload::new(files, placement, &first.file.name)?;
+    upload.check_listings()?;
+    let mut records = BTreeMap::<Identity, Record>::new();
+    let mut order = Vec::new();
+    let mut named = BTreeSet::new();
+    let (parts, packages): (Vec<_>, Vec<_>) = files.iter().partition(|inspected| inspected.role == Role::Part);
+    for inspected in packages.into_iter().filter(|inspected| inspected.role != Role::Listing) {
+        let record = if inspected.role == Role::Source {
+            named.extend(inspected.names.iter().map(|file| &file.name));
+            upload.source(inspected)?
+        } else {
+            upload.binary(inspected)?
+        };
+        match records.get(&record.identity) {
+            None => {
+                order.push(record.identity.clone());
+                records.insert(record.identity.clone(), record);
+            }
+            Some(earlier) => check_same(earlier, &record)?,
+        }
+    }
+    for part in parts.into_iter().filter(|part| !named.contains(&part.file.name)) {
+        let record = upload.lone_part(part)?;
+        order.push(record.identity.clone());
+        records.insert(record.identity.clone(), record);
+    }
+    let repositories = vec![upload.repository];
+    let records = order.into_iter().filter_map(|identity| records.remove(&identity));
+    Ok(records.map(|record| Assembled { record, repositories: repositories.clone() }).collect())
+}
+
+/// One upload on its way to its place.
+struct Upload<'a> {
+    files: BTreeMap<&'a FileName, &'a Inspected>,
+    placement: &'a Placement<'a>,
+    directory: String,
+    repository: RepositoryId,
+}
+
+impl<'a> Upload<'a> {
+    fn new(files: &'a [Inspected], placement: &'a Placement<'a>, first: &FileName) -> Result<Self, Refusal> {
+        let refuse = |reason: String| Refusal::new(first.as_str(), reason);
+        let product = placement.product.ok_or_else(|| {
+            refuse("the form field \"product\" is missing".to_owned())
+                .with_hint("the product names the directory of the files: pool/<codename>/main/<letter>/<product>")
+        })?;
+        FileName::parse(product)
+            .map_err(|refusal| refuse(format!("the form field \"product\" is no plain name: {}", refusal.reason)))?;
+        let repository = repository(placement.target)
+            .ok_or_else(|| refuse(format!("{} is not a legal name of a repository", placement.target)))?;
+        Ok(Self {
+            files: files.iter().map(|inspected| (&inspected.file.name, inspected)).collect(),
+            placement,
+            directory: pool_directory(&placement.target.version, product),
+            repository,
+        })
+    }
+
+    /// Debian Policy 5.5: a `.changes` lists all files of its upload, itself aside. Debug packages of Ubuntu
+    /// (`.ddeb`) are skipped before they get here, so they may be absent.
+    fn check_listings(&self) -> Result<(), Refusal> {
+        let listings = || self.files.values().filter(|file| file.role == Role::Listing && !file.names.is_empty());
+        let mut listed = BTreeSet::new();
+        for listing in listings() {
+            let mut missing = Vec::new();
+            for named in &listing.names {
+                listed.insert(&named.name);
+                match self.files.get(&named.name) {
+                    Some(found) => check_stated(named, &found.file, &listing.file.name)?,
+                    None if file_kind::is_skipped(named.name.as_str()) => {}
+                    None => missing.push(named.name.as_str()),
+                }
+            }
+            if !missing.is_empty() {
+                let reason = format!("it lists files that are not in the upload: {}", missing.join(", "));
+                return Err(Refusal::new(listing.file.name.as_str(), reason)
+                    .with_hint("send every file that the .changes lists in the same request"));
+            }
+            listed.insert(&listing.file.name);
+        }
+        match self.files.keys().find(|name| !listed.is_empty() && !listed.contains(*name)) {
+            Some(other) => Err(Refusal::new(other.as_str(), "the .changes of the upload does not list it")),
+            None => Ok(()),
+        }
+    }
+
+    fn binary(&self, inspected: &Inspected) -> Result<Record, Refusal> {
+        let architecture = &inspected.architecture;
+        if architecture != ALL && !self.placement.architectures.contains(architecture) {
+            let reason = format!("the architecture {architecture} is not configured for this repository");
+            return Err(Refusal::new(inspected.file.name.as_str(), reason));
+        }
+        Ok(self.record(inspected, vec![inspected.file.clone()], inspected.entries.clone()))
+    }
+
+    /// A source package: its `.dsc` and all that it names, from the upload or from the pool, where an orig tarball
+    /// may be since an earlier revision.
+    fn source(&self, dsc: &Inspected) -> Result<Record, Refusal> {
+        let mut files = vec![dsc.file.clone()];
+        let mut missing = Vec::new();
+        for named in &dsc.names {
+            if let Some(part) = self.files.get(&named.name) {
+                check_stated(named, &part.file, &dsc.file.name)?;
+                files.push(part.file.clone());
+            } else if let Some(found) = (self.placement.pool)(&format!("{}/{}", self.directory, named.name)) {
+                check_stated(named, &found, &dsc.file.name).map_err(|refusal| {
+                    refusal.with_hint(
+                        "the file that is in the repository already has this name; a changed one needs another name",
+                    )
+                })?;
+                files.push(found);
+            } else {
+                missing.push(named.name.as_str());
+            }
+        }
+        if !missing.is_empty() {
+            let reason =
+                format!("it names files that are neither in the upload nor in the repository: {}", missing.join(", "));
+            return Err(Refusal::new(dsc.file.name.as_str(), reason)
+                .with_hint("send the .dsc and the files that it names in one request"));
+        }
+        let mut entries = Vec::with_capacity(dsc.entries.len());
+        for entry in &dsc.entries {
+            let text = sources::complete(&entry.text, &files).map_err(|fault| fault.refuse(&dsc.file.name))?;
+            entries.push(Entry { partition: entry.partition.clone(), text });
+        }
+        Ok(self.record(dsc, files, entries))
+    }
+
+    /// A part that waits for a `.dsc` of a later upload. A lone signature is a mistake, unless it is in the pool.
+    fn lone_part(&self, part: &Inspected) -> Result<Record, Refusal> {
+        let name = part.file.name.as_str();
+        if name.ends_with(".asc") {
+            let pooled = (self.placement.pool)(&format!("{}/{name}", self.directory));
+            if pooled.is_none_or(|pooled| pooled.digests.sha256 != part.file.digests.sha256) {
+                let reason = "no .dsc of the upload names it: only a .dsc can bring a signature along";
+                return Err(Refusal::new(name, reason));
+            }
+        }
+        Ok(self.record(part, vec![part.file.clone()], Vec::new()))
+    }
+
+    fn record(&self, inspected: &Inspected, files: Vec<RecordFile>, entries: Vec<Entry>) -> Record {
+        Record {
+            identity: inspected.identity.clone(),
+            directory: self.directory.clone(),
+            files,
+            entries,
+            renderer: inspected.renderer,
+        }
+    }
+}
+
+/// Compares a file with what `namer` says of it: the size and every digest that is stated.
+fn check_stated(named: &NamedFile, file: &RecordFile, namer: &FileName) -> Result<(), Refusal> {
+    let sha256 = file.digests.sha256.hex();
+    let digests = [
+        ("MD5", &named.md5, &file.digests.md5),
+        ("SHA-1", &named.sha1, &file.digests.sha1),
+        ("SHA-256", &named.sha256, &sha256),
+    ];
+    let refuse = |reason: String| Err(Refusal::new(named.name.as_str(), reason));
+    if named.size_bytes != file.size_bytes {
+        return refuse(format!("it has {} bytes, but {namer} states {}", file.size_bytes, named.size_bytes));
+    }
+    for (kind, stated, found) in digests {
+        if let Some(stated) = stated.as_ref().filter(|stated| *stated != found) {
+            return refuse(format!("its {kind} is {found}, but {namer} states {stated}"));
+        }
+    }
+    Ok(())
+}
+
+/// Two files of one identity in one upload must be the same bytes under two names; the first one is taken.
+fn check_same(earlier: &Record, later: &Record) -> Result<(), Refusal> {
+    let first = |record: &Record| record.files.first().map(|file| (file.name.clone(), file.digests.sha256));
+    match (first(earlier), first(later)) {
+        (Some((_, left)), Some((_, right))) if left == right => Ok(()),
+        (Some((name, _)), Some((other, _))) => {
+            let reason = format!("it is the same package as {name}, with other content");
+            Err(Refusal::new(other.as_str(), reason))
+        }
+        // records are made with at least one file
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,195 @@
+//! Layout, indexes and Release of a repository.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+
+use rws_deb::Deb;
+use rws_model::{
+    Codec, Compression, Format, Index, IndexFile, RepositoryId, RepositorySettings, RootFile, RootInput, SignError,
+    Signer, Target, sha256,
+};
+
+fn settings() -> RepositorySettings {
+    RepositorySettings {
+        architectures: vec!["arm64".to_owned(), "amd64".to_owned()],
+        compression: Vec::new(),
+        origin: "Tarantool".to_owned(),
+        label: "tarantool.org".to_owned(),
+        suite: None,
+        description: "Tarantool DBMS and Tarantool modules".to_owned(),
+        valid_until_seconds: None,
+    }
+}
+
+fn focal() -> RepositoryId {
+    RepositoryId::parse("release/2.8/ubuntu/focal").unwrap()
+}
+
+fn indexes(partitions: &[&str], settings: &RepositorySettings) -> Vec<Index> {
+    let partitions: BTreeSet<String> = partitions.iter().map(|name| (*name).to_owned()).collect();
+    Deb.indexes(&partitions, settings)
+}
+
+/// The files of empty indexes.
+fn empty_files(indexes: &[Index]) -> Vec<IndexFile> {
+    let file = |index: &Index, codec: Codec| IndexFile {
+        index: index.name.clone(),
+        codec,
+        size_bytes: if codec == Codec::Plain { 0 } else { 1_234_567_890 },
+        sha256: sha256(codec.extension().as_bytes()),
+        open_size_bytes: 0,
+        open_sha256: sha256(b""),
+        stored_name: Deb.stored_name(&focal(), index, codec, &sha256(codec.extension().as_bytes())),
+        plain_name: Deb.plain_name(&focal(), index, codec),
+    };
+    indexes.iter().flat_map(|index| index.codecs.iter().map(move |codec| file(index, *codec))).collect()
+}
+
+struct Echo;
+
+impl Signer for Echo {
+    fn fingerprint(&self) -> &str {
+        "AB"
+    }
+
+    fn public_key_armored(&self) -> &str {
+        ""
+    }
+
+    fn clear_sign(&self, text: &str, signed_at: i64) -> Result<String, SignError> {
+        Ok(format!("clear {signed_at}\n{text}"))
+    }
+
+    fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
+        Ok(format!("detached {signed_at} {}\n", bytes.len()))
+    }
+}
+
+fn root(settings: &RepositorySettings, published_at: i64, signer: Option<&dyn Signer>) -> Vec<RootFile> {
+    let indexes = indexes(&["binary-riscv64", "binary-all", "source"], settings);
+    let files = empty_files(&indexes);
+    let repository = &focal();
+    Deb.root(&RootInput { repository, settings, indexes: &indexes, files: &files, published_at }, signer).unwrap()
+}
+
+#[test]
+fn a_target_is_one_codename_of_an_archive() {
+    let target = Target {
+        kind: "release".to_owned(),
+        series: "2.8".to_owned(),
+        distribution: "ubuntu".to_owned(),
+        version: "focal".to_owned(),
+    };
+    assert_eq!(Deb.repositories(&target, &["amd64".to_owned()]), [focal()]);
+    assert!(Deb.repositories(&Target { version: "../x".to_owned(), ..target }, &[]).is_empty());
+    let layout = Deb.layout(&focal());
+    assert_eq!(layout.tree, "release/2.8/ubuntu");
+    assert_eq!(layout.metadata, "dists/focal");
+    assert_eq!(layout.packages, "pool/focal");
+    assert_eq!(Deb.escape_directory("pool/a+b%"), b"pool/a+b%");
+}
+
+#[test]
+fn every_index_is_there_even_when_empty() {
+    let found = indexes(&["binary-riscv64", "binary-all", "binary-amd64"], &settings());
+    let names: Vec<_> = found.iter().map(|index| (index.name.as_str(), index.takes.join(" "))).collect();
+    assert_eq!(
+        names,
+        [
+            ("main/binary-amd64/Packages", "binary-amd64 binary-all".to_owned()),
+            ("main/binary-arm64/Packages", "binary-arm64 binary-all".to_owned()),
+            ("main/binary-riscv64/Packages", "binary-riscv64 binary-all".to_owned()),
+            ("main/binary-all/Packages", "binary-all".to_owned()),
+            ("main/source/Sources", "source".to_owned()),
+        ]
+    );
+    assert!(found.iter().all(|index| index.codecs == [Codec::Plain, Codec::Gzip, Codec::Xz]));
+    assert_eq!(indexes(&[], &settings()).len(), 4);
+    let chosen = RepositorySettings { compression: vec![Compression::Zstd, Compression::Zstd], ..settings() };
+    assert!(indexes(&[], &chosen).iter().all(|index| index.codecs == [Codec::Plain, Codec::Zstd]));
+    for index in &found {
+        assert_eq!(Deb.frame(index, 7), rws_model::Frame::default());
+    }
+}
+
+#[test]
+fn index_files_have_a_hash_name_and_a_plain_one() {
+    let index = &indexes(&[], &settings())[0];
+    let stored = Deb.stored_name(&focal(), index, Codec::Gzip, &sha256(b""));
+    assert_eq!(stored, format!("dists/focal/main/binary-amd64/by-hash/SHA256/{}", sha256(b"").hex()));
+    assert_eq!(Deb.plain_name(&focal(), index, Codec::Gzip).unwrap(), "dists/focal/main/binary-amd64/Packages.gz");
+    assert_eq!(Deb.plain_name(&focal(), index, Codec::Plain).unwrap(), "dists/focal/main/binary-amd64/Packages");
+}
+
+#[test]
+fn release_text() {
+    let plain = sha256(b"").hex();
+    let gz = sha256(b".gz").hex();
+    let xz = sha256(b".xz").hex();
+    let text = &root(&settings(), 1_606_041_397, None)[0].text;
+    let mut expected = String::from(
+        "Origin: Tarantool\nLabel: tarantool.org\nCodename: focal\nDate: Sun, 22 Nov 2020 10:36:37 +0000\n\
+         Acquire-By-Hash: yes\nNo-Support-for-Architecture-all: Packages\nArchitectures: all amd64 arm64 riscv64\n\
+         Components: main\nDescription: Tarantool DBMS and Tarantool modules\nSHA256:\n",
+    );
+    for name in [
+        "binary-amd64/Packages",
+        "binary-arm64/Packages",
+        "binary-riscv64/Packages",
+        "binary-all/Packages",
+        "source/Sources",
+    ] {
+        expected.push_str(&format!(" {plain}        0 main/{name}\n"));
+        expected.push_str(&format!(" {gz} 1234567890 main/{name}.gz\n"));
+        expected.push_str(&format!(" {xz} 1234567890 main/{name}.xz\n"));
+    }
+    assert_eq!(text, &expected);
+}
+
+#[test]
+fn suite_and_valid_until_are_stated_when_configured() {
+    let configured =
+        RepositorySettings { suite: Some("stable".to_owned()), valid_until_seconds: Some(7 * 86_400), ..settings() };
+    let text = &root(&configured, 1_606_041_397, None)[0].text;
+    assert!(text.contains(
+        "Label: tarantool.org\nSuite: stable\nCodename: focal\nDate: Sun, 22 Nov 2020 10:36:37 +0000\n\
+         Valid-Until: Sun, 29 Nov 2020 10:36:37 +0000\nAcquire-By-Hash: yes\n"
+    ));
+    for published_at in [i64::MIN, -1, 0, i64::MAX] {
+        let endless = RepositorySettings { valid_until_seconds: Some(u64::MAX), ..settings() };
+        assert!(root(&endless, published_at, None)[0].text.contains("\nValid-Until: "));
+    }
+}
+
+#[test]
+fn configured_text_cannot_add_fields_and_no_line_ends_in_a_blank() {
+    let hostile = RepositorySettings {
+        origin: "A\nCodename: evil ".to_owned(),
+        label: "  B\r\n\tSuite: evil\u{2028}\u{85}".to_owned(),
+        suite: Some(" \n ".to_owned()),
+        description: "\n\n-----BEGIN PGP SIGNATURE-----\n ".to_owned(),
+        ..settings()
+    };
+    let text = &root(&hostile, 0, None)[0].text;
+    assert!(text.starts_with("Origin: A Codename: evil\nLabel: B   Suite: evil\nCodename: focal\n"), "{text}");
+    for line in text.lines() {
+        assert_eq!(line.trim_end(), line);
+        assert!(!line.starts_with('-') && !line.is_empty());
+    }
+    let empty = RepositorySettings { origin: String::new(), label: " ".to_owned(), ..settings() };
+    assert!(root(&empty, 0, None)[0].text.starts_with("Codename: focal\n"));
+}
+
+#[test]
+fn the_root_is_three_files_when_signed_and_one_when_not() {
+    let plain = root(&settings(), 5, None);
+    assert_eq!(plain.len(), 1);
+    assert_eq!(plain[0].name, "dists/focal/Release");
+    let signed = root(&settings(), 5, Some(&Echo));
+    let names: Vec<_> = signed.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["dists/focal/InRelease", "dists/focal/Release", "dists/focal/Release.gpg"]);
+    assert_eq!(signed[0].text, format!("clear 5\n{}", plain[0].text));
+    assert_eq!(signed[1], plain[0]);
+    assert_eq!(signed[2].text, format!("detached 5 {}\n", plain[0].text.len()));
+}

@@ -1,0 +1,271 @@
+//! A repository in memory, packages made by dpkg-deb, and a reader that trusts nothing.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by failing")]
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use rws_deb::Deb;
+use rws_model::{FileName, Format, RepositoryId, RepositorySettings, sha256};
+use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Distribution, Model};
+use rws_repository::inspection::Inspection;
+use rws_repository::intake::{self, Accepted, ReceivedFile};
+use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
+use rws_repository::{IntakeError, RepositoryError};
+use rws_rpm::Rpm;
+use rws_store::{
+    Body, Condition, Key, Kind, MemoryStore, Moment, ObservedStore, Observer, Operation, Span, Store, StoreError,
+    Write, collect,
+};
+use tempfile::TempDir;
+
+/// A catalogue of two deb targets (two kinds of `ubuntu/focal`), an rpm target, and an anchor over the debs.
+pub fn catalogue() -> Arc<Catalogue> {
+    let mut distributions = BTreeMap::new();
+    let one = |format: Arc<dyn Format>, version: &str| Distribution {
+        format: Ok(format),
+        versions: vec![version.to_owned()],
+    };
+    distributions.insert("ubuntu".to_owned(), one(Arc::new(Deb), "focal"));
+    distributions.insert("el".to_owned(), one(Arc::new(Rpm), "7"));
+    let model = Model {
+        kinds: vec!["live".to_owned(), "release".to_owned()],
+        series: vec!["1.10".to_owned(), "2.8".to_owned()],
+        enabled: vec!["1.10".to_owned(), "2.8".to_owned()],
+        distributions,
+        anchors: BTreeMap::from([("both".to_owned(), vec!["live/2.8".to_owned(), "release/2.8".to_owned()])]),
+    };
+    Arc::new(Catalogue::new(model, |_, format| {
+        let architectures: &[&str] = if format.name() == "deb" { &["amd64", "arm64"] } else { &["x86_64", "aarch64"] };
+        let settings = RepositorySettings {
+            architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
+            compression: Vec::new(),
+            origin: "Origin".to_owned(),
+            label: "Label".to_owned(),
+            suite: None,
+            description: "Description".to_owned(),
+            valid_until_seconds: None,
+        };
+        (settings, None)
+    }))
+}
+
+pub fn id(text: &str) -> RepositoryId {
+    RepositoryId::parse(text).unwrap()
+}
+
+/// A small real package.
+pub fn deb(directory: &Path, name: &str, version: &str, architecture: &str, text: &str) -> PathBuf {
+    let root = directory.join(format!("{name}-{version}-{architecture}-{}", sha256(text.as_bytes())));
+    std::fs::create_dir_all(root.join("DEBIAN")).unwrap();
+    std::fs::create_dir_all(root.join("usr/share/doc")).unwrap();
+    std::fs::write(root.join("usr/share/doc").join(name), text).unwrap();
+    let control = format!(
+        "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\nMaintainer: RWS <rws@example.org>\n\
+         Description: {text}\n"
+    );
+    std::fs::write(root.join("DEBIAN/control"), control).unwrap();
+    let out = root.with_extension("out");
+    std::fs::create_dir_all(&out).unwrap();
+    let version = version.split_once(':').map_or(version, |(_, version)| version);
+    let file = out.join(format!("{name}_{version}_{architecture}.deb"));
+    let made = Command::new("dpkg-deb").args(["--root-owner-group", "-Znone", "-b"]).arg(&root).arg(&file).output();
+    let made = made.expect("dpkg-deb cannot be run: run tests/setup");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    file
+}
+
+/// Files as the server receives them.
+pub fn received(target: &ConfiguredTarget, files: &[PathBuf]) -> Vec<ReceivedFile> {
+    let read = |path: &PathBuf| {
+        let name = FileName::parse(path.file_name().unwrap().to_str().unwrap()).unwrap();
+        let mut inspection = Inspection::new(&*target.format, &name);
+        inspection.push(&std::fs::read(path).unwrap()).unwrap();
+        ReceivedFile { path: path.clone(), inspected: inspection.finish().unwrap() }
+    };
+    files.iter().map(read).collect()
+}
+
+/// One store with everything around it.
+pub struct World {
+    pub memory: Arc<MemoryStore>,
+    pub catalogue: Arc<Catalogue>,
+    pub directory: TempDir,
+    clock: AtomicI64,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let world = Self {
+            memory: Arc::new(MemoryStore::new()),
+            catalogue: catalogue(),
+            directory: tempfile::tempdir().unwrap(),
+            clock: AtomicI64::new(1_795_000_000_000),
+        };
+        world.tick();
+        world
+    }
+
+    /// Lets enough time pass for another publish.
+    pub fn tick(&self) {
+        self.memory.set_clock_milliseconds(self.clock.fetch_add(2000, Ordering::SeqCst) + 2000);
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.memory.clone()
+    }
+
+    pub fn deb(&self, name: &str, version: &str, architecture: &str, text: &str) -> PathBuf {
+        deb(self.directory.path(), name, version, architecture, text)
+    }
+
+    pub async fn upload(&self, path: &str, files: &[PathBuf]) -> Result<Accepted, IntakeError> {
+        self.tick();
+        let targets = self.catalogue.resolve(path).unwrap();
+        let files = received(&targets[0], files);
+        intake::accept(&*self.memory, &targets, Some("product"), &files).await
+    }
+
+    pub fn publisher(&self, store: Arc<dyn Store>) -> Publisher {
+        Publisher::new(store, Arc::clone(&self.catalogue), Malformed::Stop)
+    }
+
+    pub async fn publish(&self, repository: &str) -> Result<Outcome, RepositoryError> {
+        self.tick();
+        self.publisher(self.store()).reconcile(&id(repository), Occasion::default()).await
+    }
+
+    pub async fn synchronise(&self, repository: &str) -> Result<Outcome, RepositoryError> {
+        self.tick();
+        let occasion = Occasion { synchronise: true, start: false };
+        self.publisher(self.store()).reconcile(&id(repository), occasion).await
+    }
+
+    pub async fn put(&self, key: &str, bytes: Vec<u8>) {
+        let write = Write { condition: Condition::Always, kind: Kind::Mutable };
+        self.memory.write(&Key::parse(key).unwrap(), Body::from(bytes), write).await.unwrap();
+    }
+
+    pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let content = self.memory.read(&Key::parse(key).unwrap(), Span::Whole).await.unwrap()?;
+        Some(collect(content.bytes).await.unwrap().to_vec())
+    }
+
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        self.memory.list(prefix).await.unwrap().into_iter().map(|listed| listed.key.to_string()).collect()
+    }
+
+    /// Every object outside of the private prefix with its version.
+    pub async fn memory_stats(&self) -> Vec<(String, String)> {
+        let listed = self.memory.list("").await.unwrap();
+        listed.into_iter().map(|listed| (listed.key.to_string(), listed.stat.version.0)).collect()
+    }
+
+    /// What waits or is left over under the private prefix.
+    pub async fn leftovers(&self) -> Vec<String> {
+        let mut keys = self.keys(".rws/pending/").await;
+        keys.extend(self.keys(".rws/uploads/").await);
+        keys.extend(self.keys(".rws/incoming/").await);
+        keys
+    }
+
+    /// The root that a reader of the store gets; `None` where there is none.
+    pub async fn root(&self, tree: &str, codename: &str) -> Option<String> {
+        let root = self.get(&format!("{tree}/dists/{codename}/Release")).await?;
+        Some(String::from_utf8(root).unwrap())
+    }
+
+    /// Reads a deb repository from its root as apt does, by hash, and checks every byte that it lists. The packages, as
+    /// `name version architecture path`.
+    pub async fn read_deb(&self, tree: &str, codename: &str, root: &str) -> Vec<String> {
+        let mut packages = Vec::new();
+        let list = root.split_once("SHA256:\n").expect("a list of SHA256").1;
+        for line in list.lines().take_while(|line| line.starts_with(' ')) {
+            let [digest, size, name] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let directory = name.rsplit_once('/').unwrap().0;
+            let path = format!("{tree}/dists/{codename}/{directory}/by-hash/SHA256/{digest}");
+            let bytes = self.get(&path).await.unwrap_or_else(|| panic!("{path} is missing"));
+            assert_eq!((bytes.len().to_string().as_str(), sha256(&bytes).hex().as_str()), (size, digest), "{path}");
+            if name.ends_with("/Packages") {
+                let text = String::from_utf8(bytes).unwrap();
+                for stanza in text.split("\n\n").filter(|stanza| !stanza.is_empty()) {
+                    let field = |name: &str| {
+                        let found = stanza.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+                        found.unwrap_or_else(|| panic!("no {name} in {stanza}")).to_owned()
+                    };
+                    let path = field("Filename");
+                    let file = self.get(&format!("{tree}/{path}")).await;
+                    let file = file.unwrap_or_else(|| panic!("{path} is missing"));
+                    assert_eq!(sha256(&file).hex(), field("SHA256"), "{path}");
+                    assert_eq!(file.len().to_string(), field("Size"), "{path}");
+                    packages.push(format!(
+                        "{} {} {} {path}",
+                        field("Package"),
+                        field("Version"),
+                        field("Architecture")
+                    ));
+                }
+            }
+        }
+        packages.sort();
+        packages.dedup();
+        packages
+    }
+
+    /// The plain-named files agree with the root.
+    pub async fn check_plain(&self, tree: &str, codename: &str) {
+        let root = self.root(tree, codename).await.unwrap();
+        let list = root.split_once("SHA256:\n").unwrap().1;
+        for line in list.lines().take_while(|line| line.starts_with(' ')) {
+            let [digest, _, name] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let bytes = self.get(&format!("{tree}/dists/{codename}/{name}")).await.unwrap();
+            assert_eq!(sha256(&bytes).hex(), digest, "{name}");
+        }
+    }
+}
+
+/// Counts operations, and lets a process die at one of them: it and all later ones fail.
+#[derive(Default)]
+pub struct Crash {
+    pub at: Option<(usize, Moment)>,
+    pub seen: AtomicUsize,
+    pub names: Mutex<Vec<Operation>>,
+    dead: std::sync::atomic::AtomicBool,
+}
+
+impl Crash {
+    pub fn at(number: usize, moment: Moment) -> Arc<Self> {
+        Arc::new(Self { at: Some((number, moment)), ..Self::default() })
+    }
+}
+
+fn died(key: &str) -> StoreError {
+    StoreError::from_io("use", key, std::io::Error::other("the process died"))
+}
+
+#[async_trait]
+impl Observer for Crash {
+    async fn observe(&self, moment: Moment, operation: &Operation) -> Result<(), StoreError> {
+        if self.dead.load(Ordering::SeqCst) {
+            return Err(died(&operation.key));
+        }
+        if moment == Moment::Before {
+            self.seen.fetch_add(1, Ordering::SeqCst);
+            self.names.lock().unwrap().push(operation.clone());
+        }
+        if self.at == Some((self.seen.load(Ordering::SeqCst) - 1, moment)) {
+            self.dead.store(true, Ordering::SeqCst);
+            return Err(died(&operation.key));
+        }
+        Ok(())
+    }
+}
+
+pub fn observed(world: &World, observer: Arc<dyn Observer>) -> Arc<dyn Store> {
+    Arc::new(ObservedStore::new(world.store(), observer))
+}

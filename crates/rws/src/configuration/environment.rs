@@ -1,0 +1,126 @@
+//! The environment variables: each declared once, here.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+
+use super::mistake::{ENVIRONMENT, Mistake, quoted};
+use super::node::Secrecy;
+
+/// One environment variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// `RWS_CFG`
+    pub name: &'static str,
+    /// Whether its value may be shown.
+    pub secrecy: Secrecy,
+    /// What it says, in one sentence.
+    pub description: &'static str,
+}
+
+macro_rules! variables {
+    ($($name:ident: $secrecy:ident, $description:literal;)*) => {
+        $(#[doc = $description]
+        pub const $name: Variable =
+            Variable { name: stringify!($name), secrecy: Secrecy::$secrecy, description: $description };)*
+
+        /// All variables that the program reads.
+        pub const VARIABLES: &[Variable] = &[$($name),*];
+    };
+}
+
+variables! {
+    RWS_CFG: Public, "Path of the configuration file (JSON). Default: the built-in copy of config.default.";
+    RWS_LISTEN: Public, "Address and port to listen on. Default: 127.0.0.1:5000.";
+    PORT: Public, "Port to listen on, on all addresses, when neither --listen nor RWS_LISTEN is given.";
+    RWS_DATA_DIR: Public, "Directory of the repositories when no S3 store is configured. Default: ./rws-data.";
+    RWS_SPOOL_DIR: Public, "Local directory for the files of uploads that are under way.";
+    RWS_CREDENTIALS: Secret,
+        "Users who may write, as JSON: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}.";
+    RWS_FORCE_SYNC: Public, "Whether synchronising skips malformed packages instead of stopping. Default: false.";
+    GPG_SIGN_KEY_ARMORED: Secret, "Secret OpenPGP key in ASCII armour that signs the repositories.";
+    GPG_SIGN_KEY_PASSPHRASE: Secret, "Passphrase of that key.";
+    GPG_MODULES_SIGN_KEY_ARMORED: Secret, "Secret OpenPGP key that signs the series `modules`. Default: the main key.";
+    GPG_MODULES_SIGN_KEY_PASSPHRASE: Secret, "Passphrase of that key.";
+    S3_URL: Public, "URL of the S3 service. Any S3_* variable selects S3 as the store.";
+    S3_REGION: Public, "Region of the bucket.";
+    S3_BUCKET: Public, "Name of the bucket.";
+    S3_BASE_PATH: Public, "Path of the repositories inside the bucket. Default: its root.";
+    S3_ACCESS_KEY: Public, "Access key id of the account.";
+    S3_SECRET_KEY: Secret, "Secret access key of the account.";
+    S3_PUBLIC_READ: Public, "Whether anonymous users may read the uploaded files from the bucket. Default: false.";
+}
+
+/// The variables of the process, or those of a test. One that is empty counts as unset.
+#[derive(Clone, Default)]
+pub struct Environment {
+    values: BTreeMap<&'static str, OsString>,
+}
+
+impl Environment {
+    /// The variables of this process.
+    pub fn of_process() -> Self {
+        Self::new(VARIABLES.iter().filter_map(|variable| Some((variable.name, std::env::var_os(variable.name)?))))
+    }
+
+    /// These variables only; names that are not declared are dropped.
+    pub fn new<Value: Into<OsString>>(values: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        let values = values.into_iter().map(|(name, value)| (name, value.into()));
+        let used = |(name, value): &(&str, OsString)| {
+            !value.is_empty() && VARIABLES.iter().any(|variable| variable.name == *name)
+        };
+        Self { values: values.filter(used).collect() }
+    }
+
+    /// Whether the variable is set and not empty.
+    pub fn is_set(&self, variable: Variable) -> bool {
+        self.values.contains_key(variable.name)
+    }
+
+    /// The text of a variable; none where it is unset or empty.
+    pub fn text(&self, variable: Variable) -> Result<Option<&str>, Mistake> {
+        let Some(value) = self.values.get(variable.name) else { return Ok(None) };
+        let mistake = || Mistake::new(ENVIRONMENT, variable.name, "is not UTF-8", "is text in UTF-8");
+        value.to_str().map(Some).ok_or_else(mistake)
+    }
+
+    /// A variable that is a path; none where it is unset or empty.
+    pub fn path(&self, variable: Variable) -> Option<std::path::PathBuf> {
+        self.values.get(variable.name).map(std::path::PathBuf::from)
+    }
+
+    /// A variable that says yes or no; none where it is unset or empty. All values but `0` and `false` (in any case)
+    /// say yes.
+    pub fn boolean(&self, variable: Variable) -> Option<bool> {
+        let value = self.values.get(variable.name)?;
+        Some(value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.values.iter().map(|(name, value)| {
+            let public = VARIABLES.iter().any(|known| known.name == *name && known.secrecy == Secrecy::Public);
+            (name, if public { value.to_string_lossy().into_owned() } else { "<set>".to_owned() })
+        });
+        formatter.debug_map().entries(shown).finish()
+    }
+}
+
+impl Variable {
+    /// The mistake that this value of the variable is.
+    pub fn mistake(self, value: &str, allowed: impl Into<String>) -> Mistake {
+        let shown = if self.secrecy == Secrecy::Secret { "not shown".to_owned() } else { quoted(value) };
+        Mistake::new(ENVIRONMENT, self.name, format!("is {shown}"), allowed)
+    }
+}
+
+/// All variables with their descriptions, one in two lines.
+pub fn documentation() -> String {
+    let entry = |variable: &Variable| {
+        let secret = if variable.secrecy == Secrecy::Secret { " (secret)" } else { "" };
+        format!("  {}{secret}\n          {}\n", variable.name, variable.description)
+    };
+    let entries: String = VARIABLES.iter().map(entry).collect();
+    format!("Environment variables (an empty one counts as unset):\n{entries}")
+}

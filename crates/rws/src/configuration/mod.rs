@@ -1,0 +1,171 @@
+//! The configuration: a JSON file in the original's format, environment variables and the command line, resolved into
+//! typed values. The command line wins over the environment, the environment over the file.
+
+mod credentials;
+pub mod environment;
+mod file;
+mod listening_address;
+mod mistake;
+mod model;
+mod node;
+mod pattern;
+mod process;
+pub mod repositories;
+pub mod secret;
+mod show;
+mod signing;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use rws_model::{RepositorySettings, Target};
+
+pub use self::credentials::{User, Users};
+pub use self::environment::Environment;
+pub use self::file::Source;
+pub use self::listening_address::ListeningAddress;
+pub use self::mistake::Mistake;
+pub use self::model::{Distribution, Model};
+pub use self::process::ServerSettings;
+pub use self::repositories::RepositoryPolicy;
+pub use self::signing::SigningKey;
+pub use self::store::StoreConfiguration;
+
+use self::environment::{RWS_CREDENTIALS, RWS_FORCE_SYNC, RWS_SPOOL_DIR};
+use self::mistake::ENVIRONMENT;
+
+/// The series that has a key of its own.
+const MODULES: &str = "modules";
+
+/// What the command line says of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--config`
+    pub file: Option<PathBuf>,
+    /// `--data-dir`
+    pub data_directory: Option<PathBuf>,
+}
+
+/// The configuration, everything resolved.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// Where the file's part comes from.
+    pub source: Source,
+    /// Where the repositories are.
+    pub store: StoreConfiguration,
+    /// Where the files of uploads under way are; none for the place that the server chooses.
+    pub spool_directory: Option<PathBuf>,
+    /// Whether synchronising skips malformed packages instead of stopping.
+    pub force_sync: bool,
+    /// Whether all repositories are synchronised at start.
+    pub sync_on_start: bool,
+    /// Who may write. None only with the local store and no word of users anywhere: the first start makes a user.
+    /// Empty only when `server.read_only` is set.
+    pub credentials: Option<Users>,
+    /// `GPG_SIGN_KEY_ARMORED`
+    pub main_key: Option<SigningKey>,
+    /// `GPG_MODULES_SIGN_KEY_ARMORED`
+    pub modules_key: Option<SigningKey>,
+    /// Which repositories there can be.
+    pub model: Model,
+    /// Settings of the HTTP server.
+    pub server: ServerSettings,
+    /// What looks wrong but does not stop the program, one line each.
+    pub warnings: Vec<String>,
+    rules: Vec<repositories::Rule>,
+}
+
+impl Configuration {
+    /// Reads the file that `--config` or `RWS_CFG` names, or the built-in one, and resolves everything.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Self, Mistake> {
+        let (source, text) = file::read(overrides, environment)?;
+        Self::resolve(source, &text, overrides, environment)
+    }
+
+    /// Resolves everything, `text` being the file.
+    fn resolve(source: Source, text: &str, overrides: &Overrides, environment: &Environment) -> Result<Self, Mistake> {
+        let origin = source.to_string();
+        let value = file::parse(&origin, text)?;
+        let file = file::top(&origin, &value)?;
+        let mut warnings = Vec::new();
+        file.warn_unknown(&file::KEYS, &mut warnings);
+        let common = file::common(&file, &mut warnings)?;
+        let sync_on_start = match common.as_ref().and_then(|common| common.get("sync_on_start")) {
+            Some(node) => node.boolean()?,
+            None => false,
+        };
+        let section = file::model(&file, &mut warnings)?;
+        let force_sync = match section.get("force_sync") {
+            Some(node) => node.boolean()?,
+            None => false,
+        };
+        let model = model::read(&file, &section, &mut warnings)?;
+        let store = store::read(&section, &source, overrides, environment, &mut warnings)?;
+        let server = process::read(&file)?;
+        let rules = repositories::read(&file, &model, &mut warnings)?;
+        let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
+        Ok(Self {
+            credentials: require_users(users, &store, server, environment, &origin)?,
+            spool_directory: environment.path(RWS_SPOOL_DIR),
+            force_sync: environment.boolean(RWS_FORCE_SYNC).unwrap_or(force_sync),
+            main_key: signing::main_key(environment, &mut warnings)?,
+            modules_key: signing::modules_key(environment, &mut warnings)?,
+            source,
+            store,
+            sync_on_start,
+            model,
+            server,
+            warnings,
+            rules,
+        })
+    }
+
+    /// The key that signs the repositories of a series: `modules` may have its own; with only that one the rest is
+    /// unsigned.
+    pub fn key_for(&self, series: &str) -> Option<&SigningKey> {
+        let own = self.modules_key.as_ref().filter(|_| series == MODULES);
+        own.or(self.main_key.as_ref())
+    }
+
+    /// What is said of the repositories of a target; `format_name` is `deb` or `rpm`.
+    pub fn settings_for(&self, target: &Target, format_name: &str) -> RepositorySettings {
+        repositories::settings(&self.rules, target, format_name)
+    }
+
+    /// What is said of a target beside the form of its indexes.
+    pub fn policy_for(&self, target: &Target) -> RepositoryPolicy {
+        repositories::policy(&self.rules, target)
+    }
+}
+
+/// Users are made by the program only for the embedded default; nobody may serve with none by accident.
+fn require_users(
+    users: Option<Users>,
+    store: &StoreConfiguration,
+    server: ServerSettings,
+    environment: &Environment,
+    origin: &str,
+) -> Result<Option<Users>, Mistake> {
+    let local = matches!(store, StoreConfiguration::Local { .. });
+    match users {
+        Some(users) if !users.is_empty() => Ok(Some(users)),
+        _ if server.read_only => Ok(Some(Users::new())),
+        None if local => Ok(None),
+        users => {
+            let in_environment = users.is_none() || environment.is_set(RWS_CREDENTIALS);
+            let (origin, key) = match in_environment {
+                true => (ENVIRONMENT, RWS_CREDENTIALS.name),
+                false => (origin, "users"),
+            };
+            let problem = if users.is_none() { "is missing, as S3 is the store" } else { "is empty" };
+            let allowed = "is at least one user: {\"name\": \"hash\"}; or server.read_only: true in the file";
+            Err(Mistake::new(origin, key, problem, allowed))
+        }
+    }
+}

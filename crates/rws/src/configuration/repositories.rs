@@ -1,0 +1,226 @@
+//! What the configuration says of single repositories: the list `repositories`, whose later entries win.
+
+use rws_model::{Compression, RepositorySettings, Target};
+use serde_json::{Value, json};
+
+use super::mistake::Mistake;
+use super::model::{self, Model};
+use super::node::{Node, Object};
+use super::pattern::{self, Pattern};
+
+/// The keys of one entry.
+const KEYS: [&str; 12] = [
+    "match",
+    "architectures",
+    "compression",
+    "on_conflict",
+    "origin",
+    "label",
+    "suite",
+    "description",
+    "valid_until_seconds",
+    "create_empty",
+    "contents",
+    "keep",
+];
+
+/// Keys that are read and checked, but that nothing heeds yet. Whoever builds one takes it out.
+const NOT_IN_EFFECT: [&str; 4] = ["on_conflict", "create_empty", "contents", "keep"];
+
+/// Names that stand for no single architecture.
+const NO_ARCHITECTURES: [&str; 7] = ["all", "any", "source", "noarch", "src", "nosrc", "SRPMS"];
+
+/// What happens to other bytes for an identity that is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The new ones take its place, as in the original.
+    #[default]
+    Replace,
+    /// The upload is refused.
+    Refuse,
+}
+
+/// What the configuration says of one repository beside the form of its indexes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryPolicy {
+    /// Other bytes for an identity that is there.
+    pub on_conflict: OnConflict,
+    /// Whether it exists, signed, before its first package.
+    pub create_empty: bool,
+    /// Whether it has Contents indexes (deb).
+    pub contents: bool,
+    /// How many versions of a package are kept; all where none.
+    pub keep: Option<u64>,
+}
+
+/// One entry: what it does not mention is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pattern: Pattern,
+    architectures: Option<Vec<String>>,
+    compression: Option<Vec<Compression>>,
+    origin: Option<String>,
+    label: Option<String>,
+    suite: Option<String>,
+    description: Option<String>,
+    valid_until_seconds: Option<u64>,
+    on_conflict: Option<OnConflict>,
+    create_empty: Option<bool>,
+    contents: Option<bool>,
+    keep: Option<u64>,
+}
+
+impl Rule {
+    /// The entry as it stands in the file, without what it does not mention.
+    pub fn show(&self) -> Value {
+        let on_conflict = self.on_conflict.map(|on_conflict| match on_conflict {
+            OnConflict::Replace => "replace",
+            OnConflict::Refuse => "refuse",
+        });
+        let mut entry = json!({
+            "match": self.pattern.to_string(),
+            "architectures": self.architectures,
+            "compression": self.compression,
+            "origin": self.origin,
+            "label": self.label,
+            "suite": self.suite,
+            "description": self.description,
+            "valid_until_seconds": self.valid_until_seconds,
+            "on_conflict": on_conflict,
+            "create_empty": self.create_empty,
+            "contents": self.contents,
+            "keep": self.keep,
+        });
+        if let Some(entry) = entry.as_object_mut() {
+            entry.retain(|_, value| !value.is_null());
+        }
+        entry
+    }
+}
+
+/// The settings of a target whose packages are of the format (`deb`, `rpm`).
+pub fn settings(rules: &[Rule], target: &Target, format: &str) -> RepositorySettings {
+    let architectures: &[&str] = match format {
+        "deb" => &["amd64", "arm64"],
+        "rpm" => &["x86_64", "aarch64"],
+        _ => &[],
+    };
+    let mut settings = RepositorySettings {
+        architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
+        compression: Vec::new(),
+        origin: "Tarantool".to_owned(),
+        label: "tarantool.org".to_owned(),
+        suite: None,
+        description: "Tarantool DBMS and Tarantool modules".to_owned(),
+        valid_until_seconds: None,
+    };
+    for rule in rules.iter().filter(|rule| rule.pattern.matches(target)) {
+        replace(&mut settings.architectures, rule.architectures.as_ref());
+        replace(&mut settings.compression, rule.compression.as_ref());
+        replace(&mut settings.origin, rule.origin.as_ref());
+        replace(&mut settings.label, rule.label.as_ref());
+        replace(&mut settings.description, rule.description.as_ref());
+        settings.suite = rule.suite.clone().or(settings.suite);
+        settings.valid_until_seconds = rule.valid_until_seconds.or(settings.valid_until_seconds);
+    }
+    settings
+}
+
+/// The policy of a target.
+pub fn policy(rules: &[Rule], target: &Target) -> RepositoryPolicy {
+    let mut policy = RepositoryPolicy::default();
+    for rule in rules.iter().filter(|rule| rule.pattern.matches(target)) {
+        replace(&mut policy.on_conflict, rule.on_conflict.as_ref());
+        replace(&mut policy.create_empty, rule.create_empty.as_ref());
+        replace(&mut policy.contents, rule.contents.as_ref());
+        policy.keep = rule.keep.or(policy.keep);
+    }
+    policy
+}
+
+fn replace<Setting: Clone>(old: &mut Setting, new: Option<&Setting>) {
+    if let Some(new) = new {
+        old.clone_from(new);
+    }
+}
+
+/// Reads the list `repositories`.
+pub fn read(file: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result<Vec<Rule>, Mistake> {
+    let allowed = "is a list of objects, each with match and settings";
+    let Some(node) = file.get("repositories") else { return Ok(Vec::new()) };
+    let entries = node.list(allowed)?;
+    entries.iter().map(|entry| rule(&entry.object("is an object with match and settings")?, model, warnings)).collect()
+}
+
+fn rule(entry: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result<Rule, Mistake> {
+    entry.refuse_unknown(&KEYS)?;
+    let node = entry.required("match", "is a pattern like live/*/el/*")?;
+    let pattern = pattern::read(&node)?;
+    if !model.targets().any(|target| pattern.matches(&target)) {
+        warnings.push(node.warning(&format!("is {}, which matches no repository", node.shown())));
+    }
+    for node in NOT_IN_EFFECT.iter().filter_map(|key| entry.get(key)) {
+        warnings.push(node.warning("is not in effect in this version"));
+    }
+    Ok(Rule {
+        pattern,
+        architectures: entry.get("architectures").map(|node| architectures(&node, warnings)).transpose()?,
+        compression: entry.get("compression").map(|node| compression(&node)).transpose()?,
+        origin: line(entry, "origin")?,
+        label: line(entry, "label")?,
+        suite: line(entry, "suite")?,
+        description: line(entry, "description")?,
+        valid_until_seconds: entry.get("valid_until_seconds").map(|node| node.count()).transpose()?,
+        on_conflict: entry.get("on_conflict").map(|node| on_conflict(&node)).transpose()?,
+        create_empty: entry.get("create_empty").map(|node| node.boolean()).transpose()?,
+        contents: entry.get("contents").map(|node| node.boolean()).transpose()?,
+        keep: entry.get("keep").map(|node| node.count()).transpose()?,
+    })
+}
+
+fn architectures(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Vec<String>, Mistake> {
+    let allowed = "are real architectures like amd64 or x86_64; packages for all of them need no entry";
+    for item in node.list(allowed)? {
+        if NO_ARCHITECTURES.contains(&item.text(allowed)?) {
+            return Err(item.mistake(allowed));
+        }
+    }
+    let names = model::names(node, warnings)?;
+    if names.is_empty() { Err(node.problem("is empty", allowed)) } else { Ok(names) }
+}
+
+fn compression(node: &Node<'_>) -> Result<Vec<Compression>, Mistake> {
+    let allowed = "is a list of \"gz\", \"xz\", \"zstd\", each at most once";
+    let mut forms = Vec::new();
+    for item in node.list(allowed)? {
+        let form = match item.text(allowed)? {
+            "gz" => Compression::Gz,
+            "xz" => Compression::Xz,
+            "zstd" => Compression::Zstd,
+            _ => return Err(item.mistake(allowed)),
+        };
+        if forms.contains(&form) {
+            return Err(item.mistake(allowed));
+        }
+        forms.push(form);
+    }
+    Ok(forms)
+}
+
+fn on_conflict(node: &Node<'_>) -> Result<OnConflict, Mistake> {
+    let allowed = "is \"replace\" or \"refuse\"";
+    match node.text(allowed)? {
+        "replace" => Ok(OnConflict::Replace),
+        "refuse" => Ok(OnConflict::Refuse),
+        _ => Err(node.mistake(allowed)),
+    }
+}
+
+/// The value of a Release field: a line break in it would make another field.
+fn line(entry: &Object<'_>, key: &str) -> Result<Option<String>, Mistake> {
+    let allowed = "is one line of text, without blanks at its ends";
+    let Some(node) = entry.get(key) else { return Ok(None) };
+    let text = node.text(allowed)?;
+    let good = !text.is_empty() && text.trim() == text && !text.contains(char::is_control);
+    if good { Ok(Some(text.to_owned())) } else { Err(node.mistake(allowed)) }
+}

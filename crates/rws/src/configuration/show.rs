@@ -1,0 +1,86 @@
+//! The configuration as JSON without its secrets. What is shown is listed here, one by one: a new secret cannot slip
+//! in by itself.
+
+use serde_json::{Value, json};
+
+use super::secret::presence;
+use super::{Configuration, ListeningAddress, Model, SigningKey, StoreConfiguration, User};
+
+impl Configuration {
+    /// Everything as JSON; secrets are `<set>` or `<not set>`.
+    pub fn show(&self, listen: &ListeningAddress) -> Value {
+        json!({
+            "source": self.source.to_string(),
+            "listen": listen.as_str(),
+            "store": store(&self.store),
+            "spool_directory": self.spool_directory.as_ref().map(|path| path.display().to_string()),
+            "force_sync": self.force_sync,
+            "sync_on_start": self.sync_on_start,
+            "server": { "read_only": self.server.read_only },
+            "makes_first_user": self.credentials.is_none(),
+            "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),
+            "main_key": key(self.main_key.as_ref()),
+            "modules_key": key(self.modules_key.as_ref()),
+            "model": model(&self.model),
+            "anchors": self.model.anchors,
+            "repositories": self.rules.iter().map(super::repositories::Rule::show).collect::<Value>(),
+        })
+    }
+
+    /// The sizes of everything, in one line.
+    pub fn summary(&self) -> String {
+        let store = match &self.store {
+            StoreConfiguration::Local { directory } => format!("the directory {}", directory.display()),
+            StoreConfiguration::S3 { url, bucket, .. } => format!("the bucket {bucket} at {url}"),
+        };
+        let users = match &self.credentials {
+            None => "a user made at the first start".to_owned(),
+            Some(users) if users.len() == 1 => "1 user".to_owned(),
+            Some(users) => format!("{} users", users.len()),
+        };
+        let targets = match self.model.targets().count() {
+            1 => "1 target".to_owned(),
+            count => format!("{count} targets"),
+        };
+        format!("{}: {targets} in {store}, {users}", self.source)
+    }
+}
+
+fn store(store: &StoreConfiguration) -> Value {
+    match store {
+        StoreConfiguration::Local { directory } => json!({ "local": { "directory": directory.display().to_string() } }),
+        StoreConfiguration::S3 { url, region, bucket, base_path, access_key, secret_key, public_read } => {
+            json!({ "s3": {
+            "url": url,
+            "region": region,
+            "bucket": bucket,
+            "base_path": base_path,
+            "access_key": access_key,
+            "secret_key": presence(Some(secret_key)),
+            "public_read": public_read,
+        } })
+        }
+    }
+}
+
+fn user(user: &User) -> Value {
+    let allow = user.allow.as_ref().map(|patterns| patterns.iter().map(ToString::to_string).collect::<Vec<_>>());
+    json!({ "hash": presence(Some(&user.hash)), "allow": allow })
+}
+
+fn key(key: Option<&SigningKey>) -> Value {
+    let passphrase = key.and_then(|key| key.passphrase.as_ref());
+    json!({ "armored": presence(key.map(|key| &key.armored)), "passphrase": presence(passphrase) })
+}
+
+fn model(model: &Model) -> Value {
+    let distribution = |(name, known): (&String, &super::Distribution)| {
+        (name.clone(), json!({ "base": known.base, "versions": known.versions }))
+    };
+    json!({
+        "repo_kind": model.kinds,
+        "tarantool_series": model.series,
+        "enabled": model.enabled,
+        "distrs": model.distributions.iter().map(distribution).collect::<Value>(),
+    })
+}

@@ -1,0 +1,179 @@
+//! Which store holds the repositories.
+
+use std::path::PathBuf;
+
+use super::environment::{
+    Environment, RWS_DATA_DIR, S3_ACCESS_KEY, S3_BASE_PATH, S3_BUCKET, S3_PUBLIC_READ, S3_REGION, S3_SECRET_KEY,
+    S3_URL, Variable,
+};
+use super::mistake::{COMMAND_LINE, ENVIRONMENT, Mistake};
+use super::node::{Node, Object, Secrecy};
+use super::secret::Secret;
+use super::{Overrides, Source};
+
+/// Where the repositories are when nothing says otherwise.
+const DEFAULT_DIRECTORY: &str = "./rws-data";
+
+/// Which store, with all that it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfiguration {
+    /// A directory of this machine.
+    Local {
+        /// Repositories stand at its root.
+        directory: PathBuf,
+    },
+    /// A bucket.
+    S3 {
+        /// `https://…`, without user and password.
+        url: String,
+        /// `us-east-2`
+        region: String,
+        /// Its name.
+        bucket: String,
+        /// The path of the repositories in it, without slashes at the ends; empty for its root.
+        base_path: String,
+        /// The access key id.
+        access_key: String,
+        /// The secret access key.
+        secret_key: Secret,
+        /// Whether anonymous users may read uploaded files from the bucket.
+        public_read: bool,
+    },
+}
+
+/// The variables of S3, each with the original's key in `model`.
+const SETTINGS: [(Variable, &str); 7] = [
+    (S3_URL, "endpoint_url"),
+    (S3_REGION, "region"),
+    (S3_BUCKET, "bucket_name"),
+    (S3_BASE_PATH, "base_path"),
+    (S3_ACCESS_KEY, "access_key_id"),
+    (S3_SECRET_KEY, "secret_access_key"),
+    (S3_PUBLIC_READ, "public_read"),
+];
+
+/// The five that S3 cannot do without.
+const REQUIRED: [Variable; 5] = [S3_URL, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY];
+
+/// The original's keys in `model`.
+pub const KEYS: [&str; 7] =
+    ["endpoint_url", "region", "bucket_name", "base_path", "access_key_id", "secret_access_key", "public_read"];
+
+/// Reads the store from the environment, and from `model` where the environment is silent.
+pub fn read(
+    model: &Object<'_>,
+    source: &Source,
+    overrides: &Overrides,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> Result<StoreConfiguration, Mistake> {
+    let given = Given { model, environment };
+    let Some(selector) = given.selector() else {
+        let option = overrides.data_directory.clone();
+        let directory = option.or_else(|| environment.path(RWS_DATA_DIR)).unwrap_or_else(|| DEFAULT_DIRECTORY.into());
+        return Ok(StoreConfiguration::Local { directory });
+    };
+    if overrides.data_directory.is_some() {
+        warnings.push(format!("{COMMAND_LINE}: --data-dir is not used, as {selector} selects S3"));
+    } else if environment.is_set(RWS_DATA_DIR) {
+        warnings.push(format!("{ENVIRONMENT}: {} is not used, as {selector} selects S3", RWS_DATA_DIR.name));
+    }
+    given.expect_all(&selector, source)?;
+    Ok(StoreConfiguration::S3 {
+        url: given.checked(S3_URL, "is a URL like https://s3.example.org, without user and password", is_url)?,
+        region: given.checked(S3_REGION, "is a name without blanks", is_word)?,
+        bucket: given
+            .checked(S3_BUCKET, "is a name without blanks and slashes", |name| is_word(name) && !name.contains('/'))?,
+        base_path: given
+            .checked(S3_BASE_PATH, "is a path like base/path, without . and ..", is_base_path)
+            .map(|path| path.trim_matches('/').to_owned())?,
+        access_key: given.checked(S3_ACCESS_KEY, "is a key id without blanks", is_word)?,
+        secret_key: Secret::new(given.checked(S3_SECRET_KEY, "is a key", |_| true)?),
+        public_read: given.public_read()?,
+    })
+}
+
+/// What is given for S3, by either way.
+struct Given<'a> {
+    model: &'a Object<'a>,
+    environment: &'a Environment,
+}
+
+impl Given<'_> {
+    /// The first setting that is there, as messages name it.
+    fn selector(&self) -> Option<String> {
+        let variable = SETTINGS.iter().find(|(variable, _)| self.environment.is_set(*variable));
+        let key = || SETTINGS.iter().find_map(|(variable, _)| self.node(*variable));
+        variable.map(|(variable, _)| variable.name.to_owned()).or_else(|| key().map(|node| node.path().to_owned()))
+    }
+
+    /// The value in the file; an empty text counts as unset, as in the environment.
+    fn node(&self, variable: Variable) -> Option<Node<'_>> {
+        let node = self.model.get(key_of(variable))?;
+        let node = if variable.secrecy == Secrecy::Secret { node.secret() } else { node };
+        (!node.is_empty_text()).then_some(node)
+    }
+
+    fn expect_all(&self, selector: &str, source: &Source) -> Result<(), Mistake> {
+        let missing: Vec<Variable> = REQUIRED
+            .into_iter()
+            .filter(|variable| !self.environment.is_set(*variable) && self.node(*variable).is_none())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let names = missing.iter().map(|variable| variable.name).collect::<Vec<_>>().join(", ");
+        let keys = missing.iter().map(|variable| format!("model.{}", key_of(*variable))).collect::<Vec<_>>().join(", ");
+        let verb = if missing.len() == 1 { "is" } else { "are" };
+        let problem = format!("{verb} missing, as {selector} selects S3");
+        let file = match source {
+            Source::BuiltIn => "the configuration file".to_owned(),
+            Source::File(_) => source.to_string(),
+        };
+        Err(Mistake::new(ENVIRONMENT, names, problem, format!("{verb} a value there or as {keys} in {file}")))
+    }
+
+    /// The text of a setting, empty where it is not given; the environment wins.
+    fn checked(&self, variable: Variable, allowed: &str, good: impl Fn(&str) -> bool) -> Result<String, Mistake> {
+        if let Some(text) = self.environment.text(variable)? {
+            return if good(text) {
+                Ok(text.to_owned())
+            } else {
+                Err(hide_user(variable.mistake(text, allowed), text))
+            };
+        }
+        let Some(node) = self.node(variable) else { return Ok(String::new()) };
+        let text = node.text(allowed)?;
+        if good(text) { Ok(text.to_owned()) } else { Err(hide_user(node.mistake(allowed), text)) }
+    }
+
+    fn public_read(&self) -> Result<bool, Mistake> {
+        match self.environment.boolean(S3_PUBLIC_READ) {
+            Some(value) => Ok(value),
+            None => self.node(S3_PUBLIC_READ).map_or(Ok(false), |node| node.boolean()),
+        }
+    }
+}
+
+fn key_of(variable: Variable) -> &'static str {
+    SETTINGS.iter().find(|(known, _)| *known == variable).map_or("", |(_, key)| *key)
+}
+
+/// A URL with a user may hold a password.
+fn hide_user(mistake: Mistake, text: &str) -> Mistake {
+    if text.contains('@') { Mistake { problem: "is not shown".to_owned(), ..mistake } } else { mistake }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|character: char| character.is_whitespace() || character.is_control())
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| is_word(rest) && !rest.starts_with('/') && !rest.contains(['@', '?', '#']))
+}
+
+fn is_base_path(text: &str) -> bool {
+    let path = text.trim_matches('/');
+    path.is_empty() || path.split('/').all(|part| is_word(part) && part != "." && part != "..")
+}

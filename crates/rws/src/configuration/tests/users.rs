@@ -1,0 +1,98 @@
+//! Who may write.
+
+use super::*;
+
+const ALLOWED: &str = "is at least one user: {\"name\": \"hash\"}; or server.read_only: true in the file";
+const BOB: (&str, &str) = ("RWS_CREDENTIALS", r#"{"bob": "of the environment"}"#);
+
+fn names(configuration: &Configuration) -> Vec<&str> {
+    configuration.credentials.as_ref().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn users_of_the_file_are_joined_and_the_environment_replaces_them() {
+    let file = with(small(), "/common/credentials", json!({ "ann": "hash" }));
+    let file = with(file, "/users", json!({ "eve": { "hash": "hash", "allow": ["live/*/el", "release"] } }));
+    let configuration = resolved(&file, &[]);
+    assert_eq!(names(&configuration), ["ann", "eve"]);
+    let eve = &configuration.credentials.as_ref().unwrap()["eve"];
+    assert!(eve.may_write(&target("live/1.10/el/7")) && eve.may_write(&target("release/1.10/ubuntu/focal")));
+    assert!(!eve.may_write(&target("live/1.10/ubuntu/focal")));
+    assert!(configuration.credentials.as_ref().unwrap()["ann"].may_write(&target("live/1.10/ubuntu/focal")));
+
+    let configuration = resolved(&file, &[BOB]);
+    assert_eq!(names(&configuration), ["bob"]);
+    let lines =
+        ["common.credentials", "users"].map(|key| format!("rws.json: {key} is not used, as RWS_CREDENTIALS is set"));
+    assert_eq!(configuration.warnings, lines);
+    assert_eq!(
+        mistake(&with(file, "/users", json!({ "ann": "hash" })), &[]),
+        "rws.json: users names \"ann\" a second time; allowed is each user once"
+    );
+}
+
+#[test]
+fn a_plain_password_or_an_odd_name_does_not_stop_the_program() {
+    let configuration = resolved(&small(), &[("RWS_CREDENTIALS", r#"{"user": "password", "a:b": ""}"#)]);
+    assert_eq!(names(&configuration), ["a:b", "user"]);
+    let line = "environment: RWS_CREDENTIALS.\"a:b\" can never log in: names are not empty and have no colon \
+                or control character";
+    assert_eq!(configuration.warnings, [line]);
+}
+
+#[test]
+fn serving_with_no_users_needs_the_local_store_or_an_explicit_word() {
+    let s3 = ["endpoint_url", "region", "bucket_name", "access_key_id", "secret_access_key"];
+    let s3 = s3.iter().fold(small(), |file, key| with(file, &format!("/model/{key}"), json!("http://x")));
+    let s3 = with(s3, "/model/bucket_name", json!("x"));
+    let read_only = |file| with(file, "/server", json!({ "read_only": true }));
+    let empty = [("RWS_CREDENTIALS", "{}")];
+
+    assert_eq!(resolved(&small(), &[]).credentials, None);
+    assert_eq!(
+        mistake(&s3, &[]),
+        format!("environment: RWS_CREDENTIALS is missing, as S3 is the store; allowed {ALLOWED}")
+    );
+    for file in [small(), s3.clone()] {
+        assert_eq!(mistake(&file, &empty), format!("environment: RWS_CREDENTIALS is empty; allowed {ALLOWED}"));
+        let none = with(file.clone(), "/common/credentials", json!({}));
+        assert_eq!(mistake(&none, &[]), format!("rws.json: users is empty; allowed {ALLOWED}"));
+        for variables in [&[][..], &empty] {
+            assert_eq!(resolved(&read_only(file.clone()), variables).credentials, Some([].into()));
+        }
+        assert_eq!(names(&resolved(&read_only(file), &[BOB])), ["bob"]);
+    }
+}
+
+#[test]
+fn mistakes_in_credentials_do_not_show_them() {
+    let users = "is an object of users: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}";
+    let patterns = "is one to four parts like live/*/el/*, each of letters, digits and . _ + ~ -, where * stands for \
+                    any characters";
+    for (text, line) in [
+        ("hush", format!("RWS_CREDENTIALS is no JSON at line 1, column 1 (not shown); allowed {users}")),
+        ("{\"bob\": \"hush", format!("RWS_CREDENTIALS is no JSON at line 1, column 13 (not shown); allowed {users}")),
+        ("\"hush\"", format!("RWS_CREDENTIALS is a text (not shown); allowed {users}")),
+        ("[\"hush\"]", format!("RWS_CREDENTIALS is a list (not shown); allowed {users}")),
+        (
+            r#"{"bob": 5}"#,
+            "RWS_CREDENTIALS.bob is a number (not shown); allowed is a password hash, or an object with hash and allow"
+                .to_owned(),
+        ),
+        (
+            r#"{"bob": {"allow": []}}"#,
+            "RWS_CREDENTIALS.bob.hash is missing; allowed is a password hash, as `rws hash-password` makes it"
+                .to_owned(),
+        ),
+        (
+            r#"{"bob": {"hash": "hush", "alow": []}}"#,
+            "RWS_CREDENTIALS.bob.alow is unknown; allowed are hash, allow".to_owned(),
+        ),
+        (
+            r#"{"bob": {"hash": "hush", "allow": ["live/*", "/x"]}}"#,
+            format!("RWS_CREDENTIALS.bob.allow[1] is \"/x\"; allowed {patterns}"),
+        ),
+    ] {
+        assert_eq!(mistake(&small(), &[("RWS_CREDENTIALS", text)]), format!("environment: {line}"));
+    }
+}

@@ -1,0 +1,167 @@
+//! Every variable: set, empty, unset.
+
+use super::*;
+use crate::configuration::environment::{VARIABLES, documentation};
+
+/// All of S3 and a user: what the original needed at least.
+const S3: [(&str, &str); 6] = [
+    ("S3_URL", "https://s3.example.org"),
+    ("S3_REGION", "ru-msk"),
+    ("S3_BUCKET", "packages"),
+    ("S3_ACCESS_KEY", "id"),
+    ("S3_SECRET_KEY", "hush"),
+    ("RWS_CREDENTIALS", r#"{"bob": "hash"}"#),
+];
+
+/// A variable of the table: the others that it needs, a value, and where `config show` has what when it is set and
+/// when it is not.
+struct Case {
+    variable: &'static str,
+    others: &'static [(&'static str, &'static str)],
+    value: &'static str,
+    pointer: &'static str,
+    set: Value,
+    unset: Value,
+}
+
+fn case(variable: &'static str, value: &'static str, pointer: &'static str, set: Value, unset: Value) -> Case {
+    Case { variable, others: &[], value, pointer, set, unset }
+}
+
+fn cases() -> Vec<Case> {
+    let credentials = r#"{"bob": "hash", "eve": {"hash": "x", "allow": ["live/*"]}}"#;
+    let users = json!({ "bob": { "hash": "<set>", "allow": null }, "eve": { "hash": "<set>", "allow": ["live/*"] } });
+    let needs = |mut one: Case, others| {
+        one.others = others;
+        one
+    };
+    let (set, not_set) = (|| json!("<set>"), || json!("<not set>"));
+    let s3 = |variable, value, pointer, set, unset| needs(case(variable, value, pointer, set, unset), &S3);
+    vec![
+        case("RWS_LISTEN", "0.0.0.0:80", "/listen", json!("0.0.0.0:80"), json!("127.0.0.1:5000")),
+        case("PORT", "81", "/listen", json!("0.0.0.0:81"), json!("127.0.0.1:5000")),
+        case("RWS_DATA_DIR", "/data", "/store/local/directory", json!("/data"), json!("./rws-data")),
+        case("RWS_SPOOL_DIR", "/spool", "/spool_directory", json!("/spool"), json!(null)),
+        case("RWS_CREDENTIALS", credentials, "/users", users, json!({})),
+        case("RWS_FORCE_SYNC", "1", "/force_sync", json!(true), json!(false)),
+        case("GPG_SIGN_KEY_ARMORED", "hush", "/main_key/armored", set(), not_set()),
+        needs(
+            case("GPG_SIGN_KEY_PASSPHRASE", "hush", "/main_key/passphrase", set(), not_set()),
+            &[("GPG_SIGN_KEY_ARMORED", "hush")],
+        ),
+        case("GPG_MODULES_SIGN_KEY_ARMORED", "hush", "/modules_key/armored", set(), not_set()),
+        needs(
+            case("GPG_MODULES_SIGN_KEY_PASSPHRASE", "hush", "/modules_key/passphrase", set(), not_set()),
+            &[("GPG_MODULES_SIGN_KEY_ARMORED", "hush")],
+        ),
+        s3("S3_BASE_PATH", "/a/b/", "/store/s3/base_path", json!("a/b"), json!("")),
+        s3("S3_PUBLIC_READ", "True", "/store/s3/public_read", json!(true), json!(false)),
+        s3("S3_URL", "http://127.0.0.1:9000", "/store/s3/url", json!("http://127.0.0.1:9000"), json!(null)),
+        s3("S3_REGION", "us-east-2", "/store/s3/region", json!("us-east-2"), json!(null)),
+        s3("S3_BUCKET", "b", "/store/s3/bucket", json!("b"), json!(null)),
+        s3("S3_ACCESS_KEY", "k", "/store/s3/access_key", json!("k"), json!(null)),
+        s3("S3_SECRET_KEY", "k", "/store/s3/secret_key", set(), json!(null)),
+    ]
+}
+
+/// What `config show` has at the pointer; `null` where the configuration is refused.
+fn at(pointer: &str, variables: &[(&'static str, &str)]) -> Value {
+    let environment = Environment::new(variables.iter().copied());
+    let listen = ListeningAddress::resolve(None, &environment).unwrap();
+    match resolve(&small(), variables) {
+        Ok(configuration) => configuration.show(&listen).pointer(pointer).unwrap().clone(),
+        Err(mistake) => {
+            assert!(mistake.problem.starts_with("is missing"), "{mistake}");
+            Value::Null
+        }
+    }
+}
+
+#[test]
+fn every_variable_set_empty_and_unset() {
+    let cases = cases();
+    for variable in VARIABLES.iter().filter(|variable| variable.name != "RWS_CFG") {
+        assert!(cases.iter().any(|case| case.variable == variable.name), "{} has no case", variable.name);
+    }
+    for Case { variable, others, value, pointer, set, unset } in cases {
+        let others: Vec<_> = others.iter().copied().filter(|(name, _)| *name != variable).collect();
+        let with = |value| [&others[..], &[(variable, value)]].concat();
+        assert_eq!(at(pointer, &with(value)), set, "{variable} set");
+        assert_eq!(at(pointer, &with("")), unset, "{variable} empty");
+        assert_eq!(at(pointer, &others), unset, "{variable} unset");
+    }
+}
+
+#[test]
+fn yes_and_no_are_read_as_the_original_read_them() {
+    for (value, expected) in
+        [("1", true), ("true", true), ("no", true), (" ", true), ("0", false), ("False", false), ("fALSE", false)]
+    {
+        assert_eq!(resolved(&small(), &[("RWS_FORCE_SYNC", value)]).force_sync, expected, "{value:?}");
+        let variables = [&S3[..], &[("S3_PUBLIC_READ", value)]].concat();
+        assert_eq!(at("/store/s3/public_read", &variables), json!(expected), "{value:?}");
+    }
+}
+
+#[test]
+fn any_variable_of_s3_selects_it_and_what_is_missing_is_named() {
+    let all = ["S3_URL", "S3_REGION", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"];
+    for selector in all.iter().chain(&["S3_BASE_PATH", "S3_PUBLIC_READ"]) {
+        let line = mistake(&small(), &[(selector, "0")]);
+        let missing: Vec<&str> = all.iter().copied().filter(|name| name != selector).collect();
+        let start = format!("environment: {} are missing, as {selector} selects S3; allowed are", missing.join(", "));
+        assert!(line.starts_with(&start), "{line}");
+    }
+    assert_eq!(
+        mistake(&small(), &S3[..4]),
+        "environment: S3_SECRET_KEY is missing, as S3_URL selects S3; allowed is a value there or as \
+         model.secret_access_key in rws.json"
+    );
+}
+
+#[test]
+fn a_data_directory_beside_s3_is_a_warning() {
+    let variables = [&S3[..], &[("RWS_DATA_DIR", "/data")]].concat();
+    let line = "environment: RWS_DATA_DIR is not used, as S3_URL selects S3";
+    assert_eq!(resolved(&small(), &variables).warnings, [line]);
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment() {
+    let environment = Environment::new([("RWS_DATA_DIR", "/environment"), ("RWS_CFG", "/nowhere")]);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("rws.json");
+    std::fs::write(&file, small().to_string()).unwrap();
+    let overrides = Overrides { file: Some(file.clone()), data_directory: Some("option".into()) };
+    let configuration = Configuration::load(&overrides, &environment).unwrap();
+    assert_eq!(configuration.source, Source::File(file));
+    assert_eq!(shown(&configuration)["store"]["local"]["directory"], "option");
+}
+
+#[test]
+fn modules_is_signed_with_the_main_key_when_it_has_none() {
+    let (main, modules) = (("GPG_SIGN_KEY_ARMORED", "main"), ("GPG_MODULES_SIGN_KEY_ARMORED", "own"));
+    for (variables, of_modules, of_others) in [
+        (&[][..], None, None),
+        (&[main][..], Some("main"), Some("main")),
+        (&[modules][..], Some("own"), None),
+        (&[main, modules][..], Some("own"), Some("main")),
+    ] {
+        let configuration = resolved(&small(), variables);
+        let key = |series| configuration.key_for(series).map(|key| key.armored.expose().to_owned());
+        assert_eq!(key("modules").as_deref(), of_modules);
+        assert_eq!(key("1.10").as_deref(), of_others);
+    }
+    let line = "environment: GPG_SIGN_KEY_PASSPHRASE is not used, as GPG_SIGN_KEY_ARMORED is not set";
+    assert_eq!(resolved(&small(), &[("GPG_SIGN_KEY_PASSPHRASE", "x")]).warnings, [line]);
+}
+
+#[test]
+fn the_documentation_names_every_variable() {
+    let text = documentation();
+    for variable in VARIABLES {
+        assert!(text.contains(&format!("  {}", variable.name)), "{}", variable.name);
+        assert!(text.contains(variable.description), "{}", variable.name);
+    }
+    assert!(text.contains("S3_SECRET_KEY (secret)"));
+}

@@ -1,0 +1,77 @@
+//! Real packages: those that `tests/setup` has fetched, and the project's shared test data.
+
+use super::super::program::Program;
+use super::super::{files_in, project_root, temporary_directory, test_cache};
+use super::source::SourceFiles;
+use std::path::{Path, PathBuf};
+
+/// A real binary package of Debian.
+#[derive(Debug, Clone)]
+pub struct RealDeb {
+    pub path: PathBuf,
+    pub package: String,
+    pub version: String,
+    pub architecture: String,
+}
+
+/// All real binary packages, sorted by file name.
+#[track_caller]
+pub fn real_debs() -> Vec<RealDeb> {
+    let directory = cached("deb");
+    let debs: Vec<RealDeb> = files_in(&directory).iter().map(|path| read(path)).collect();
+    assert!(!debs.is_empty(), "{} is empty: run tests/setup", directory.display());
+    debs
+}
+
+#[track_caller]
+pub fn real_deb(package: &str, architecture: &str) -> RealDeb {
+    let mut debs = real_debs().into_iter();
+    debs.find(|deb| deb.package == package && deb.architecture == architecture)
+        .unwrap_or_else(|| panic!("{package}:{architecture} is not among the fetched packages: run tests/setup"))
+}
+
+/// A real source package of Debian: `hello` (with an upstream signature), `architecture-properties` (native), `acme`
+/// (with an epoch, `~` and `+`).
+#[track_caller]
+pub fn real_source(package: &str) -> SourceFiles {
+    SourceFiles::in_directory(&cached(&format!("source/{package}")))
+}
+
+/// A package of the shared test data by its path below `rpm/packages`. When the shared directory is not beside the
+/// checkout this says so and gives nothing; when it is there, the package must be.
+#[track_caller]
+pub fn shared_rpm(path: &str) -> Option<PathBuf> {
+    let shared = project_root().join("../shared/testdata");
+    if !shared.is_dir() {
+        eprintln!("left out: {path} (there is no ../shared/testdata beside the checkout)");
+        return None;
+    }
+    let file = shared.join("rpm/packages").join(path);
+    assert!(file.is_file(), "the shared test data has no {path}");
+    Some(file)
+}
+
+#[track_caller]
+fn cached(path: &str) -> PathBuf {
+    let real = test_cache().join("real");
+    assert!(real.join("complete").is_file(), "{} has no real packages: run tests/setup", test_cache().display());
+    real.join(path)
+}
+
+#[track_caller]
+fn read(path: &Path) -> RealDeb {
+    let field = |name| control_field(path, name);
+    RealDeb {
+        path: path.to_owned(),
+        package: field("Package"),
+        version: field("Version"),
+        architecture: field("Architecture"),
+    }
+}
+
+#[track_caller]
+fn control_field(deb: &Path, field: &str) -> String {
+    let home = temporary_directory();
+    let ran = Program::new("dpkg-deb", home.path()).arg("--field").arg(deb).arg(field).succeed();
+    ran.output().trim().to_owned()
+}

@@ -1,0 +1,140 @@
+//! Small rpm packages, built by rpmbuild.
+
+use super::super::program::Program;
+use super::super::{file_name, files_below, read_file, temporary_directory, write_file};
+use super::SOURCE_DATE_EPOCH;
+use std::path::{Path, PathBuf};
+
+pub struct Rpm {
+    name: String,
+    version: String,
+    release: String,
+    epoch: Option<u32>,
+    architecture: String,
+    tags: Vec<(String, String)>,
+    payload: String,
+}
+
+impl Rpm {
+    /// For x86_64 until `architecture` says otherwise.
+    pub fn new(name: &str, version: &str, release: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            release: release.to_owned(),
+            epoch: None,
+            architecture: "x86_64".to_owned(),
+            tags: Vec::new(),
+            payload: "w6.gzdio".to_owned(),
+        }
+    }
+
+    #[must_use]
+    pub fn epoch(mut self, epoch: u32) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
+    /// `x86_64`, `aarch64`, `i686`, …, or `noarch`.
+    #[must_use]
+    pub fn architecture(mut self, architecture: &str) -> Self {
+        self.architecture = architecture.to_owned();
+        self
+    }
+
+    /// One more line of the preamble, such as `Requires`, `Recommends`, `Provides`.
+    #[must_use]
+    pub fn tag(mut self, name: &str, value: &str) -> Self {
+        self.tags.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The payload's compression as rpmbuild names it: `w6.gzdio`, `w6.xzdio`, `w3.zstdio`.
+    #[must_use]
+    pub fn payload(mut self, payload: &str) -> Self {
+        self.payload = payload.to_owned();
+        self
+    }
+
+    /// `name-epoch:version-release.architecture`, as dnf's repoquery prints it.
+    pub fn nevra(&self) -> String {
+        self.nevra_for(&self.architecture)
+    }
+
+    pub fn source_nevra(&self) -> String {
+        self.nevra_for("src")
+    }
+
+    /// The binary package, copied into a directory.
+    #[track_caller]
+    pub fn build(&self, directory: &Path) -> PathBuf {
+        self.rpmbuild("-bb", directory)
+    }
+
+    /// The source package, copied into a directory.
+    #[track_caller]
+    pub fn build_source(&self, directory: &Path) -> PathBuf {
+        self.rpmbuild("-bs", directory)
+    }
+
+    fn nevra_for(&self, architecture: &str) -> String {
+        format!("{}-{}:{}-{}.{architecture}", self.name, self.epoch.unwrap_or(0), self.version, self.release)
+    }
+
+    #[track_caller]
+    fn rpmbuild(&self, stage: &str, directory: &Path) -> PathBuf {
+        let work = temporary_directory();
+        let spec = work.path().join(format!("{}.spec", self.name));
+        write_file(&spec, self.spec());
+        let top = work.path().join("top");
+        let mut rpmbuild = Program::new("rpmbuild", work.path())
+            .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH)
+            .arg(stage)
+            .args(["--define", &format!("_topdir {}", top.display())])
+            .args(["--define", &format!("_binary_payload {}", self.payload)])
+            .args(["--define", "_buildhost build.example.invalid"])
+            .args(["--define", "use_source_date_epoch_as_buildtime 1"])
+            .args(["--define", "clamp_mtime_to_source_date_epoch 1"])
+            // Nothing is compiled: no debug packages, and no strip that knows only this machine's binaries.
+            .args(["--define", "debug_package %{nil}", "--define", "__os_install_post %{nil}"]);
+        if self.architecture != "noarch" {
+            rpmbuild = rpmbuild.args(["--target", &format!("{}-linux", self.architecture)]);
+        }
+        rpmbuild.arg(&spec).succeed();
+        let built = files_below(&top).into_iter().filter(|path| path.extension().is_some_and(|end| end == "rpm"));
+        match built.collect::<Vec<_>>().as_slice() {
+            [package] => {
+                let copy = directory.join(file_name(package));
+                write_file(&copy, read_file(package));
+                copy
+            }
+            others => panic!("rpmbuild made {} packages instead of one", others.len()),
+        }
+    }
+
+    fn spec(&self) -> String {
+        let Self { name, version, release, .. } = self;
+        let mut preamble = format!(
+            "Name: {name}\nVersion: {version}\nRelease: {release}\nSummary: Fixture {name}\nLicense: MIT\nGroup: Test\n\
+             URL: https://example.invalid/?a=1&b=2\n"
+        );
+        if let Some(epoch) = self.epoch {
+            preamble.push_str(&format!("Epoch: {epoch}\n"));
+        }
+        if self.architecture == "noarch" {
+            preamble.push_str("BuildArch: noarch\n");
+        }
+        for (tag, value) in &self.tags {
+            preamble.push_str(&format!("{tag}: {value}\n"));
+        }
+        format!(
+            "{preamble}\n%description\nA fixture with <awkward> & \"quoted\" text.\n\n\
+             %install\nmkdir -p %{{buildroot}}/usr/share/{name} %{{buildroot}}/etc %{{buildroot}}/usr/bin\n\
+             echo '{name} {version}' > %{{buildroot}}/usr/share/{name}/README\n\
+             echo 'a=1' > %{{buildroot}}/etc/{name}.conf\n\
+             echo '#!/bin/sh' > %{{buildroot}}/usr/bin/{name}\n\n\
+             %files\n/usr/share/{name}\n%config(noreplace) /etc/{name}.conf\n%attr(755,root,root) /usr/bin/{name}\n\n\
+             %changelog\n* Sun Sep 13 2020 Nobody <nobody@example.invalid> - {version}-{release}\n- Fixture.\n"
+        )
+    }
+}

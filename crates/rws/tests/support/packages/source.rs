@@ -1,0 +1,146 @@
+//! Small source packages, built by dpkg-source.
+
+use super::super::gpgv::SecretKey;
+use super::super::program::Program;
+use super::super::{file_name, files_in, temporary_directory, write_file};
+use super::SOURCE_DATE_EPOCH;
+use std::path::{Path, PathBuf};
+
+/// The files of one source package.
+#[derive(Debug, Clone)]
+pub struct SourceFiles {
+    pub dsc: PathBuf,
+    /// all that the .dsc names, sorted
+    pub others: Vec<PathBuf>,
+}
+
+impl SourceFiles {
+    /// From a directory that holds nothing else.
+    #[track_caller]
+    pub fn in_directory(directory: &Path) -> Self {
+        let is_dsc = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "dsc");
+        let (dscs, others): (Vec<PathBuf>, Vec<PathBuf>) = files_in(directory).into_iter().partition(is_dsc);
+        match dscs.as_slice() {
+            [dsc] => Self { dsc: dsc.clone(), others },
+            _ => panic!("{} holds {} .dsc files instead of one", directory.display(), dscs.len()),
+        }
+    }
+
+    pub fn all(&self) -> Vec<PathBuf> {
+        std::iter::once(&self.dsc).chain(&self.others).cloned().collect()
+    }
+}
+
+/// A source package to build: native, or with an upstream tarball (3.0 quilt).
+pub struct SourcePackage {
+    name: String,
+    version: String,
+    components: Vec<String>,
+    upstream_signature: bool,
+}
+
+impl SourcePackage {
+    /// A version without `-` makes a native package.
+    pub fn new(name: &str, version: &str) -> Self {
+        Self { name: name.to_owned(), version: version.to_owned(), components: Vec::new(), upstream_signature: false }
+    }
+
+    /// One more upstream tarball, `NAME_VERSION.orig-COMPONENT.tar.gz`.
+    #[must_use]
+    pub fn component(mut self, name: &str) -> Self {
+        self.components.push(name.to_owned());
+        self
+    }
+
+    /// With `.orig.tar.gz.asc` beside the tarball.
+    #[must_use]
+    pub fn upstream_signature(mut self) -> Self {
+        self.upstream_signature = true;
+        self
+    }
+
+    /// Builds it into a directory of its own below the given one.
+    #[track_caller]
+    pub fn build(&self, directory: &Path) -> SourceFiles {
+        let work = temporary_directory();
+        let tree_name = format!("{}-{}", self.name, self.upstream_version());
+        let tree = work.path().join(&tree_name);
+        write_file(&tree.join("README"), format!("{} {}\n", self.name, self.version));
+        if !self.is_native() {
+            self.make_tarballs(work.path(), &tree_name);
+        }
+        self.write_debian(&tree.join("debian"));
+        Program::new("dpkg-source", work.path())
+            .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH)
+            .current_dir(work.path())
+            .args(["--build", tree_name.as_str()])
+            .succeed();
+        let target = directory.join(format!("{}_{}", self.name, self.version.replace(':', "%3a")));
+        for file in files_in(work.path()) {
+            write_file(&target.join(file_name(&file)), super::super::read_file(&file));
+        }
+        SourceFiles::in_directory(&target)
+    }
+
+    fn version_without_epoch(&self) -> &str {
+        self.version.split_once(':').map_or(self.version.as_str(), |(_, rest)| rest)
+    }
+
+    fn upstream_version(&self) -> &str {
+        let version = self.version_without_epoch();
+        version.rsplit_once('-').map_or(version, |(upstream, _)| upstream)
+    }
+
+    fn is_native(&self) -> bool {
+        !self.version_without_epoch().contains('-')
+    }
+
+    #[track_caller]
+    fn make_tarballs(&self, work: &Path, tree_name: &str) {
+        let stem = format!("{}_{}", self.name, self.upstream_version());
+        self.tar(work, &format!("{stem}.orig.tar.gz"), work, tree_name);
+        if self.upstream_signature {
+            let tarball = work.join(format!("{stem}.orig.tar.gz"));
+            write_file(
+                &work.join(format!("{stem}.orig.tar.gz.asc")),
+                SecretKey::generate("ed25519").sign_detached(&tarball),
+            );
+        }
+        for component in &self.components {
+            let tree = work.join(tree_name);
+            write_file(&tree.join(component).join("part"), format!("{component}\n"));
+            self.tar(work, &format!("{stem}.orig-{component}.tar.gz"), &tree, component);
+        }
+    }
+
+    #[track_caller]
+    fn tar(&self, work: &Path, name: &str, directory: &Path, content: &str) {
+        Program::new("tar", work)
+            .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@1600000000", "--gzip"])
+            .arg("--create")
+            .arg("--file")
+            .arg(work.join(name))
+            .arg("--directory")
+            .arg(directory)
+            .arg(content)
+            .succeed();
+    }
+
+    fn write_debian(&self, debian: &Path) {
+        let Self { name, version, .. } = self;
+        let format = if self.is_native() { "3.0 (native)\n" } else { "3.0 (quilt)\n" };
+        write_file(&debian.join("source/format"), format);
+        let control = format!(
+            "Source: {name}\nMaintainer: Nobody <nobody@example.invalid>\nSection: misc\nPriority: optional\n\
+             Standards-Version: 4.6.2\nBuild-Depends: debhelper-compat (= 13)\n\n\
+             Package: {name}\nArchitecture: any\nDescription: fixture\n Text.\n"
+        );
+        write_file(&debian.join("control"), control);
+        let changelog = format!(
+            "{name} ({version}) unstable; urgency=low\n\n  * Fixture.\n\n \
+             -- Nobody <nobody@example.invalid>  Sun, 13 Sep 2020 12:26:40 +0000\n"
+        );
+        write_file(&debian.join("changelog"), changelog);
+        write_file(&debian.join("rules"), "#!/usr/bin/make -f\n%:\n\tdh $@\n");
+    }
+}
