@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rws_model::Target;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -20,12 +21,12 @@ const REMEMBERED: Duration = Duration::from_secs(300);
 const MOST_REMEMBERED: usize = 1000;
 
 /// A user.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct User {
     /// The hash of the password; `None` for one that can never log in.
     pub hash: Option<PasswordHash>,
-    /// The paths that the user may write, as `live/*`; empty: all.
-    pub allow: Vec<String>,
+    /// Whether the user may write to a target.
+    pub may_write: Arc<dyn Fn(&Target) -> bool + Send + Sync>,
 }
 
 /// All users, and the passwords that were verified lately.
@@ -83,32 +84,6 @@ impl Users {
     }
 }
 
-impl User {
-    /// Whether the user may write to a target.
-    pub fn may_write(&self, target: &str) -> bool {
-        self.allow.is_empty() || self.allow.iter().any(|pattern| matches(pattern, target))
-    }
-}
-
-/// Whether a pattern covers a path: part by part, `*` for anything within a part; a pattern that ends covers all below.
-fn matches(pattern: &str, path: &str) -> bool {
-    let mut parts = path.split('/');
-    pattern
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .all(|part| parts.next().is_some_and(|with| matches_part(part, with)))
-}
-
-fn matches_part(pattern: &str, part: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == part,
-        Some((before, after)) => {
-            let Some(rest) = part.strip_prefix(before) else { return false };
-            (0..=rest.len()).any(|end| rest.is_char_boundary(end) && matches_part(after, &rest[end..]))
-        }
-    }
-}
-
 fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
     let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = header.split_once(' ')?;
@@ -124,17 +99,6 @@ fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_cover_parts() {
-        assert!(matches("live/*", "live/1.10/el/7"));
-        assert!(matches("*/1.*/el", "live/1.10/el/7"));
-        assert!(!matches("live/*", "release/1.10/el/7"));
-        assert!(!matches("live/1.1", "live/1.10/el/7"));
-        assert!(!matches("live/1.10/el/7/x", "live/1.10/el/7"));
-        let user = User { hash: None, allow: Vec::new() };
-        assert!(user.may_write("anything"));
-    }
 
     #[test]
     fn only_basic_credentials_are_read() {

@@ -23,3 +23,4 @@ mod upload;
 pub use access::{User, Users};
 pub use routes::router;
 pub use service::{Keys, Service};
+pub use spool::SPOOL_PREFIX;

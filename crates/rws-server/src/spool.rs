@@ -10,9 +10,12 @@ use bytes::Bytes;
 use rws_model::{FileName, Format, Inspected, Refusal};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::ReceivedFile;
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::TempPath;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+
+/// What the names of files in the spool directory start with.
+pub const SPOOL_PREFIX: &str = "rws-upload-";
 
 /// How many pieces of the body wait for the disk.
 const PIECES: usize = 8;
@@ -93,7 +96,7 @@ fn receive(
     mut inspection: Inspection,
     mut incoming: mpsc::Receiver<Bytes>,
 ) -> Result<Spooled, SpoolError> {
-    let file = NamedTempFile::new_in(directory)?;
+    let file = tempfile::Builder::new().prefix(SPOOL_PREFIX).tempfile_in(directory)?;
     let mut writer: &File = file.as_file();
     while let Some(piece) = incoming.blocking_recv() {
         inspection.push(&piece)?;

@@ -104,7 +104,7 @@ async fn receive(
 /// The targets of a path, when the user may write them all.
 pub fn resolve(service: &Service, user: &User, path: &str) -> Result<Vec<Arc<ConfiguredTarget>>, Problem> {
     let targets = service.catalogue.resolve(path).map_err(|error| Problem::bad_request("path", error.to_string()))?;
-    match targets.iter().find(|target| !user.may_write(&target.target.to_string())) {
+    match targets.iter().find(|target| !(user.may_write)(&target.target)) {
         Some(target) => {
             let message = format!("You are not allowed to write to {}.", target.target);
             Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use rws_openpgp::KeyError;
 
 use crate::command::Arguments;
 use crate::configuration::{Environment, Mistake};
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            if error.is::<Mistake>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+            if error.is::<Mistake>() || error.is::<KeyError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
 }

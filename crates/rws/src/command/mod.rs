@@ -56,8 +56,20 @@ pub fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<()
             for warning in &configuration.warnings {
                 eprintln!("warning: {warning}");
             }
+            start_log();
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(serve::run(listen, configuration))
         }
     }
+}
+
+/// The log goes to standard error; `RUST_LOG` chooses how much of it.
+fn start_log() {
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -37,7 +37,7 @@ use self::environment::{RWS_CREDENTIALS, RWS_FORCE_SYNC, RWS_SPOOL_DIR};
 use self::mistake::ENVIRONMENT;
 
 /// The series that has a key of its own.
-const MODULES: &str = "modules";
+pub const MODULES: &str = "modules";
 
 /// What the command line says of the configuration.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,149 @@
+//! What the embedded default makes for itself at its first start: a user and a signing key, kept in the data
+//! directory, readable by its owner only.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use rws_openpgp::SigningKey;
+use rws_server::User;
+use rws_server::passwords::PasswordHash;
+
+/// The name of the user that is made.
+const USER: &str = "rws";
+
+/// How many random bytes are in the password that is made.
+const PASSWORD_BYTES: usize = 15;
+
+/// The directory of what is kept secret.
+pub struct Secrets {
+    directory: PathBuf,
+}
+
+/// A user who was made just now.
+pub struct MadeUser {
+    password: String,
+}
+
+impl Secrets {
+    /// Opens the directory below the data directory, making it where it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn open(data: &Path) -> anyhow::Result<Self> {
+        let directory = data.join(".rws/secrets");
+        match DirBuilder::new().mode(0o700).recursive(true).create(&directory) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                Err(error).with_context(|| format!("{} cannot be made", directory.display()))
+            }
+            _ => Ok(Self { directory }),
+        }
+    }
+
+    /// The user of the embedded default; one who was made just now comes with the password.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or written, or holds no hash.
+    pub fn user(&self) -> anyhow::Result<(BTreeMap<String, User>, Option<MadeUser>)> {
+        let path = self.directory.join("password-hash");
+        let mut made = None;
+        let hash = match read(&path)? {
+            Some(hash) => hash,
+            None => {
+                let password = password()?;
+                let hash = PasswordHash::create_argon2id(password.as_bytes(), &random()?)?;
+                let kept = keep(&path, &hash)?;
+                // another process that starts at the same time may have been first: then its user counts
+                made = (kept == hash).then_some(MadeUser { password });
+                kept
+            }
+        };
+        let hash = PasswordHash::parse(hash.trim()).with_context(|| {
+            format!("{} is damaged; remove it, and the next start makes a new password", path.display())
+        })?;
+        let user = User { hash: Some(hash), may_write: Arc::new(|_| true) };
+        Ok((BTreeMap::from([(USER.to_owned(), user)]), made))
+    }
+
+    /// The signing key of the embedded default.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or written, or holds no key that may sign.
+    pub fn key(&self, now: i64) -> anyhow::Result<SigningKey> {
+        let path = self.directory.join("signing-key.asc");
+        let armored = match read(&path)? {
+            Some(armored) => armored,
+            None => {
+                let key = SigningKey::generate("RWS repositories <rws@localhost>", now, &mut random()?)?;
+                keep(&path, key.export_secret_armored().ok_or_else(|| anyhow!("a new key cannot be exported"))?)?
+            }
+        };
+        SigningKey::import(&armored, None, now).with_context(|| path.display().to_string())
+    }
+}
+
+impl MadeUser {
+    /// Shows the password, this once, and what to try.
+    pub fn print(&self, address: SocketAddr) {
+        let password = &self.password;
+        println!("user: {USER}");
+        println!("password: {password}");
+        println!("The password is shown this once; its hash is kept. Try, with files of yours:");
+        println!("  curl -u {USER}:{password} -F 'file=@hello-1.0-1.x86_64.rpm' -X PUT http://{address}/live/1.10/el/9");
+        println!(
+            "  curl -u {USER}:{password} -F 'product=hello' -F 'file=@hello_1.0-1_amd64.deb' \
+             -X PUT http://{address}/live/1.10/debian/bookworm"
+        );
+    }
+}
+
+fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system has no random numbers: {error}"))?;
+    Ok(bytes)
+}
+
+/// Letters and digits that no shell and no person takes for others.
+fn password() -> anyhow::Result<String> {
+    const DIGITS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bytes: [u8; PASSWORD_BYTES] = random()?;
+    let bits = bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1)).collect::<Vec<_>>();
+    let digit = |bits: &[u8]| DIGITS[bits.iter().fold(0, |number, bit| number * 2 + usize::from(*bit))] as char;
+    Ok(bits.chunks(5).map(digit).collect())
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+}
+
+/// Keeps a secret, durably, unless there is one already; what is there then.
+fn keep(path: &Path, text: &str) -> anyhow::Result<String> {
+    let failed = || format!("{} cannot be written", path.display());
+    let temporary = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary).with_context(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(failed)?;
+    let linked = fs::hard_link(&temporary, path);
+    fs::remove_file(&temporary).with_context(failed)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(failed),
+        _ => {
+            if let Some(directory) = path.parent() {
+                File::open(directory).and_then(|directory| directory.sync_all()).with_context(failed)?;
+            }
+            fs::read_to_string(path).with_context(failed)
+        }
+    }
+}

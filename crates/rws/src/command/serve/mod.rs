@@ -1,0 +1,175 @@
+//! `rws serve`: takes uploads and serves the repositories.
+
+mod embedded;
+mod signing;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use axum::serve::ListenerExt;
+use rws_deb::Deb;
+use rws_model::{Format, Signer};
+use rws_repository::catalogue::{Catalogue, Distribution, Model};
+use rws_repository::publish::{Malformed, Publisher};
+use rws_repository::scheduler::Scheduler;
+use rws_repository::tree::Tree;
+use rws_rpm::Rpm;
+use rws_server::passwords::PasswordHash;
+use rws_server::{Keys, Service, User, Users};
+use rws_store::{LocalStore, Store};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::configuration::{Configuration, ListeningAddress, StoreConfiguration};
+use embedded::Secrets;
+use signing::SigningKeys;
+
+/// How long running requests may go on after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A file in the spool directory that old belongs to a request of a program that was killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+///
+/// When the address cannot be listened on, the data directory cannot be written, or a key is not fit to sign.
+pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyhow::Result<()> {
+    let StoreConfiguration::Local { directory } = &configuration.store else {
+        bail!("this version keeps repositories in a local directory only: unset the S3_* settings, or wait for S3")
+    };
+    let store: Arc<dyn Store> = Arc::new(LocalStore::open(directory)?);
+    let secrets = Secrets::open(directory)?;
+    let (users, made) = match &configuration.credentials {
+        Some(_) => (users(&configuration), None),
+        None => secrets.user()?,
+    };
+    let keys = SigningKeys::load(&configuration, &secrets, now())?;
+    let catalogue = Arc::new(catalogue(&configuration, &keys));
+    let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
+    let scheduler = Scheduler::new(Publisher::new(Arc::clone(&store), Arc::clone(&catalogue), malformed));
+    let service = Arc::new(Service {
+        scheduler: Arc::clone(&scheduler),
+        tree: Tree::new(store, Arc::clone(&catalogue)),
+        catalogue,
+        users: Users::new(users),
+        keys: Keys {
+            main: keys.main.as_ref().map(|key| key.public_key_armored().to_owned()),
+            modules: keys.modules.as_ref().map(|key| key.public_key_armored().to_owned()),
+        },
+        spool: spool(&configuration, directory)?,
+        version: env!("CARGO_PKG_VERSION"),
+    });
+
+    let listener = TcpListener::bind(listen.as_str())
+        .await
+        .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
+    if let Some(made) = made {
+        made.print(address);
+    }
+    let synchronise = configuration.sync_on_start;
+    let starting = Arc::clone(&scheduler);
+    tokio::spawn(async move {
+        if let Err(error) = starting.start(synchronise).await {
+            tracing::error!(%error, "the store could not be looked through at start; the sweep tries again");
+        }
+        starting.sweep_for_ever().await;
+    });
+    serve(listener, service).await
+}
+
+/// Answers until SIGTERM or SIGINT, then lets running requests end.
+async fn serve(listener: TcpListener, service: Arc<Service>) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping: running requests may end");
+        stop.send_replace(true);
+    });
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection is slower than it could be");
+        }
+    });
+    let mut draining = stopped.clone();
+    let graceful = axum::serve(listener, rws_server::router(service)).with_graceful_shutdown(async move {
+        // an error means that the sender is gone, which is a reason to stop as well
+        _ = stopped.wait_for(|stopped| *stopped).await;
+    });
+    tokio::select! {
+        ended = graceful.into_future() => ended?,
+        () = async move {
+            _ = draining.wait_for(|stopped| *stopped).await;
+            tokio::time::sleep(DRAIN).await;
+        } => tracing::warn!("some requests did not end in time; what they sent was not answered"),
+    }
+    Ok(())
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn users(configuration: &Configuration) -> BTreeMap<String, User> {
+    let configured = configuration.credentials.iter().flatten();
+    let users = configured.map(|(name, user)| {
+        let hash = PasswordHash::parse(user.hash.expose());
+        if let Err(error) = &hash {
+            tracing::warn!(user = name, %error, "this user cannot log in: make a hash with `rws hash-password`");
+        }
+        let allowed = user.clone();
+        (name.clone(), User { hash: hash.ok(), may_write: Arc::new(move |target| allowed.may_write(target)) })
+    });
+    users.collect()
+}
+
+/// The one place where formats are chosen.
+fn format(base: &str) -> Result<Arc<dyn Format>, String> {
+    match base {
+        "deb" => Ok(Arc::new(Deb)),
+        "rpm" => Ok(Arc::new(Rpm)),
+        other => Err(other.to_owned()),
+    }
+}
+
+fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
+    let known = &configuration.model;
+    let distribution = |known: &crate::configuration::Distribution| Distribution {
+        format: format(&known.base),
+        versions: known.versions.clone(),
+    };
+    let model = Model {
+        kinds: known.kinds.clone(),
+        series: known.series.clone(),
+        enabled: known.enabled.clone(),
+        distributions: known.distributions.iter().map(|(name, known)| (name.clone(), distribution(known))).collect(),
+        anchors: known.anchors.clone(),
+    };
+    Catalogue::new(model, |target, format| {
+        (configuration.settings_for(target, format.name()), keys.of(&target.series))
+    })
+}
+
+/// The directory for files under way; what killed programs left there goes.
+fn spool(configuration: &Configuration, data: &Path) -> anyhow::Result<PathBuf> {
+    let spool = configuration.spool_directory.clone().unwrap_or_else(|| data.join(".rws/spool"));
+    let unusable = || format!("the spool directory {} cannot be used; choose another with RWS_SPOOL_DIR", spool.display());
+    std::fs::create_dir_all(&spool).with_context(unusable)?;
+    for entry in std::fs::read_dir(&spool).with_context(unusable)? {
+        let entry = entry.with_context(unusable)?;
+        let is_ours = entry.file_name().to_string_lossy().starts_with(rws_server::SPOOL_PREFIX);
+        let age = entry.metadata().and_then(|file| file.modified()).map(|time| time.elapsed().unwrap_or_default());
+        if is_ours && age.is_ok_and(|age| age > ABANDONED) {
+            std::fs::remove_file(entry.path()).with_context(unusable)?;
+        }
+    }
+    Ok(spool)
+}
