@@ -14,7 +14,7 @@ pub const FORMAT: u32 = 1;
 /// The only thing that is ever swapped. Its content never repeats: it has a counter and a nonce.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// [`FORMAT`].
+    /// The version of this form.
     pub format: u32,
     /// The repository.
     pub repository: RepositoryId,

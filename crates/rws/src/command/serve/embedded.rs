@@ -97,7 +97,9 @@ impl MadeUser {
         println!("user: {USER}");
         println!("password: {password}");
         println!("The password is shown this once; its hash is kept. Try, with files of yours:");
-        println!("  curl -u {USER}:{password} -F 'file=@hello-1.0-1.x86_64.rpm' -X PUT http://{address}/live/1.10/el/9");
+        println!(
+            "  curl -u {USER}:{password} -F 'file=@hello-1.0-1.x86_64.rpm' -X PUT http://{address}/live/1.10/el/9"
+        );
         println!(
             "  curl -u {USER}:{password} -F 'product=hello' -F 'file=@hello_1.0-1_amd64.deb' \
              -X PUT http://{address}/live/1.10/debian/bookworm"

@@ -153,15 +153,14 @@ fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
         distributions: known.distributions.iter().map(|(name, known)| (name.clone(), distribution(known))).collect(),
         anchors: known.anchors.clone(),
     };
-    Catalogue::new(model, |target, format| {
-        (configuration.settings_for(target, format.name()), keys.of(&target.series))
-    })
+    Catalogue::new(model, |target, format| (configuration.settings_for(target, format.name()), keys.of(&target.series)))
 }
 
 /// The directory for files under way; what killed programs left there goes.
 fn spool(configuration: &Configuration, data: &Path) -> anyhow::Result<PathBuf> {
     let spool = configuration.spool_directory.clone().unwrap_or_else(|| data.join(".rws/spool"));
-    let unusable = || format!("the spool directory {} cannot be used; choose another with RWS_SPOOL_DIR", spool.display());
+    let unusable =
+        || format!("the spool directory {} cannot be used; choose another with RWS_SPOOL_DIR", spool.display());
     std::fs::create_dir_all(&spool).with_context(unusable)?;
     for entry in std::fs::read_dir(&spool).with_context(unusable)? {
         let entry = entry.with_context(unusable)?;
