@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rws_model::RepositoryId;
 use rws_store::{DirectoryEntry, Listed};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::intake::Accepted;
-use crate::publish::{Occasion, Publisher};
+use crate::publish::{Occasion, Outcome, Publisher};
 use crate::upload::Upload;
 use crate::{GenerationId, RepositoryError, UploadId, private, reading};
 
@@ -146,12 +147,12 @@ impl Scheduler {
         }
     }
 
-    async fn reconcile(&self, repository: &RepositoryId, occasion: Occasion) -> Result<(), RepositoryError> {
+    async fn reconcile(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) -> Result<(), RepositoryError> {
         // the semaphore is never closed
         let _permit = self.permits.acquire().await;
         let started = Instant::now();
         let expected = lock(&self.uploads).expected(repository);
-        let outcome = self.publisher.reconcile(repository, occasion).await?;
+        let outcome = self.reconcile_apart(repository, occasion).await?;
         if let Some(slot) = lock(&self.slots).get_mut(repository) {
             slot.failures = 0;
             slot.last_error = None;
@@ -184,6 +185,20 @@ impl Scheduler {
         drop(uploads);
         self.changed.send_modify(|count| *count += 1);
         Ok(())
+    }
+
+    /// Rendering and compressing a large repository takes seconds of a processor: not on a thread that answers requests.
+    async fn reconcile_apart(
+        self: &Arc<Self>,
+        repository: &RepositoryId,
+        occasion: Occasion,
+    ) -> Result<Outcome, RepositoryError> {
+        let (scheduler, name, runtime) = (Arc::clone(self), repository.clone(), Handle::current());
+        let work = move || runtime.block_on(scheduler.publisher.reconcile(&name, occasion));
+        match tokio::task::spawn_blocking(work).await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(RepositoryError::damaged(repository, error)),
+        }
     }
 
     /// Notes a failure; says how long to wait before the next try.

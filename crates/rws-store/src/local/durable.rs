@@ -13,6 +13,9 @@ use crate::{Body, Condition, Key, Stat, Version};
 /// How often a write is tried whose directory another process removes, because it was empty, at the same instant.
 const TRIES: usize = 8;
 
+/// A temporary file that old belongs to no write that is still under way.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A directory tree, and the place for its temporary and lock files on the same file system.
 #[derive(Debug)]
 pub struct Directory {
@@ -34,7 +37,21 @@ impl Directory {
         }
         fs::create_dir_all(&directory.temporary)?;
         fs::create_dir_all(&directory.locks)?;
+        directory.clear_abandoned()?;
         Ok(directory)
+    }
+
+    /// Removes temporary files of programs that were killed.
+    fn clear_abandoned(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.temporary)? {
+            let entry = entry?;
+            let age = entry.metadata().and_then(|file| file.modified()).map(|time| time.elapsed().unwrap_or_default());
+            // another process may end its write, or clear up, at the same time
+            if age.is_ok_and(|age| age > ABANDONED) {
+                _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
     }
 
     pub fn root(&self) -> &Path {

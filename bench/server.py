@@ -1,0 +1,139 @@
+"""The program, started as a user starts it, and what the kernel says of its process."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import threading
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+START_SECONDS = 30
+
+
+def binary():
+    """The release build: RWS_BIN, or where cargo puts it."""
+    if chosen := os.environ.get("RWS_BIN"):
+        return pathlib.Path(chosen)
+    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "release" / "rws"
+
+
+class Server:
+    """A running program on its data directory; use it with `with`."""
+
+    def __init__(self, directory):
+        program = binary()
+        if not program.exists():
+            raise SystemExit(f"{program} does not exist: run `cargo build --release -p rws`, or set RWS_BIN")
+        # The program's own variables would change what is measured.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name != "PORT" and not name.startswith(("RWS_", "S3_", "GPG_"))
+        }
+        directory.mkdir(parents=True, exist_ok=True)
+        self.data = directory / "data"
+        self.lines = []
+        self.ready = threading.Event()
+        self.address = self.user = self.password = None
+        self.process = subprocess.Popen(
+            [str(program), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.data)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
+        )
+        threading.Thread(target=self._follow, daemon=True).start()
+        if not self.ready.wait(START_SECONDS) or self.process.poll() is not None:
+            self.stop()
+            raise SystemExit("the program does not get ready; it said:\n" + "\n".join(self.lines))
+        self.pid = self.process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _follow(self):
+        for line in self.process.stdout:
+            line = line.rstrip("\n")
+            self.lines.append(line)
+            for label, name in (("listening on http://", "address"), ("user: ", "user"), ("password: ", "password")):
+                if line.strip().startswith(label):
+                    setattr(self, name, line.strip()[len(label) :].strip().rstrip("/"))
+            if self.address and self.user and self.password:
+                self.ready.set()
+        self.ready.set()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def log(self):
+        """What the program printed beside its first words, without colours."""
+        lines = (re.sub(r"\x1b\[[0-9;]*m", "", line) for line in self.lines)
+        return [line for line in lines if re.search(r"\b(TRACE|DEBUG|INFO|WARN|ERROR)\b|panicked", line)]
+
+    def complaints(self):
+        return [line for line in self.log() if re.search(r"\b(WARN|ERROR)\b|panicked", line)]
+
+    def cpu_seconds(self):
+        """User and system time of all threads, in steps of a tick (10 ms)."""
+        text = (pathlib.Path("/proc") / str(self.pid) / "stat").read_text()
+        fields = text.rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+    def rss_bytes(self):
+        return int((pathlib.Path("/proc") / str(self.pid) / "statm").read_text().split()[1]) * PAGE_BYTES
+
+    def status_bytes(self, field):
+        """A line of /proc/PID/status: VmHWM (peak RSS), RssAnon, RssFile."""
+        text = (pathlib.Path("/proc") / str(self.pid) / "status").read_text()
+        return int(re.search(rf"^{field}:\s+(\d+) kB$", text, re.MULTILINE).group(1)) * 1024
+
+    def forget_peak(self):
+        """Sets the peak RSS to the present RSS (proc(5), clear_refs)."""
+        (pathlib.Path("/proc") / str(self.pid) / "clear_refs").write_text("5")
+
+
+class MemorySampler:
+    """RSS every 50 ms, from a thread of this process."""
+
+    INTERVAL_SECONDS = 0.05
+
+    def __init__(self, server):
+        self.server = server
+        self.samples = []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self.start = time.monotonic()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+    def _run(self):
+        while not self.ended.is_set():
+            try:
+                self.samples.append((time.monotonic() - self.start, self.server.rss_bytes()))
+            except OSError:
+                return
+            self.ended.wait(self.INTERVAL_SECONDS)
+
+    def between(self, start, end):
+        """The samples taken between two times of time.monotonic()."""
+        return [rss for at, rss in self.samples if start <= at + self.start <= end]
