@@ -42,17 +42,21 @@ pub fn catalogue() -> Arc<Catalogue> {
     };
     Arc::new(Catalogue::new(model, |_, format| {
         let architectures: &[&str] = if format.name() == "deb" { &["amd64", "arm64"] } else { &["x86_64", "aarch64"] };
-        let settings = RepositorySettings {
-            architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
-            compression: Vec::new(),
-            origin: "Origin".to_owned(),
-            label: "Label".to_owned(),
-            suite: None,
-            description: "Description".to_owned(),
-            valid_until_seconds: None,
-        };
-        (settings, None)
+        (settings(architectures), None)
     }))
+}
+
+/// What the configuration says of a repository.
+pub fn settings(architectures: &[&str]) -> RepositorySettings {
+    RepositorySettings {
+        architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
+        compression: Vec::new(),
+        origin: "Origin".to_owned(),
+        label: "Label".to_owned(),
+        suite: None,
+        description: "Description".to_owned(),
+        valid_until_seconds: None,
+    }
 }
 
 pub fn id(text: &str) -> RepositoryId {
