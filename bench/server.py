@@ -16,18 +16,17 @@ START_SECONDS = 30
 
 def binary():
     """The release build: RWS_BIN, or where cargo puts it."""
-    if chosen := os.environ.get("RWS_BIN"):
-        return pathlib.Path(chosen)
-    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "release" / "rws"
+    cargo = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "release" / "rws"
+    program = pathlib.Path(os.environ.get("RWS_BIN", cargo))
+    if not program.exists():
+        raise SystemExit(f"{program} does not exist: run `cargo build --release -p rws`, or set RWS_BIN")
+    return program
 
 
 class Server:
     """A running program on its data directory; use it with `with`."""
 
     def __init__(self, directory):
-        program = binary()
-        if not program.exists():
-            raise SystemExit(f"{program} does not exist: run `cargo build --release -p rws`, or set RWS_BIN")
         # The program's own variables would change what is measured.
         environment = {
             name: value
@@ -40,7 +39,7 @@ class Server:
         self.ready = threading.Event()
         self.address = self.user = self.password = None
         self.process = subprocess.Popen(
-            [str(program), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.data)],
+            [str(binary()), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.data)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -9,6 +9,7 @@ import time
 import client
 import packages
 import report
+import rivals
 from server import Server
 
 # Every round of an empty repository needs a repository of its own.
@@ -27,13 +28,14 @@ CAVEATS = [
     "use of a password costs an argon2 check more (stated as the first PUT).",
     "A repository is committed at most once a second, by design. Rounds are further apart; the rows `next at once` are not.",
     "CPU per publish is measured in rounds of their own, with `?wait=30` in place of polls; it includes the upload.",
+    "The usual tools index the same files from their caches, unsigned (createrepo_c --update; apt-ftparchive with its database, not compressed).",
     "Small synthetic packages (deb 1.2 kB with a control file of 0.9 kB, rpm 7 kB). Packages with long file lists make other and filelists larger.",
 ]
 
 
 def put(connection, repository, files, query=""):
     product = PRODUCT if repository.kind == "deb" else None
-    status, answer, seconds, end = connection.put(repository.target + query, client.form(files, product), )
+    status, answer, seconds, end = connection.put(repository.target + query, client.form(files, product))
     if status != 201:
         raise SystemExit(f"PUT {repository.target} was answered {status}: {answer.decode()}")
     return seconds, end
@@ -197,6 +199,7 @@ def main():
             raw["first_put_and_wait_seconds"] = round(first, 4)
             raw["complaints_in_the_log"] = server.complaints()
             results[kind] = raw
+        raw["usual_tool"] = rivals.one_more(kind, files, options.packages)
         for table, row in zip((spreads, costs), rows):
             table.extend(row)
         fillings.append(rows[2])
@@ -220,6 +223,10 @@ def main():
     for kind in options.kinds:
         seconds = results[kind]["first_put_and_wait_seconds"]
         print(f"{kind}: first PUT of the process, with its publish, {1000 * seconds:.0f} ms")
+        if usual := results[kind]["usual_tool"]:
+            least, median, most = report.spread(usual["seconds"])
+            cpu = 1000 * sum(usual["cpu_seconds"]) / len(usual["cpu_seconds"])
+            print(f"{kind}: {usual['command']}, one more of {options.packages:,}: {median} ms ({least} to {most}), CPU {cpu:.0f} ms")
         for line in results[kind]["complaints_in_the_log"]:
             print(f"{kind}: the log complains: {line}")
     report.keep("visible", facts, results)

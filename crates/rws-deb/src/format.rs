@@ -75,6 +75,10 @@ impl Format for Deb {
         Some(layout::plain_name(repository, index, codec))
     }
 
+    fn root_names(&self, repository: &RepositoryId) -> Vec<String> {
+        ["InRelease", "Release", "Release.gpg"].map(|name| format!("{}/{name}", layout::metadata(repository))).to_vec()
+    }
+
     fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
         release::root(input, signer)
     }

@@ -102,8 +102,7 @@ impl<'a> Upload<'a> {
     fn binary(&self, inspected: &Inspected) -> Result<Record, Refusal> {
         let architecture = &inspected.architecture;
         if architecture != ALL && !self.placement.architectures.contains(architecture) {
-            let reason = format!("the architecture {architecture} is not configured for this repository");
-            return Err(Refusal::new(inspected.file.name.as_str(), reason));
+            return Err(Refusal::architecture(inspected.file.name.as_str(), architecture));
         }
         Ok(self.record(inspected, vec![inspected.file.clone()], inspected.entries.clone()))
     }

@@ -55,6 +55,9 @@ pub trait Format: Send + Sync {
     /// The plain name under which old clients ask for the index file, relative to [`Layout::tree`], where there is one.
     fn plain_name(&self, repository: &RepositoryId, index: &Index, codec: Codec) -> Option<String>;
 
+    /// The names of all files that a root can have, relative to [`Layout::tree`], whether it is signed or not.
+    fn root_names(&self, repository: &RepositoryId) -> Vec<String>;
+
     /// Renders and signs the root.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub use format::{
 };
 pub use name::FileName;
 pub use record::{Change, Entry, Identity, Partition, Record, RecordFile, SLOT, fill_slot};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, RefusalKind};
 pub use settings::{Compression, RepositorySettings};
 pub use signer::{SignError, Signer};
 pub use target::{RepositoryId, Target};

@@ -1,12 +1,12 @@
 //! Taking an upload: everything under the private prefix, and one object that makes it a promise.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use rws_model::{Inspected, Placement, RecordFile, RepositoryId, Role, Sha256};
-use rws_store::{Body, Condition, Kind, Store, Write};
+use rws_store::{Body, Condition, Key, Kind, Store, Write};
 use uuid::Uuid;
 
 use crate::catalogue::ConfiguredTarget;
@@ -48,11 +48,12 @@ pub async fn accept(
     store: &dyn Store,
     targets: &[Arc<ConfiguredTarget>],
     product: Option<&str>,
-    files: &[ReceivedFile],
+    files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
     let now = store.clock_milliseconds().await? / 1000;
     let mut upload = Upload::new(UploadId::new(now, Uuid::new_v4()));
-    let inspected: Vec<Inspected> = files.iter().map(|file| file.inspected.clone()).collect();
+    let (paths, inspected): (Vec<PathBuf>, Vec<Inspected>) =
+        files.into_iter().map(|file| (file.path, file.inspected)).unzip();
     for target in targets {
         let pool = Pool::load(store, target, &inspected).await?;
         let placement = Placement {
@@ -71,18 +72,27 @@ pub async fn accept(
     let wanted: BTreeSet<Sha256> =
         upload.records.iter().flat_map(|record| &record.files).map(|file| file.digests.sha256).collect();
     // each content once, whatever the number of repositories and names
-    let contents: BTreeMap<Sha256, &ReceivedFile> =
-        files.iter().map(|file| (file.inspected.file.digests.sha256, file)).collect();
+    let contents: BTreeMap<Sha256, &PathBuf> = inspected
+        .iter()
+        .map(|file| file.file.digests.sha256)
+        .zip(&paths)
+        .filter(|(content, _)| wanted.contains(content))
+        .collect();
+    let incoming =
+        contents.iter().map(|(content, path)| (private::incoming(&upload.id, content), Body::File(path.to_path_buf())));
+    let pointers = upload.repositories().into_iter();
+    let pointers = pointers.map(|repository| (private::pointer(repository, &upload.id), Body::Bytes("".into())));
+    let objects: Vec<(Key, Body)> = incoming.chain(pointers).collect();
+    let keys: Vec<Key> = objects.iter().map(|(key, _)| key.clone()).collect();
     let mut writes = Vec::new();
-    for (content, file) in contents.into_iter().filter(|(content, _)| wanted.contains(content)) {
-        let (key, body) = (private::incoming(&upload.id, &content), Body::File(file.path.clone()));
+    for (key, body) in objects {
         writes.push(async move { store.write(&key, body, once()).await }.boxed());
     }
-    for repository in upload.repositories() {
-        let key = private::pointer(repository, &upload.id);
-        writes.push(async move { store.write(&key, Body::Bytes("".into()), once()).await }.boxed());
+    if let Err(error) = gather(WRITES_AT_ONCE, writes).await {
+        // without its upload object nothing of this counts; what stays because this fails too goes after a day
+        _ = store.delete(&keys).await;
+        return Err(error.into());
     }
-    gather(WRITES_AT_ONCE, writes).await?;
 
     // the moment of promise 1, for all repositories at once
     let bytes = serde_json::to_vec(&upload).map_err(|error| RepositoryError::damaged(&upload.id, error))?;
@@ -105,7 +115,7 @@ fn once() -> Write {
 /// What is in a target's repositories, or will be: looked up when a source names a file that is not in the request.
 #[derive(Default)]
 struct Pool {
-    files: HashMap<String, RecordFile>,
+    files: BTreeMap<String, RecordFile>,
 }
 
 impl Pool {
@@ -144,7 +154,15 @@ impl Pool {
         Ok(pool)
     }
 
+    /// The file at a path, or, where it had to give way to another one, in a directory below.
     fn get(&self, path: &str) -> Option<RecordFile> {
+        let (directory, name) = path.rsplit_once('/')?;
+        let below = |other: &&String| {
+            other
+                .strip_prefix(directory)
+                .is_some_and(|rest| rest.starts_with('/') && rest.ends_with(&format!("/{name}")))
+        };
+        let path = self.files.get_key_value(path).map(|(path, _)| path).or_else(|| self.files.keys().find(below))?;
         self.files.get(path).cloned()
     }
 }

@@ -34,7 +34,7 @@ pub struct Pending {
 ///
 /// # Errors
 ///
-/// When the store fails or an upload is damaged.
+/// When the store fails. An upload that cannot be read is reported and left alone.
 pub async fn read(
     store: &dyn Store,
     repository: &RepositoryId,
@@ -57,9 +57,17 @@ async fn read_upload(store: &dyn Store, id: UploadId) -> Result<Option<PendingUp
     let key = private::upload(&id);
     let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(None) };
     let bytes = collect(content.bytes).await?;
-    let upload: Upload = serde_json::from_slice(&bytes).map_err(|error| RepositoryError::damaged(&key, error))?;
-    if !upload.is_readable() {
-        return Err(RepositoryError::damaged(&key, "it was written by a later version of RWS"));
-    }
+    let upload = match serde_json::from_slice::<Upload>(&bytes) {
+        Ok(upload) if upload.is_readable() => upload,
+        // it stays where it is, for a person or for a version that can read it, and holds nobody up
+        Ok(_) => {
+            tracing::error!(object = %key, "an upload waits for a later version of RWS");
+            return Ok(None);
+        }
+        Err(error) => {
+            tracing::error!(object = %key, %error, "an upload cannot be read");
+            return Ok(None);
+        }
+    };
     Ok(Some(PendingUpload { upload, written_milliseconds: content.stat.modified_milliseconds }))
 }

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use rws_model::{Change, Digests, Format, Partition, Record, Sha256, fill_slot, sha256};
+use rws_model::{Change, Digests, Format, Partition, Record, RecordFile, Sha256, fill_slot, sha256};
 use rws_store::Version;
 
-use crate::blocks::table::{Order, Row, Table};
+use crate::blocks::table::{Order, Table};
 use crate::generation::{FileRow, Generation, PackageRow, Retired, package_order, path_order};
 use crate::{GenerationId, UploadId};
 
@@ -39,8 +39,10 @@ pub struct PlacedFile {
     pub digests: Digests,
     /// Its size.
     pub size_bytes: u64,
-    /// The upload that brings it.
+    /// The upload that brings it, or names it.
     pub upload: UploadId,
+    /// Another public path with this content: for a file that the upload only names.
+    pub pool: Option<String>,
 }
 
 /// What is new in the next generation.
@@ -92,12 +94,21 @@ pub struct Present<'a> {
     pub taken: &'a BTreeSet<String>,
 }
 
+/// What a look at the store brought to light beside changes.
+#[derive(Debug, Default)]
+pub struct Noticed {
+    /// Files as they are now, known from now on: they are not read again until they change.
+    pub known: Vec<FileRow>,
+    /// Paths of known files that are there no longer.
+    pub gone: Vec<String>,
+}
+
 /// Plans `changes`, in this order.
 ///
 /// # Errors
 ///
 /// When the tables of the generation cannot be read: a damaged manifest.
-pub fn plan(present: &Present<'_>, changes: &[PlannedChange]) -> io::Result<Plan> {
+pub fn plan(present: &Present<'_>, changes: &[PlannedChange], noticed: &Noticed) -> io::Result<Plan> {
     let order = package_order(present.format);
     let mut draft = Draft {
         present,
@@ -111,6 +122,7 @@ pub fn plan(present: &Present<'_>, changes: &[PlannedChange]) -> io::Result<Plan
     for change in changes {
         draft.apply(change)?;
     }
+    draft.notice(noticed)?;
     draft.finish()
 }
 
@@ -130,7 +142,9 @@ impl Draft<'_> {
         let old = self.package(identity)?;
         let Some(record) = &planned.change.record else {
             if let Some(old) = old {
-                self.release(&old)?;
+                // what a synchronisation misses is gone already; what RWS removes stays for those who read the old root
+                let keep = matches!(planned.origin, Origin::Upload(_));
+                self.release(&old, keep)?;
                 self.edit(PackageEdit { identity: identity.clone(), row: None, texts: Vec::new() });
             }
             return Ok(());
@@ -142,7 +156,7 @@ impl Draft<'_> {
         if let Origin::Tree(_) = planned.origin {
             self.give_way(record, old.as_ref())?;
         }
-        let directory = self.directory(record, &digest)?;
+        let directory = self.directory(record, &digest, &planned.origin)?;
         if let Err(reason) = self.acquire(record, &directory, &planned.origin)? {
             if let Origin::Upload(upload) = &planned.origin {
                 self.failed.push((upload.clone(), reason));
@@ -150,7 +164,7 @@ impl Draft<'_> {
             return Ok(());
         }
         if let (Some(old), Origin::Upload(_)) = (old, &planned.origin) {
-            self.release(&old)?;
+            self.release(&old, true)?;
         }
         let escaped = self.present.format.escape_directory(&directory);
         let texts: Vec<(Partition, Vec<u8>)> =
@@ -186,7 +200,10 @@ impl Draft<'_> {
 
     /// The directory for the files of a record: its own, or, where a file of another content has or had one of the
     /// names there, one below it that is named by the record's digest. A public path is written once.
-    fn directory(&self, record: &Record, digest: &Sha256) -> io::Result<String> {
+    fn directory(&self, record: &Record, digest: &Sha256, origin: &Origin) -> io::Result<String> {
+        if let Origin::Tree(_) = origin {
+            return Ok(record.directory.clone());
+        }
         for file in &record.files {
             let path = join(&record.directory, file.name.as_str());
             let content = &file.digests.sha256;
@@ -203,7 +220,7 @@ impl Draft<'_> {
     /// were there are gone.
     fn give_way(&mut self, record: &Record, old: Option<&PackageRow>) -> io::Result<()> {
         if let Some(old) = old {
-            self.release(old)?;
+            self.release(old, false)?;
         }
         for file in &record.files {
             let path = join(&record.directory, file.name.as_str());
@@ -220,7 +237,8 @@ impl Draft<'_> {
         let mut rows = Vec::new();
         for file in &record.files {
             let path = join(directory, file.name.as_str());
-            let row = match self.file(&path)? {
+            // a file without users was seen once, and may have changed or gone since
+            let row = match self.file(&path)?.filter(|row| row.users > 0) {
                 Some(mut row) => {
                     row.users += 1;
                     row
@@ -233,6 +251,7 @@ impl Draft<'_> {
                                 digests: file.digests.clone(),
                                 size_bytes: file.size_bytes,
                                 upload: upload.clone(),
+                                pool: self.in_pool(record, file)?,
                             };
                             self.placed.insert(path.clone(), placed);
                             None
@@ -254,8 +273,20 @@ impl Draft<'_> {
         Ok(Ok(()))
     }
 
-    /// Counts a user less for each file of a package that goes or changes.
-    fn release(&mut self, old: &PackageRow) -> io::Result<()> {
+    /// A public path of a file that a source names, at its usual place or in a directory below that one.
+    fn in_pool(&self, record: &Record, file: &RecordFile) -> io::Result<Option<String>> {
+        let (Some(generation), true) = (self.present.generation, record.files.len() > 1) else { return Ok(None) };
+        let (start, end) = (format!("{}/", record.directory), format!("{}0", record.directory));
+        let rows = generation.files.between(Some(&start), Some(&end), &path_order)?;
+        let same = |row: &FileRow| {
+            row.digests.sha256 == file.digests.sha256 && row.path.rsplit('/').next() == Some(file.name.as_str())
+        };
+        Ok(rows.into_iter().find(same).map(|row| row.path))
+    }
+
+    /// Counts a user less for each file of a package that goes or changes; those that have none are kept for readers
+    /// of the old root, or are gone already.
+    fn release(&mut self, old: &PackageRow, keep: bool) -> io::Result<()> {
         for name in &old.files {
             let path = join(&old.directory, name.as_str());
             let Some(mut row) = self.file(&path)? else { continue };
@@ -265,11 +296,28 @@ impl Draft<'_> {
                 continue;
             }
             self.placed.remove(&path);
-            if let Some(generation) = self.present.generation {
+            if let (Some(generation), true) = (self.present.generation, keep) {
                 let retired = Retired { path: path.clone(), sha256: row.digests.sha256, last: generation.id.clone() };
                 self.retired.insert(path.clone(), retired);
             }
             self.files.insert(path, None);
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, noticed: &Noticed) -> io::Result<()> {
+        for row in &noticed.known {
+            let now = self.file(&row.path)?;
+            let users = now.as_ref().filter(|now| now.digests == row.digests).map_or(0, |now| now.users);
+            // a path that a package has with other bytes was dealt with by the changes
+            if users > 0 || now.is_none_or(|now| now.users == 0) {
+                self.files.insert(row.path.clone(), Some(FileRow { users, ..row.clone() }));
+            }
+        }
+        for path in &noticed.gone {
+            if self.file(path)?.is_some_and(|row| row.users == 0) {
+                self.files.insert(path.clone(), None);
+            }
         }
         Ok(())
     }
@@ -330,9 +378,13 @@ impl Plan {
     /// # Errors
     ///
     /// When the tables of the present generation cannot be read: a damaged manifest.
-    pub fn tables(&self, present: &Present<'_>) -> io::Result<(Table<PackageRow>, Table<FileRow>)> {
-        let order = package_order(present.format);
-        let (packages, files) = match present.generation {
+    pub fn tables(
+        &self,
+        format: &dyn Format,
+        generation: Option<&Generation>,
+    ) -> io::Result<(Table<PackageRow>, Table<FileRow>)> {
+        let order = package_order(format);
+        let (packages, files) = match generation {
             Some(generation) => (generation.packages.clone(), generation.files.clone()),
             None => (Table::default(), Table::default()),
         };
@@ -347,11 +399,6 @@ impl Plan {
         if let Some(Some(row)) = self.files.get_mut(path) {
             row.version = Some(version);
         }
-    }
-
-    /// Marks a file as known without a package, so that a synchronisation does not read it again.
-    pub fn know(&mut self, row: FileRow) {
-        self.files.entry(row.key().to_owned()).or_insert(Some(row));
     }
 }
 

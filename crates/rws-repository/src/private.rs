@@ -6,6 +6,7 @@
 //! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
 //! .rws/incoming/UPLOAD/SHA256                a package file of an upload
+//! .rws/failed/REPOSITORY/UPLOAD              an upload that could not be carried out there, and why
 //! .rws/local/                                temporary and lock files of a local store
 //! .rws/secrets/                              what the embedded default made for itself (local directory only)
 //! ```
@@ -18,9 +19,10 @@ use crate::{GenerationId, UploadId};
 /// The prefix of everything that is not repository content.
 pub const PREFIX: &str = ".rws/";
 
-/// Whether a public path would lie below the private prefix.
+/// Whether a path is not for the public: no public name of RWS has a part that starts with a dot, so that neither this
+/// installation's private prefix, in any spelling, nor that of one inside it can be read.
 pub fn is_private(path: &str) -> bool {
-    path == ".rws" || path.starts_with(PREFIX)
+    path.split('/').any(|part| part.starts_with('.'))
 }
 
 /// The head of a repository.
@@ -58,6 +60,19 @@ pub fn pointer(repository: &RepositoryId, upload: &UploadId) -> Key {
 pub fn pointer_parts(key: &Key) -> Option<(RepositoryId, UploadId)> {
     let (repository, upload) = key.as_str().strip_prefix(PENDING)?.rsplit_once('/')?;
     Some((RepositoryId::parse(repository)?, UploadId::parse(upload)?))
+}
+
+/// Where notes of uploads are that could not be carried out.
+pub const FAILED: &str = ".rws/failed/";
+
+/// The note that an upload could not be carried out in a repository; its content says why.
+pub fn failed(repository: &RepositoryId, upload: &UploadId) -> Key {
+    key(format!("{FAILED}{repository}/{upload}"))
+}
+
+/// The upload of such a note.
+pub fn failed_upload(key: &Key) -> Option<UploadId> {
+    UploadId::parse(key.as_str().strip_prefix(FAILED)?.rsplit('/').next()?)
 }
 
 /// Where all uploads are.

@@ -1,20 +1,40 @@
 //! What readers see: the public tree, with roots and plain-named indexes as the heads say.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rws_model::RepositoryId;
+use rws_model::{RepositoryId, RootFile};
 use rws_store::{DirectoryEntry, Key, Stat, Store};
 
 use crate::catalogue::Catalogue;
-use crate::generation::Head;
 use crate::plan::join;
 use crate::{GenerationId, RepositoryError, private, reading};
 
+/// How many generations' names are kept in memory.
+const KEPT_GENERATIONS: usize = 64;
+
 /// The public tree of a store.
-#[derive(Clone)]
 pub struct Tree {
     store: Arc<dyn Store>,
     catalogue: Arc<Catalogue>,
+    /// The names of generations that were asked for lately.
+    kept: Mutex<VecDeque<(Key, Arc<Names>)>>,
+}
+
+/// The files of one generation's metadata.
+struct Names {
+    root: Vec<RootFile>,
+    /// The object behind each name of an index file, plain and stored, all relative to the tree.
+    files: BTreeMap<String, String>,
+}
+
+/// A path of a repository's metadata.
+struct Place {
+    tree: String,
+    /// The rest of the path below the tree.
+    name: String,
+    /// Whether it is the name of a file that a root can have.
+    is_root: bool,
 }
 
 /// What a public path names.
@@ -43,7 +63,7 @@ pub enum Found {
 impl Tree {
     /// The public tree of `store`.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>) -> Self {
-        Self { store, catalogue }
+        Self { store, catalogue, kept: Mutex::default() }
     }
 
     /// The store.
@@ -63,35 +83,68 @@ impl Tree {
                 None => Ok(None),
             };
         }
-        if let Some(repository) = self.catalogue.by_metadata(path) {
-            let (name, tree) = self.name(repository, path)?;
-            if let Some((head, _)) = reading::head(&*self.store, repository).await? {
-                if let Some(found) = root_file(&head, &name) {
-                    return Ok(Some(found));
-                }
-                if let Some(stored) = head.plain.get(&name) {
-                    return self.object(&join(&tree, stored), false, Some(head.published_at)).await;
-                }
-            }
+        let Some(repository) = self.catalogue.by_metadata(path) else {
+            return self.object(path, is_immutable(path), None).await;
+        };
+        let place = self.place(repository, path)?;
+        let Some((head, _)) = reading::head(&*self.store, repository).await? else {
+            return self.object(path, is_immutable(path), None).await;
+        };
+        if let Some(file) = head.root.iter().find(|file| file.name == place.name) {
+            return Ok(Some(Found::Root { text: file.text.clone(), published_at: head.published_at }));
         }
-        self.object(path, is_immutable(path), None).await
+        if place.is_root {
+            // of another time, or of another tool: the root of this repository has no such file
+            return Ok(None);
+        }
+        match head.plain.get(&place.name) {
+            Some(stored) => self.object(&join(&place.tree, stored), false, Some(head.published_at)).await,
+            None => self.object(path, is_immutable(path), None).await,
+        }
     }
 
-    /// The file at a path of a kept generation: its root, or what the public tree has.
+    /// The file at a path of a kept generation: its root and its indexes; packages come from the one tree, whatever the
+    /// generation.
     async fn file_of_generation(&self, id: &GenerationId, path: &str) -> Result<Option<Found>, RepositoryError> {
         let Some(repository) = self.catalogue.by_metadata(path) else {
-            // packages come from the one tree, whatever the generation
-            return self.object(path, true, None).await;
+            return self.object(path, false, None).await;
         };
-        let (name, tree) = self.name(repository, path)?;
-        let Ok(generation) = reading::generation(&*self.store, repository, id).await else { return Ok(None) };
-        if let Some(file) = generation.root.into_iter().find(|file| file.name == name) {
-            let published_at = id.seconds();
-            return Ok(Some(Found::Root { text: file.text, published_at }));
+        let place = self.place(repository, path)?;
+        let Some(names) = self.names(repository, id).await? else { return Ok(None) };
+        if let Some(file) = names.root.iter().find(|file| file.name == place.name) {
+            return Ok(Some(Found::Root { text: file.text.clone(), published_at: id.seconds() }));
         }
-        let mut files = generation.indexes.into_iter().flat_map(|index| index.files);
-        let stored = files.find(|file| file.plain_name.as_deref() == Some(&*name)).map(|file| file.stored_name);
-        self.object(&join(&tree, stored.as_deref().unwrap_or(&name)), true, None).await
+        match names.files.get(&place.name) {
+            Some(stored) => self.object(&join(&place.tree, stored), true, None).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The names of a generation; `None` where it does not exist (any more).
+    async fn names(&self, repository: &RepositoryId, id: &GenerationId) -> Result<Option<Arc<Names>>, RepositoryError> {
+        let key = private::manifest(repository, id);
+        let known = self.kept().iter().find(|(known, _)| *known == key).map(|(_, names)| Arc::clone(names));
+        if known.is_some() {
+            return Ok(known);
+        }
+        if self.store.stat(&key).await?.is_none() {
+            return Ok(None);
+        }
+        let generation = reading::generation(&*self.store, repository, id).await?;
+        let mut files = BTreeMap::new();
+        for file in generation.indexes.into_iter().flat_map(|index| index.files) {
+            files.extend(file.plain_name.map(|plain| (plain, file.stored_name.clone())));
+            files.insert(file.stored_name.clone(), file.stored_name);
+        }
+        let names = Arc::new(Names { root: generation.root, files });
+        let mut kept = self.kept();
+        kept.truncate(KEPT_GENERATIONS - 1);
+        kept.push_front((key, Arc::clone(&names)));
+        Ok(Some(names))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<(Key, Arc<Names>)>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The current generation of a repository.
@@ -123,12 +176,13 @@ impl Tree {
         Ok((!entries.is_empty() || path.is_empty()).then_some(entries))
     }
 
-    fn name(&self, repository: &RepositoryId, path: &str) -> Result<(String, String), RepositoryError> {
+    fn place(&self, repository: &RepositoryId, path: &str) -> Result<Place, RepositoryError> {
         let target =
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
         let tree = target.format.layout(repository).tree;
         let name = path.strip_prefix(&format!("{tree}/")).unwrap_or(path).to_owned();
-        Ok((name, tree))
+        let is_root = target.format.root_names(repository).contains(&name);
+        Ok(Place { tree, name, is_root })
     }
 
     async fn object(
@@ -141,11 +195,6 @@ impl Tree {
         let stat = self.store.stat(&key).await?;
         Ok(stat.map(|stat| Found::Object { key, stat, immutable, published_at }))
     }
-}
-
-fn root_file(head: &Head, name: &str) -> Option<Found> {
-    let file = head.root.iter().find(|file| file.name == name)?;
-    Some(Found::Root { text: file.text.clone(), published_at: head.published_at })
 }
 
 /// Whether a name holds the digest of what it names.

@@ -24,7 +24,7 @@ async fn what_is_uploaded_is_published_and_nothing_is_left_over() {
     assert_eq!(accepted.repositories, [id(FOCAL)]);
     assert_eq!(world.root(TREE, "focal").await, None, "handlers write only under the private prefix");
     let outcome = world.publish(FOCAL).await.unwrap();
-    assert!(outcome.published);
+    assert!(outcome.published_at.is_some());
     assert_eq!(outcome.applied, [accepted.id]);
     let root = world.root(TREE, "focal").await.unwrap();
     assert_eq!(
@@ -49,11 +49,11 @@ async fn nothing_changed_nothing_written() {
     let before = world.memory_stats().await;
     world.upload(FOCAL, &[file]).await.unwrap();
     let second = world.publish(FOCAL).await.unwrap();
-    assert!(!second.published);
+    assert!(second.published_at.is_none());
     assert_eq!(second.generation, first.generation);
     assert_eq!(world.leftovers().await, Vec::<String>::new());
     let third = world.synchronise(FOCAL).await.unwrap();
-    assert!(!third.published);
+    assert!(third.published_at.is_none());
     assert_eq!(world.memory_stats().await, before);
 }
 
@@ -125,8 +125,7 @@ async fn every_crash_point_leaves_the_repository_whole_and_the_next_start_comple
             let now = world.root(TREE, "focal").await.unwrap();
             world.read_deb(TREE, "focal", &now).await;
 
-            let start = Occasion { start: true, synchronise: false };
-            world.publisher(world.store()).reconcile(&id(FOCAL), start).await.unwrap();
+            world.publish(FOCAL).await.unwrap();
             let root = world.root(TREE, "focal").await.unwrap();
             let packages = world.read_deb(TREE, "focal", &root).await;
             assert_eq!(packages.len(), 2, "{context}: {packages:?}");
@@ -157,7 +156,7 @@ async fn an_upload_that_was_not_answered_is_in_or_out() {
             let files = support::received(&targets[0], &files);
             let crash = Crash::at(number, moment);
             let store = observed(&world, crash.clone());
-            let accepted = rws_repository::intake::accept(&*store, &targets, Some("product"), &files).await;
+            let accepted = rws_repository::intake::accept(&*store, &targets, Some("product"), files).await;
             reached |= crash.names.lock().unwrap().len() > number;
             let mut counts = Vec::new();
             for kind in ["live", "release"] {
@@ -192,7 +191,7 @@ impl Observer for Between {
         let here = moment == self.moment && operation.verb == self.verb && operation.key.starts_with(self.prefix);
         if here && !self.done.swap(true, Ordering::SeqCst) {
             self.world.upload(FOCAL, &[self.world.deb("cc", "1", "amd64", "c")]).await.unwrap();
-            assert!(self.world.publish(FOCAL).await.unwrap().published);
+            assert!(self.world.publish(FOCAL).await.unwrap().published_at.is_some());
         }
         Ok(())
     }
@@ -251,7 +250,7 @@ async fn a_commit_whose_answer_was_lost_counts() {
     world.upload(FOCAL, &[world.deb("aa", "1", "amd64", "a")]).await.unwrap();
     let publisher = world.publisher(observed(&world, Arc::new(LostAnswer)));
     let outcome = publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
-    assert!(outcome.published);
+    assert!(outcome.published_at.is_some());
     assert_eq!(outcome.lost_commits, 0);
     world.check_plain(TREE, "focal").await;
 }
@@ -264,20 +263,103 @@ async fn synchronising_adds_and_removes_what_others_did() {
         let file = world.deb(name, "1", "amd64", name);
         world.put(&format!("{pool}/{name}_1_amd64.deb"), std::fs::read(file).unwrap()).await;
     }
-    assert!(world.synchronise(FOCAL).await.unwrap().published);
+    assert!(world.synchronise(FOCAL).await.unwrap().published_at.is_some());
     let first = world.root(TREE, "focal").await.unwrap();
     assert_eq!(world.read_deb(TREE, "focal", &first).await.len(), 2);
     use rws_store::{Key, Store};
     world.memory.delete(&[Key::parse(&format!("{pool}/aa_1_amd64.deb")).unwrap()]).await.unwrap();
     let other = world.deb("bb", "1", "amd64", "other bytes");
     world.put(&format!("{pool}/bb_1_amd64.deb"), std::fs::read(other).unwrap()).await;
-    assert!(world.synchronise(FOCAL).await.unwrap().published);
+    assert!(world.synchronise(FOCAL).await.unwrap().published_at.is_some());
     let second = world.root(TREE, "focal").await.unwrap();
     assert_eq!(world.read_deb(TREE, "focal", &second).await, ["bb 1 amd64 pool/focal/main/p/product/bb_1_amd64.deb"]);
-    assert!(!world.synchronise(FOCAL).await.unwrap().published);
+    assert!(world.synchronise(FOCAL).await.unwrap().published_at.is_none());
     world.memory.delete(&[Key::parse(&format!("{pool}/bb_1_amd64.deb")).unwrap()]).await.unwrap();
-    let refused = world.synchronise(FOCAL).await;
-    assert!(matches!(refused, Err(RepositoryError::Damaged { .. })), "an empty listing removes nothing: {refused:?}");
+    // an empty listing removes nothing, and holds nobody up
+    world.upload(FOCAL, &[world.deb("cc", "1", "amd64", "c")]).await.unwrap();
+    let outcome = world.synchronise(FOCAL).await.unwrap();
+    assert!(matches!(outcome.synchronised, Err(RepositoryError::Damaged { .. })), "{outcome:?}");
+    assert_eq!(outcome.applied.len(), 1);
+}
+
+/// Bytes that somebody overwrote take every package along that had them.
+#[tokio::test]
+async fn a_path_that_became_another_package_is_that_one() {
+    let world = World::new();
+    let path = format!("{TREE}/pool/focal/main/p/product/current.deb");
+    let get = |file| std::fs::read(file).unwrap();
+    world.put(&path, get(world.deb("aa", "1", "amd64", "a"))).await;
+    world.synchronise(FOCAL).await.unwrap();
+    world.put(&path, get(world.deb("bb", "1", "amd64", "b"))).await;
+    world.synchronise(FOCAL).await.unwrap();
+    let root = world.root(TREE, "focal").await.unwrap();
+    assert_eq!(world.read_deb(TREE, "focal", &root).await, ["bb 1 amd64 pool/focal/main/p/product/current.deb"]);
+}
+
+#[tokio::test]
+async fn a_file_that_comes_back_is_indexed_again() {
+    use rws_store::{Key, Store};
+    let world = World::new();
+    let files = [world.deb("aa", "1", "amd64", "a"), world.deb("bb", "1", "amd64", "b")];
+    world.upload(FOCAL, &files).await.unwrap();
+    world.publish(FOCAL).await.unwrap();
+    let path = format!("{TREE}/pool/focal/main/p/product/aa_1_amd64.deb");
+    for expected in [1, 2] {
+        match expected {
+            1 => world.memory.delete(&[Key::parse(&path).unwrap()]).await.unwrap(),
+            _ => world.put(&path, std::fs::read(&files[0]).unwrap()).await,
+        }
+        world.synchronise(FOCAL).await.unwrap();
+        let root = world.root(TREE, "focal").await.unwrap();
+        assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), expected);
+    }
+}
+
+/// A duplicate that was left out is known, and may have gone when its bytes are uploaded.
+#[tokio::test]
+async fn a_known_file_without_a_package_is_not_trusted() {
+    use rws_store::{Key, Store};
+    let world = World::new();
+    let file = world.deb("aa", "1", "amd64", "a");
+    let (first, second) =
+        (format!("{TREE}/pool/focal/a.deb"), format!("{TREE}/pool/focal/main/p/product/aa_1_amd64.deb"));
+    world.put(&first, std::fs::read(&file).unwrap()).await;
+    world.put(&second, std::fs::read(&file).unwrap()).await;
+    world.upload(FOCAL, &[world.deb("bb", "1", "amd64", "b")]).await.unwrap();
+    world.synchronise(FOCAL).await.unwrap();
+    world.memory.delete(&[Key::parse(&second).unwrap()]).await.unwrap();
+    world.upload(FOCAL, &[file]).await.unwrap();
+    world.publish(FOCAL).await.unwrap();
+    let root = world.root(TREE, "focal").await.unwrap();
+    assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), 2);
+}
+
+/// That an upload changes nothing must be true of the head that is current when it is forgotten.
+#[tokio::test]
+async fn the_same_bytes_again_while_somebody_replaces_them() {
+    struct Replace(Arc<World>, AtomicBool);
+    #[async_trait]
+    impl Observer for Replace {
+        async fn observe(&self, moment: Moment, operation: &Operation) -> Result<(), StoreError> {
+            let here = moment == Moment::After && operation.verb == "read" && operation.key.starts_with(".rws/heads/");
+            if here && !self.1.swap(true, Ordering::SeqCst) {
+                self.0.upload(FOCAL, &[self.0.deb("aa", "1", "amd64", "other")]).await.unwrap();
+                self.0.publish(FOCAL).await.unwrap();
+                self.0.upload(FOCAL, &[self.0.deb("aa", "1", "amd64", "first")]).await.unwrap();
+            }
+            Ok(())
+        }
+    }
+    let world = Arc::new(World::new());
+    world.upload(FOCAL, &[world.deb("aa", "1", "amd64", "first")]).await.unwrap();
+    world.publish(FOCAL).await.unwrap();
+    let first = world.root(TREE, "focal").await.unwrap();
+    let replace = Arc::new(Replace(Arc::clone(&world), AtomicBool::new(false)));
+    let publisher = world.publisher(observed(&world, replace));
+    let outcome = publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+    assert_eq!(outcome.lost_commits, 1);
+    let root = world.root(TREE, "focal").await.unwrap();
+    assert_eq!(world.read_deb(TREE, "focal", &root).await, world.read_deb(TREE, "focal", &first).await);
 }
 
 #[tokio::test]
@@ -295,6 +377,27 @@ async fn the_first_upload_keeps_what_was_there() {
         ["new 1 amd64 pool/focal/main/p/product/new_1_amd64.deb", "old 1 amd64 pool/focal/main/o/old/old_1_amd64.deb"]
     );
     world.check_plain(TREE, "focal").await;
+}
+
+/// The old tool indexed whatever it found, under names that nobody has configured here.
+#[tokio::test]
+async fn an_old_tree_with_other_architectures_is_taken_over() {
+    let world = World::new();
+    let file = world.deb("old", "1", "i386", "old");
+    world.put(&format!("{TREE}/pool/focal/main/o/old/old_1_i386.deb"), std::fs::read(file).unwrap()).await;
+    world.put(&format!("{TREE}/dists/focal/main/binary-i386/Packages"), b"Package: old\n".to_vec()).await;
+    world.put(&format!("{TREE}/dists/focal/InRelease"), b"signed by the old tool\n".to_vec()).await;
+    world.put(&format!("{TREE}/pool/focal/main/o/old/.DS_Store"), b"x".to_vec()).await;
+    world.put(&format!("{TREE}/pool/focal/main/o/old/a note.txt"), b"x".to_vec()).await;
+    world.put(&format!("{TREE}/pool/focal/main/o/old/bad_1_i386.deb"), b"no package".to_vec()).await;
+    world.upload(FOCAL, &[world.deb("new", "1", "amd64", "new")]).await.unwrap();
+    let outcome = world.publish(FOCAL).await.unwrap();
+    assert_eq!(outcome.applied.len(), 1, "a malformed package of others never blocks uploads");
+    let root = world.root(TREE, "focal").await.unwrap();
+    assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), 2);
+    world.check_plain(TREE, "focal").await;
+    // this repository is not signed: a signature of other times would be a lie
+    assert_eq!(world.get(&format!("{TREE}/dists/focal/InRelease")).await, None);
 }
 
 #[tokio::test]

@@ -64,6 +64,10 @@ impl Format for Rpm {
         None
     }
 
+    fn root_names(&self, _repository: &RepositoryId) -> Vec<String> {
+        ["repomd.xml", "repomd.xml.asc", "repomd.xml.key"].map(|name| format!("{}/{name}", repomd::DIRECTORY)).to_vec()
+    }
+
     fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
         repomd::root(input, signer)
     }

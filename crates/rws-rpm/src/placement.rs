@@ -39,8 +39,7 @@ pub fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<As
         }
         let repositories = destinations(file, placement);
         if repositories.is_empty() {
-            // the caller makes the original service's message of this very text
-            return refuse(format!("the architecture {} is not configured for this repository", file.architecture));
+            return Err(Refusal::architecture(file.file.name.as_str(), &file.architecture));
         }
         assembled.push(Assembled { record: record(file), repositories });
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rws_model::sha256;
 use rws_repository::RepositoryError;
 use rws_repository::tree::Found;
-use rws_store::{Key, Span, Store};
+use rws_store::{Key, Span, Store, Version};
 
 use crate::answer::Answer;
 use crate::content_type;
@@ -18,7 +18,7 @@ use crate::range::{Selection, Validators, date, is_unchanged, selection};
 /// Where the bytes come from.
 enum Source {
     Text(Bytes),
-    Object(Key),
+    Object(Key, Version),
 }
 
 /// Answers with a file.
@@ -46,7 +46,7 @@ pub async fn answer(
                 tag: format!("\"{}\"", stat.version.0.trim_matches('"')),
                 modified_seconds: published_at.unwrap_or(stat.modified_milliseconds / 1000),
             };
-            (Source::Object(key), stat.size_bytes, validators, caching)
+            (Source::Object(key, stat.version), stat.size_bytes, validators, caching)
         }
     };
     let mut answer = Response::new(Body::empty());
@@ -80,8 +80,8 @@ pub async fn answer(
     *answer.body_mut() = match source {
         // the whole text is in memory, so its length fits
         Source::Text(text) => Body::from(text.slice(start as usize..(start + length) as usize)),
-        Source::Object(key) => match store.read(&key, Span::Part { start, length }).await? {
-            Some(content) if content.stat.size_bytes == size_bytes => Body::from_stream(content.bytes),
+        Source::Object(key, version) => match store.read(&key, Span::Part { start, length }).await? {
+            Some(content) if content.stat.version == version => Body::from_stream(content.bytes),
             _ => return Err(RepositoryError::damaged(&key, "it changed while it was read; ask again")),
         },
     };

@@ -30,9 +30,12 @@ pub enum Selection {
     Unsatisfiable,
 }
 
+/// The last second that HTTP can write.
+const LAST_SECOND: i64 = 253_402_300_799;
+
 /// A time as HTTP writes it.
 pub fn date(seconds: i64) -> String {
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds.max(0).unsigned_abs()))
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds.clamp(0, LAST_SECOND).unsigned_abs()))
 }
 
 fn seconds(text: &str) -> Option<i64> {

@@ -7,6 +7,8 @@ use rws_repository::catalogue::Catalogue;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 
+use tokio::sync::Semaphore;
+
 use crate::access::Users;
 
 /// The public keys that clients need, in ASCII armour.
@@ -30,6 +32,8 @@ pub struct Service {
     pub users: Users,
     /// The public keys.
     pub keys: Keys,
+    /// One permit for each upload that is received at the same time.
+    pub uploads: Semaphore,
     /// A local directory for files that are being received; on the file system of a local store.
     pub spool: PathBuf,
     /// The version of the program.

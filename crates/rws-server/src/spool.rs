@@ -44,9 +44,15 @@ pub struct Spooled {
 }
 
 impl Spooled {
-    /// What the intake needs.
-    pub fn received(&self) -> ReceivedFile {
-        ReceivedFile { path: self.path.to_path_buf(), inspected: self.inspected.clone() }
+    /// The name of the file.
+    pub fn name(&self) -> &FileName {
+        &self.inspected.file.name
+    }
+
+    /// What the intake needs, and what keeps the file on the disk.
+    pub fn into_received(self) -> (TempPath, ReceivedFile) {
+        let received = ReceivedFile { path: self.path.to_path_buf(), inspected: self.inspected };
+        (self.path, received)
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use bytes::Bytes;
 use futures::StreamExt;
-use rws_model::{FileName, Format, Refusal};
+use rws_model::{FileName, Format, Refusal, RefusalKind};
 use rws_repository::IntakeError;
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted};
@@ -27,6 +27,9 @@ const FIELD_BYTES: usize = 4096;
 
 /// How much of a refused body is read, so that the client gets to read the answer.
 const DRAINED_BYTES: usize = 64 << 20;
+
+/// For how long a refused body is read.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// For how long a body may make no progress.
 const STALLED: Duration = Duration::from_secs(120);
@@ -50,6 +53,10 @@ struct Form {
 pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Answer {
     let (parts, body) = request.into_parts();
     let mut body = body.into_data_stream();
+    let Ok(_permit) = service.uploads.try_acquire() else {
+        let message = "Too many uploads at the same time. Try again in a moment.";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).answer();
+    };
     match receive(service, user, path, &parts.headers, &mut body).await {
         Ok(accepted) => {
             service.scheduler.take(&accepted);
@@ -57,7 +64,10 @@ pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Reque
             answer(service, &accepted, wait).await
         }
         Err(problem) => {
-            drain(&mut body).await;
+            // a client that asked first has not sent the rest
+            if !parts.headers.contains_key(EXPECT) {
+                _ = tokio::time::timeout(DRAIN, drain(&mut body)).await;
+            }
             problem.answer()
         }
     }
@@ -80,21 +90,22 @@ async fn receive(
         return Err(Problem::bad_request("no-file", "The request has no file.")
             .with_hint("Send each file as a form field: curl --form NAME=@FILE"));
     }
-    let product = form.product.as_deref();
+    let product = form.product.clone();
+    let product = product.as_deref();
     for target in &targets {
         for file in &form.files {
-            let file = file.received();
-            fits(target, &file.inspected.file.name)?;
+            fits(target, file.name())?;
         }
         if target.format.name() == "deb" {
             check_product(product)?;
         }
     }
-    let files: Vec<_> = form.files.iter().map(Spooled::received).collect();
-    let accepted = intake::accept(service.tree.store(), &targets, product, &files).await;
+    // the files go when this ends
+    let (_kept, files): (Vec<_>, Vec<_>) = form.files.into_iter().map(Spooled::into_received).unzip();
+    let accepted = intake::accept(service.tree.store(), &targets, product, files).await;
     accepted.map_err(|error| match error {
         // the original knew architectures by file names only, and said this
-        IntakeError::Refused(refusal) if refusal.reason.starts_with("the architecture ") => {
+        IntakeError::Refused(refusal) if refusal.kind == RefusalKind::Architecture => {
             unfit(&refusal.file, &*first.format).with_hint(refusal.reason)
         }
         other => other.into(),
@@ -202,7 +213,7 @@ async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
 
 async fn drain(body: &mut BodyDataStream) {
     let mut left = DRAINED_BYTES;
-    while let Ok(Some(chunk)) = next(body).await {
+    while let Some(Ok(chunk)) = body.next().await {
         left = left.saturating_sub(chunk.len());
         if left == 0 {
             return;

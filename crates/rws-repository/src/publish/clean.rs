@@ -1,21 +1,33 @@
 //! Step 7: what a generation contains leaves the private prefix.
 
-use rws_store::Key;
+use rws_store::{Body, Condition, Key, Kind, Write};
 
-use super::Run;
+use super::attempt::Run;
 use crate::pending::Pending;
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, private};
 
 impl Run<'_> {
     /// Deletes the pointers of uploads that the current generation contains, and the uploads that had no other
-    /// repository. Uploads to several repositories go with the sweep, once no pointer of them is left.
-    pub(super) async fn clean(&self, pending: &Pending, contained: &[UploadId]) -> Result<(), RepositoryError> {
+    /// repository. Uploads to several repositories go with the sweep, once no pointer of them is left. Uploads that could
+    /// not be carried out are put aside with all their bytes.
+    pub(super) async fn clean(
+        &self,
+        pending: &Pending,
+        contained: &[UploadId],
+        failed: &[(UploadId, String)],
+    ) -> Result<(), RepositoryError> {
         let mut keys: Vec<Key> = Vec::new();
+        for (id, reason) in failed {
+            let aside = private::failed(self.repository, id);
+            let write = Write { condition: Condition::Always, kind: Kind::Private };
+            self.store().write(&aside, Body::from(reason.clone().into_bytes()), write).await?;
+        }
         for id in contained {
             keys.push(private::pointer(self.repository, id));
             let waiting = pending.uploads.iter().find(|waiting| waiting.upload.id == *id);
-            if let Some(waiting) = waiting.filter(|waiting| waiting.upload.repositories().len() == 1) {
+            let is_alone = |waiting: &&crate::pending::PendingUpload| waiting.upload.repositories().len() == 1;
+            if let (Some(waiting), false) = (waiting.filter(is_alone), failed.iter().any(|(failed, _)| failed == id)) {
                 keys.extend(upload_objects(&waiting.upload));
             }
         }

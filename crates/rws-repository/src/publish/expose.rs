@@ -1,72 +1,128 @@
 //! Step 6: the plain-named public files in line with the head.
 //!
 //! RWS itself serves these names from the head; the files are for readers of the store itself. A file is written over
-//! only when it is one of our own: anything else was put there by another tool and stays.
+//! only when it is one of our own: anything else was put there by another tool and stays. Roots are looked at before
+//! any index is touched, and written after all of them.
 
 use std::sync::PoisonError;
 
 use rws_model::{Sha256, sha256};
 use rws_store::{Body, Condition, Key, Kind, Span, Stat, StoreError, Version, Write, collect};
 
-use super::Run;
+use super::attempt::Run;
+use crate::RepositoryError;
 use crate::generation::Head;
-use crate::{RepositoryError, reading};
+
+/// How often exposing starts again because somebody wrote in between.
+const TRIES: usize = 5;
 
 /// What a plain-named file is to be.
+#[derive(Clone, Copy)]
 enum Wanted<'a> {
     /// These bytes.
     Text(&'a str),
     /// What this object has.
     CopyOf(&'a str),
+    /// Gone: the head has no file of this name.
+    Absent,
+}
+
+/// One file that is not as it should be.
+struct Difference<'a> {
+    key: Key,
+    wanted: Wanted<'a>,
+    content: Sha256,
+    condition: Condition,
+}
+
+/// What comparing the files with the head found.
+enum Comparison<'a> {
+    Differences(Vec<Difference<'a>>),
+    /// The head is no longer the current one: its successor is exposed by whoever made it.
+    Superseded,
 }
 
 impl Run<'_> {
-    /// Exposes all files of a head: indexes first, then the roots that name them. Stops, as done, when the head is no
-    /// longer the current one: then its successor is exposed by whoever made it.
+    /// Brings all plain-named files in line with a head, or leaves that to the publisher of a later one.
     pub(super) async fn expose(&self, head: &Head) -> Result<(), RepositoryError> {
-        let indexes = head.plain.iter().map(|(name, stored)| (name, Wanted::CopyOf(stored)));
-        let roots = head.root.iter().map(|file| (&file.name, Wanted::Text(&file.text)));
-        for (name, wanted) in indexes.chain(roots) {
-            if !self.expose_file(head, name, &wanted).await? {
+        for _ in 0..TRIES {
+            let Comparison::Differences(mut differences) = self.compare(head).await? else { return Ok(()) };
+            // roots are compared first and written last
+            let roots = differences.iter().take_while(|one| !matches!(one.wanted, Wanted::CopyOf(_))).count();
+            differences.rotate_left(roots);
+            if self.write_differences(&differences).await? {
                 return Ok(());
             }
         }
-        Ok(())
+        Err(RepositoryError::Contended(self.repository.clone()))
     }
 
-    /// Whether to go on.
-    async fn expose_file(&self, head: &Head, name: &str, wanted: &Wanted<'_>) -> Result<bool, RepositoryError> {
-        let key = self.key(name)?;
-        let content = match wanted {
-            Wanted::Text(text) => sha256(text.as_bytes()),
-            Wanted::CopyOf(stored) => self.stored_digest(stored).await?,
-        };
-        loop {
-            let condition = match self.present(&key).await? {
-                None => Condition::Absent,
-                Some((_, present)) if present == content => return Ok(true),
-                Some((version, present)) if head.own.contains(&present) => Condition::Matches(version),
-                Some(_) => return self.foreign(head, name).await,
+    async fn compare<'a>(&self, head: &'a Head) -> Result<Comparison<'a>, RepositoryError> {
+        let mut wanted: Vec<(String, Wanted<'a>)> = Vec::new();
+        for name in self.target.format.root_names(self.repository) {
+            let file = head.root.iter().find(|file| file.name == name);
+            wanted.push((name, file.map_or(Wanted::Absent, |file| Wanted::Text(&file.text))));
+        }
+        wanted.extend(head.plain.iter().map(|(name, stored)| (name.clone(), Wanted::CopyOf(stored))));
+        let mut differences = Vec::new();
+        let mut is_current = None;
+        for (name, wanted) in wanted {
+            let key = self.key(&name)?;
+            let content = match wanted {
+                Wanted::Text(text) => sha256(text.as_bytes()),
+                Wanted::CopyOf(stored) => self.stored_digest(stored).await?,
+                Wanted::Absent => sha256(b""),
             };
-            let write = Write { condition, kind: Kind::Mutable };
+            let remembered = self.remembered(&key);
+            let condition = match (self.present(&key).await?, wanted) {
+                (None, Wanted::Absent) => continue,
+                (None, _) => Condition::Absent,
+                (Some((_, present)), Wanted::Text(_) | Wanted::CopyOf(_)) if present == content => continue,
+                (Some((_, present)), _) if !head.own.contains(&present) => {
+                    return match self.current_counter().await? {
+                        Some(counter) if counter > head.counter => Ok(Comparison::Superseded),
+                        _ => Err(RepositoryError::Foreign { repository: self.repository.clone(), file: name }),
+                    };
+                }
+                (Some((version, _)), _) => {
+                    // an old content may have come back with a later head; what this process exposed itself is older
+                    if remembered.as_ref() != Some(&version) && is_current.is_none() {
+                        is_current = Some(self.current_counter().await? == Some(head.counter));
+                    }
+                    Condition::Matches(version)
+                }
+            };
+            if is_current == Some(false) {
+                return Ok(Comparison::Superseded);
+            }
+            differences.push(Difference { key, wanted, content, condition });
+        }
+        Ok(Comparison::Differences(differences))
+    }
+
+    /// Whether all were written; not when somebody wrote in between.
+    async fn write_differences(&self, differences: &[Difference<'_>]) -> Result<bool, RepositoryError> {
+        for Difference { key, wanted, content, condition } in differences {
+            let write = Write { condition: condition.clone(), kind: Kind::Mutable };
             let written = match wanted {
-                Wanted::Text(text) => self.store().write(&key, Body::from(text.as_bytes().to_vec()), write).await,
-                Wanted::CopyOf(stored) => self.store().copy(&self.key(stored)?, &key, write).await,
+                Wanted::Text(text) => self.store().write(key, Body::from(text.as_bytes().to_vec()), write).await,
+                Wanted::CopyOf(stored) => self.store().copy(&self.key(stored)?, key, write).await,
+                Wanted::Absent => {
+                    self.store().delete(std::slice::from_ref(key)).await?;
+                    continue;
+                }
             };
             match written {
-                Ok(stat) => {
-                    self.remember(&key, stat, content);
-                    return Ok(true);
-                }
-                // somebody wrote in between: look again
-                Err(StoreError::Conflict { .. }) => {}
+                Ok(stat) => self.remember(key, stat, *content),
+                Err(StoreError::Conflict { .. }) => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
         }
+        Ok(true)
     }
 
     /// The version and content of a public file.
-    async fn present(&self, key: &Key) -> Result<Option<(Version, Sha256)>, RepositoryError> {
+    pub(super) async fn present(&self, key: &Key) -> Result<Option<(Version, Sha256)>, RepositoryError> {
         let Some(stat) = self.store().stat(key).await? else { return Ok(None) };
         let known = self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         if let Some((version, content)) = known.filter(|(version, _)| *version == stat.version) {
@@ -75,7 +131,6 @@ impl Run<'_> {
         let Some(read) = self.store().read(key, Span::Whole).await? else { return Ok(None) };
         let version = read.stat.version.clone();
         let content = sha256(&collect(read.bytes).await?);
-        self.remember(key, read.stat, content);
         Ok(Some((version, content)))
     }
 
@@ -97,11 +152,9 @@ impl Run<'_> {
         exposed.insert(key.clone(), (stat.version, content));
     }
 
-    /// A file that is none of our own: a later head's, or another tool's.
-    async fn foreign(&self, head: &Head, name: &str) -> Result<bool, RepositoryError> {
-        match reading::head(self.store(), self.repository).await? {
-            Some((current, _)) if current.counter > head.counter => Ok(false),
-            _ => Err(RepositoryError::Foreign { repository: self.repository.clone(), file: name.to_owned() }),
-        }
+    /// The version of a file that this process itself wrote last.
+    fn remembered(&self, key: &Key) -> Option<Version> {
+        let exposed = self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner);
+        exposed.get(key).map(|(version, _)| version.clone())
     }
 }

@@ -4,7 +4,8 @@ use futures::{FutureExt, StreamExt};
 use rws_model::ContentDigester;
 use rws_store::{Condition, Key, Kind, Span, StoreError, Version, Write};
 
-use super::{Run, TRANSFERS_AT_ONCE};
+use super::TRANSFERS_AT_ONCE;
+use super::attempt::Run;
 use crate::gather::gather;
 use crate::plan::{PlacedFile, Plan};
 use crate::{RepositoryError, UploadId, private};
@@ -51,19 +52,23 @@ impl Run<'_> {
             let same = present.size_bytes == file.size_bytes && self.holds(&to, file).await?;
             return Ok(if same { Place::Done(present.version) } else { Place::Taken });
         }
-        let from = private::incoming(&file.upload, &file.digests.sha256);
-        let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
-        match self.store().copy(&from, &to, write).await {
-            Ok(stat) => Ok(Place::Done(stat.version)),
-            Err(StoreError::Conflict { .. }) => match self.store().stat(&to).await? {
-                Some(present) if self.holds(&to, file).await? => Ok(Place::Done(present.version)),
-                _ => Ok(Place::Taken),
-            },
-            Err(StoreError::Missing { .. }) => {
-                Ok(Place::Missing(format!("{} is neither in the upload nor in the repository any more", file.path)))
+        let incoming = private::incoming(&file.upload, &file.digests.sha256);
+        let pool = file.pool.as_deref().map(|path| self.key(path)).transpose()?;
+        for from in [Some(incoming), pool].into_iter().flatten() {
+            let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+            match self.store().copy(&from, &to, write).await {
+                Ok(stat) => return Ok(Place::Done(stat.version)),
+                Err(StoreError::Conflict { .. }) => {
+                    return Ok(match self.store().stat(&to).await? {
+                        Some(present) if self.holds(&to, file).await? => Place::Done(present.version),
+                        _ => Place::Taken,
+                    });
+                }
+                Err(StoreError::Missing { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
+        Ok(Place::Missing(format!("{} is neither in the upload nor in the repository any more", file.path)))
     }
 
     async fn holds(&self, key: &Key, file: &PlacedFile) -> Result<bool, RepositoryError> {

@@ -1,16 +1,17 @@
 //! The store compared with the index: one listing, and a read of each file that is new or changed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{FutureExt, StreamExt};
-use rws_model::{Assembled, Change, FileName, Identity, Inspected, Placement, RecordFile, Refusal, Role};
+use rws_model::{Assembled, Change, FileName, Identity, Inspected, Placement, Record, RecordFile, Refusal, Role};
 use rws_store::{Listed, Span, Version};
 
-use super::{Malformed, Run, State};
+use super::Malformed;
+use super::attempt::{Run, State};
 use crate::gather::gather;
 use crate::generation::{FileRow, PackageRow};
 use crate::inspection::Inspection;
-use crate::plan::{Origin, PlannedChange, join};
+use crate::plan::{Noticed, Origin, PlannedChange, join};
 use crate::{RepositoryError, private};
 
 /// How many files are read at once.
@@ -18,73 +19,88 @@ const READS_AT_ONCE: usize = 4;
 
 /// What a synchronisation found.
 #[derive(Default)]
-pub struct Found {
+pub(super) struct Found {
+    /// Whether there was one.
+    pub(super) looked: bool,
     /// What is to change.
-    pub changes: Vec<PlannedChange>,
-    /// Files that are known from now on without being part of a package.
-    pub known: Vec<FileRow>,
+    pub(super) changes: Vec<PlannedChange>,
+    /// What else came to light.
+    pub(super) noticed: Noticed,
 }
 
 /// A file in the store, below the tree.
-struct Present {
+struct StoredFile {
     path: String,
     name: FileName,
     listed: Listed,
 }
 
-impl Present {
-    fn directory(&self) -> &str {
-        self.path.rsplit_once('/').map_or("", |(directory, _)| directory)
-    }
-}
-
 /// A file that was read.
-struct Read {
-    present: Present,
+struct ReadFile {
+    stored: StoredFile,
     inspected: Inspected,
-}
-
-impl Read {
-    fn row(&self) -> FileRow {
-        FileRow {
-            path: self.present.path.clone(),
-            size_bytes: self.inspected.file.size_bytes,
-            digests: self.inspected.file.digests.clone(),
-            version: Some(self.present.listed.stat.version.clone()),
-            users: 0,
-        }
-    }
 }
 
 /// What the index says now.
 struct Indexed {
     files: HashMap<String, FileRow>,
-    packages: HashMap<String, PackageRow>,
+    packages: BTreeMap<String, PackageRow>,
     retired: HashSet<String>,
+}
+
+impl Indexed {
+    /// Whether a file is as the index knows it, by what the store says of it.
+    fn has(&self, file: &StoredFile) -> bool {
+        self.files.get(&file.path).is_some_and(|row| {
+            row.version.as_ref() == Some(&file.listed.stat.version) && row.size_bytes == file.listed.stat.size_bytes
+        })
+    }
+}
+
+fn paths(row: &PackageRow) -> impl Iterator<Item = String> {
+    row.files.iter().map(|name| join(&row.directory, name.as_str()))
 }
 
 impl Run<'_> {
     /// Compares the store with the present generation. A package that the index has goes only when the listing does
-    /// not have its file and asking for it says that it is gone.
-    pub(super) async fn synchronise(&self, state: &State) -> Result<Found, RepositoryError> {
+    /// not have its file and asking for it says that it is gone, or when the file has become another one.
+    pub(super) async fn synchronise(&self, state: &State, malformed: Malformed) -> Result<Found, RepositoryError> {
         let indexed = self.indexed(state)?;
-        let present = self.present_files().await?;
-        let paths: HashSet<&str> = present.iter().map(|file| file.path.as_str()).collect();
-        if paths.is_empty() && indexed.files.values().any(|file| file.users > 0) {
+        let stored = self.stored_files(malformed).await?;
+        let listed: HashSet<&str> = stored.iter().map(|file| file.path.as_str()).collect();
+        if listed.is_empty() && indexed.files.values().any(|file| file.users > 0) {
             let reason = "the listing is empty while the index has packages; nothing was removed. When all packages \
                           were really deleted, delete them through RWS";
             return Err(RepositoryError::damaged(&self.tree, reason));
         }
-        let mut found = Found { changes: self.removed(&indexed, &paths).await?, known: Vec::new() };
-        let mut gone: HashSet<Identity> = found.changes.iter().map(|change| change.change.identity.clone()).collect();
-        let read = self.read_new(&indexed, present).await?;
-        self.assemble_all(read, &indexed, &mut gone, &mut found)?;
+        let mut gone = self.gone(&indexed, &listed).await?;
+        let unknown = indexed.files.values().filter(|row| row.users == 0 && !listed.contains(row.path.as_str()));
+        let noticed = Noticed { known: Vec::new(), gone: unknown.map(|row| row.path.clone()).collect() };
+        let mut found = Found { looked: true, changes: Vec::new(), noticed };
+        let read = self.read_new(&indexed, stored, malformed).await?;
+        // a package goes with the bytes of any of its files; what is there now may be it again
+        let changed: HashSet<&str> = read
+            .iter()
+            .filter(|file| {
+                indexed.files.get(&file.stored.path).is_some_and(|row| row.digests != file.inspected.file.digests)
+            })
+            .map(|file| file.stored.path.as_str())
+            .collect();
+        for row in indexed.packages.values() {
+            if paths(row).any(|path| changed.contains(path.as_str())) {
+                gone.insert(row.identity.clone());
+            }
+        }
+        for identity in &gone {
+            found.changes.push(self.change(Identity(identity.clone()), None, BTreeMap::new()));
+        }
+        self.assemble_all(read, &indexed, &gone, malformed, &mut found)?;
         tracing::info!(repository = %self.repository, changes = found.changes.len(), "compared with the store");
         Ok(found)
     }
 
     fn indexed(&self, state: &State) -> Result<Indexed, RepositoryError> {
-        let mut indexed = Indexed { files: HashMap::new(), packages: HashMap::new(), retired: HashSet::new() };
+        let mut indexed = Indexed { files: HashMap::new(), packages: BTreeMap::new(), retired: HashSet::new() };
         if let Some(generation) = &state.generation {
             let files = generation.files.all().map_err(RepositoryError::generation(self.repository))?;
             indexed.files = files.into_iter().map(|row| (row.path.clone(), row)).collect();
@@ -98,11 +114,11 @@ impl Run<'_> {
     }
 
     /// All files of this format in the repository's part of the tree.
-    async fn present_files(&self) -> Result<Vec<Present>, RepositoryError> {
+    async fn stored_files(&self, malformed: Malformed) -> Result<Vec<StoredFile>, RepositoryError> {
         let layout = self.target.format.layout(self.repository);
         let metadata = format!("{}/{}/", layout.tree, layout.metadata);
         let prefix = format!("{}/", join(&layout.tree, &layout.packages).trim_end_matches('/'));
-        let mut present = Vec::new();
+        let mut stored = Vec::new();
         for listed in self.store().list(&prefix).await? {
             let key = listed.key.as_str();
             if key.starts_with(&metadata) || private::is_private(key) {
@@ -110,51 +126,64 @@ impl Run<'_> {
             }
             let Some(path) = key.strip_prefix(&format!("{}/", layout.tree)).map(str::to_owned) else { continue };
             match FileName::parse(listed.key.file_name()) {
-                Ok(name) if self.target.format.accepts(&name) => present.push(Present { path, name, listed }),
+                Ok(name) if self.target.format.accepts(&name) => stored.push(StoredFile { path, name, listed }),
                 Ok(_) => {}
-                Err(refusal) => self.malformed(&path, refusal)?,
+                Err(refusal) if self.would_be_package(listed.key.file_name()) => {
+                    self.malformed(&path, refusal, malformed)?;
+                }
+                Err(_) => {}
             }
         }
-        Ok(present)
+        Ok(stored)
     }
 
-    /// Changes that remove packages whose files are gone.
-    async fn removed(&self, indexed: &Indexed, paths: &HashSet<&str>) -> Result<Vec<PlannedChange>, RepositoryError> {
-        let mut changes = Vec::new();
+    /// Whether a name would be one of a package, were it not for its blanks and the like.
+    fn would_be_package(&self, name: &str) -> bool {
+        let name: String =
+            name.chars().map(|one| if one.is_ascii_graphic() && one != '\\' { one } else { '-' }).collect();
+        let name = name.trim_start_matches('.').replace("..", "-");
+        FileName::parse(&name).is_ok_and(|name| self.target.format.accepts(&name))
+    }
+
+    /// The identities of packages whose files are gone.
+    async fn gone(&self, indexed: &Indexed, listed: &HashSet<&str>) -> Result<BTreeSet<String>, RepositoryError> {
+        let mut gone = BTreeSet::new();
         for row in indexed.packages.values() {
-            let mut missing = false;
-            for name in &row.files {
-                let path = join(&row.directory, name.as_str());
-                missing |= !paths.contains(path.as_str()) && self.store().stat(&self.key(&path)?).await?.is_none();
-            }
-            if missing {
-                changes.push(self.change(Identity(row.identity.clone()), None, BTreeMap::new()));
+            for path in paths(row) {
+                if !listed.contains(path.as_str()) && self.store().stat(&self.key(&path)?).await?.is_none() {
+                    gone.insert(row.identity.clone());
+                }
             }
         }
-        changes.sort_by(|left, right| left.change.identity.cmp(&right.change.identity));
-        Ok(changes)
+        Ok(gone)
     }
 
-    /// Reads the files that are not known as they are now.
-    async fn read_new(&self, indexed: &Indexed, present: Vec<Present>) -> Result<Vec<Read>, RepositoryError> {
-        let new = present.into_iter().filter(|file| {
-            let same = indexed.files.get(&file.path).is_some_and(|row| {
-                row.version.as_ref() == Some(&file.listed.stat.version) && row.size_bytes == file.listed.stat.size_bytes
-            });
-            !same && !indexed.retired.contains(&file.path)
-        });
-        let reads = new.map(|file| self.read(file).boxed()).collect();
+    /// Reads the files that are not known as they are now, and with each all files of its package.
+    async fn read_new(
+        &self,
+        indexed: &Indexed,
+        stored: Vec<StoredFile>,
+        malformed: Malformed,
+    ) -> Result<Vec<ReadFile>, RepositoryError> {
+        let is_new = |file: &StoredFile| !indexed.has(file) && !indexed.retired.contains(&file.path);
+        let new: HashSet<&str> = stored.iter().filter(|file| is_new(file)).map(|file| file.path.as_str()).collect();
+        let sets = indexed.packages.values().filter(|row| row.files.len() > 1);
+        let whole: HashSet<String> =
+            sets.filter(|row| paths(row).any(|path| new.contains(path.as_str()))).flat_map(paths).collect();
+        let new: HashSet<String> = new.into_iter().map(str::to_owned).chain(whole).collect();
+        let wanted = stored.into_iter().filter(|file| new.contains(&file.path));
+        let reads = wanted.map(|file| self.read(file).boxed()).collect();
         let mut read = Vec::new();
         for one in gather(READS_AT_ONCE, reads).await? {
             match one {
-                (present, Ok(inspected)) => read.push(Read { present, inspected: *inspected }),
-                (present, Err(refusal)) => self.malformed(&present.path, refusal)?,
+                (stored, Ok(inspected)) => read.push(ReadFile { stored, inspected: *inspected }),
+                (stored, Err(refusal)) => self.malformed(&stored.path, refusal, malformed)?,
             }
         }
         Ok(read)
     }
 
-    async fn read(&self, file: Present) -> Result<(Present, Result<Box<Inspected>, Refusal>), RepositoryError> {
+    async fn read(&self, file: StoredFile) -> Result<(StoredFile, Result<Box<Inspected>, Refusal>), RepositoryError> {
         let Some(mut content) = self.store().read(&file.listed.key, Span::Whole).await? else {
             let refusal = Refusal::new(file.name.as_str(), "it went away while it was read");
             return Ok((file, Err(refusal)));
@@ -171,64 +200,68 @@ impl Run<'_> {
     /// Makes changes of what was read: packages one by one, sources with the files beside them.
     fn assemble_all(
         &self,
-        read: Vec<Read>,
+        read: Vec<ReadFile>,
         indexed: &Indexed,
-        gone: &mut HashSet<Identity>,
+        gone: &BTreeSet<String>,
+        malformed: Malformed,
         found: &mut Found,
     ) -> Result<(), RepositoryError> {
-        let beside: HashMap<String, RecordFile> =
-            read.iter().map(|read| (read.present.path.clone(), read.inspected.file.clone())).collect();
-        let versions: HashMap<String, Version> =
-            read.iter().map(|read| (read.present.path.clone(), read.present.listed.stat.version.clone())).collect();
-        let mut taken: HashSet<Identity> = HashSet::new();
+        let beside: HashMap<&str, &ReadFile> = read.iter().map(|read| (read.stored.path.as_str(), read)).collect();
+        let mut taken: HashSet<&Identity> = HashSet::new();
         for file in &read {
-            // known from now on, whatever becomes of it; a package that has the file counts it again
-            let known = indexed.files.get(&file.present.path).filter(|row| row.digests == file.inspected.file.digests);
-            found.known.push(FileRow { users: known.map_or(0, |row| row.users), ..file.row() });
+            // known from now on, whatever becomes of it
+            found.noticed.known.push(FileRow {
+                path: file.stored.path.clone(),
+                size_bytes: file.inspected.file.size_bytes,
+                digests: file.inspected.file.digests.clone(),
+                version: Some(file.stored.listed.stat.version.clone()),
+                users: 0,
+            });
             if matches!(file.inspected.role, Role::Part | Role::Listing) {
                 continue;
             }
-            let identity = file.inspected.identity.clone();
-            if self.is_elsewhere(file, &identity, indexed, gone) || !taken.insert(identity.clone()) {
-                tracing::warn!(repository = %self.repository, path = %file.present.path, "left out: another file is the same package");
+            let identity = &file.inspected.identity;
+            let elsewhere = indexed.packages.get(&identity.0).filter(|_| !gone.contains(&identity.0));
+            let elsewhere = elsewhere.is_some_and(|row| paths(row).all(|path| path != file.stored.path));
+            if elsewhere || !taken.insert(identity) {
+                tracing::warn!(
+                    repository = %self.repository, path = %file.stored.path,
+                    "left out: another file is the same package"
+                );
                 continue;
             }
             match self.assemble(file, indexed, &beside) {
-                Ok(Assembled { mut record, .. }) => {
-                    record.directory = file.present.directory().to_owned();
+                Ok(record) => {
                     let versions = record.files.iter().filter_map(|file| {
                         let path = join(&record.directory, file.name.as_str());
-                        let row = indexed.files.get(&path).and_then(|row| row.version.clone());
-                        Some((file.name.to_string(), versions.get(&path).cloned().or(row)?))
+                        let read = beside.get(path.as_str()).map(|read| read.stored.listed.stat.version.clone());
+                        let known = indexed.files.get(&path).and_then(|row| row.version.clone());
+                        Some((file.name.to_string(), read.or(known)?))
                     });
                     let versions = versions.collect();
-                    found.changes.push(self.change(identity, Some(record), versions));
+                    found.changes.push(self.change(identity.clone(), Some(record), versions));
                 }
-                Err(refusal) => self.malformed(&file.present.path, refusal)?,
+                Err(refusal) => self.malformed(&file.stored.path, refusal, malformed)?,
             }
         }
         Ok(())
     }
 
-    /// Whether the index has this identity at another path that is still there.
-    fn is_elsewhere(&self, file: &Read, identity: &Identity, indexed: &Indexed, gone: &HashSet<Identity>) -> bool {
-        let Some(row) = indexed.packages.get(&identity.0).filter(|_| !gone.contains(identity)) else { return false };
-        !row.files.iter().any(|name| join(&row.directory, name.as_str()) == file.present.path)
-    }
-
+    /// The record of a package where it is.
     fn assemble(
         &self,
-        file: &Read,
+        file: &ReadFile,
         indexed: &Indexed,
-        beside: &HashMap<String, RecordFile>,
-    ) -> Result<Assembled, Refusal> {
-        let directory = file.present.directory();
+        beside: &HashMap<&str, &ReadFile>,
+    ) -> Result<Record, Refusal> {
+        let directory = file.stored.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let pool = |path: &str| {
             let path = join(directory, path.rsplit('/').next().unwrap_or(path));
-            let name = FileName::parse(path.rsplit('/').next()?).ok()?;
-            let row = indexed.files.get(&path);
-            let known = row.map(|row| RecordFile { name, size_bytes: row.size_bytes, digests: row.digests.clone() });
-            beside.get(&path).cloned().or(known)
+            if let Some(read) = beside.get(path.as_str()) {
+                return Some(read.inspected.file.clone());
+            }
+            let (name, row) = (FileName::parse(path.rsplit('/').next()?).ok()?, indexed.files.get(&path)?);
+            Some(RecordFile { name, size_bytes: row.size_bytes, digests: row.digests.clone() })
         };
         let placement = Placement {
             target: &self.target.target,
@@ -239,25 +272,22 @@ impl Run<'_> {
             pool: &pool,
         };
         let assembled = self.target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;
-        let missing = || Refusal::new(file.present.name.as_str(), "it is no package");
-        assembled.into_iter().next().ok_or_else(missing)
+        let none = || Refusal::new(file.stored.name.as_str(), "it is no package");
+        let Assembled { record, .. } = assembled.into_iter().next().ok_or_else(none)?;
+        Ok(Record { directory: directory.to_owned(), ..record })
     }
 
-    fn change(
-        &self,
-        identity: Identity,
-        record: Option<rws_model::Record>,
-        versions: BTreeMap<String, Version>,
-    ) -> PlannedChange {
+    fn change(&self, identity: Identity, record: Option<Record>, versions: BTreeMap<String, Version>) -> PlannedChange {
         let change = Change { repository: self.repository.clone(), identity, record };
         PlannedChange { change, origin: Origin::Tree(versions) }
     }
 
-    fn malformed(&self, path: &str, refusal: Refusal) -> Result<(), RepositoryError> {
+    fn malformed(&self, path: &str, refusal: Refusal, malformed: Malformed) -> Result<(), RepositoryError> {
         let path = join(&self.tree, path);
-        match self.publisher.malformed {
+        match malformed {
             Malformed::Skip => {
-                tracing::warn!(repository = %self.repository, path, reason = refusal.reason, "malformed package left out");
+                let reason = refusal.reason;
+                tracing::warn!(repository = %self.repository, path, reason, "malformed package left out");
                 Ok(())
             }
             Malformed::Stop => {

@@ -66,6 +66,14 @@ pub fn id(text: &str) -> RepositoryId {
 /// A small real package.
 pub fn deb(directory: &Path, name: &str, version: &str, architecture: &str, text: &str) -> PathBuf {
     let root = directory.join(format!("{name}-{version}-{architecture}-{}", sha256(text.as_bytes())));
+    let out = root.with_extension("out");
+    let stored_version = version.split_once(':').map_or(version, |(_, version)| version);
+    let file = out.join(format!("{name}_{stored_version}_{architecture}.deb"));
+    if file.exists() {
+        // the same bytes, times included
+        return file;
+    }
+    std::fs::create_dir_all(&out).unwrap();
     std::fs::create_dir_all(root.join("DEBIAN")).unwrap();
     std::fs::create_dir_all(root.join("usr/share/doc")).unwrap();
     std::fs::write(root.join("usr/share/doc").join(name), text).unwrap();
@@ -74,10 +82,6 @@ pub fn deb(directory: &Path, name: &str, version: &str, architecture: &str, text
          Description: {text}\n"
     );
     std::fs::write(root.join("DEBIAN/control"), control).unwrap();
-    let out = root.with_extension("out");
-    std::fs::create_dir_all(&out).unwrap();
-    let version = version.split_once(':').map_or(version, |(_, version)| version);
-    let file = out.join(format!("{name}_{version}_{architecture}.deb"));
     let made = Command::new("dpkg-deb").args(["--root-owner-group", "-Znone", "-b"]).arg(&root).arg(&file).output();
     let made = made.expect("dpkg-deb cannot be run: run tests/setup");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -132,7 +136,7 @@ impl World {
         self.tick();
         let targets = self.catalogue.resolve(path).unwrap();
         let files = received(&targets[0], files);
-        intake::accept(&*self.memory, &targets, Some("product"), &files).await
+        intake::accept(&*self.memory, &targets, Some("product"), files).await
     }
 
     pub fn publisher(&self, store: Arc<dyn Store>) -> Publisher {
@@ -167,7 +171,8 @@ impl World {
     /// Every object outside of the private prefix with its version.
     pub async fn memory_stats(&self) -> Vec<(String, String)> {
         let listed = self.memory.list("").await.unwrap();
-        listed.into_iter().map(|listed| (listed.key.to_string(), listed.stat.version.0)).collect()
+        let public = listed.into_iter().filter(|listed| !listed.key.as_str().starts_with(".rws/"));
+        public.map(|listed| (listed.key.to_string(), listed.stat.version.0)).collect()
     }
 
     /// What waits or is left over under the private prefix.

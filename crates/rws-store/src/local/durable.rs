@@ -1,5 +1,6 @@
 //! Atomic and durable changes of one directory tree.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -8,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
-use crate::{Body, Condition, Key, Stat, Version};
+use crate::{Body, Condition, Key, Kind, Stat, Version, Write};
 
 /// How often a write is tried whose directory another process removes, because it was empty, at the same instant.
 const TRIES: usize = 8;
@@ -28,6 +29,9 @@ impl Directory {
     /// Makes what does not exist yet.
     pub fn open(root: &Path, work: &Path) -> io::Result<Self> {
         fs::create_dir_all(root)?;
+        if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
+            File::open(above)?.sync_all()?;
+        }
         let directory = Self { root: root.to_owned(), temporary: work.join("tmp"), locks: work.join("locks") };
         if let Some(private) = work.parent() {
             match DirBuilder::new().mode(0o700).create(private) {
@@ -45,9 +49,11 @@ impl Directory {
     fn clear_abandoned(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.temporary)? {
             let entry = entry?;
-            let age = entry.metadata().and_then(|file| file.modified()).map(|time| time.elapsed().unwrap_or_default());
+            // the time of its last change of any kind: that of its content may be the one of the file it is linked to
+            let Ok(changed) = entry.metadata().map(|file| file.ctime()) else { continue };
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             // another process may end its write, or clear up, at the same time
-            if age.is_ok_and(|age| age > ABANDONED) {
+            if now.as_secs() > changed.unsigned_abs() + ABANDONED.as_secs() {
                 _ = fs::remove_file(entry.path());
             }
         }
@@ -74,37 +80,61 @@ impl Directory {
         }
     }
 
-    /// Makes `to` another name of the file `from`. [`io::ErrorKind::AlreadyExists`] when the condition does not hold.
-    pub fn link(&self, from: &Key, to: &Key, condition: &Condition) -> io::Result<Stat> {
+    /// Copies `from` to `to`; what never changes gets another name instead of another content.
+    /// [`io::ErrorKind::AlreadyExists`] when the condition does not hold, [`io::ErrorKind::NotFound`] when there is no
+    /// source, and for no other reason.
+    pub fn copy(&self, from: &Key, to: &Key, write: &Write) -> io::Result<Stat> {
         let source = self.path(from);
-        if !fs::metadata(&source)?.is_file() {
-            return Err(io::ErrorKind::NotFound.into());
+        match fs::metadata(&source) {
+            Ok(metadata) if metadata.is_file() => {}
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(error);
+            }
+            _ => return Err(io::ErrorKind::NotFound.into()),
         }
+        let copied = self.copy_file(&source, to, write);
+        copied.map_err(|error| if error.kind() == io::ErrorKind::NotFound { io::Error::other(error) } else { error })
+    }
+
+    fn copy_file(&self, source: &Path, to: &Key, write: &Write) -> io::Result<Stat> {
         let temporary = self.temporary_file();
-        if fs::hard_link(&source, &temporary).is_err() {
-            self.fill(&temporary, &Body::File(source))?;
+        // a plain name must not share its bytes with a file that never changes: other tools write plain names in place
+        if write.kind == Kind::Mutable || fs::hard_link(source, &temporary).is_err() {
+            fs::copy(source, &temporary)?;
+            let file = OpenOptions::new().write(true).open(&temporary)?;
+            stamp(&file, None)?;
+            file.sync_all()?;
         }
-        let placed = self.place(&temporary, to, condition);
+        let placed = self.place(&temporary, to, &write.condition);
         // renaming one name of a file over another name of it does nothing and leaves both (POSIX rename)
         _ = fs::remove_file(&temporary);
         placed
     }
 
-    /// Removes an object and the directories that become empty.
-    pub fn remove(&self, key: &Key) -> io::Result<()> {
-        let path = self.path(key);
-        match fs::remove_file(&path) {
-            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Err(error);
+    /// Removes objects and the directories that become empty. The private directories right below `.rws` stay: they
+    /// are used all the time.
+    pub fn remove(&self, keys: &[Key]) -> io::Result<()> {
+        let mut changed = BTreeSet::new();
+        for key in keys {
+            let path = self.path(key);
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                Err(error) => return Err(error),
             }
-            _ => {}
-        }
-        for parent in path.ancestors().skip(1).take_while(|parent| *parent != self.root) {
-            if fs::remove_dir(parent).is_err() {
-                break;
+            let mut parent = path.parent().unwrap_or(&self.root);
+            while parent != self.root && !self.is_permanent(parent) && fs::remove_dir(parent).is_ok() {
+                parent = parent.parent().unwrap_or(&self.root);
             }
+            changed.insert(parent.to_owned());
         }
-        Ok(())
+        changed.iter().try_for_each(|directory| flush(directory, directory))
+    }
+
+    fn is_permanent(&self, directory: &Path) -> bool {
+        self.temporary.ancestors().nth(2).is_some_and(|private| directory.parent() == Some(private))
     }
 
     fn temporary_file(&self) -> PathBuf {
@@ -154,24 +184,27 @@ impl Directory {
             _ => None,
         };
         let mut tries = 0;
-        let mut known = parent;
         loop {
             tries += 1;
-            while !known.exists() {
-                known = known.parent().unwrap_or(&self.root);
-            }
             fs::create_dir_all(parent)?;
             let moved = match condition {
                 Condition::Absent => fs::hard_link(temporary, &path),
                 _ => fs::rename(temporary, &path),
             };
             match moved {
+                // another process removed the directory, because it was empty
                 Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
                 Err(error) => return Err(error),
                 Ok(()) => break,
             }
         }
-        flush(parent, known)?;
+        // up to the root: another process may have made a directory of the path and not flushed it yet
+        if let Err(error) = flush(parent, &self.root) {
+            if *condition == Condition::Absent {
+                _ = fs::remove_file(&path);
+            }
+            return Err(error);
+        }
         Ok(stat(&fs::metadata(&path)?))
     }
 
@@ -184,9 +217,9 @@ impl Directory {
     }
 }
 
-/// Flushes a directory and those above it up to one that was there before.
-fn flush(directory: &Path, known: &Path) -> io::Result<()> {
-    for path in directory.ancestors().take_while(|path| path.starts_with(known)) {
+/// Flushes a directory and those above it up to `last`.
+fn flush(directory: &Path, last: &Path) -> io::Result<()> {
+    for path in directory.ancestors().take_while(|path| path.starts_with(last)) {
         match File::open(path).and_then(|file| file.sync_all()) {
             // another process removed it because it was empty: then there is nothing in it to keep
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -5,7 +5,7 @@
 //! * Compare-and-swap holds a lock file ([`std::fs::File::lock`]) while it compares and renames, so it holds between
 //!   processes that share the directory. Every write sets a time later than the version it replaces, so that a
 //!   version never comes back (inode numbers are used again, and a kernel's own clock moves in steps of milliseconds).
-//! * A copy is a hard link: what RWS copies never changes afterwards.
+//! * A copy of what never changes is a hard link; a plain name gets bytes of its own.
 
 mod durable;
 mod tree;
@@ -124,13 +124,13 @@ impl Store for LocalStore {
 
     async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError> {
         let (source, target) = (from.clone(), to.clone());
-        self.run("copy", from.as_str(), move |directory| directory.link(&source, &target, &write.condition)).await
+        self.run("copy", from.as_str(), move |directory| directory.copy(&source, &target, &write)).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
         let first = keys.first().map_or("", Key::as_str).to_owned();
         let keys = keys.to_vec();
-        self.run("delete", &first, move |directory| keys.iter().try_for_each(|key| directory.remove(key))).await
+        self.run("delete", &first, move |directory| directory.remove(&keys)).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {

@@ -8,14 +8,20 @@ use super::absent;
 use super::durable::stat;
 use crate::{DirectoryEntry, Key, Listed};
 
-/// All files below `prefix`, in byte order of their keys. Names that are no UTF-8 cannot be asked for and are left out.
+/// All files below `prefix`, in byte order of their keys. Names that are no UTF-8 cannot be asked for and are left out;
+/// so is what lies behind links to directories, which may form circles.
 pub fn list(root: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
     let mut found = Vec::new();
     let mut open = vec![prefix.to_owned()];
     while let Some(directory) = open.pop() {
         for entry in entries(&root.join(&directory))? {
             match entry {
-                DirectoryEntry::Directory(name) => open.push(format!("{directory}{name}/")),
+                DirectoryEntry::Directory(name) => {
+                    let below = format!("{directory}{name}/");
+                    if !root.join(&below[..below.len() - 1]).is_symlink() {
+                        open.push(below);
+                    }
+                }
                 DirectoryEntry::File(name, stat) => {
                     if let Some(key) = Key::parse(&format!("{directory}{name}")) {
                         found.push(Listed { key, stat });

@@ -22,10 +22,14 @@ use rws_server::{Keys, Service, User, Users};
 use rws_store::{LocalStore, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use crate::configuration::{Configuration, ListeningAddress, StoreConfiguration};
 use embedded::Secrets;
 use signing::SigningKeys;
+
+/// How many uploads are received at the same time; further ones are asked to come back.
+const UPLOADS_AT_ONCE: usize = 64;
 
 /// How long running requests may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -42,16 +46,22 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     let StoreConfiguration::Local { directory } = &configuration.store else {
         bail!("this version keeps repositories in a local directory only: unset the S3_* settings, or wait for S3")
     };
+    let listener = TcpListener::bind(listen.as_str())
+        .await
+        .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
+    let address = listener.local_addr()?;
     let store: Arc<dyn Store> = Arc::new(LocalStore::open(directory)?);
     let secrets = Secrets::open(directory)?;
+    let keys = SigningKeys::load(&configuration, &secrets, now())?;
+    let spool = spool(&configuration, directory)?;
+    let catalogue = Arc::new(catalogue(&configuration, &keys));
+    let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
+    let scheduler = Scheduler::new(Publisher::new(Arc::clone(&store), Arc::clone(&catalogue), malformed));
+    // last of all that can fail: the password is shown once
     let (users, made) = match &configuration.credentials {
         Some(_) => (users(&configuration), None),
         None => secrets.user()?,
     };
-    let keys = SigningKeys::load(&configuration, &secrets, now())?;
-    let catalogue = Arc::new(catalogue(&configuration, &keys));
-    let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
-    let scheduler = Scheduler::new(Publisher::new(Arc::clone(&store), Arc::clone(&catalogue), malformed));
     let service = Arc::new(Service {
         scheduler: Arc::clone(&scheduler),
         tree: Tree::new(store, Arc::clone(&catalogue)),
@@ -61,26 +71,16 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
             main: keys.main.as_ref().map(|key| key.public_key_armored().to_owned()),
             modules: keys.modules.as_ref().map(|key| key.public_key_armored().to_owned()),
         },
-        spool: spool(&configuration, directory)?,
+        uploads: Semaphore::new(UPLOADS_AT_ONCE),
+        spool,
         version: env!("CARGO_PKG_VERSION"),
     });
 
-    let listener = TcpListener::bind(listen.as_str())
-        .await
-        .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
-    let address = listener.local_addr()?;
     println!("listening on http://{address}");
     if let Some(made) = made {
         made.print(address);
     }
-    let synchronise = configuration.sync_on_start;
-    let starting = Arc::clone(&scheduler);
-    tokio::spawn(async move {
-        if let Err(error) = starting.start(synchronise).await {
-            tracing::error!(%error, "the store could not be looked through at start; the sweep tries again");
-        }
-        starting.sweep_for_ever().await;
-    });
+    tokio::spawn(scheduler.watch(configuration.sync_on_start));
     serve(listener, service).await
 }
 

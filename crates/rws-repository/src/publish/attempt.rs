@@ -1,0 +1,213 @@
+//! One way through the protocol.
+
+use std::collections::BTreeSet;
+
+use rws_model::{RepositoryId, Sha256};
+use rws_store::{Key, Store, Version};
+
+use super::commit::{Commit, Step};
+use super::synchronise::Found;
+use super::{Malformed, Occasion, Outcome, Publisher};
+use crate::catalogue::ConfiguredTarget;
+use crate::generation::{FORMAT, Generation, Head};
+use crate::pending::{self, Pending};
+use crate::plan::{self, Noticed, Origin, Plan, PlannedChange, Present};
+use crate::{RepositoryError, UploadId, private, reading};
+
+/// How often a plan is made anew because a public path holds something else.
+const PLANS: usize = 4;
+
+/// What one run works with.
+pub(super) struct Run<'a> {
+    pub(super) publisher: &'a Publisher,
+    pub(super) repository: &'a RepositoryId,
+    pub(super) target: &'a ConfiguredTarget,
+    /// Where the files of the repository are.
+    pub(super) tree: String,
+}
+
+/// The present state of a repository.
+pub(super) struct State {
+    pub(super) head: Option<(Head, Version)>,
+    pub(super) generation: Option<Generation>,
+}
+
+impl State {
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.head.as_ref().map(|(head, _)| head)
+    }
+}
+
+impl Run<'_> {
+    /// One way through the protocol; `None` when another publisher was faster.
+    pub(super) async fn attempt(
+        &self,
+        occasion: Occasion,
+        lost_commits: usize,
+    ) -> Result<Option<Outcome>, RepositoryError> {
+        let state = self.state().await?;
+        let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
+        let pending = pending::read(self.store(), self.repository, &applied).await?;
+        let (found, synchronised) = self.look(&state, &pending, occasion).await?;
+        let mut changes = found.changes;
+        for waiting in &pending.uploads {
+            let origin = Origin::Upload(waiting.upload.id.clone());
+            let wanted = waiting.upload.changes_for(self.repository).into_iter();
+            changes.extend(wanted.map(|change| PlannedChange { change, origin: origin.clone() }));
+        }
+        let Some(plan) = self.plan_and_place(&state, &mut changes, &found.noticed).await? else { return Ok(None) };
+        let failed = plan.failed.clone();
+        let applied: Vec<UploadId> = pending.uploads.iter().map(|waiting| waiting.upload.id.clone()).collect();
+
+        let made_with = self.target.made_with();
+        let anew = occasion.start && state.head().is_some_and(|head| head.made_with != made_with);
+        let take_over = found.looked && self.is_foreign(&state).await?;
+        let publish = !plan.is_empty() || anew || take_over;
+        let step = Step { pending: &pending, applied: &applied, take_over: found.looked };
+        let commit = match &state.head {
+            _ if publish => self.publish(&state, plan, &step).await?,
+            // that nothing changes is true of this head only: it has to be the current one still
+            Some((head, version)) if !applied.is_empty() => self.note_applied(head, version, &step).await?,
+            Some((head, _)) => Commit::Won(Box::new(head.clone())),
+            None => return self.nothing_to_publish(&pending, failed, synchronised, lost_commits).await.map(Some),
+        };
+        let Commit::Won(head) = commit else { return Ok(None) };
+
+        let remembered = head.applied.iter().filter(|id| pending.pointers.contains(id) && !applied.contains(id));
+        let contained: Vec<UploadId> = applied.iter().chain(remembered).cloned().collect();
+        // a pointer of an upload that the head contains: whoever published it did not come to an end
+        if publish || occasion.start || found.looked || !contained.is_empty() {
+            self.expose(&head).await?;
+        }
+        self.clean(&pending, &contained, &failed).await?;
+        Ok(Some(Outcome {
+            generation: Some(head.generation),
+            published_at: Some(head.published_at).filter(|_| publish),
+            applied: contained.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect(),
+            failed,
+            synchronised,
+            lost_commits,
+        }))
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.publisher.store
+    }
+
+    /// The key of a file of this repository.
+    pub(super) fn key(&self, name: &str) -> Result<Key, RepositoryError> {
+        let path = plan::join(&self.tree, name);
+        Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is no name of a file"))
+    }
+
+    async fn state(&self) -> Result<State, RepositoryError> {
+        let head = reading::head(self.store(), self.repository).await?;
+        let generation = match &head {
+            Some((head, _)) if head.format != FORMAT => {
+                let reason = "it was written by another version of RWS";
+                return Err(RepositoryError::damaged(private::head(self.repository), reason));
+            }
+            Some((head, _)) => Some(reading::generation(self.store(), self.repository, &head.generation).await?),
+            None => None,
+        };
+        Ok(State { head, generation })
+    }
+
+    /// Compares the store with the index where that is asked for, or where the repository has no head yet. What is
+    /// wrong there never keeps uploads from being published.
+    async fn look(
+        &self,
+        state: &State,
+        pending: &Pending,
+        occasion: Occasion,
+    ) -> Result<(Found, Result<(), RepositoryError>), RepositoryError> {
+        if state.head.is_none() && !pending.uploads.is_empty() {
+            return Ok((self.synchronise(state, Malformed::Skip).await?, Ok(())));
+        }
+        if !occasion.synchronise {
+            return Ok((Found::default(), Ok(())));
+        }
+        match self.synchronise(state, self.publisher.malformed).await {
+            Ok(found) => Ok((found, Ok(()))),
+            Err(error) if state.head.is_none() => Err(error),
+            Err(error) => Ok((Found::default(), Err(error))),
+        }
+    }
+
+    /// Steps 1 and 2. A public path that turns out to hold something else is avoided, and the plan made again. `None`
+    /// when another publisher was faster.
+    async fn plan_and_place(
+        &self,
+        state: &State,
+        changes: &mut Vec<PlannedChange>,
+        noticed: &Noticed,
+    ) -> Result<Option<Plan>, RepositoryError> {
+        let mut taken = BTreeSet::new();
+        let mut failed = Vec::new();
+        for _ in 0..PLANS {
+            let present = Present {
+                format: &*self.target.format,
+                generation: state.generation.as_ref(),
+                retired: state.head().map(|head| head.retired.as_slice()).unwrap_or_default(),
+                taken: &taken,
+            };
+            let plan = plan::plan(&present, changes, noticed);
+            let mut plan = plan.map_err(RepositoryError::generation(self.repository))?;
+            let placed = self.place(&plan).await?;
+            for (path, version) in placed.versions {
+                plan.set_version(&path, version);
+            }
+            if placed.taken.is_empty() && placed.missing.is_empty() {
+                plan.failed.extend(failed);
+                return Ok(Some(plan));
+            }
+            // a faster publisher deletes the files of uploads that it has published
+            if !placed.missing.is_empty() && self.current_counter().await? != state.head().map(|head| head.counter) {
+                return Ok(None);
+            }
+            for (upload, reason) in placed.missing {
+                changes.retain(|change| change.origin != Origin::Upload(upload.clone()));
+                failed.push((upload, reason));
+            }
+            taken.extend(placed.taken);
+        }
+        let paths: Vec<&str> = taken.iter().map(String::as_str).collect();
+        Err(RepositoryError::damaged(&self.tree, format!("other files stand in the way at {}", paths.join(", "))))
+    }
+
+    pub(super) async fn current_counter(&self) -> Result<Option<u64>, RepositoryError> {
+        Ok(reading::head(self.store(), self.repository).await?.map(|(head, _)| head.counter))
+    }
+
+    /// Whether a plain-named file is there that is none of the head's own.
+    async fn is_foreign(&self, state: &State) -> Result<bool, RepositoryError> {
+        let Some(head) = state.head() else { return Ok(false) };
+        let mut names = self.target.format.root_names(self.repository);
+        names.extend(head.plain.keys().cloned());
+        let digests: Vec<Sha256> = self.digests(&names).await?;
+        Ok(digests.iter().any(|digest| !head.own.contains(digest)))
+    }
+
+    /// The digests of those of these files that exist.
+    pub(super) async fn digests(&self, names: &[String]) -> Result<Vec<Sha256>, RepositoryError> {
+        let mut digests = Vec::new();
+        for name in names {
+            digests.extend(self.present(&self.key(name)?).await?.map(|(_, digest)| digest));
+        }
+        Ok(digests)
+    }
+
+    /// A repository without a head, and nothing that would make one.
+    async fn nothing_to_publish(
+        &self,
+        pending: &Pending,
+        failed: Vec<(UploadId, String)>,
+        synchronised: Result<(), RepositoryError>,
+        lost_commits: usize,
+    ) -> Result<Outcome, RepositoryError> {
+        let ids: Vec<UploadId> = pending.uploads.iter().map(|waiting| waiting.upload.id.clone()).collect();
+        self.clean(pending, &ids, &failed).await?;
+        let applied = ids.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect();
+        Ok(Outcome { generation: None, published_at: None, applied, failed, synchronised, lost_commits })
+    }
+}

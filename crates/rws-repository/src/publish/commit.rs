@@ -1,0 +1,228 @@
+//! Steps 3 to 5: the files of the next generation, its manifest, and the swap of the head.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use rws_model::{IndexFile, RootFile, RootInput, Sha256};
+use rws_store::{Body, Condition, Kind, Span, StoreError, Version, Write, collect};
+use uuid::Uuid;
+
+use super::TRANSFERS_AT_ONCE;
+use super::attempt::{Run, State};
+use crate::gather::gather;
+use crate::generation::{FORMAT, Generation, Head, IndexState, Past};
+use crate::pending::Pending;
+use crate::plan::{self, Plan};
+use crate::render::{NewFile, PresentFiles, Renderer};
+use crate::{GenerationId, RepositoryError, UploadId, private, reading};
+
+/// What a commit leaves to do.
+pub(super) enum Commit {
+    /// This head is the current one.
+    Won(Box<Head>),
+    /// Another publisher was faster.
+    Lost,
+}
+
+/// What a new head takes note of, beside packages.
+pub(super) struct Step<'a> {
+    /// What was pending.
+    pub(super) pending: &'a Pending,
+    /// The uploads that it contains now.
+    pub(super) applied: &'a [UploadId],
+    /// Whether the plain-named files that are there now become its own.
+    pub(super) take_over: bool,
+}
+
+impl Run<'_> {
+    /// Steps 3 to 5.
+    pub(super) async fn publish(
+        &self,
+        state: &State,
+        mut plan: Plan,
+        step: &Step<'_>,
+    ) -> Result<Commit, RepositoryError> {
+        let damaged = RepositoryError::generation(self.repository);
+        let renderer = Renderer {
+            format: &*self.target.format,
+            repository: self.repository,
+            settings: &self.target.settings,
+            present: state.generation.as_ref(),
+            plan: &plan,
+        };
+        let present_files = self.read_all(renderer.needed()).await?;
+        let tables = plan.tables(&*self.target.format, state.generation.as_ref());
+        let (packages, files) = tables.map_err(RepositoryError::generation(self.repository))?;
+        let rendered = renderer.render(&packages, &present_files).map_err(damaged)?;
+        drop(present_files);
+
+        let published_at = self.next_second(state.head()).await?;
+        let root = self.root(&rendered.indexes, published_at)?;
+        let generation = Generation {
+            repository: self.repository.clone(),
+            id: GenerationId::new(published_at, Uuid::new_v4()),
+            root,
+            partitions: std::mem::take(&mut plan.partitions),
+            packages,
+            files,
+            indexes: rendered.indexes,
+        };
+        let manifest = generation.to_bytes().map_err(|error| RepositoryError::damaged(&generation.id, error))?;
+        self.write_all(&generation.id, rendered.files, manifest).await?;
+        let taken_over = if step.take_over { self.digests(&self.plain_names(&generation)).await? } else { Vec::new() };
+        let head = self.next_head(state, &generation, plan, step, taken_over, published_at);
+        self.commit(state.head.as_ref().map(|(_, version)| version), head).await
+    }
+
+    async fn read_all(&self, names: BTreeSet<String>) -> Result<PresentFiles, RepositoryError> {
+        let mut reads = Vec::new();
+        for name in names {
+            reads.push(self.read_index_file(name).boxed());
+        }
+        Ok(gather(TRANSFERS_AT_ONCE, reads).await?.into_iter().collect())
+    }
+
+    async fn read_index_file(&self, name: String) -> Result<(String, Bytes), RepositoryError> {
+        let key = self.key(&name)?;
+        match self.store().read(&key, Span::Whole).await? {
+            Some(content) => Ok((name, collect(content.bytes).await?)),
+            None => Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist")),
+        }
+    }
+
+    /// The time of the next root: later than the last one, by the store's clock. There is one in a second at most, so
+    /// that readers that compare whole seconds see every one.
+    async fn next_second(&self, head: Option<&Head>) -> Result<i64, RepositoryError> {
+        let now = self.store().clock_milliseconds().await?;
+        let Some(head) = head else { return Ok(now / 1000) };
+        let next = head.published_at + 1;
+        let early = (next * 1000 - now).clamp(0, 1000);
+        if early > 0 {
+            tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
+        }
+        Ok(next.max(now / 1000))
+    }
+
+    fn root(&self, indexes: &[IndexState], published_at: i64) -> Result<Vec<RootFile>, RepositoryError> {
+        let files: Vec<IndexFile> = indexes.iter().flat_map(|state| state.files.iter().cloned()).collect();
+        let indexes: Vec<_> = indexes.iter().map(|state| state.index.clone()).collect();
+        let input = RootInput {
+            repository: self.repository,
+            settings: &self.target.settings,
+            indexes: &indexes,
+            files: &files,
+            published_at,
+        };
+        Ok(self.target.format.root(&input, self.target.signer.as_deref())?)
+    }
+
+    /// Writes index files, whose names hold their digest, and the manifest.
+    async fn write_all(
+        &self,
+        id: &GenerationId,
+        files: Vec<NewFile>,
+        manifest: Vec<u8>,
+    ) -> Result<(), RepositoryError> {
+        let mut objects = vec![(private::manifest(self.repository, id), Body::from(manifest), Kind::Private)];
+        for file in files {
+            objects.push((self.key(&file.name)?, Body::Bytes(file.bytes), Kind::Immutable));
+        }
+        let mut writes = Vec::new();
+        for (key, body, kind) in objects {
+            let write = Write { condition: Condition::Always, kind };
+            writes.push(async move { self.store().write(&key, body, write).await }.boxed());
+        }
+        gather(TRANSFERS_AT_ONCE, writes).await?;
+        Ok(())
+    }
+
+    fn next_head(
+        &self,
+        state: &State,
+        generation: &Generation,
+        plan: Plan,
+        step: &Step<'_>,
+        taken_over: Vec<Sha256>,
+        published_at: i64,
+    ) -> Head {
+        let before = state.head();
+        let mut own: Vec<Sha256> = before.map(|head| head.own.clone()).unwrap_or_default();
+        own.extend(taken_over);
+        own.extend(generation.plain_digests());
+        own.sort();
+        own.dedup();
+        let mut history = before.map(|head| head.history.clone()).unwrap_or_default();
+        let mut retired = plan.retired;
+        if let (Some(head), Some(present)) = (before, &state.generation) {
+            history.insert(0, Past { generation: head.generation.clone(), published_at: head.published_at });
+            let files = present.indexes.iter().flat_map(|state| &state.files);
+            let before: Vec<_> = files.map(|file| (file.stored_name.clone(), file.sha256)).collect();
+            let files = generation.indexes.iter().flat_map(|state| &state.files);
+            let after = files.map(|file| file.stored_name.clone()).collect();
+            plan::retire_index_files(&mut retired, &before, &after, &present.id);
+        }
+        let plain = generation.indexes.iter().flat_map(|state| &state.files);
+        let plain = plain.filter_map(|file| Some((file.plain_name.clone()?, file.stored_name.clone()))).collect();
+        Head {
+            format: FORMAT,
+            repository: self.repository.clone(),
+            generation: generation.id.clone(),
+            counter: before.map_or(1, |head| head.counter + 1),
+            nonce: Uuid::new_v4(),
+            published_at,
+            root: generation.root.clone(),
+            plain,
+            own,
+            applied: remember(before, step),
+            history,
+            retired,
+            made_with: self.target.made_with(),
+        }
+    }
+
+    /// A head with the same generation that contains more uploads: they change nothing.
+    pub(super) async fn note_applied(
+        &self,
+        head: &Head,
+        version: &Version,
+        step: &Step<'_>,
+    ) -> Result<Commit, RepositoryError> {
+        let applied = remember(Some(head), step);
+        let head = Head { counter: head.counter + 1, nonce: Uuid::new_v4(), applied, ..head.clone() };
+        self.commit(Some(version), head).await
+    }
+
+    /// Step 5: the one moment in which the generation becomes current.
+    async fn commit(&self, replaced: Option<&Version>, head: Head) -> Result<Commit, RepositoryError> {
+        let condition = replaced.map_or(Condition::Absent, |version| Condition::Matches(version.clone()));
+        let bytes = serde_json::to_vec(&head).map_err(|error| RepositoryError::damaged(&head.generation, error))?;
+        let key = private::head(self.repository);
+        let error = match self.store().write(&key, bytes.into(), Write { condition, kind: Kind::Private }).await {
+            Ok(_) => return Ok(Commit::Won(Box::new(head))),
+            Err(error) => error,
+        };
+        // whatever went wrong: whose head is there decides
+        match reading::head(self.store(), self.repository).await? {
+            Some((current, _)) if current.nonce == head.nonce => Ok(Commit::Won(Box::new(head))),
+            _ if matches!(error, StoreError::Conflict { .. }) => Ok(Commit::Lost),
+            _ => Err(error.into()),
+        }
+    }
+
+    /// All names under which the files of a generation are exposed.
+    fn plain_names(&self, generation: &Generation) -> Vec<String> {
+        let files = generation.indexes.iter().flat_map(|state| &state.files);
+        let mut names = self.target.format.root_names(self.repository);
+        names.extend(files.filter_map(|file| file.plain_name.clone()));
+        names
+    }
+}
+
+/// The uploads that a head contains: those whose pointers are still there, and new ones.
+fn remember(before: Option<&Head>, step: &Step<'_>) -> Vec<UploadId> {
+    let remembered = before.map(|head| head.applied.as_slice()).unwrap_or_default().iter();
+    let remembered = remembered.filter(|id| step.pending.pointers.contains(id) && !step.applied.contains(id));
+    remembered.chain(step.applied).cloned().collect()
+}

@@ -1,0 +1,289 @@
+//! Which repositories are reconciled when: at once when woken, one run a repository at a time, in parallel with a
+//! bound, with growing pauses after failures, and in a sweep for what other replicas left.
+
+mod sweep;
+mod uploads;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rws_model::RepositoryId;
+use rws_store::StoreError;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use crate::intake::Accepted;
+use crate::publish::{Occasion, Outcome, Publisher};
+use crate::{RepositoryError, UploadId, private, reading};
+
+pub use uploads::Progress;
+use uploads::Uploads;
+
+/// How many repositories are published at the same time.
+const PUBLISHED_AT_ONCE: usize = 4;
+
+/// How many repositories are compared with the store at the same time, beside those that are published.
+const SYNCHRONISED_AT_ONCE: usize = 2;
+
+/// The pause after a first failure; doubled with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A repository has one root in a second at most.
+const SPACING: Duration = Duration::from_secs(1);
+
+/// Wakes the publisher.
+pub struct Scheduler {
+    publisher: Publisher,
+    slots: Mutex<HashMap<RepositoryId, Slot>>,
+    uploads: Mutex<Uploads>,
+    publishing: Semaphore,
+    synchronising: Semaphore,
+    changed: watch::Sender<u64>,
+}
+
+/// What is known of a repository's runs.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    running: bool,
+    again: Option<Occasion>,
+    /// When the next root may be published.
+    not_before: Option<Instant>,
+    failures: u32,
+    last_error: Option<String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Scheduler {
+    /// Schedules the runs of a publisher.
+    pub fn new(publisher: Publisher) -> Arc<Self> {
+        Arc::new(Self {
+            publisher,
+            slots: Mutex::default(),
+            uploads: Mutex::default(),
+            publishing: Semaphore::new(PUBLISHED_AT_ONCE),
+            synchronising: Semaphore::new(SYNCHRONISED_AT_ONCE),
+            changed: watch::Sender::new(0),
+        })
+    }
+
+    /// The publisher.
+    pub fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// Takes note of an accepted upload and publishes it.
+    pub fn take(self: &Arc<Self>, accepted: &Accepted) {
+        lock(&self.uploads).take(&accepted.id, &accepted.repositories);
+        for repository in &accepted.repositories {
+            self.wake(repository, Occasion::default());
+        }
+    }
+
+    /// Reconciles a repository soon: at once, or after the run that is under way.
+    pub fn wake(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) {
+        let mut slots = lock(&self.slots);
+        let slot = slots.entry(repository.clone()).or_default();
+        slot.again = Some(slot.again.unwrap_or_default().and(occasion));
+        if !slot.running {
+            slot.running = true;
+            let (scheduler, repository) = (Arc::clone(self), repository.clone());
+            tokio::spawn(async move { scheduler.run(repository).await });
+        }
+    }
+
+    /// Runs until nobody asks any more.
+    async fn run(self: Arc<Self>, repository: RepositoryId) {
+        loop {
+            // what arrives while it waits goes into the same run
+            if let Some(until) = self.not_before(&repository) {
+                tokio::time::sleep_until(until).await;
+            }
+            let Some(occasion) = self.next(&repository) else { return };
+            if let Err(error) = self.reconcile(&repository, occasion).await {
+                let pause = self.failed(&repository, occasion, &error);
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+
+    fn not_before(&self, repository: &RepositoryId) -> Option<Instant> {
+        lock(&self.slots).get(repository).filter(|slot| slot.again.is_some())?.not_before
+    }
+
+    /// The reason for another run; `None` ends the runs of a repository.
+    fn next(&self, repository: &RepositoryId) -> Option<Occasion> {
+        let mut slots = lock(&self.slots);
+        let slot = slots.entry(repository.clone()).or_default();
+        let occasion = slot.again.take();
+        if occasion.is_none() {
+            slot.running = false;
+            let recent = slot.not_before.is_some_and(|until| until > Instant::now());
+            if slot.last_error.is_none() && !recent {
+                slots.remove(repository);
+            }
+            drop(slots);
+            self.changed.send_modify(|count| *count += 1);
+        }
+        occasion
+    }
+
+    async fn reconcile(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) -> Result<(), RepositoryError> {
+        let permits = if occasion.synchronise { &self.synchronising } else { &self.publishing };
+        // the semaphores are never closed
+        let _permit = permits.acquire().await;
+        let started = Instant::now();
+        let expected = lock(&self.uploads).expected(repository);
+        let outcome = self.reconcile_apart(repository, occasion).await?;
+        if let Some(slot) = lock(&self.slots).get_mut(repository) {
+            slot.failures = 0;
+            slot.last_error = None;
+            if outcome.published_at.is_some() {
+                slot.not_before = Some(Instant::now() + SPACING);
+            }
+        }
+        if let (Some(_), Some(generation)) = (outcome.published_at, &outcome.generation) {
+            tracing::info!(
+                %repository, %generation, uploads = outcome.applied.len(), lost_commits = outcome.lost_commits,
+                milliseconds = started.elapsed().as_millis() as u64, "published"
+            );
+        }
+        self.note(repository, &outcome, expected).await?;
+        outcome.synchronised
+    }
+
+    /// Notes what became of uploads.
+    async fn note(
+        &self,
+        repository: &RepositoryId,
+        outcome: &Outcome,
+        expected: Vec<UploadId>,
+    ) -> Result<(), RepositoryError> {
+        // an answered upload that was neither pending nor applied has been published by somebody else
+        let failed = |id: &UploadId| outcome.failed.iter().any(|(failed, _)| failed == id);
+        let of_others: Vec<_> =
+            expected.into_iter().filter(|id| !outcome.applied.contains(id) && !failed(id)).collect();
+        let current = match of_others.is_empty() {
+            true => None,
+            false => reading::head(self.publisher.store(), repository).await?.map(|(head, _)| head.generation),
+        };
+        let mut uploads = lock(&self.uploads);
+        for upload in of_others {
+            uploads.published(&upload, repository, current.as_ref());
+        }
+        for (upload, reason) in &outcome.failed {
+            tracing::error!(%repository, %upload, reason, "an upload could not be carried out; it is kept for a week");
+            uploads.end(upload, Progress::Failed(reason.clone()));
+        }
+        for upload in &outcome.applied {
+            uploads.published(upload, repository, outcome.generation.as_ref());
+        }
+        drop(uploads);
+        self.changed.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// Rendering and compressing a large repository takes seconds of a processor: not on a thread that answers requests.
+    async fn reconcile_apart(
+        self: &Arc<Self>,
+        repository: &RepositoryId,
+        occasion: Occasion,
+    ) -> Result<Outcome, RepositoryError> {
+        let (scheduler, name, runtime) = (Arc::clone(self), repository.clone(), Handle::current());
+        let work = move || runtime.block_on(scheduler.publisher.reconcile(&name, occasion));
+        match tokio::task::spawn_blocking(work).await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(RepositoryError::damaged(repository, error)),
+        }
+    }
+
+    /// Notes a failure; says how long to wait before the next try.
+    fn failed(&self, repository: &RepositoryId, occasion: Occasion, error: &RepositoryError) -> Duration {
+        let mut slots = lock(&self.slots);
+        let slot = slots.entry(repository.clone()).or_default();
+        slot.failures += 1;
+        slot.last_error = Some(error.to_string());
+        // what a person has to mend first is tried again when somebody asks, or when the sweep finds anything pending
+        let passing =
+            matches!(error, RepositoryError::Store(StoreError::Failed { .. }) | RepositoryError::Contended(_));
+        if passing {
+            slot.again = Some(slot.again.unwrap_or_default().and(occasion));
+        }
+        let doubled = FIRST_PAUSE.saturating_mul(1 << slot.failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
+        let jitter = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+        let pause = if passing { doubled.mul_f64(0.5 + jitter / 2.0) } else { Duration::ZERO };
+        drop(slots);
+        tracing::error!(%repository, %error, retry_in_seconds = pause.as_secs_f32(), "not published");
+        self.changed.send_modify(|count| *count += 1);
+        pause
+    }
+
+    /// The last error of a repository that is not mended yet.
+    pub fn last_error(&self, repository: &RepositoryId) -> Option<String> {
+        lock(&self.slots).get(repository)?.last_error.clone()
+    }
+
+    /// What became of an upload, as far as this process and the store know; `None` for one that is not known.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn progress(&self, upload: &UploadId) -> Result<Option<Progress>, RepositoryError> {
+        let known = lock(&self.uploads).progress(upload);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let pending = self.publisher.store().stat(&private::upload(upload)).await?;
+        Ok(pending.map(|_| Progress::Pending))
+    }
+
+    /// Waits until an upload of this process ended, or the time is up.
+    pub async fn wait(&self, upload: &UploadId, time: Duration) -> Progress {
+        let ended = || lock(&self.uploads).progress(upload).filter(|progress| *progress != Progress::Pending);
+        self.until(time, ended).await.unwrap_or(Progress::Pending)
+    }
+
+    /// Waits until no run of these repositories is under way or asked for, or the time is up. Says whether all are.
+    pub async fn settle(&self, repositories: &[RepositoryId], time: Duration) -> bool {
+        let is_idle =
+            |slots: &HashMap<RepositoryId, Slot>, repository| slots.get(repository).is_none_or(|slot| !slot.running);
+        let settled = || {
+            let slots = lock(&self.slots);
+            repositories.iter().all(|repository| is_idle(&slots, repository)).then_some(())
+        };
+        self.until(time, settled).await.is_some()
+    }
+
+    /// Waits until there is an answer, or the time is up.
+    async fn until<T>(&self, time: Duration, answer: impl Fn() -> Option<T>) -> Option<T> {
+        let until = Instant::now() + time;
+        let mut changed = self.changed.subscribe();
+        loop {
+            if let Some(answer) = answer() {
+                return Some(answer);
+            }
+            tokio::time::timeout_at(until, changed.changed()).await.ok()?.ok()?;
+        }
+    }
+
+    /// Whether a repository has a head or anything in its part of the tree.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the repository is not configured.
+    pub async fn exists(&self, repository: &RepositoryId) -> Result<bool, RepositoryError> {
+        let catalogue = self.publisher.catalogue();
+        let target = catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
+        let store = self.publisher.store();
+        if reading::head(store, repository).await?.is_some() {
+            return Ok(true);
+        }
+        let tree = target.format.layout(repository).tree;
+        Ok(!store.list_directory(&format!("{tree}/")).await?.is_empty())
+    }
+}
