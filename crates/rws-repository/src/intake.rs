@@ -122,11 +122,11 @@ impl Pool {
     async fn load(store: &dyn Store, target: &ConfiguredTarget, files: &[Inspected]) -> Result<Self, IntakeError> {
         let names: BTreeSet<&str> = files.iter().map(|file| file.file.name.as_str()).collect();
         let sources = files.iter().filter(|file| file.role == Role::Source);
-        let missing: BTreeSet<&str> = sources
-            .flat_map(|file| &file.names)
-            .map(|file| file.name.as_str())
-            .filter(|name| !names.contains(name))
-            .collect();
+        let named: BTreeSet<&str> = sources.flat_map(|file| &file.names).map(|file| file.name.as_str()).collect();
+        // what a source names and the request does not have; and what comes for a source that is there already
+        let parts = files.iter().filter(|file| file.role == Role::Part).map(|file| file.file.name.as_str());
+        let missing: BTreeSet<&str> =
+            named.difference(&names).copied().chain(parts.filter(|name| !named.contains(name))).collect();
         let mut pool = Self::default();
         if missing.is_empty() {
             return Ok(pool);

@@ -5,7 +5,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use rws_model::Refusal;
 use rws_repository::{IntakeError, RepositoryError};
-use serde_json::{Map, Value};
+use serde::Serialize;
 
 /// An answer.
 pub type Answer = Response<Body>;
@@ -19,9 +19,10 @@ pub fn text(status: StatusCode, content_type: &'static str, body: impl Into<Body
 }
 
 /// A JSON answer: compact, with a line end; characters beyond ASCII are escaped.
-pub fn json(status: StatusCode, value: &Value) -> Answer {
-    let mut body = String::new();
-    for character in value.to_string().chars() {
+pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let plain = serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"message\":\"{error}\"}}"));
+    let mut body = String::with_capacity(plain.len() + 1);
+    for character in plain.chars() {
         if character.is_ascii() {
             body.push(character);
         } else {
@@ -41,12 +42,15 @@ pub fn message(status: StatusCode, message: &str) -> Answer {
 }
 
 /// What went wrong with a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Problem {
+    #[serde(skip)]
     status: StatusCode,
     message: String,
     code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
 
@@ -77,16 +81,7 @@ impl Problem {
 
     /// The answer.
     pub fn answer(&self) -> Answer {
-        let mut body = Map::new();
-        body.insert("message".to_owned(), self.message.clone().into());
-        body.insert("code".to_owned(), self.code.into());
-        if let Some(file) = &self.file {
-            body.insert("file".to_owned(), file.clone().into());
-        }
-        if let Some(hint) = &self.hint {
-            body.insert("hint".to_owned(), hint.clone().into());
-        }
-        let mut answer = json(self.status, &Value::Object(body));
+        let mut answer = json(self.status, self);
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
         }

@@ -43,9 +43,7 @@ async fn dispatch(service: &Arc<Service>, request: Request<Body>) -> Answer {
         }
         Method::OPTIONS if raw == "/" => allowed(StatusCode::OK, ROOT_METHODS),
         Method::OPTIONS => allowed(StatusCode::OK, PATH_METHODS),
-        Method::PUT | Method::POST | Method::DELETE if raw == "/" => {
-            allowed(StatusCode::METHOD_NOT_ALLOWED, ROOT_METHODS)
-        }
+        _ if raw == "/" => allowed(StatusCode::METHOD_NOT_ALLOWED, ROOT_METHODS),
         Method::PUT | Method::POST | Method::DELETE => write(service, &method, &raw, request).await,
         _ => allowed(StatusCode::METHOD_NOT_ALLOWED, PATH_METHODS),
     }
@@ -54,6 +52,10 @@ async fn dispatch(service: &Arc<Service>, request: Request<Body>) -> Answer {
 /// Authentication comes before everything else.
 async fn write(service: &Arc<Service>, method: &Method, raw: &str, request: Request<Body>) -> Answer {
     let Some(user) = service.users.authenticate(request.headers()).await else { return unauthorized() };
+    if service.read_only {
+        let message = "This server only reads: nothing can be uploaded or changed here.";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", message).answer();
+    }
     let Some(path) = path::decoded(raw) else { return Problem::bad_request("path", "Invalid URL.").answer() };
     let path = path.strip_prefix('/').unwrap_or(&path).to_owned();
     match *method {

@@ -25,7 +25,7 @@ async fn schedule(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<Answer, Problem> {
-    let targets = resolve(service, user, path)?;
+    let targets = resolve(service, user, path, "Can't update repository")?;
     let (mut existing, mut missing) = (Vec::new(), Vec::new());
     for target in &targets {
         let before = existing.len();

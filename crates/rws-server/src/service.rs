@@ -32,6 +32,8 @@ pub struct Service {
     pub users: Users,
     /// The public keys.
     pub keys: Keys,
+    /// Whether all writes are refused.
+    pub read_only: bool,
     /// One permit for each upload that is received at the same time.
     pub uploads: Semaphore,
     /// A local directory for files that are being received; on the file system of a local store.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::http::header::{CONTENT_TYPE, EXPECT};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use bytes::Bytes;
 use futures::StreamExt;
 use rws_model::{FileName, Format, Refusal, RefusalKind};
 use rws_repository::IntakeError;
-use rws_repository::catalogue::ConfiguredTarget;
+use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
 use rws_repository::scheduler::Progress;
 
@@ -45,6 +45,8 @@ pub const STATUS_HEADER: HeaderName = HeaderName::from_static("rws-status");
 struct Form {
     product: Option<String>,
     files: Vec<Spooled>,
+    /// A file of another format, which is not kept.
+    unfit: Option<FileName>,
     /// Whether there was a `.ddeb`, which is skipped.
     skipped: bool,
 }
@@ -52,57 +54,72 @@ struct Form {
 /// Takes an upload.
 pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Answer {
     let (parts, body) = request.into_parts();
-    let mut body = body.into_data_stream();
     let Ok(_permit) = service.uploads.try_acquire() else {
         let message = "Too many uploads at the same time. Try again in a moment.";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).answer();
     };
-    match receive(service, user, path, &parts.headers, &mut body).await {
+    // before any byte of the body is read: then a client that asks first has nothing to send
+    let (targets, parser) = match prepare(service, user, path, &parts.headers) {
+        Ok(prepared) => prepared,
+        Err(problem) => return problem.answer(),
+    };
+    let mut body = body.into_data_stream();
+    match receive(service, &targets, parser, &mut body).await {
         Ok(accepted) => {
             service.scheduler.take(&accepted);
             let wait = wait(&parts.headers, parts.uri.query());
             answer(service, &accepted, wait).await
         }
         Err(problem) => {
-            // a client that asked first has not sent the rest
-            if !parts.headers.contains_key(EXPECT) {
-                _ = tokio::time::timeout(DRAIN, drain(&mut body)).await;
-            }
+            // a client reads the answer once it has sent what it is sending
+            _ = tokio::time::timeout(DRAIN, drain(&mut body)).await;
             problem.answer()
         }
     }
 }
 
-async fn receive(
+fn prepare(
     service: &Service,
     user: &User,
     path: &str,
     headers: &HeaderMap,
-    body: &mut BodyDataStream,
-) -> Result<Accepted, Problem> {
-    // before any byte of the body is kept
-    let targets = resolve(service, user, path)?;
-    let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
+) -> Result<(Vec<Arc<ConfiguredTarget>>, MultipartParser), Problem> {
+    let targets = resolve(service, user, path, "Can't upload the package to S3")?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let parser = MultipartParser::new(content_type, Limits::default()).map_err(broken)?;
-    let form = read(service, &first.format, parser, body).await?;
-    if form.files.is_empty() && !form.skipped {
+    Ok((targets, parser))
+}
+
+async fn receive(
+    service: &Service,
+    targets: &[Arc<ConfiguredTarget>],
+    parser: MultipartParser,
+    body: &mut BodyDataStream,
+) -> Result<Accepted, Problem> {
+    let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
+    let mut form = read(service, &first.format, parser, body).await?;
+    let product = form.product.take();
+    if form.files.is_empty() && form.unfit.is_none() && !form.skipped {
         return Err(Problem::bad_request("no-file", "The request has no file.")
             .with_hint("Send each file as a form field: curl --form NAME=@FILE"));
     }
-    let product = form.product.clone();
-    let product = product.as_deref();
-    for target in &targets {
-        for file in &form.files {
-            fits(target, file.name())?;
+    if !form.files.is_empty() || form.unfit.is_some() {
+        // the product is missed before a file of another type is
+        if targets.iter().any(|target| target.format.name() == "deb") {
+            check_product(product.as_deref())?;
         }
-        if target.format.name() == "deb" {
-            check_product(product)?;
+        if let Some(name) = &form.unfit {
+            return Err(unfit(name.as_str(), &*first.format));
+        }
+    }
+    for target in targets {
+        if let Some(file) = form.files.iter().find(|file| !target.format.accepts(file.name())) {
+            return Err(unfit(file.name().as_str(), &*target.format));
         }
     }
     // the files go when this ends
     let (_kept, files): (Vec<_>, Vec<_>) = form.files.into_iter().map(Spooled::into_received).unzip();
-    let accepted = intake::accept(service.tree.store(), &targets, product, files).await;
+    let accepted = intake::accept(service.tree.store(), targets, product.as_deref(), files).await;
     accepted.map_err(|error| match error {
         // the original knew architectures by file names only, and said this
         IntakeError::Refused(refusal) if refusal.kind == RefusalKind::Architecture => {
@@ -113,8 +130,18 @@ async fn receive(
 }
 
 /// The targets of a path, when the user may write them all.
-pub fn resolve(service: &Service, user: &User, path: &str) -> Result<Vec<Arc<ConfiguredTarget>>, Problem> {
-    let targets = service.catalogue.resolve(path).map_err(|error| Problem::bad_request("path", error.to_string()))?;
+///
+/// `failed` says what cannot be done where a distribution is of an unknown kind.
+pub fn resolve(
+    service: &Service,
+    user: &User,
+    path: &str,
+    failed: &str,
+) -> Result<Vec<Arc<ConfiguredTarget>>, Problem> {
+    let targets = service.catalogue.resolve(path).map_err(|error| match error {
+        PathError::Base(_) => Problem::bad_request("path", format!("{failed}: {error}")),
+        _ => Problem::bad_request("path", error.to_string()),
+    })?;
     match targets.iter().find(|target| !(user.may_write)(&target.target)) {
         Some(target) => {
             let message = format!("You are not allowed to write to {}.", target.target);
@@ -147,12 +174,17 @@ async fn read(
                         form.skipped = true;
                         Part::Ignored
                     } else {
-                        let name = file_name_of(&file_name, format)?;
+                        let name = file_name_of(&file_name, &**format)?;
                         if !names.insert(name.clone()) {
                             let message = format!("The file name {name} stands twice in the request.");
                             return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
                         }
-                        Part::File(name.clone(), Spool::start(&service.spool, format, &name))
+                        if format.accepts(&name) {
+                            Part::File(name.clone(), Spool::start(&service.spool, format, &name))
+                        } else {
+                            form.unfit.get_or_insert(name);
+                            Part::Ignored
+                        }
                     };
                 }
                 Event::Data(bytes) => part.push(bytes).await?,
@@ -237,7 +269,8 @@ fn spooled(name: &FileName, error: SpoolError) -> Problem {
     }
 }
 
-fn file_name_of(text: &str, format: &Arc<dyn Format>) -> Result<FileName, Problem> {
+/// A good file name with an extension that some format takes.
+fn file_name_of(text: &str, format: &dyn Format) -> Result<FileName, Problem> {
     let extensions = || {
         let message = "Invalid filename. Allowed file extensions: .rpm, .deb, .dsc, .xz, .gz";
         Problem::bad_request("file-name", message).of_file(text.escape_debug().to_string())
@@ -248,15 +281,8 @@ fn file_name_of(text: &str, format: &Arc<dyn Format>) -> Result<FileName, Proble
     let name = FileName::parse(text).map_err(|refusal| {
         Problem::bad_request("file-name", format!("Invalid filename: {}.", refusal.reason)).of_file(refusal.file)
     })?;
-    if format.accepts(&name) {
-        return Ok(name);
-    }
-    let known = [".rpm", ".deb", ".dsc", ".xz", ".gz"].iter().any(|extension| text.ends_with(extension));
-    Err(if known { unfit(text, &**format) } else { extensions() })
-}
-
-fn fits(target: &ConfiguredTarget, name: &FileName) -> Result<(), Problem> {
-    if target.format.accepts(name) { Ok(()) } else { Err(unfit(name.as_str(), &*target.format)) }
+    let is_known = [".rpm", ".deb", ".dsc", ".xz", ".gz"].iter().any(|extension| text.ends_with(extension));
+    if format.accepts(&name) || is_known { Ok(name) } else { Err(extensions()) }
 }
 
 fn unfit(name: &str, format: &dyn Format) -> Problem {

@@ -186,13 +186,17 @@ impl Directory {
         let mut tries = 0;
         loop {
             tries += 1;
-            fs::create_dir_all(parent)?;
+            match fs::create_dir_all(parent) {
+                // another process removes the directory, because it is empty, at the same instant
+                Err(error) if is_passing(&error) && tries < TRIES => continue,
+                Err(error) => return Err(io::Error::other(error)),
+                Ok(()) => {}
+            }
             let moved = match condition {
                 Condition::Absent => fs::hard_link(temporary, &path),
                 _ => fs::rename(temporary, &path),
             };
             match moved {
-                // another process removed the directory, because it was empty
                 Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
                 Err(error) => return Err(error),
                 Ok(()) => break,
@@ -215,6 +219,10 @@ impl Directory {
         file.lock()?;
         Ok(file)
     }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
 }
 
 /// Flushes a directory and those above it up to `last`.

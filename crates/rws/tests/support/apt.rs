@@ -199,12 +199,15 @@ impl AptRan {
     }
 }
 
-/// Replaces the absolute path that follows a label (whose last character is its slash).
+/// Replaces the absolute path after each occurrence of a label (whose last character is the path's slash).
 fn replace_path(text: &str, label: &str, path: &str) -> String {
-    let Some(at) = text.find(label) else { return text.to_owned() };
-    let start = at + label.len() - 1;
-    let rest = text.get(start..).unwrap_or_default();
-    let length = rest.find([' ', ']', '\n']).unwrap_or(rest.len());
-    let after = rest.get(length..).unwrap_or_default();
-    format!("{}{path}{after}", text.get(..start).unwrap_or_default())
+    let mut pieces = text.split(label);
+    let mut replaced = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find([' ', ']', '\n']).unwrap_or(piece.len());
+        replaced.push_str(label.trim_end_matches('/'));
+        replaced.push_str(path);
+        replaced.push_str(piece.get(end..).unwrap_or_default());
+    }
+    replaced
 }

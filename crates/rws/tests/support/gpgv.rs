@@ -71,15 +71,42 @@ impl Verifier {
 /// A secret key made by gpg, for what a test signs itself. Its home is removed with it.
 pub struct SecretKey {
     home: PrivateRoot,
+    passphrase: String,
+}
+
+/// What a key is to be: by default one that signs, never expires and is not locked.
+pub struct KeyOptions<'a> {
+    /// as gpg calls it: `sign`, `cert`
+    pub usage: &'a str,
+    /// as gpg reads it: `0`, `1d`
+    pub expires: &'a str,
+    /// when it was made, as gpg reads it: `20200101T000000`; now when empty
+    pub made_at: &'a str,
+    pub passphrase: &'a str,
+}
+
+impl Default for KeyOptions<'_> {
+    fn default() -> Self {
+        Self { usage: "sign", expires: "0", made_at: "", passphrase: "" }
+    }
 }
 
 impl SecretKey {
     /// `algorithm` as gpg calls it: `ed25519`, `rsa3072`.
     #[track_caller]
     pub fn generate(algorithm: &str) -> Self {
-        let key = Self { home: PrivateRoot::new() };
+        Self::generate_with(algorithm, &KeyOptions::default())
+    }
+
+    #[track_caller]
+    pub fn generate_with(algorithm: &str, options: &KeyOptions<'_>) -> Self {
+        let key = Self { home: PrivateRoot::new(), passphrase: options.passphrase.to_owned() };
         let user = "RWS test <test@example.invalid>";
-        key.gpg().args(["--passphrase", "", "--quick-generate-key", user, algorithm, "sign", "0"]).succeed();
+        let mut gpg = key.gpg();
+        if !options.made_at.is_empty() {
+            gpg = gpg.args(["--faked-system-time", options.made_at]);
+        }
+        gpg.args(["--quick-generate-key", user, algorithm, options.usage, options.expires]).succeed();
         key
     }
 
@@ -109,6 +136,7 @@ impl SecretKey {
     fn gpg(&self) -> Program {
         let gpg = Program::new("gpg", self.home.path()).env("GNUPGHOME", self.home.path());
         gpg.args(["--batch", "--yes", "--quiet", "--pinentry-mode", "loopback", "--digest-algo", "SHA512"])
+            .args(["--passphrase", &self.passphrase])
     }
 }
 

@@ -6,10 +6,12 @@
 pub mod apt;
 pub mod curl;
 pub mod dnf;
+pub mod form;
 pub mod gpgv;
 pub mod packages;
 pub mod private_root;
 pub mod program;
+pub mod raw;
 pub mod server;
 pub mod wait;
 pub mod zypper;

@@ -72,6 +72,12 @@ impl Program {
     }
 
     #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    #[must_use]
     pub fn current_dir(mut self, directory: &Path) -> Self {
         self.command.current_dir(directory);
         self

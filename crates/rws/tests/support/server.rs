@@ -1,6 +1,8 @@
 //! The real program, started as a user starts it.
 
-use super::{curl, program::Program, temporary_directory, wait};
+use super::program::{Program, Ran};
+use super::{curl, temporary_directory, wait};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -136,11 +138,8 @@ impl Server {
     #[track_caller]
     fn launch(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rws"));
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text == "PORT" || ["RWS_", "S3_", "GPG_"].iter().any(|prefix| text.starts_with(prefix)) {
-                command.env_remove(&name);
-            }
+        for name in own_variables() {
+            command.env_remove(&name);
         }
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data_dir());
         command.args(&self.options.arguments);
@@ -191,6 +190,30 @@ impl Drop for Server {
             eprintln!("log of the program:\n{}", self.log());
         }
     }
+}
+
+/// A start that is to be refused, on an empty data directory: what the program did. One that serves is killed in time.
+#[track_caller]
+pub fn refused_start(environment: &[(&str, &str)]) -> Ran {
+    let directory = temporary_directory();
+    let mut program = Program::new(env!("CARGO_BIN_EXE_rws"), directory.path());
+    for name in own_variables() {
+        program = program.env_remove(name);
+    }
+    for (name, value) in environment {
+        program = program.env(name, value);
+    }
+    let program = program.current_dir(directory.path());
+    program.args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"]).run()
+}
+
+/// The variables around the tests that the program would read.
+fn own_variables() -> Vec<OsString> {
+    let is_own = |name: &OsString| {
+        let text = name.to_string_lossy();
+        text == "PORT" || ["RWS_", "S3_", "GPG_"].iter().any(|prefix| text.starts_with(prefix))
+    };
+    std::env::vars_os().map(|(name, _)| name).filter(is_own).collect()
 }
 
 /// Copies every line to the log and, when there is one, to the channel.

@@ -71,6 +71,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
             main: keys.main.as_ref().map(|key| key.public_key_armored().to_owned()),
             modules: keys.modules.as_ref().map(|key| key.public_key_armored().to_owned()),
         },
+        read_only: configuration.server.read_only,
         uploads: Semaphore::new(UPLOADS_AT_ONCE),
         spool,
         version: env!("CARGO_PKG_VERSION"),

@@ -37,12 +37,20 @@ pub struct SourcePackage {
     version: String,
     components: Vec<String>,
     upstream_signature: bool,
+    /// `gz`, `xz`
+    upstream_compression: &'static str,
 }
 
 impl SourcePackage {
     /// A version without `-` makes a native package.
     pub fn new(name: &str, version: &str) -> Self {
-        Self { name: name.to_owned(), version: version.to_owned(), components: Vec::new(), upstream_signature: false }
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            components: Vec::new(),
+            upstream_signature: false,
+            upstream_compression: "gz",
+        }
     }
 
     /// One more upstream tarball, `NAME_VERSION.orig-COMPONENT.tar.gz`.
@@ -56,6 +64,13 @@ impl SourcePackage {
     #[must_use]
     pub fn upstream_signature(mut self) -> Self {
         self.upstream_signature = true;
+        self
+    }
+
+    /// With upstream tarballs that are called `.tar.xz` instead of `.tar.gz`.
+    #[must_use]
+    pub fn upstream_xz(mut self) -> Self {
+        self.upstream_compression = "xz";
         self
     }
 
@@ -98,25 +113,33 @@ impl SourcePackage {
     #[track_caller]
     fn make_tarballs(&self, work: &Path, tree_name: &str) {
         let stem = format!("{}_{}", self.name, self.upstream_version());
-        self.tar(work, &format!("{stem}.orig.tar.gz"), work, tree_name);
+        let end = self.upstream_compression;
+        self.tar(work, &format!("{stem}.orig.tar.{end}"), work, tree_name);
         if self.upstream_signature {
-            let tarball = work.join(format!("{stem}.orig.tar.gz"));
+            let tarball = work.join(format!("{stem}.orig.tar.{end}"));
             write_file(
-                &work.join(format!("{stem}.orig.tar.gz.asc")),
+                &work.join(format!("{stem}.orig.tar.{end}.asc")),
                 SecretKey::generate("ed25519").sign_detached(&tarball),
             );
         }
         for component in &self.components {
             let tree = work.join(tree_name);
             write_file(&tree.join(component).join("part"), format!("{component}\n"));
-            self.tar(work, &format!("{stem}.orig-{component}.tar.gz"), &tree, component);
+            self.tar(work, &format!("{stem}.orig-{component}.tar.{end}"), &tree, component);
         }
     }
 
     #[track_caller]
     fn tar(&self, work: &Path, name: &str, directory: &Path, content: &str) {
         Program::new("tar", work)
-            .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@1600000000", "--gzip"])
+            .args([
+                "--sort=name",
+                "--owner=0",
+                "--group=0",
+                "--numeric-owner",
+                "--mtime=@1600000000",
+                "--auto-compress",
+            ])
             .arg("--create")
             .arg("--file")
             .arg(work.join(name))
