@@ -7,6 +7,7 @@ mod answer;
 mod assets;
 mod content_type;
 mod download;
+mod form;
 mod listing;
 pub mod multipart;
 mod own;

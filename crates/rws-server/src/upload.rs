@@ -1,29 +1,25 @@
 //! `PUT /<path>`: files of one request into all repositories that the path stands for.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use bytes::Bytes;
 use futures::StreamExt;
 use rws_model::{FileName, Format, Refusal, RefusalKind};
-use rws_repository::IntakeError;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
 use rws_repository::scheduler::Progress;
+use rws_repository::{IntakeError, RepositoryError};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, json, message};
-use crate::multipart::{Event, Limits, MultipartError, MultipartParser};
+use crate::form;
+use crate::multipart::{Limits, MultipartParser};
 use crate::path;
 use crate::service::Service;
-use crate::spool::{Spool, SpoolError, Spooled};
-
-/// The longest form field that is not a file, in bytes.
-const FIELD_BYTES: usize = 4096;
+use crate::spool::Spooled;
 
 /// How much of a refused body is read, so that the client gets to read the answer.
 const DRAINED_BYTES: usize = 64 << 20;
@@ -31,25 +27,11 @@ const DRAINED_BYTES: usize = 64 << 20;
 /// For how long a refused body is read.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// For how long a body may make no progress.
-const STALLED: Duration = Duration::from_secs(120);
-
 /// The longest time that a client may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Where the status of an upload is, in every answer.
 pub const STATUS_HEADER: HeaderName = HeaderName::from_static("rws-status");
-
-/// What a form had.
-#[derive(Default)]
-struct Form {
-    product: Option<String>,
-    files: Vec<Spooled>,
-    /// A file of another format, which is not kept.
-    unfit: Option<FileName>,
-    /// Whether there was a `.ddeb`, which is skipped.
-    skipped: bool,
-}
 
 /// Takes an upload.
 pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Answer {
@@ -66,7 +48,6 @@ pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Reque
     let mut body = body.into_data_stream();
     match receive(service, &targets, parser, &mut body).await {
         Ok(accepted) => {
-            service.scheduler.take(&accepted);
             let wait = wait(&parts.headers, parts.uri.query());
             answer(service, &accepted, wait).await
         }
@@ -86,18 +67,18 @@ fn prepare(
 ) -> Result<(Vec<Arc<ConfiguredTarget>>, MultipartParser), Problem> {
     let targets = resolve(service, user, path, "Can't upload the package to S3")?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let parser = MultipartParser::new(content_type, Limits::default()).map_err(broken)?;
+    let parser = MultipartParser::new(content_type, Limits::default()).map_err(form::broken)?;
     Ok((targets, parser))
 }
 
 async fn receive(
-    service: &Service,
+    service: &Arc<Service>,
     targets: &[Arc<ConfiguredTarget>],
     parser: MultipartParser,
     body: &mut BodyDataStream,
 ) -> Result<Accepted, Problem> {
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
-    let mut form = read(service, &first.format, parser, body).await?;
+    let mut form = form::read(&service.spool, &first.format, parser, body).await?;
     let product = form.product.take();
     if form.files.is_empty() && form.unfit.is_none() && !form.skipped {
         return Err(Problem::bad_request("no-file", "The request has no file.")
@@ -117,9 +98,7 @@ async fn receive(
             return Err(unfit(file.name().as_str(), &*target.format));
         }
     }
-    // the files go when this ends
-    let (_kept, files): (Vec<_>, Vec<_>) = form.files.into_iter().map(Spooled::into_received).unzip();
-    let accepted = intake::accept(service.tree.store(), targets, product.as_deref(), files).await;
+    let accepted = accept(service, targets.to_vec(), product, form.files).await;
     accepted.map_err(|error| match error {
         // the original knew architectures by file names only, and said this
         IntakeError::Refused(refusal) if refusal.kind == RefusalKind::Architecture => {
@@ -127,6 +106,24 @@ async fn receive(
         }
         other => other.into(),
     })
+}
+
+/// Makes the upload a promise and wakes the publisher, also when the client goes away meanwhile.
+async fn accept(
+    service: &Arc<Service>,
+    targets: Vec<Arc<ConfiguredTarget>>,
+    product: Option<String>,
+    files: Vec<Spooled>,
+) -> Result<Accepted, IntakeError> {
+    let service = Arc::clone(service);
+    let work = tokio::spawn(async move {
+        // the files go when this ends
+        let (_kept, files): (Vec<_>, Vec<_>) = files.into_iter().map(Spooled::into_received).unzip();
+        let accepted = intake::accept(service.tree.store(), &targets, product.as_deref(), files).await?;
+        service.scheduler.take(&accepted);
+        Ok(accepted)
+    });
+    work.await.unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
 }
 
 /// The targets of a path, when the user may write them all.
@@ -151,98 +148,6 @@ pub fn resolve(
     }
 }
 
-/// Reads the form; files go to the local disk.
-async fn read(
-    service: &Service,
-    format: &Arc<dyn Format>,
-    mut parser: MultipartParser,
-    body: &mut BodyDataStream,
-) -> Result<Form, Problem> {
-    let mut form = Form::default();
-    let mut names = BTreeSet::new();
-    let mut part = Part::Ignored;
-    while let Some(chunk) = next(body).await? {
-        let pushed = parser.push(chunk);
-        while let Some(event) = parser.next_event() {
-            match event {
-                Event::PartBegin { name, file_name: None } => {
-                    let is_product = name.as_deref() == Some("product");
-                    part = if is_product { Part::Product(Vec::new()) } else { Part::Ignored };
-                }
-                Event::PartBegin { file_name: Some(file_name), .. } => {
-                    part = if file_name.ends_with(".ddeb") {
-                        form.skipped = true;
-                        Part::Ignored
-                    } else {
-                        let name = file_name_of(&file_name, &**format)?;
-                        if !names.insert(name.clone()) {
-                            let message = format!("The file name {name} stands twice in the request.");
-                            return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
-                        }
-                        if format.accepts(&name) {
-                            Part::File(name.clone(), Spool::start(&service.spool, format, &name))
-                        } else {
-                            form.unfit.get_or_insert(name);
-                            Part::Ignored
-                        }
-                    };
-                }
-                Event::Data(bytes) => part.push(bytes).await?,
-                Event::PartEnd => match std::mem::replace(&mut part, Part::Ignored) {
-                    Part::Product(value) => form.product = Some(product_text(value)?),
-                    Part::File(name, spool) => {
-                        form.files.push(spool.finish().await.map_err(|error| spooled(&name, error))?)
-                    }
-                    Part::Ignored => {}
-                },
-                Event::End => {}
-            }
-        }
-        pushed.map_err(broken)?;
-    }
-    parser.finish().map_err(broken)?;
-    Ok(form)
-}
-
-/// What the current part of a form is for.
-enum Part {
-    Ignored,
-    Product(Vec<u8>),
-    File(FileName, Spool),
-}
-
-impl Part {
-    async fn push(&mut self, bytes: Bytes) -> Result<(), Problem> {
-        match self {
-            Self::Ignored => Ok(()),
-            Self::Product(value) if value.len() + bytes.len() > FIELD_BYTES => {
-                Err(Problem::bad_request("product", "The \"product\" form is longer than 4096 bytes."))
-            }
-            Self::Product(value) => {
-                value.extend_from_slice(&bytes);
-                Ok(())
-            }
-            Self::File(name, spool) => spool.push(bytes).await.map_err(|error| spooled(name, error)),
-        }
-    }
-}
-
-/// The next bytes of the body. A body that ends early is an error of its stream.
-async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
-    match tokio::time::timeout(STALLED, body.next()).await {
-        Ok(None) => Ok(None),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-        Ok(Some(Err(error))) => {
-            Err(Problem::bad_request("cut-body", format!("The request was cut off: {error}. Nothing of it was kept.")))
-        }
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "stalled",
-            "The request made no progress for 120 seconds. Nothing of it was kept.",
-        )),
-    }
-}
-
 async fn drain(body: &mut BodyDataStream) {
     let mut left = DRAINED_BYTES;
     while let Some(Ok(chunk)) = body.next().await {
@@ -253,38 +158,6 @@ async fn drain(body: &mut BodyDataStream) {
     }
 }
 
-fn broken(error: MultipartError) -> Problem {
-    Problem::bad_request("multipart", error.to_string())
-        .with_hint("Send each file as a form field: curl --form NAME=@FILE")
-}
-
-fn spooled(name: &FileName, error: SpoolError) -> Problem {
-    match error {
-        SpoolError::Refused(refusal) => refusal.into(),
-        SpoolError::Disk(error) => {
-            tracing::error!(%error, "the spool directory cannot be written");
-            let message = format!("{name} could not be kept on the local disk. Try again later.");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "spool", message).of_file(name.as_str())
-        }
-    }
-}
-
-/// A good file name with an extension that some format takes.
-fn file_name_of(text: &str, format: &dyn Format) -> Result<FileName, Problem> {
-    let extensions = || {
-        let message = "Invalid filename. Allowed file extensions: .rpm, .deb, .dsc, .xz, .gz";
-        Problem::bad_request("file-name", message).of_file(text.escape_debug().to_string())
-    };
-    if text.is_empty() {
-        return Err(extensions());
-    }
-    let name = FileName::parse(text).map_err(|refusal| {
-        Problem::bad_request("file-name", format!("Invalid filename: {}.", refusal.reason)).of_file(refusal.file)
-    })?;
-    let is_known = [".rpm", ".deb", ".dsc", ".xz", ".gz"].iter().any(|extension| text.ends_with(extension));
-    if format.accepts(&name) || is_known { Ok(name) } else { Err(extensions()) }
-}
-
 fn unfit(name: &str, format: &dyn Format) -> Problem {
     let message = format!(
         "Can't upload the package to S3: The \"{name}\" file does not match the type of files used in the {}-based \
@@ -292,10 +165,6 @@ fn unfit(name: &str, format: &dyn Format) -> Problem {
         format.name()
     );
     Problem::bad_request("file-type", message).of_file(name)
-}
-
-fn product_text(value: Vec<u8>) -> Result<String, Problem> {
-    String::from_utf8(value).map_err(|_| Problem::bad_request("product", "The \"product\" form is not UTF-8."))
 }
 
 fn check_product(product: Option<&str>) -> Result<(), Problem> {

@@ -1,0 +1,168 @@
+//! The form of an upload: files go to the local disk while they arrive.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::BodyDataStream;
+use axum::http::StatusCode;
+use bytes::Bytes;
+use futures::StreamExt;
+use rws_model::{FileName, Format};
+
+use crate::answer::Problem;
+use crate::multipart::{Event, MultipartError, MultipartParser};
+use crate::spool::{Spool, SpoolError, Spooled};
+
+/// The longest form field that is not a file, in bytes.
+const FIELD_BYTES: usize = 4096;
+
+/// For how long a body may make no progress.
+const STALLED: Duration = Duration::from_secs(120);
+
+/// What a form had.
+#[derive(Default)]
+pub struct Form {
+    /// The field `product`.
+    pub product: Option<String>,
+    /// The files, all good.
+    pub files: Vec<Spooled>,
+    /// A file of another format, which is not kept.
+    pub unfit: Option<FileName>,
+    /// Whether there was a `.ddeb`, which is skipped.
+    pub skipped: bool,
+}
+
+/// Reads the form; files go to the local disk.
+///
+/// # Errors
+///
+/// What is wrong with the form, or with the first file that is bad.
+pub async fn read(
+    spool: &Path,
+    format: &Arc<dyn Format>,
+    mut parser: MultipartParser,
+    body: &mut BodyDataStream,
+) -> Result<Form, Problem> {
+    let mut form = Form::default();
+    let mut names = BTreeSet::new();
+    let mut part = Part::Ignored;
+    while let Some(chunk) = next(body).await? {
+        let pushed = parser.push(chunk);
+        while let Some(event) = parser.next_event() {
+            match event {
+                Event::PartBegin { name, file_name: None } => {
+                    let is_product = name.as_deref() == Some("product");
+                    part = if is_product { Part::Product(Vec::new()) } else { Part::Ignored };
+                }
+                Event::PartBegin { file_name: Some(file_name), .. } => {
+                    part = if file_name.ends_with(".ddeb") {
+                        form.skipped = true;
+                        Part::Ignored
+                    } else {
+                        let name = file_name_of(&file_name, &**format)?;
+                        if !names.insert(name.clone()) {
+                            let message = format!("The file name {name} stands twice in the request.");
+                            return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
+                        }
+                        if format.accepts(&name) {
+                            Part::File(name.clone(), Spool::start(spool, format, &name))
+                        } else {
+                            form.unfit.get_or_insert(name);
+                            Part::Ignored
+                        }
+                    };
+                }
+                Event::Data(bytes) => part.push(bytes).await?,
+                Event::PartEnd => match std::mem::replace(&mut part, Part::Ignored) {
+                    Part::Product(value) => form.product = Some(product_text(value)?),
+                    Part::File(name, spool) => {
+                        form.files.push(spool.finish().await.map_err(|error| spooled(&name, error))?)
+                    }
+                    Part::Ignored => {}
+                },
+                Event::End => {}
+            }
+        }
+        pushed.map_err(broken)?;
+    }
+    parser.finish().map_err(broken)?;
+    Ok(form)
+}
+
+/// What the current part of a form is for.
+enum Part {
+    Ignored,
+    Product(Vec<u8>),
+    File(FileName, Spool),
+}
+
+impl Part {
+    async fn push(&mut self, bytes: Bytes) -> Result<(), Problem> {
+        match self {
+            Self::Ignored => Ok(()),
+            Self::Product(value) if value.len() + bytes.len() > FIELD_BYTES => {
+                Err(Problem::bad_request("product", "The \"product\" form is longer than 4096 bytes."))
+            }
+            Self::Product(value) => {
+                value.extend_from_slice(&bytes);
+                Ok(())
+            }
+            Self::File(name, spool) => spool.push(bytes).await.map_err(|error| spooled(name, error)),
+        }
+    }
+}
+
+/// The next bytes of the body. A body that ends early is an error of its stream.
+async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
+    match tokio::time::timeout(STALLED, body.next()).await {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+        Ok(Some(Err(error))) => {
+            Err(Problem::bad_request("cut-body", format!("The request was cut off: {error}. Nothing of it was kept.")))
+        }
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "stalled",
+            "The request made no progress for 120 seconds. Nothing of it was kept.",
+        )),
+    }
+}
+
+/// What is wrong with a body that is no form.
+pub fn broken(error: MultipartError) -> Problem {
+    Problem::bad_request("multipart", error.to_string())
+        .with_hint("Send each file as a form field: curl --form NAME=@FILE")
+}
+
+fn spooled(name: &FileName, error: SpoolError) -> Problem {
+    match error {
+        SpoolError::Refused(refusal) => refusal.into(),
+        SpoolError::Disk(error) => {
+            tracing::error!(%error, "the spool directory cannot be written");
+            let message = format!("{name} could not be kept on the local disk. Try again later.");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "spool", message).of_file(name.as_str())
+        }
+    }
+}
+
+/// A good file name with an extension that some format takes.
+fn file_name_of(text: &str, format: &dyn Format) -> Result<FileName, Problem> {
+    let extensions = || {
+        let message = "Invalid filename. Allowed file extensions: .rpm, .deb, .dsc, .xz, .gz";
+        Problem::bad_request("file-name", message).of_file(text.escape_debug().to_string())
+    };
+    if text.is_empty() {
+        return Err(extensions());
+    }
+    let name = FileName::parse(text).map_err(|refusal| {
+        Problem::bad_request("file-name", format!("Invalid filename: {}.", refusal.reason)).of_file(refusal.file)
+    })?;
+    let is_known = [".rpm", ".deb", ".dsc", ".xz", ".gz"].iter().any(|extension| text.ends_with(extension));
+    if format.accepts(&name) || is_known { Ok(name) } else { Err(extensions()) }
+}
+
+fn product_text(value: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(value).map_err(|_| Problem::bad_request("product", "The \"product\" form is not UTF-8."))
+}
