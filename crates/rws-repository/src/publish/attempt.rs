@@ -2,41 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use rws_model::{RepositoryId, Sha256};
-use rws_store::{Key, Store, Version};
+use rws_model::Sha256;
 
 use super::commit::{Commit, Step};
+use super::run::{Run, State};
 use super::synchronise::Found;
-use super::{Malformed, Occasion, Outcome, Publisher};
-use crate::catalogue::ConfiguredTarget;
-use crate::generation::{FORMAT, Generation, Head};
+use super::{Malformed, Occasion, Outcome};
 use crate::pending::{self, Pending};
-use crate::plan::{self, Noticed, Origin, Plan, PlannedChange, Present};
-use crate::{RepositoryError, UploadId, private, reading};
+use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, plan};
+use crate::{RepositoryError, UploadId};
 
 /// How often a plan is made anew because a public path holds something else.
 const PLANS: usize = 4;
-
-/// What one run works with.
-pub(super) struct Run<'a> {
-    pub(super) publisher: &'a Publisher,
-    pub(super) repository: &'a RepositoryId,
-    pub(super) target: &'a ConfiguredTarget,
-    /// Where the files of the repository are.
-    pub(super) tree: String,
-}
-
-/// The present state of a repository.
-pub(super) struct State {
-    pub(super) head: Option<(Head, Version)>,
-    pub(super) generation: Option<Generation>,
-}
-
-impl State {
-    pub(super) fn head(&self) -> Option<&Head> {
-        self.head.as_ref().map(|(head, _)| head)
-    }
-}
 
 impl Run<'_> {
     /// One way through the protocol; `None` when another publisher was faster.
@@ -90,29 +67,6 @@ impl Run<'_> {
         }))
     }
 
-    pub(super) fn store(&self) -> &dyn Store {
-        &*self.publisher.store
-    }
-
-    /// The key of a file of this repository.
-    pub(super) fn key(&self, name: &str) -> Result<Key, RepositoryError> {
-        let path = plan::join(&self.tree, name);
-        Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is no name of a file"))
-    }
-
-    async fn state(&self) -> Result<State, RepositoryError> {
-        let head = reading::head(self.store(), self.repository).await?;
-        let generation = match &head {
-            Some((head, _)) if head.format != FORMAT => {
-                let reason = "it was written by another version of RWS";
-                return Err(RepositoryError::damaged(private::head(self.repository), reason));
-            }
-            Some((head, _)) => Some(reading::generation(self.store(), self.repository, &head.generation).await?),
-            None => None,
-        };
-        Ok(State { head, generation })
-    }
-
     /// Compares the store with the index where that is asked for, or where the repository has no head yet. What is
     /// wrong there never keeps uploads from being published.
     async fn look(
@@ -151,7 +105,7 @@ impl Run<'_> {
                 retired: state.head().map(|head| head.retired.as_slice()).unwrap_or_default(),
                 taken: &taken,
             };
-            let plan = plan::plan(&present, changes, noticed);
+            let plan = plan(&present, changes, noticed);
             let mut plan = plan.map_err(RepositoryError::generation(self.repository))?;
             let placed = self.place(&plan).await?;
             for (path, version) in placed.versions {
@@ -173,10 +127,6 @@ impl Run<'_> {
         }
         let paths: Vec<&str> = taken.iter().map(String::as_str).collect();
         Err(RepositoryError::damaged(&self.tree, format!("other files stand in the way at {}", paths.join(", "))))
-    }
-
-    pub(super) async fn current_counter(&self) -> Result<Option<u64>, RepositoryError> {
-        Ok(reading::head(self.store(), self.repository).await?.map(|(head, _)| head.counter))
     }
 
     /// Whether a plain-named file is there that is none of the head's own.

@@ -2,7 +2,7 @@
 
 use rws_store::{Body, Condition, Key, Kind, Write};
 
-use super::attempt::Run;
+use super::run::Run;
 use crate::pending::Pending;
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, private};

@@ -10,7 +10,7 @@ use rws_store::{Body, Condition, Kind, Span, StoreError, Version, Write, collect
 use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
-use super::attempt::{Run, State};
+use super::run::{Run, State};
 use crate::gather::gather;
 use crate::generation::{FORMAT, Generation, Head, IndexState, Past};
 use crate::pending::Pending;

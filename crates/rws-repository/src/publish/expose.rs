@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use rws_model::{Sha256, sha256};
 use rws_store::{Body, Condition, Key, Kind, Span, Stat, StoreError, Version, Write, collect};
 
-use super::attempt::Run;
+use super::run::Run;
 use crate::RepositoryError;
 use crate::generation::Head;
 

@@ -17,6 +17,7 @@ mod clean;
 mod commit;
 mod expose;
 mod place;
+mod run;
 mod synchronise;
 
 pub use clean::upload_objects;
@@ -29,7 +30,7 @@ use rws_store::{Key, Store, Version};
 
 use crate::catalogue::Catalogue;
 use crate::{GenerationId, RepositoryError, UploadId};
-use attempt::Run;
+use run::Run;
 
 /// How many objects of one publish are read or written at once.
 const TRANSFERS_AT_ONCE: usize = 8;

@@ -5,7 +5,7 @@ use rws_model::ContentDigester;
 use rws_store::{Condition, Key, Kind, Span, StoreError, Version, Write};
 
 use super::TRANSFERS_AT_ONCE;
-use super::attempt::Run;
+use super::run::Run;
 use crate::gather::gather;
 use crate::plan::{PlacedFile, Plan};
 use crate::{RepositoryError, UploadId, private};

@@ -7,7 +7,7 @@ use rws_model::{Assembled, Change, FileName, Identity, Inspected, Placement, Rec
 use rws_store::{Listed, Span, Version};
 
 use super::Malformed;
-use super::attempt::{Run, State};
+use super::run::{Run, State};
 use crate::gather::gather;
 use crate::generation::{FileRow, PackageRow};
 use crate::inspection::Inspection;

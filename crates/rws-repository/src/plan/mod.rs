@@ -1,0 +1,172 @@
+//! The one planner: turns a generation and changes into what the next generation has.
+//!
+//! Upload, delete and synchronise all come here as changes. Nothing is read from or written to a store.
+
+mod draft;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use rws_model::{Change, Digests, Format, Partition, Sha256};
+use rws_store::Version;
+
+use crate::blocks::table::Table;
+use crate::generation::{FileRow, Generation, PackageRow, Retired, package_order, path_order};
+use crate::{GenerationId, UploadId};
+use draft::Draft;
+
+/// Where the files of a changed package are now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Under the private prefix, or, for a file that an upload only names, in the repository.
+    Upload(UploadId),
+    /// At their public path, which is in the record's directory, with these versions by file name.
+    Tree(BTreeMap<String, Version>),
+}
+
+/// One change and where its files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedChange {
+    /// The change.
+    pub change: Change,
+    /// Where its files are.
+    pub origin: Origin,
+}
+
+/// A file that has to be brought to its public path before the generation may name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedFile {
+    /// Its path below the tree.
+    pub path: String,
+    /// Its content.
+    pub digests: Digests,
+    /// Its size.
+    pub size_bytes: u64,
+    /// The upload that brings it, or names it.
+    pub upload: UploadId,
+    /// Another public path with this content: for a file that the upload only names.
+    pub pool: Option<String>,
+}
+
+/// What is new in the next generation.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The packages that changed, with the texts of their entries; none for one that goes. Sorted by the format.
+    pub packages: Vec<PackageEdit>,
+    /// The files that changed; `None` for one that goes.
+    pub files: BTreeMap<String, Option<FileRow>>,
+    /// The files to place.
+    pub placed: Vec<PlacedFile>,
+    /// How many packages have entries of each partition, afterwards.
+    pub partitions: BTreeMap<Partition, u64>,
+    /// The partitions with changed entries.
+    pub touched: BTreeSet<Partition>,
+    /// All files that only earlier generations refer to, afterwards.
+    pub retired: Vec<Retired>,
+    /// Uploads that cannot be carried out, with the reason. Nothing of their change is in the plan.
+    pub failed: Vec<(UploadId, String)>,
+}
+
+/// One changed package.
+#[derive(Clone, Debug)]
+pub struct PackageEdit {
+    /// Its identity.
+    pub identity: String,
+    /// Its new row.
+    pub row: Option<PackageRow>,
+    /// Its new entries.
+    pub texts: Vec<(Partition, Vec<u8>)>,
+}
+
+impl Plan {
+    /// Whether the next generation would be the present one.
+    pub fn is_empty(&self) -> bool {
+        self.packages.is_empty() && self.files.is_empty()
+    }
+}
+
+/// What the planner starts from.
+pub struct Present<'a> {
+    /// The format of the repository.
+    pub format: &'a dyn Format,
+    /// The current generation, if there is one.
+    pub generation: Option<&'a Generation>,
+    /// Files that only earlier generations refer to.
+    pub retired: &'a [Retired],
+    /// Public paths that are known to hold something else.
+    pub taken: &'a BTreeSet<String>,
+}
+
+/// What a look at the store brought to light beside changes.
+#[derive(Debug, Default)]
+pub struct Noticed {
+    /// Files as they are now, known from now on: they are not read again until they change.
+    pub known: Vec<FileRow>,
+    /// Paths of known files that are there no longer.
+    pub gone: Vec<String>,
+}
+
+/// Plans `changes`, in this order.
+///
+/// # Errors
+///
+/// When the tables of the generation cannot be read: a damaged manifest.
+pub fn plan(present: &Present<'_>, changes: &[PlannedChange], noticed: &Noticed) -> io::Result<Plan> {
+    let order = package_order(present.format);
+    let mut draft = Draft::new(present, &order);
+    for change in changes {
+        draft.apply(change)?;
+    }
+    draft.notice(noticed)?;
+    draft.finish()
+}
+
+impl Plan {
+    /// The tables of the next generation.
+    ///
+    /// # Errors
+    ///
+    /// When the tables of the present generation cannot be read: a damaged manifest.
+    pub fn tables(
+        &self,
+        format: &dyn Format,
+        generation: Option<&Generation>,
+    ) -> io::Result<(Table<PackageRow>, Table<FileRow>)> {
+        let order = package_order(format);
+        let (packages, files) = match generation {
+            Some(generation) => (generation.packages.clone(), generation.files.clone()),
+            None => (Table::default(), Table::default()),
+        };
+        let package_edits: Vec<_> =
+            self.packages.iter().map(|edit| (edit.identity.clone(), edit.row.clone())).collect();
+        let file_edits: Vec<_> = self.files.iter().map(|(path, row)| (path.clone(), row.clone())).collect();
+        Ok((packages.edited(&package_edits, &order)?, files.edited(&file_edits, &path_order)?))
+    }
+
+    /// Notes what the store said of a placed file.
+    pub fn set_version(&mut self, path: &str, version: Version) {
+        if let Some(Some(row)) = self.files.get_mut(path) {
+            row.version = Some(version);
+        }
+    }
+}
+
+/// A path from a directory, which may be empty, and a name.
+pub fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+}
+
+/// The generation that a retired file was last part of is kept as long as it is in the history.
+pub fn retire_index_files(
+    retired: &mut Vec<Retired>,
+    before: &[(String, Sha256)],
+    after: &BTreeSet<String>,
+    last: &GenerationId,
+) {
+    retired.retain(|file| !after.contains(&file.path));
+    for (path, sha256) in before {
+        if !after.contains(path) {
+            retired.push(Retired { path: path.clone(), sha256: *sha256, last: last.clone() });
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What one run works with: a repository, and its present state.
+
+use rws_model::RepositoryId;
+use rws_store::{Key, Store, Version};
+
+use super::Publisher;
+use crate::catalogue::ConfiguredTarget;
+use crate::generation::{FORMAT, Generation, Head};
+use crate::plan::join;
+use crate::{RepositoryError, private, reading};
+
+/// What one run works with.
+pub(super) struct Run<'a> {
+    pub(super) publisher: &'a Publisher,
+    pub(super) repository: &'a RepositoryId,
+    pub(super) target: &'a ConfiguredTarget,
+    /// Where the files of the repository are.
+    pub(super) tree: String,
+}
+
+/// The present state of a repository.
+pub(super) struct State {
+    pub(super) head: Option<(Head, Version)>,
+    pub(super) generation: Option<Generation>,
+}
+
+impl State {
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.head.as_ref().map(|(head, _)| head)
+    }
+}
+
+impl Run<'_> {
+    /// The store.
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.publisher.store
+    }
+
+    /// The key of a file of this repository.
+    pub(super) fn key(&self, name: &str) -> Result<Key, RepositoryError> {
+        let path = join(&self.tree, name);
+        Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is no name of a file"))
+    }
+
+    /// Reads the head and its generation.
+    pub(super) async fn state(&self) -> Result<State, RepositoryError> {
+        let head = reading::head(self.store(), self.repository).await?;
+        let generation = match &head {
+            Some((head, _)) if head.format != FORMAT => {
+                let reason = "it was written by another version of RWS";
+                return Err(RepositoryError::damaged(private::head(self.repository), reason));
+            }
+            Some((head, _)) => Some(reading::generation(self.store(), self.repository, &head.generation).await?),
+            None => None,
+        };
+        Ok(State { head, generation })
+    }
+
+    /// The counter of the head that is current now.
+    pub(super) async fn current_counter(&self) -> Result<Option<u64>, RepositoryError> {
+        Ok(reading::head(self.store(), self.repository).await?.map(|(head, _)| head.counter))
+    }
+}
