@@ -75,6 +75,10 @@ impl Format for Deb {
         Some(layout::plain_name(repository, index, codec))
     }
 
+    fn keep_seconds(&self) -> i64 {
+        24 * 60 * 60
+    }
+
     fn root_names(&self, repository: &RepositoryId) -> Vec<String> {
         ["InRelease", "Release", "Release.gpg"].map(|name| format!("{}/{name}", layout::metadata(repository))).to_vec()
     }

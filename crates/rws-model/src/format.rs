@@ -55,6 +55,10 @@ pub trait Format: Send + Sync {
     /// The plain name under which old clients ask for the index file, relative to [`Layout::tree`], where there is one.
     fn plain_name(&self, repository: &RepositoryId, index: &Index, codec: Codec) -> Option<String>;
 
+    /// For how many seconds an earlier generation that was current for a while is kept: as long as clients keep its
+    /// metadata without asking again.
+    fn keep_seconds(&self) -> i64;
+
     /// The names of all files that a root can have, relative to [`Layout::tree`], whether it is signed or not.
     fn root_names(&self, repository: &RepositoryId) -> Vec<String>;
 

@@ -27,7 +27,7 @@ pub mod tree;
 mod upload;
 
 pub use error::{IntakeError, RepositoryError};
-pub use generation::{FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};
+pub use generation::{Condemned, FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};
 pub use id::{GenerationId, UploadId};
 pub use reading::{generation, head};
 pub use upload::{Upload, UploadChange};

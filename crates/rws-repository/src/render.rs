@@ -44,6 +44,8 @@ pub struct Renderer<'a> {
     pub present: Option<&'a Generation>,
     /// What changes.
     pub plan: &'a Plan,
+    /// So many empty lines stand at the end of new indexes: gives the same entries another name.
+    pub variant: usize,
 }
 
 /// The content of present index files, by their names.
@@ -187,7 +189,8 @@ impl Renderer<'_> {
     /// Joins blocks to files.
     fn write(&self, index: Index, blocks: Vec<Block<'_>>) -> io::Result<(IndexState, Vec<NewFile>)> {
         let packages = blocks.iter().map(|block| block.packages).sum();
-        let frame = self.format.frame(&index, packages);
+        let mut frame = self.format.frame(&index, packages);
+        frame.tail.extend(std::iter::repeat_n(b'\n', self.variant));
         let mut state = IndexState { head: Vec::new(), blocks: Vec::new(), tail: Vec::new(), files: Vec::new(), index };
         state.blocks.extend(blocks.iter().map(|block| IndexBlock {
             first_key: block.first_key.clone(),

@@ -64,6 +64,11 @@ impl Format for Rpm {
         None
     }
 
+    fn keep_seconds(&self) -> i64 {
+        // dnf's metadata_expire is two days by default
+        3 * 24 * 60 * 60
+    }
+
     fn root_names(&self, _repository: &RepositoryId) -> Vec<String> {
         ["repomd.xml", "repomd.xml.asc", "repomd.xml.key"].map(|name| format!("{}/{name}", repomd::DIRECTORY)).to_vec()
     }

@@ -6,6 +6,7 @@ use rws_model::{RepositoryId, RootFile, Sha256};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::retention::Condemned;
 use crate::{GenerationId, UploadId};
 
 /// The version of the form of heads and manifests.
@@ -30,15 +31,17 @@ pub struct Head {
     pub root: Vec<RootFile>,
     /// Plain names of index files, and the names of the files that have this content, relative to the tree.
     pub plain: BTreeMap<String, String>,
-    /// The digests of all plain-named files (roots and indexes) of kept generations and of the root that was taken
-    /// over: what RWS may write over.
-    pub own: Vec<Sha256>,
+    /// The digests of all plain-named files (roots and indexes) of kept generations and of what was taken over, each
+    /// with the last generation that it belongs to: what RWS may write over.
+    pub own: BTreeMap<Sha256, GenerationId>,
     /// Uploads that the generation contains and whose pointers may still be there.
     pub applied: Vec<UploadId>,
     /// Earlier generations that readers may hold, newest first.
     pub history: Vec<Past>,
     /// Files that only earlier generations refer to. Their names are taken.
     pub retired: Vec<Retired>,
+    /// Names that are about to go, or have just gone.
+    pub condemned: Vec<Condemned>,
     /// The digest of settings, keys and renderers that the generation was made with.
     pub made_with: Sha256,
 }
@@ -50,6 +53,8 @@ pub struct Past {
     pub generation: GenerationId,
     /// When it was published, in seconds since 1970.
     pub published_at: i64,
+    /// When it was replaced, in seconds since 1970.
+    pub replaced_at: i64,
 }
 
 /// A file that the current generation does not refer to any more.

@@ -3,7 +3,9 @@
 mod head;
 mod index;
 mod manifest;
+mod retention;
 
 pub use head::{FORMAT, Head, Past, Retired};
 pub use index::{IndexBlock, IndexState};
 pub use manifest::{FileRow, Generation, PackageRow, package_order, path_order};
+pub use retention::Condemned;

@@ -103,16 +103,31 @@ impl<'a> Draft<'a> {
         if let Origin::Tree(_) = origin {
             return Ok(record.directory.clone());
         }
+        if self.is_free(record, &record.directory)? {
+            return Ok(record.directory.clone());
+        }
+        // where even that is taken, longer digests are others
+        for digits in [16, 24, 32, 40, 48, 56] {
+            let directory = join(&record.directory, &digest.hex()[..digits]);
+            if self.is_free(record, &directory)? {
+                return Ok(directory);
+            }
+        }
+        Ok(join(&record.directory, &digest.hex()))
+    }
+
+    /// Whether no other content has, or had, one of the record's names in a directory.
+    fn is_free(&self, record: &Record, directory: &str) -> io::Result<bool> {
         for file in &record.files {
-            let path = join(&record.directory, file.name.as_str());
+            let path = join(directory, file.name.as_str());
             let content = &file.digests.sha256;
             let known = self.file(&path)?.is_some_and(|row| row.digests.sha256 != *content);
             let retired = self.retired.get(&path).is_some_and(|retired| retired.sha256 != *content);
             if known || retired || self.present.taken.contains(&path) {
-                return Ok(join(&record.directory, &digest.hex()[..16]));
+                return Ok(false);
             }
         }
-        Ok(record.directory.clone())
+        Ok(true)
     }
 
     /// Forgets what is known of the paths of a record whose files somebody put there by other means: the bytes that

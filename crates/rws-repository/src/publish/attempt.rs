@@ -8,6 +8,7 @@ use super::commit::{Commit, Step};
 use super::run::{Run, State};
 use super::synchronise::Found;
 use super::{Malformed, Occasion, Outcome};
+use crate::generation::Head;
 use crate::pending::{self, Pending};
 use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, plan};
 use crate::{RepositoryError, UploadId};
@@ -22,6 +23,7 @@ impl Run<'_> {
         occasion: Occasion,
         lost_commits: usize,
     ) -> Result<Option<Outcome>, RepositoryError> {
+        let now = self.store().clock_milliseconds().await? / 1000;
         let state = self.state().await?;
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
         let pending = pending::read(self.store(), self.repository, &applied).await?;
@@ -40,11 +42,17 @@ impl Run<'_> {
         let anew = occasion.start && state.head().is_some_and(|head| head.made_with != made_with);
         let take_over = found.looked && self.is_foreign(&state).await?;
         let publish = !plan.is_empty() || anew || take_over;
-        let step = Step { pending: &pending, applied: &applied, take_over: found.looked };
+        let due = state.head().map(|head| head.due(now)).unwrap_or_default();
+        if !due.is_empty() {
+            self.store().delete(&due).await?;
+        }
+        let trims = !due.is_empty() || state.head().is_some_and(|head| self.can_trim(head, now));
+        let deleted = due.into_iter().collect();
+        let step = Step { pending: &pending, applied: &applied, take_over: found.looked, now, deleted };
         let commit = match &state.head {
             _ if publish => self.publish(&state, plan, &step).await?,
             // that nothing changes is true of this head only: it has to be the current one still
-            Some((head, version)) if !applied.is_empty() => self.note_applied(head, version, &step).await?,
+            Some((head, version)) if !applied.is_empty() || trims => self.note(head, version, &step).await?,
             Some((head, _)) => Commit::Won(Box::new(head.clone())),
             None => return self.nothing_to_publish(&pending, failed, synchronised, lost_commits).await.map(Some),
         };
@@ -58,8 +66,9 @@ impl Run<'_> {
         }
         self.clean(&pending, &contained, &failed).await?;
         Ok(Some(Outcome {
-            generation: Some(head.generation),
             published_at: Some(head.published_at).filter(|_| publish),
+            look_again_seconds: head.look_again_in(now),
+            generation: Some(head.generation),
             applied: contained.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect(),
             failed,
             synchronised,
@@ -96,7 +105,7 @@ impl Run<'_> {
         changes: &mut Vec<PlannedChange>,
         noticed: &Noticed,
     ) -> Result<Option<Plan>, RepositoryError> {
-        let mut taken = BTreeSet::new();
+        let mut taken = self.condemned_paths(state);
         let mut failed = Vec::new();
         for _ in 0..PLANS {
             let present = Present {
@@ -129,13 +138,27 @@ impl Run<'_> {
         Err(RepositoryError::damaged(&self.tree, format!("other files stand in the way at {}", paths.join(", "))))
     }
 
+    /// Paths below the tree that must not be used now.
+    pub(super) fn condemned_paths(&self, state: &State) -> BTreeSet<String> {
+        let prefix = format!("{}/", self.tree);
+        let keys = state.head().into_iter().flat_map(|head| head.untouchable());
+        keys.filter_map(|key| key.as_str().strip_prefix(&prefix)).map(str::to_owned).collect()
+    }
+
+    /// Whether a head remembers generations that nobody reads any more.
+    fn can_trim(&self, head: &Head, now: i64) -> bool {
+        let mut trimmed = head.clone();
+        self.trim(&mut trimmed, now, &BTreeSet::new());
+        trimmed != *head
+    }
+
     /// Whether a plain-named file is there that is none of the head's own.
     async fn is_foreign(&self, state: &State) -> Result<bool, RepositoryError> {
         let Some(head) = state.head() else { return Ok(false) };
         let mut names = self.target.format.root_names(self.repository);
         names.extend(head.plain.keys().cloned());
         let digests: Vec<Sha256> = self.digests(&names).await?;
-        Ok(digests.iter().any(|digest| !head.own.contains(digest)))
+        Ok(digests.iter().any(|digest| !head.own.contains_key(digest)))
     }
 
     /// The digests of those of these files that exist.
@@ -158,6 +181,14 @@ impl Run<'_> {
         let ids: Vec<UploadId> = pending.uploads.iter().map(|waiting| waiting.upload.id.clone()).collect();
         self.clean(pending, &ids, &failed).await?;
         let applied = ids.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect();
-        Ok(Outcome { generation: None, published_at: None, applied, failed, synchronised, lost_commits })
+        Ok(Outcome {
+            generation: None,
+            published_at: None,
+            look_again_seconds: None,
+            applied,
+            failed,
+            synchronised,
+            lost_commits,
+        })
     }
 }

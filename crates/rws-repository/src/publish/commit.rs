@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt;
 use rws_model::{IndexFile, RootFile, RootInput, Sha256};
-use rws_store::{Body, Condition, Kind, Span, StoreError, Version, Write, collect};
+use rws_store::{Body, Condition, Key, Kind, Span, StoreError, Version, Write, collect};
 use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
@@ -34,6 +34,10 @@ pub(super) struct Step<'a> {
     pub(super) applied: &'a [UploadId],
     /// Whether the plain-named files that are there now become its own.
     pub(super) take_over: bool,
+    /// The store's time before the head was read, in seconds since 1970.
+    pub(super) now: i64,
+    /// Condemned names that were deleted just now.
+    pub(super) deleted: BTreeSet<Key>,
 }
 
 impl Run<'_> {
@@ -45,17 +49,23 @@ impl Run<'_> {
         step: &Step<'_>,
     ) -> Result<Commit, RepositoryError> {
         let damaged = RepositoryError::generation(self.repository);
-        let renderer = Renderer {
+        let mut renderer = Renderer {
             format: &*self.target.format,
             repository: self.repository,
             settings: &self.target.settings,
             present: state.generation.as_ref(),
             plan: &plan,
+            variant: 0,
         };
         let present_files = self.read_all(renderer.needed()).await?;
         let tables = plan.tables(&*self.target.format, state.generation.as_ref());
         let (packages, files) = tables.map_err(RepositoryError::generation(self.repository))?;
-        let rendered = renderer.render(&packages, &present_files).map_err(damaged)?;
+        let mut rendered = renderer.render(&packages, &present_files).map_err(damaged)?;
+        while self.is_untouchable(state, &rendered.files)? {
+            renderer.variant += 1;
+            let again = renderer.render(&packages, &present_files);
+            rendered = again.map_err(RepositoryError::generation(self.repository))?;
+        }
         drop(present_files);
 
         let published_at = self.next_second(state.head()).await?;
@@ -73,7 +83,23 @@ impl Run<'_> {
         self.write_all(&generation.id, rendered.files, manifest).await?;
         let taken_over = if step.take_over { self.digests(&self.plain_names(&generation)).await? } else { Vec::new() };
         let head = self.next_head(state, &generation, plan, step, taken_over, published_at);
-        self.commit(state.head.as_ref().map(|(_, version)| version), head).await
+        let commit = self.commit(state.head.as_ref().map(|(_, version)| version), head).await?;
+        if matches!(commit, Commit::Lost) {
+            self.store().delete(&[private::manifest(self.repository, &generation.id)]).await?;
+        }
+        Ok(commit)
+    }
+
+    /// Whether a new index file would get a name that is condemned: its content was current long ago.
+    fn is_untouchable(&self, state: &State, files: &[NewFile]) -> Result<bool, RepositoryError> {
+        let Some(head) = state.head() else { return Ok(false) };
+        let untouchable = head.untouchable();
+        for file in files {
+            if untouchable.contains(&self.key(&file.name)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn read_all(&self, names: BTreeSet<String>) -> Result<PresentFiles, RepositoryError> {
@@ -148,15 +174,18 @@ impl Run<'_> {
         published_at: i64,
     ) -> Head {
         let before = state.head();
-        let mut own: Vec<Sha256> = before.map(|head| head.own.clone()).unwrap_or_default();
-        own.extend(taken_over);
-        own.extend(generation.plain_digests());
-        own.sort();
-        own.dedup();
+        let mut own = before.map(|head| head.own.clone()).unwrap_or_default();
+        let now_own = taken_over.into_iter().chain(generation.plain_digests());
+        own.extend(now_own.map(|digest| (digest, generation.id.clone())));
         let mut history = before.map(|head| head.history.clone()).unwrap_or_default();
         let mut retired = plan.retired;
         if let (Some(head), Some(present)) = (before, &state.generation) {
-            history.insert(0, Past { generation: head.generation.clone(), published_at: head.published_at });
+            let past = Past {
+                generation: head.generation.clone(),
+                published_at: head.published_at,
+                replaced_at: published_at,
+            };
+            history.insert(0, past);
             let files = present.indexes.iter().flat_map(|state| &state.files);
             let before: Vec<_> = files.map(|file| (file.stored_name.clone(), file.sha256)).collect();
             let files = generation.indexes.iter().flat_map(|state| &state.files);
@@ -165,7 +194,7 @@ impl Run<'_> {
         }
         let plain = generation.indexes.iter().flat_map(|state| &state.files);
         let plain = plain.filter_map(|file| Some((file.plain_name.clone()?, file.stored_name.clone()))).collect();
-        Head {
+        let mut head = Head {
             format: FORMAT,
             repository: self.repository.clone(),
             generation: generation.id.clone(),
@@ -178,19 +207,29 @@ impl Run<'_> {
             applied: remember(before, step),
             history,
             retired,
+            condemned: before.map(|head| head.condemned.clone()).unwrap_or_default(),
             made_with: self.target.made_with(),
-        }
+        };
+        self.trim(&mut head, published_at, &step.deleted);
+        head
     }
 
-    /// A head with the same generation that contains more uploads: they change nothing.
-    pub(super) async fn note_applied(
+    /// Drops from a head what nobody reads any more.
+    pub(super) fn trim(&self, head: &mut Head, now: i64, deleted: &BTreeSet<Key>) {
+        let lasting = self.target.format.keep_seconds();
+        head.trim(now, lasting, deleted, |path| self.key(path).ok(), |id| private::manifest(self.repository, id));
+    }
+
+    /// A head with the same generation that contains more uploads, which change nothing, or has less to remember.
+    pub(super) async fn note(
         &self,
         head: &Head,
         version: &Version,
         step: &Step<'_>,
     ) -> Result<Commit, RepositoryError> {
         let applied = remember(Some(head), step);
-        let head = Head { counter: head.counter + 1, nonce: Uuid::new_v4(), applied, ..head.clone() };
+        let mut head = Head { counter: head.counter + 1, nonce: Uuid::new_v4(), applied, ..head.clone() };
+        self.trim(&mut head, step.now, &step.deleted);
         self.commit(Some(version), head).await
     }
 

@@ -78,7 +78,7 @@ impl Run<'_> {
                 (None, Wanted::Absent) => continue,
                 (None, _) => Condition::Absent,
                 (Some((_, present)), Wanted::Text(_) | Wanted::CopyOf(_)) if present == content => continue,
-                (Some((_, present)), _) if !head.own.contains(&present) => {
+                (Some((_, present)), _) if !head.own.contains_key(&present) => {
                     return match self.current_counter().await? {
                         Some(counter) if counter > head.counter => Ok(Comparison::Superseded),
                         _ => Err(RepositoryError::Foreign { repository: self.repository.clone(), file: name }),

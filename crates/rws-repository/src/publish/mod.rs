@@ -72,6 +72,8 @@ pub struct Outcome {
     pub generation: Option<GenerationId>,
     /// When this run published it, in seconds since 1970; `None` when it was current before.
     pub published_at: Option<i64>,
+    /// In how many seconds there is something to clear away, where there is.
+    pub look_again_seconds: Option<i64>,
     /// Uploads that it contains for certain.
     pub applied: Vec<UploadId>,
     /// Uploads that could not be carried out, and why.

@@ -45,6 +45,7 @@ struct ReadFile {
 struct Indexed {
     files: HashMap<String, FileRow>,
     packages: BTreeMap<String, PackageRow>,
+    /// Files that only readers of earlier generations need, or nobody.
     retired: HashSet<String>,
 }
 
@@ -109,6 +110,7 @@ impl Run<'_> {
         }
         if let Some(head) = state.head() {
             indexed.retired = head.retired.iter().map(|file| file.path.clone()).collect();
+            indexed.retired.extend(self.condemned_paths(state));
         }
         Ok(indexed)
     }

@@ -4,7 +4,7 @@
 mod sweep;
 mod uploads;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub struct Scheduler {
     publisher: Publisher,
     slots: Mutex<HashMap<RepositoryId, Slot>>,
     uploads: Mutex<Uploads>,
+    /// Repositories that are woken after a while.
+    later: Mutex<HashSet<RepositoryId>>,
     publishing: Semaphore,
     synchronising: Semaphore,
     changed: watch::Sender<u64>,
@@ -66,6 +68,7 @@ impl Scheduler {
             publisher,
             slots: Mutex::default(),
             uploads: Mutex::default(),
+            later: Mutex::default(),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
             synchronising: Semaphore::new(SYNCHRONISED_AT_ONCE),
             changed: watch::Sender::new(0),
@@ -94,6 +97,18 @@ impl Scheduler {
             slot.running = true;
             let (scheduler, repository) = (Arc::clone(self), repository.clone());
             tokio::spawn(async move { scheduler.run(repository).await });
+        }
+    }
+
+    /// Reconciles a repository after a while, once, however often this is asked meanwhile.
+    fn wake_later(self: &Arc<Self>, repository: &RepositoryId, pause: Duration) {
+        if lock(&self.later).insert(repository.clone()) {
+            let (scheduler, repository) = (Arc::clone(self), repository.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(pause).await;
+                lock(&scheduler.later).remove(&repository);
+                scheduler.wake(&repository, Occasion::default());
+            });
         }
     }
 
@@ -146,6 +161,9 @@ impl Scheduler {
             if outcome.published_at.is_some() {
                 slot.not_before = Some(Instant::now() + SPACING);
             }
+        }
+        if let Some(seconds) = outcome.look_again_seconds {
+            self.wake_later(repository, Duration::from_secs(seconds.unsigned_abs()));
         }
         if let (Some(_), Some(generation)) = (outcome.published_at, &outcome.generation) {
             tracing::info!(

@@ -124,6 +124,11 @@ impl World {
         self.memory.set_clock_milliseconds(self.clock.fetch_add(2000, Ordering::SeqCst) + 2000);
     }
 
+    /// Lets time pass.
+    pub fn pass(&self, seconds: i64) {
+        self.memory.set_clock_milliseconds(self.clock.fetch_add(seconds * 1000, Ordering::SeqCst) + seconds * 1000);
+    }
+
     pub fn store(&self) -> Arc<dyn Store> {
         self.memory.clone()
     }

@@ -1,0 +1,96 @@
+//! Which earlier generations are kept for their readers, and how what only they need goes.
+//!
+//! A name goes in three steps, each a commit of the head: it is *condemned* (from then on no head refers to it again, so
+//! that a slow publisher on an older head loses its race), some minutes later it is deleted, and some minutes after that
+//! it is forgotten and may be used again.
+
+use std::collections::BTreeSet;
+
+use rws_store::Key;
+use serde::{Deserialize, Serialize};
+
+use super::head::{Head, Past};
+use crate::GenerationId;
+
+/// At least so many earlier generations are kept.
+const LEAST: usize = 3;
+
+/// Every generation is kept for this time after it was replaced, in seconds.
+const EVERYTHING: i64 = 60 * 60;
+
+/// A generation that was current for so many seconds has readers who come back: it is kept for the format's time.
+const NOTABLE: i64 = 60;
+
+/// How long a condemned name waits before it is deleted, and a deleted one before it is forgotten, in seconds. Longer
+/// than any publish, and than any pause of a process between reading a head and acting on it.
+const GRACE: i64 = 10 * 60;
+
+/// A name that no head refers to again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condemned {
+    /// The object.
+    pub key: Key,
+    /// Since when, in seconds since 1970.
+    pub since: i64,
+    /// When it was deleted, in seconds since 1970.
+    pub deleted: Option<i64>,
+}
+
+impl Head {
+    /// The names whose time has come. `now` must have been asked of the store before the head was read.
+    pub fn due(&self, now: i64) -> Vec<Key> {
+        let due = self.condemned.iter().filter(|one| one.deleted.is_none() && one.since + GRACE <= now);
+        due.map(|one| one.key.clone()).collect()
+    }
+
+    /// In how many seconds there may be something to clear away, where there is anything at all.
+    pub fn look_again_in(&self, now: i64) -> Option<i64> {
+        let due = self.condemned.iter().map(|one| (one.deleted.unwrap_or(one.since) + GRACE - now).max(1)).min();
+        due.or((self.history.len() > LEAST).then_some(EVERYTHING))
+    }
+
+    /// The names that must not be used now.
+    pub fn untouchable(&self) -> BTreeSet<&Key> {
+        self.condemned.iter().map(|one| &one.key).collect()
+    }
+
+    /// Drops generations that nobody reads any more, condemns what only they need, and forgets what was `deleted`.
+    /// `lasting` is the format's time in seconds; `file` and `manifest` name objects.
+    pub fn trim(
+        &mut self,
+        now: i64,
+        lasting: i64,
+        deleted: &BTreeSet<Key>,
+        file: impl Fn(&str) -> Option<Key>,
+        manifest: impl Fn(&GenerationId) -> Key,
+    ) {
+        let history = std::mem::take(&mut self.history);
+        let mut gone: Vec<Key> = Vec::new();
+        for (position, past) in history.into_iter().enumerate() {
+            if position < LEAST || is_read(&past, now, lasting) {
+                self.history.push(past);
+            } else {
+                gone.push(manifest(&past.generation));
+            }
+        }
+        // names of generations grow with their time
+        let oldest = self.history.last().map_or(&self.generation, |past| &past.generation).clone();
+        self.own.retain(|_, last| *last >= oldest);
+        let retired = std::mem::take(&mut self.retired);
+        let (needed, unneeded) = retired.into_iter().partition(|file| file.last >= oldest);
+        self.retired = needed;
+        gone.extend(unneeded.iter().filter_map(|retired| file(&retired.path)));
+        for one in &mut self.condemned {
+            if deleted.contains(&one.key) {
+                one.deleted.get_or_insert(now);
+            }
+        }
+        self.condemned.retain(|one| one.deleted.is_none_or(|deleted| now < deleted + GRACE));
+        self.condemned.extend(gone.into_iter().map(|key| Condemned { key, since: now, deleted: None }));
+    }
+}
+
+fn is_read(past: &Past, now: i64, lasting: i64) -> bool {
+    let age = now - past.replaced_at;
+    age <= EVERYTHING || (age <= lasting && past.replaced_at - past.published_at >= NOTABLE)
+}
