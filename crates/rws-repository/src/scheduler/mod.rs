@@ -31,9 +31,6 @@ const SYNCHRONISED_AT_ONCE: usize = 2;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// A repository has one root in a second at most.
-const SPACING: Duration = Duration::from_secs(1);
-
 /// Wakes the publisher.
 pub struct Scheduler {
     publisher: Publisher,
@@ -155,12 +152,13 @@ impl Scheduler {
         let started = Instant::now();
         let expected = lock(&self.uploads).expected(repository);
         let outcome = self.reconcile_apart(repository, occasion).await?;
+        let now = self.publisher.store().clock_milliseconds().await?;
         if let Some(slot) = lock(&self.slots).get_mut(repository) {
             slot.failures = 0;
             slot.last_error = None;
-            if outcome.published_at.is_some() {
-                slot.not_before = Some(Instant::now() + SPACING);
-            }
+            // a root has a second of its own
+            let next = outcome.published_at.map(|second| ((second + 1) * 1000 - now).clamp(0, 1000).unsigned_abs());
+            slot.not_before = next.map(|milliseconds| Instant::now() + Duration::from_millis(milliseconds));
         }
         if let Some(seconds) = outcome.look_again_seconds {
             self.wake_later(repository, Duration::from_secs(seconds.unsigned_abs()));
