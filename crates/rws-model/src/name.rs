@@ -39,6 +39,12 @@ impl FileName {
         if name.contains("..") {
             return refuse("the file name contains two dots in a row");
         }
+        if name.contains(['#', '?']) {
+            return refuse("the file name contains # or ?, which clients take for the end of a path");
+        }
+        if name.chars().any(is_bidirectional) {
+            return refuse("the file name contains characters that change the direction of writing");
+        }
         if name.chars().any(|character| character.is_control() || character.is_whitespace()) {
             return refuse("the file name contains a blank or a control character");
         }
@@ -49,6 +55,11 @@ impl FileName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Marks that make a name look like another one (Unicode Standard Annex 9, section 2).
+fn is_bidirectional(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Display for FileName {
@@ -77,7 +88,23 @@ mod tests {
 
     #[test]
     fn names_that_could_leave_their_directory_are_refused() {
-        for name in ["", "a/b", "a\\b", "..", ".", ".rws", "a..b", "a b", "a\tb", "a\0b", "a\u{a0}b", "a\nb"] {
+        for name in [
+            "",
+            "a/b",
+            "a\\b",
+            "..",
+            ".",
+            ".rws",
+            "a..b",
+            "a b",
+            "a\tb",
+            "a\0b",
+            "a\u{a0}b",
+            "a\nb",
+            "a#b",
+            "a?b",
+            "a\u{202e}b",
+        ] {
             assert!(FileName::parse(name).is_err(), "{name:?}");
         }
         assert!(FileName::parse(&"x".repeat(201)).is_err());

@@ -5,6 +5,8 @@ use std::io;
 use rws_model::{Refusal, RepositoryId, SignError};
 use rws_store::StoreError;
 
+use crate::private;
+
 /// Something about a repository failed. Nothing that was answered is lost by it: the changes stay pending.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
@@ -62,7 +64,11 @@ impl RepositoryError {
     /// The planner or the renderer could not read the present generation.
     pub fn generation(repository: &RepositoryId) -> impl FnOnce(io::Error) -> Self {
         let object = format!("the current generation of {repository}");
-        move |error| Self::damaged(object, error)
+        let head = private::head(repository);
+        move |error| {
+            let advice = format!("{error}. To rebuild it from its packages remove {head} and POST to its path");
+            Self::damaged(object, advice)
+        }
     }
 }
 

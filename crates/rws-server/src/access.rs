@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rws_model::Target;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::passwords::PasswordHash;
@@ -18,8 +18,8 @@ use crate::passwords::PasswordHash;
 /// For how long a verified password is remembered: a burst of a CI job pays for one check.
 const REMEMBERED: Duration = Duration::from_secs(300);
 
-/// How many passwords are checked at the same time.
-const CHECKS_AT_ONCE: usize = 2;
+/// How many passwords wait for their check before further requests wait to be queued.
+const CHECKS_WAITING: usize = 64;
 
 /// How many verified passwords are remembered.
 const MOST_REMEMBERED: usize = 1000;
@@ -39,7 +39,25 @@ pub struct Users {
     /// Makes the digests of remembered passwords worthless to anybody else.
     secret: [u8; 32],
     verified: Mutex<HashMap<[u8; 32], Instant>>,
-    checks: Semaphore,
+    checks: mpsc::Sender<Check>,
+}
+
+/// A password that is to be checked.
+struct Check {
+    hash: PasswordHash,
+    password: Vec<u8>,
+    answer: oneshot::Sender<bool>,
+}
+
+/// Checks passwords one after the other. A check takes a tenth of a second and tens of megabytes, up to a gigabyte: on
+/// threads that come and go, each would keep memory of its own.
+fn check_passwords(mut checks: mpsc::Receiver<Check>) {
+    while let Some(Check { hash, password, answer }) = checks.blocking_recv() {
+        // a client that went away needs no answer
+        if !answer.is_closed() {
+            _ = answer.send(hash.verify(&password));
+        }
+    }
 }
 
 impl Users {
@@ -49,7 +67,9 @@ impl Users {
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
         secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
-        Self { users, secret, verified: Mutex::default(), checks: Semaphore::new(CHECKS_AT_ONCE) }
+        let (checks, waiting) = mpsc::channel(CHECKS_WAITING);
+        std::thread::spawn(move || check_passwords(waiting));
+        Self { users, secret, verified: Mutex::default(), checks }
     }
 
     /// The user who sends these headers, when the password is right.
@@ -63,9 +83,9 @@ impl Users {
         if self.lock().get(&digest).is_some_and(fresh) {
             return user.cloned();
         }
-        // never closed; a check takes a tenth of a second of a processor and up to a gigabyte
-        let _permit = self.checks.acquire().await;
-        let right = tokio::task::spawn_blocking(move || hash.verify(&password)).await.unwrap_or(false);
+        let (answer, right) = oneshot::channel();
+        self.checks.send(Check { hash, password, answer }).await.ok()?;
+        let right = right.await.unwrap_or(false);
         let user = user.filter(|_| right)?;
         let mut verified = self.lock();
         if verified.len() >= MOST_REMEMBERED {

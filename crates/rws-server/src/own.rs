@@ -96,5 +96,10 @@ async fn status(service: &Service, id: &str) -> Result<Option<Answer>, Problem> 
 fn base(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte));
-    plain.then(|| format!("http://{host}"))
+    // said by a proxy in front; a client that says so itself gets what it asked for
+    let scheme = match headers.get("x-forwarded-proto").map(|value| value.as_bytes()) {
+        Some(b"https") => "https",
+        _ => "http",
+    };
+    plain.then(|| format!("{scheme}://{host}"))
 }

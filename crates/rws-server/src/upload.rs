@@ -102,7 +102,8 @@ async fn receive(
     accepted.map_err(|error| match error {
         // the original knew architectures by file names only, and said this
         IntakeError::Refused(refusal) if refusal.kind == RefusalKind::Architecture => {
-            unfit(&refusal.file, &*first.format).with_hint(refusal.reason)
+            unfit(&refusal.file, &*first.format)
+                .with_hint(format!("{}: see `architectures` of `repositories` in the configuration", refusal.reason))
         }
         other => other.into(),
     })

@@ -24,10 +24,21 @@ fn main() -> ExitCode {
     match command::run(arguments, &Environment::of_process()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", line(&error));
             if error.is::<Mistake>() || error.is::<KeyError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// An error and its causes in one line, each text once.
+fn line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
 }
 
 /// Says in one line what is wrong with the command line; prints the help where that was asked for.

@@ -48,6 +48,8 @@ pub struct Scheduler {
 struct Slot {
     running: bool,
     again: Option<Occasion>,
+    /// Whether somebody asked since the last run began.
+    asked: bool,
     /// When the next root may be published.
     not_before: Option<Instant>,
     failures: u32,
@@ -90,6 +92,8 @@ impl Scheduler {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
         slot.again = Some(slot.again.unwrap_or_default().and(occasion));
+        slot.asked = true;
+        self.changed.send_modify(|count| *count += 1);
         if !slot.running {
             slot.running = true;
             let (scheduler, repository) = (Arc::clone(self), repository.clone());
@@ -119,7 +123,10 @@ impl Scheduler {
             let Some(occasion) = self.next(&repository) else { return };
             if let Err(error) = self.reconcile(&repository, occasion).await {
                 let pause = self.failed(&repository, occasion, &error);
-                tokio::time::sleep(pause).await;
+                // somebody who asks may have mended it; one try in a second is no burden
+                tokio::time::sleep(pause.min(FIRST_PAUSE)).await;
+                let asked = || lock(&self.slots).get(&repository).filter(|slot| slot.asked).map(|_| ());
+                self.until(pause.saturating_sub(FIRST_PAUSE), asked).await;
             }
         }
     }
@@ -133,6 +140,7 @@ impl Scheduler {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
         let occasion = slot.again.take();
+        slot.asked = false;
         if occasion.is_none() {
             slot.running = false;
             let recent = slot.not_before.is_some_and(|until| until > Instant::now());

@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+use rws_server::passwords::PasswordHash;
+
+use super::serve::{now, signing};
 use crate::configuration::{Configuration, Environment, ListeningAddress, Overrides};
 
 /// What to do with the configuration.
@@ -23,6 +26,16 @@ pub fn run(action: Action, overrides: &Overrides, environment: &Environment) -> 
         Action::Check => {
             for warning in &configuration.warnings {
                 writeln!(output, "warning: {warning}")?;
+            }
+            for key in [&configuration.main_key, &configuration.modules_key].into_iter().flatten() {
+                for warning in signing::import(key, now())?.warnings() {
+                    writeln!(output, "warning: {}: {warning}", key.variable)?;
+                }
+            }
+            for (name, user) in configuration.credentials.iter().flatten() {
+                if let Err(error) = PasswordHash::parse(user.hash.expose()) {
+                    writeln!(output, "warning: user {name:?} cannot log in: {error}")?;
+                }
             }
             writeln!(output, "ok: {}", configuration.summary())?;
         }

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod config;
+mod hash_password;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub struct Arguments {
 enum Command {
     /// Take uploads and serve the repositories
     Serve(ServeArguments),
+    /// Print the hash of a password that is read from standard input
+    HashPassword,
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -49,6 +52,7 @@ struct ServeArguments {
 pub fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<()> {
     let file = arguments.config;
     match arguments.command {
+        Command::HashPassword => hash_password::run(),
         Command::Config { action } => config::run(action, &Overrides { file, data_directory: None }, environment),
         Command::Serve(ServeArguments { listen, data_dir: data_directory }) => {
             let configuration = Configuration::load(&Overrides { file, data_directory }, environment)?;

@@ -76,6 +76,9 @@ fn names_that_could_leave_their_directory() {
         "x/../y",
         "%0Aa",
         "a%0D%0Ab",
+        // not in the contract: no client can fetch them, as it takes the rest of the path for something else
+        "a#b",
+        "a?b",
     ];
     for name in names {
         for (path, name, bytes) in
@@ -110,7 +113,7 @@ fn names_that_could_leave_their_directory() {
 fn awkward_names_that_are_good() {
     let server = Server::start();
     let mut rows = Rows::default();
-    for name in ["a+b~c^d", "a%20b", "ä", "a&b<c>", "a'b", "a;b", "a=b", "#a?", "a:b", "[a]{b}", "a@b,c"] {
+    for name in ["a+b~c^d", "a%20b", "ä", "a&b<c>", "a'b", "a;b", "a=b", "a:b", "[a]{b}", "a@b,c"] {
         rows.row(&format!("{name}.rpm"), || {
             let form = Form::new().part(&format!("name=x; filename=\"{name}.rpm\""), &FIXTURES.rpm.bytes);
             expect_created(&put(&server, RPM_TARGET, form));

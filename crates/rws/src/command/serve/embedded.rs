@@ -17,6 +17,9 @@ use rws_server::passwords::PasswordHash;
 /// The name of the user that is made.
 const USER: &str = "rws";
 
+/// The file of the signing key that is made.
+const SIGNING_KEY: &str = "signing-key.asc";
+
 /// How many random bytes are in the password that is made.
 const PASSWORD_BYTES: usize = 15;
 
@@ -72,21 +75,31 @@ impl Secrets {
         Ok((BTreeMap::from([(USER.to_owned(), user)]), made))
     }
 
-    /// The signing key of the embedded default.
+    /// The signing key of an embedded default, where one was made.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or holds no key that may sign.
+    pub fn key(&self, now: i64) -> anyhow::Result<Option<SigningKey>> {
+        let path = self.directory.join(SIGNING_KEY);
+        let Some(armored) = read(&path)? else { return Ok(None) };
+        SigningKey::import(&armored, None, now).with_context(|| path.display().to_string()).map(Some)
+    }
+
+    /// The signing key of the embedded default, made where there is none.
     ///
     /// # Errors
     ///
     /// When the file cannot be read or written, or holds no key that may sign.
-    pub fn key(&self, now: i64) -> anyhow::Result<SigningKey> {
-        let path = self.directory.join("signing-key.asc");
-        let armored = match read(&path)? {
-            Some(armored) => armored,
-            None => {
-                let key = SigningKey::generate("RWS repositories <rws@localhost>", now, &mut random()?)?;
-                keep(&path, key.export_secret_armored().ok_or_else(|| anyhow!("a new key cannot be exported"))?)?
-            }
-        };
-        SigningKey::import(&armored, None, now).with_context(|| path.display().to_string())
+    pub fn make_key(&self, now: i64) -> anyhow::Result<SigningKey> {
+        if let Some(key) = self.key(now)? {
+            return Ok(key);
+        }
+        let made = SigningKey::generate("RWS repositories <rws@localhost>", now, &mut random()?)?;
+        let armored = made.export_secret_armored().ok_or_else(|| anyhow!("a new key cannot be exported"))?;
+        keep(&self.directory.join(SIGNING_KEY), armored)?;
+        // another process that starts at the same time may have been first: then its key counts
+        self.key(now)?.ok_or_else(|| anyhow!("the signing key was removed while it was made"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `rws serve`: takes uploads and serves the repositories.
 
 mod embedded;
-mod signing;
+pub mod signing;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,9 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
     let address = listener.local_addr()?;
-    let store: Arc<dyn Store> = Arc::new(LocalStore::open(directory)?);
+    let store =
+        LocalStore::open(directory).context("the data directory cannot be used; choose another with --data-dir")?;
+    let store: Arc<dyn Store> = Arc::new(store);
     let secrets = Secrets::open(directory)?;
     let keys = SigningKeys::load(&configuration, &secrets, now())?;
     let spool = spool(&configuration, directory)?;
@@ -81,7 +83,9 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     if let Some(made) = made {
         made.print(address);
     }
-    tokio::spawn(scheduler.watch(configuration.sync_on_start));
+    if !configuration.server.read_only {
+        tokio::spawn(scheduler.watch(configuration.sync_on_start));
+    }
     serve(listener, service).await
 }
 
@@ -114,7 +118,8 @@ async fn serve(listener: TcpListener, service: Arc<Service>) -> anyhow::Result<(
     Ok(())
 }
 
-fn now() -> i64 {
+/// The time, in seconds since 1970.
+pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
@@ -163,6 +168,7 @@ fn spool(configuration: &Configuration, data: &Path) -> anyhow::Result<PathBuf> 
     let unusable =
         || format!("the spool directory {} cannot be used; choose another with RWS_SPOOL_DIR", spool.display());
     std::fs::create_dir_all(&spool).with_context(unusable)?;
+    tempfile::tempfile_in(&spool).with_context(unusable)?;
     for entry in std::fs::read_dir(&spool).with_context(unusable)? {
         let entry = entry.with_context(unusable)?;
         let is_ours = entry.file_name().to_string_lossy().starts_with(rws_server::SPOOL_PREFIX);

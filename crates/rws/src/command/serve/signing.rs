@@ -18,7 +18,8 @@ pub struct SigningKeys {
 }
 
 impl SigningKeys {
-    /// Imports the configured keys; without users and keys in the configuration, takes the embedded one.
+    /// Imports the configured keys. Without any, takes the embedded one where there is one, so that repositories stay
+    /// signed when users are configured later; makes one when users are not configured either.
     ///
     /// # Errors
     ///
@@ -26,8 +27,11 @@ impl SigningKeys {
     pub fn load(configuration: &Configuration, secrets: &Secrets, now: i64) -> anyhow::Result<Self> {
         let main = configuration.main_key.as_ref().map(|key| import(key, now)).transpose()?;
         let modules = configuration.modules_key.as_ref().map(|key| import(key, now)).transpose()?;
-        let unconfigured = main.is_none() && modules.is_none() && configuration.credentials.is_none();
-        let main = if unconfigured { Some(secrets.key(now)?) } else { main };
+        let main = match (&main, &modules) {
+            (None, None) if configuration.credentials.is_none() => Some(secrets.make_key(now)?),
+            (None, None) => secrets.key(now)?,
+            _ => main,
+        };
         for warning in [&main, &modules].into_iter().flatten().flat_map(|key| key.warnings()) {
             tracing::warn!("{warning}");
         }
@@ -45,7 +49,12 @@ impl SigningKeys {
     }
 }
 
-fn import(key: &configuration::SigningKey, now: i64) -> anyhow::Result<SigningKey> {
+/// Imports a configured key.
+///
+/// # Errors
+///
+/// When it is not fit to sign.
+pub fn import(key: &configuration::SigningKey, now: i64) -> anyhow::Result<SigningKey> {
     let passphrase = key.passphrase.as_ref().map(|passphrase| Passphrase::new(passphrase.expose().as_bytes()));
     SigningKey::import(key.armored.expose(), passphrase.as_ref(), now).context(key.variable)
 }

@@ -1,0 +1,53 @@
+//! What a change of settings does to repositories that are there already.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+mod support;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use support::curl::{self, Upload};
+use support::packages::deb::Deb;
+use support::server::{Credentials, Options, Server};
+use support::temporary_directory;
+
+/// The hash that `rws hash-password` prints.
+fn hash(password: &str) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rws"))
+        .arg("hash-password")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+const TARGET: &str = "/live/1.10/debian/bookworm";
+const ROOT: &str = "/live/1.10/debian/dists/bookworm/InRelease";
+
+#[test]
+fn repositories_stay_signed_when_users_are_configured_later() {
+    let data = temporary_directory();
+    let data_dir = || Some(data.path().join("data"));
+    let mut server = Server::start_with(Options { data_dir: data_dir(), ..Options::default() });
+    let package = Deb::new("hello", "1.0-1", "amd64").build(data.path());
+    let upload = |version: &str| Upload::to(&format!("{TARGET}?wait=30&v={version}")).field("product", "hello");
+    upload("1").file(&package).send(&server).expect_created();
+    let key = curl::get(&server.url("/-/keys/main.asc")).expect_status(200).text();
+    assert!(server.terminate().success());
+
+    let credentials = Credentials { user: "bob".to_owned(), password: "pass: wörd".to_owned() };
+    let users = serde_json::json!({ "bob": hash(&credentials.password) }).to_string();
+    let environment = vec![("RWS_CREDENTIALS".to_owned(), users)];
+    let credentials = Some(credentials);
+    let server = Server::start_with(Options { data_dir: data_dir(), environment, credentials, ..Options::default() });
+    assert_eq!(curl::get(&server.url("/-/keys/main.asc")).expect_status(200).text(), key);
+    let package = Deb::new("hello", "1.0-2", "amd64").build(data.path());
+    upload("2").file(&package).send(&server).expect_created();
+    let root = curl::get(&server.url(ROOT)).expect_status(200).text();
+    assert!(root.starts_with("-----BEGIN PGP SIGNED MESSAGE-----"), "{root}");
+}
