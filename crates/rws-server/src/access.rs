@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::passwords::PasswordHash;
+use crate::passwords::{PasswordHash, Workspace};
 
 /// For how long a verified password is remembered: a burst of a CI job pays for one check.
 const REMEMBERED: Duration = Duration::from_secs(300);
@@ -52,10 +52,11 @@ struct Check {
 /// Checks passwords one after the other. A check takes a tenth of a second and tens of megabytes, up to a gigabyte: on
 /// threads that come and go, each would keep memory of its own.
 fn check_passwords(mut checks: mpsc::Receiver<Check>) {
+    let mut workspace = Workspace::default();
     while let Some(Check { hash, password, answer }) = checks.blocking_recv() {
         // a client that went away needs no answer
         if !answer.is_closed() {
-            _ = answer.send(hash.verify(&password));
+            _ = answer.send(hash.verify_in(&mut workspace, &password));
         }
     }
 }

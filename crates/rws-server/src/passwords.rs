@@ -87,6 +87,12 @@ impl PasswordHash {
     /// Whether `password` is the one that was hashed. Takes from milliseconds to seconds of CPU time: not for an
     /// asynchronous thread. The comparison takes the same time whatever the difference.
     pub fn verify(&self, password: &[u8]) -> bool {
+        self.verify_in(&mut Workspace::default(), password)
+    }
+
+    /// [`PasswordHash::verify`] in memory that is used again: blocks of this size, allocated and freed for each check,
+    /// leave holes in the heap (measured).
+    pub fn verify_in(&self, workspace: &mut Workspace, password: &[u8]) -> bool {
         let mut digest = vec![0; self.digest.len()];
         let computed = match &self.scheme {
             Scheme::Pbkdf2 { function, iterations } => {
@@ -106,7 +112,13 @@ impl PasswordHash {
             Scheme::Scrypt { parameters } => scrypt::scrypt(password, &self.salt, parameters, &mut digest).is_ok(),
             Scheme::Argon2 { algorithm, version, parameters } => {
                 let argon2 = Argon2::new(*algorithm, *version, parameters.clone());
-                argon2.hash_password_into(password, &self.salt, &mut digest).is_ok()
+                let blocks = &mut workspace.0;
+                blocks.resize(parameters.block_count(), argon2::Block::default());
+                let done = argon2.hash_password_into_with_memory(password, &self.salt, &mut digest, &mut blocks[..]);
+                if blocks.len() > KEPT_BLOCKS {
+                    *blocks = Vec::new();
+                }
+                done.is_ok()
             }
         };
         computed && bool::from(digest.ct_eq(&self.digest))
@@ -126,6 +138,13 @@ impl PasswordHash {
         Ok(phc::render(&parameters, salt, &digest))
     }
 }
+
+/// The memory of argon2 between checks.
+#[derive(Default)]
+pub struct Workspace(Vec<argon2::Block>);
+
+/// The most memory that is kept between checks, in blocks of a KiB.
+const KEPT_BLOCKS: usize = 64 << 10;
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
