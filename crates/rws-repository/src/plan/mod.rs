@@ -156,7 +156,8 @@ pub fn join(directory: &str, name: &str) -> String {
     if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
 }
 
-/// The generation that a retired file was last part of is kept as long as it is in the history.
+/// Adds the index files that the next generation does not have any more to the retired ones, and takes out those that it
+/// has again. `before` has the names and contents of the present generation, whose name is `last`.
 pub fn retire_index_files(
     retired: &mut Vec<Retired>,
     before: &[(String, Sha256)],
