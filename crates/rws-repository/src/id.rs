@@ -1,6 +1,7 @@
 //! Names of generations and uploads.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,8 @@ use uuid::Uuid;
 #[serde(try_from = "String", into = "String")]
 pub struct GenerationId(String);
 
-/// The name of one accepted request: `20261122T133000Z-` and 16 hexadecimal digits.
+/// The name of one accepted request: `20261122T133000Z-` and 16 hexadecimal digits, of which the first three are the
+/// milliseconds: names of one process grow in the order in which they are given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UploadId(String);
@@ -35,9 +37,19 @@ impl GenerationId {
 }
 
 impl UploadId {
-    /// A name of this time (seconds since 1970) and 64 random bits.
-    pub fn new(seconds: i64, random: Uuid) -> Self {
-        Self(stamp(seconds, &random.simple().to_string()[..16]))
+    /// A name of this time (milliseconds since 1970) and 52 random bits.
+    pub fn new(milliseconds: i64, random: Uuid) -> Self {
+        let fraction = milliseconds.rem_euclid(1000);
+        let random = random.simple().to_string();
+        Self(stamp(milliseconds.div_euclid(1000), &format!("{fraction:03x}{}", &random[..13])))
+    }
+
+    /// A name that is later than all that this process has given, and not before `now` (milliseconds since 1970).
+    pub fn next(now: i64) -> Self {
+        static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
+        let later = |last: i64| Some(now.max(last.saturating_add(1)));
+        let last = LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later).unwrap_or(now);
+        Self::new(now.max(last.saturating_add(1)), Uuid::new_v4())
     }
 
     /// Checks the text of a name.
@@ -93,6 +105,18 @@ text!(UploadId);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_uploads_grow() {
+        let mut last = UploadId::next(1_795_354_200_999);
+        assert!(last.to_string().starts_with("20261122T133000Z-3e7"), "{last}");
+        for _ in 0..1000 {
+            let next = UploadId::next(1_795_354_200_000);
+            assert!(next > last);
+            assert_eq!(UploadId::parse(&next.to_string()), Some(next.clone()));
+            last = next;
+        }
+    }
 
     #[test]
     fn names_say_when_and_are_checked() {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use futures::FutureExt;
 use rws_model::{Inspected, Placement, RecordFile, RepositoryId, Role, Sha256};
 use rws_store::{Body, Condition, Key, Kind, Store, Write};
-use uuid::Uuid;
 
 use crate::catalogue::ConfiguredTarget;
 use crate::error::IntakeError;
@@ -50,8 +49,7 @@ pub async fn accept(
     product: Option<&str>,
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
-    let now = store.clock_milliseconds().await? / 1000;
-    let mut upload = Upload::new(UploadId::new(now, Uuid::new_v4()));
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
     let (paths, inspected): (Vec<PathBuf>, Vec<Inspected>) =
         files.into_iter().map(|file| (file.path, file.inspected)).unzip();
     for target in targets {
@@ -80,13 +78,16 @@ pub async fn accept(
         .collect();
     let incoming =
         contents.iter().map(|(content, path)| (private::incoming(&upload.id, content), Body::File(path.to_path_buf())));
+    // its time decides in which order uploads apply: it is written before the upload object
     let pointers = upload.repositories().into_iter();
     let pointers = pointers.map(|repository| (private::pointer(repository, &upload.id), Body::Bytes("".into())));
     let objects: Vec<(Key, Body)> = incoming.chain(pointers).collect();
     let keys: Vec<Key> = objects.iter().map(|(key, _)| key.clone()).collect();
     let mut writes = Vec::new();
     for (key, body) in objects {
-        writes.push(async move { store.write(&key, body, once()).await }.boxed());
+        // the name of the upload is in all of these, so that nobody else writes them
+        let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
+        writes.push(async move { store.write(&key, body, write).await }.boxed());
     }
     if let Err(error) = gather(WRITES_AT_ONCE, writes).await {
         // without its upload object nothing of this counts; what stays because this fails too goes after a day
@@ -97,7 +98,8 @@ pub async fn accept(
     // the moment of promise 1, for all repositories at once
     let bytes = serde_json::to_vec(&upload).map_err(|error| RepositoryError::damaged(&upload.id, error))?;
     let key = private::upload(&upload.id);
-    if let Err(error) = store.write(&key, bytes.into(), once()).await {
+    let write = Write { condition: Condition::Absent, kind: Kind::PrivateImmutable };
+    if let Err(error) = store.write(&key, bytes.into(), write).await {
         // a lost answer: the name is ours alone, so that what is there is ours
         match store.stat(&key).await {
             Ok(Some(_)) => {}
@@ -106,10 +108,6 @@ pub async fn accept(
     }
     let repositories = upload.repositories().into_iter().cloned().collect();
     Ok(Accepted { id: upload.id, repositories })
-}
-
-fn once() -> Write {
-    Write { condition: Condition::Absent, kind: Kind::Private }
 }
 
 /// What is in a target's repositories, or will be: looked up when a source names a file that is not in the request.

@@ -16,8 +16,8 @@ const READS_AT_ONCE: usize = 16;
 pub struct PendingUpload {
     /// The upload.
     pub upload: Upload,
-    /// When its object was written, by the clock of the store, in milliseconds since 1970.
-    pub written_milliseconds: i64,
+    /// When its pointer was written, by the clock of the store, in milliseconds since 1970.
+    pub pointed_milliseconds: i64,
 }
 
 /// What waits for one repository.
@@ -25,7 +25,8 @@ pub struct PendingUpload {
 pub struct Pending {
     /// All pointers that are there.
     pub pointers: Vec<UploadId>,
-    /// The uploads behind them, in the order in which they apply: the store's time, then the name.
+    /// The uploads behind them, in the order in which they apply: the store's time of the pointer, then the name. An
+    /// upload that was answered before another one began comes first.
     pub uploads: Vec<PendingUpload>,
 }
 
@@ -41,19 +42,25 @@ pub async fn read(
     applied: &[UploadId],
 ) -> Result<Pending, RepositoryError> {
     let listed = store.list(&private::pending(repository)).await?;
-    let pointers: Vec<UploadId> =
-        listed.iter().filter_map(|listed| private::pointer_parts(&listed.key)).map(|(_, upload)| upload).collect();
-    let wanted: Vec<UploadId> = pointers.iter().filter(|id| !applied.contains(id)).cloned().collect();
-    let reads = wanted.into_iter().map(|id| read_upload(store, id).boxed()).collect();
+    let pointers = listed.iter().filter_map(|listed| {
+        private::pointer_parts(&listed.key).map(|(_, upload)| (upload, listed.stat.modified_milliseconds))
+    });
+    let pointers: Vec<(UploadId, i64)> = pointers.collect();
+    let wanted = pointers.iter().filter(|(id, _)| !applied.contains(id)).cloned();
+    let reads = wanted.map(|(id, pointed)| read_upload(store, id, pointed).boxed()).collect();
     let found: Vec<Option<PendingUpload>> = gather(READS_AT_ONCE, reads).await?;
     let mut uploads: Vec<PendingUpload> = found.into_iter().flatten().collect();
     uploads.sort_by(|left, right| {
-        (left.written_milliseconds, &left.upload.id).cmp(&(right.written_milliseconds, &right.upload.id))
+        (left.pointed_milliseconds, &left.upload.id).cmp(&(right.pointed_milliseconds, &right.upload.id))
     });
-    Ok(Pending { pointers, uploads })
+    Ok(Pending { pointers: pointers.into_iter().map(|(id, _)| id).collect(), uploads })
 }
 
-async fn read_upload(store: &dyn Store, id: UploadId) -> Result<Option<PendingUpload>, RepositoryError> {
+async fn read_upload(
+    store: &dyn Store,
+    id: UploadId,
+    pointed_milliseconds: i64,
+) -> Result<Option<PendingUpload>, RepositoryError> {
     let key = private::upload(&id);
     let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(None) };
     let bytes = collect(content.bytes).await?;
@@ -69,5 +76,5 @@ async fn read_upload(store: &dyn Store, id: UploadId) -> Result<Option<PendingUp
             return Ok(None);
         }
     };
-    Ok(Some(PendingUpload { upload, written_milliseconds: content.stat.modified_milliseconds }))
+    Ok(Some(PendingUpload { upload, pointed_milliseconds }))
 }

@@ -12,8 +12,8 @@ use rws_repository::tree::Found;
 use rws_store::{Key, Span, Store, Version};
 
 use crate::answer::Answer;
-use crate::content_type;
 use crate::range::{Selection, Validators, date, is_unchanged, selection};
+use rws_store::content_type;
 
 /// Where the bytes come from.
 enum Source {

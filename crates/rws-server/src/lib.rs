@@ -5,7 +5,6 @@
 mod access;
 mod answer;
 mod assets;
-mod content_type;
 mod download;
 mod form;
 mod listing;

@@ -26,6 +26,12 @@ pub enum StoreError {
         /// The object.
         key: String,
     },
+    /// This process may only read now.
+    #[error("nothing can be written now: {reason}")]
+    NotWritable {
+        /// Why.
+        reason: String,
+    },
     /// The store could not do it; whether it took effect is not known.
     #[error("the store could not {operation} {key}: {source}")]
     Failed {

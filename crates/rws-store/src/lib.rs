@@ -5,18 +5,25 @@
 //! [`ObservedStore`] lets a test see, refuse or hold every operation. One conformance suite
 //! (`tests/conformance.rs`) runs over all of them.
 
+mod cached;
+pub mod content_type;
 mod error;
+mod guarded;
 mod key;
 mod local;
 mod memory;
 mod observed;
+mod s3;
 mod store;
 
+pub use cached::CachedStore;
 pub use error::{Retry, StoreError};
+pub use guarded::{GuardedStore, LeaseTimes, Writing};
 pub use key::Key;
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use observed::{Moment, ObservedStore, Observer, Operation};
+pub use s3::{Addressing, Conditions, S3Settings, S3Store};
 pub use store::{
     Body, ByteStream, Condition, Content, DirectoryEntry, Kind, Listed, Span, Stat, Store, Version, Write, collect,
 };

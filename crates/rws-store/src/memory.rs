@@ -76,14 +76,9 @@ impl Store for MemoryStore {
 
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         let Some((bytes, stat)) = self.state().objects.get(key).cloned() else { return Ok(None) };
-        let bytes = match span {
-            Span::Whole => bytes,
-            Span::Part { start, length } => {
-                let start = usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
-                let length = usize::try_from(length).unwrap_or(usize::MAX).min(bytes.len() - start);
-                bytes.slice(start..start + length)
-            }
-        };
+        // what is in memory has a length that fits
+        let (start, length) = span.within(bytes.len() as u64);
+        let bytes = bytes.slice(start as usize..(start + length) as usize);
         Ok(Some(Content { stat, bytes: Box::pin(stream::iter([Ok(bytes)])) }))
     }
 
@@ -97,12 +92,12 @@ impl Store for MemoryStore {
         self.state().put(key, bytes, &write.condition)
     }
 
-    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError> {
+    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Version, StoreError> {
         let mut state = self.state();
         let Some((bytes, _)) = state.objects.get(from).cloned() else {
             return Err(StoreError::Missing { key: from.to_string() });
         };
-        state.put(to, bytes, &write.condition)
+        state.put(to, bytes, &write.condition).map(|stat| stat.version)
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Write};
+use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Version, Write};
 
 /// Before or after an operation took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Store for ObservedStore {
         self.around("write", key.as_str(), self.inner.write(key, body, write)).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError> {
+    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Version, StoreError> {
         self.around("copy", to.as_str(), self.inner.copy(from, to, write)).await
     }
 
@@ -95,5 +95,9 @@ impl Store for ObservedStore {
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         self.inner.clock_milliseconds().await
+    }
+
+    fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {
+        self.inner.presigned_url(key, seconds)
     }
 }

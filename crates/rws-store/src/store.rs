@@ -13,8 +13,9 @@ use crate::{Key, StoreError};
 /// Bytes that arrive piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
 
-/// What the store says of one state of an object: equal only while the object was not written again (an ETag on S3;
-/// inode, time and size in a directory). Its text is safe inside an HTTP ETag.
+/// What the store says of one state of an object: equal only while the object has the same content (an ETag on S3; inode,
+/// time and size in a directory, where no version ever comes back). What is swapped must therefore have content that
+/// never repeats. Its text is safe inside an HTTP ETag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version(pub String);
 
@@ -41,6 +42,28 @@ pub enum Span {
         /// How many.
         length: u64,
     },
+    /// The last `length` bytes; all when there are not so many.
+    Last {
+        /// How many.
+        length: u64,
+    },
+}
+
+impl Span {
+    /// The first byte and the number of bytes in an object of this size.
+    pub fn within(self, size_bytes: u64) -> (u64, u64) {
+        match self {
+            Self::Whole => (0, size_bytes),
+            Self::Part { start, length } => {
+                let start = start.min(size_bytes);
+                (start, length.min(size_bytes - start))
+            }
+            Self::Last { length } => {
+                let length = length.min(size_bytes);
+                (size_bytes - length, length)
+            }
+        }
+    }
 }
 
 /// An object with its content.
@@ -81,8 +104,10 @@ pub enum Condition {
 /// What kind of object it is: decides content type, caching and who may read it where the store can say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// RWS's own state: nobody else's to read.
+    /// RWS's own state that is written over: nobody else's to read.
     Private,
+    /// RWS's own state that is written once and never changes.
+    PrivateImmutable,
     /// A package, or a file whose name holds its digest: never changes.
     Immutable,
     /// A root or a plain-named index: must be revalidated.
@@ -134,12 +159,13 @@ pub trait Store: Send + Sync {
     /// known: read again before deciding.
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError>;
 
-    /// Copies an object inside the store.
+    /// Copies an object inside the store. [`Condition::Absent`] holds against all other copies of this kind; the version
+    /// is that of the copy.
     ///
     /// # Errors
     ///
     /// [`StoreError::Missing`] when there is no source, and what [`Store::write`] fails with.
-    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError>;
+    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Version, StoreError>;
 
     /// Deletes objects; those that do not exist are no error.
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError>;
@@ -150,8 +176,13 @@ pub trait Store: Send + Sync {
     /// The entries directly below `prefix`, a path that ends in a slash or is empty, in byte order of their names.
     async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError>;
 
-    /// The store's clock, in milliseconds since 1970.
+    /// The store's clock, in milliseconds since 1970. It may be up to a second behind, never ahead.
     async fn clock_milliseconds(&self) -> Result<i64, StoreError>;
+
+    /// A URL at which anybody can read the object for so many seconds; `None` where the store has no such thing.
+    fn presigned_url(&self, _key: &Key, _seconds: u64) -> Option<String> {
+        None
+    }
 }
 
 /// Reads a stream to its end, into memory.

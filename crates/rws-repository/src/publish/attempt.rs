@@ -62,7 +62,7 @@ impl Run<'_> {
         let contained: Vec<UploadId> = applied.iter().chain(remembered).cloned().collect();
         // a pointer of an upload that the head contains: whoever published it did not come to an end
         if publish || occasion.start || found.looked || !contained.is_empty() {
-            self.expose(&head).await?;
+            self.expose(&head, occasion.start || found.looked).await?;
         }
         self.clean(&pending, &contained, &failed).await?;
         Ok(Some(Outcome {

@@ -151,7 +151,7 @@ impl Run<'_> {
         files: Vec<NewFile>,
         manifest: Vec<u8>,
     ) -> Result<(), RepositoryError> {
-        let mut objects = vec![(private::manifest(self.repository, id), Body::from(manifest), Kind::Private)];
+        let mut objects = vec![(private::manifest(self.repository, id), Body::from(manifest), Kind::PrivateImmutable)];
         for file in files {
             objects.push((self.key(&file.name)?, Body::Bytes(file.bytes), Kind::Immutable));
         }

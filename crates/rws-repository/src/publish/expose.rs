@@ -2,12 +2,14 @@
 //!
 //! RWS itself serves these names from the head; the files are for readers of the store itself. A file is written over
 //! only when it is one of our own: anything else was put there by another tool and stays. Roots are looked at before
-//! any index is touched, and written after all of them.
+//! any index is touched, and written after all of them. What this process exposed last it knows without looking; that
+//! somebody wrote in between shows when the condition of the next write does not hold.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use rws_model::{Sha256, sha256};
-use rws_store::{Body, Condition, Key, Kind, Span, Stat, StoreError, Version, Write, collect};
+use rws_store::{Body, Condition, Key, Kind, Span, StoreError, Version, Write, collect};
 
 use super::run::Run;
 use crate::RepositoryError;
@@ -15,6 +17,16 @@ use crate::generation::Head;
 
 /// How often exposing starts again because somebody wrote in between.
 const TRIES: usize = 5;
+
+/// A plain-named file as this process saw it last.
+#[derive(Clone, Debug)]
+pub(super) struct Exposed {
+    /// What the store said of it.
+    version: Version,
+    content: Sha256,
+    /// When it was written, by the store's clock, in milliseconds since 1970, where this process wrote it as a root.
+    written_milliseconds: Option<i64>,
+}
 
 /// What a plain-named file is to be.
 #[derive(Clone, Copy)]
@@ -43,10 +55,11 @@ enum Comparison<'a> {
 }
 
 impl Run<'_> {
-    /// Brings all plain-named files in line with a head, or leaves that to the publisher of a later one.
-    pub(super) async fn expose(&self, head: &Head) -> Result<(), RepositoryError> {
+    /// Brings all plain-named files in line with a head, or leaves that to the publisher of a later one. `look` compares
+    /// also those files that this process remembers.
+    pub(super) async fn expose(&self, head: &Head, look: bool) -> Result<(), RepositoryError> {
         for _ in 0..TRIES {
-            let Comparison::Differences(mut differences) = self.compare(head).await? else { return Ok(()) };
+            let Comparison::Differences(mut differences) = self.compare(head, look).await? else { return Ok(()) };
             // roots are compared first and written last
             let roots = differences.iter().take_while(|one| !matches!(one.wanted, Wanted::CopyOf(_))).count();
             differences.rotate_left(roots);
@@ -57,7 +70,7 @@ impl Run<'_> {
         Err(RepositoryError::Contended(self.repository.clone()))
     }
 
-    async fn compare<'a>(&self, head: &'a Head) -> Result<Comparison<'a>, RepositoryError> {
+    async fn compare<'a>(&self, head: &'a Head, look: bool) -> Result<Comparison<'a>, RepositoryError> {
         let mut wanted: Vec<(String, Wanted<'a>)> = Vec::new();
         for name in self.target.format.root_names(self.repository) {
             let file = head.root.iter().find(|file| file.name == name);
@@ -74,7 +87,11 @@ impl Run<'_> {
                 Wanted::Absent => sha256(b""),
             };
             let remembered = self.remembered(&key);
-            let condition = match (self.present(&key).await?, wanted) {
+            let present = match &remembered {
+                Some(exposed) if !look => Some((exposed.version.clone(), exposed.content)),
+                _ => self.present(&key).await?,
+            };
+            let condition = match (present, wanted) {
                 (None, Wanted::Absent) => continue,
                 (None, _) => Condition::Absent,
                 (Some((_, present)), Wanted::Text(_) | Wanted::CopyOf(_)) if present == content => continue,
@@ -85,8 +102,10 @@ impl Run<'_> {
                     };
                 }
                 (Some((version, _)), _) => {
-                    // an old content may have come back with a later head; what this process exposed itself is older
-                    if remembered.as_ref() != Some(&version) && is_current.is_none() {
+                    // An old content, and with it a version, may have come back with a later head. That of a root never
+                    // does: what this process exposed itself is older.
+                    let own = remembered.is_some_and(|exposed| exposed.version == version);
+                    if !(own && matches!(wanted, Wanted::Text(_))) && is_current.is_none() {
                         is_current = Some(self.current_counter().await? == Some(head.counter));
                     }
                     Condition::Matches(version)
@@ -105,28 +124,54 @@ impl Run<'_> {
         for Difference { key, wanted, content, condition } in differences {
             let write = Write { condition: condition.clone(), kind: Kind::Mutable };
             let written = match wanted {
-                Wanted::Text(text) => self.store().write(key, Body::from(text.as_bytes().to_vec()), write).await,
-                Wanted::CopyOf(stored) => self.store().copy(&self.key(stored)?, key, write).await,
+                Wanted::Text(text) => {
+                    self.wait_for_another_second(key).await?;
+                    let written = self.store().write(key, Body::from(text.as_bytes().to_vec()), write).await;
+                    written.map(|stat| (stat.version, Some(stat.modified_milliseconds)))
+                }
+                Wanted::CopyOf(stored) => {
+                    self.store().copy(&self.key(stored)?, key, write).await.map(|version| (version, None))
+                }
                 Wanted::Absent => {
                     self.store().delete(std::slice::from_ref(key)).await?;
+                    self.remember(key, None);
                     continue;
                 }
             };
             match written {
-                Ok(stat) => self.remember(key, stat, *content),
-                Err(StoreError::Conflict { .. }) => return Ok(false),
+                Ok((version, written_milliseconds)) => {
+                    self.remember(key, Some(Exposed { version, content: *content, written_milliseconds }));
+                }
+                Err(StoreError::Conflict { .. }) => {
+                    // whoever wrote this one has written the others too
+                    differences.iter().for_each(|one| self.remember(&one.key, None));
+                    return Ok(false);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(true)
     }
 
+    /// Readers of the store itself compare whole seconds: a root that is written twice in one would be missed.
+    async fn wait_for_another_second(&self, key: &Key) -> Result<(), RepositoryError> {
+        let Some(written) = self.remembered(key).and_then(|exposed| exposed.written_milliseconds) else {
+            return Ok(());
+        };
+        let early = (written / 1000 + 1) * 1000 - self.store().clock_milliseconds().await?;
+        // longer only when somebody has set a clock
+        tokio::time::sleep(Duration::from_millis(early.clamp(0, 2000).unsigned_abs())).await;
+        Ok(())
+    }
+
     /// The version and content of a public file.
     pub(super) async fn present(&self, key: &Key) -> Result<Option<(Version, Sha256)>, RepositoryError> {
-        let Some(stat) = self.store().stat(key).await? else { return Ok(None) };
-        let known = self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
-        if let Some((version, content)) = known.filter(|(version, _)| *version == stat.version) {
-            return Ok(Some((version, content)));
+        if let Some(exposed) = self.remembered(key) {
+            match self.store().stat(key).await? {
+                None => return Ok(None),
+                Some(stat) if stat.version == exposed.version => return Ok(Some((exposed.version, exposed.content))),
+                Some(_) => {}
+            }
         }
         let Some(read) = self.store().read(key, Span::Whole).await? else { return Ok(None) };
         let version = read.stat.version.clone();
@@ -147,14 +192,16 @@ impl Run<'_> {
         }
     }
 
-    fn remember(&self, key: &Key, stat: Stat, content: Sha256) {
-        let mut exposed = self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner);
-        exposed.insert(key.clone(), (stat.version, content));
+    /// What this process knows of a file.
+    fn remembered(&self, key: &Key) -> Option<Exposed> {
+        self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// The version of a file that this process itself wrote last.
-    fn remembered(&self, key: &Key) -> Option<Version> {
-        let exposed = self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner);
-        exposed.get(key).map(|(version, _)| version.clone())
+    fn remember(&self, key: &Key, exposed: Option<Exposed>) {
+        let mut known = self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner);
+        match exposed {
+            Some(exposed) => known.insert(key.clone(), exposed),
+            None => known.remove(key),
+        };
     }
 }

@@ -25,11 +25,12 @@ pub use clean::upload_objects;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use rws_model::{RepositoryId, Sha256};
-use rws_store::{Key, Store, Version};
+use rws_model::RepositoryId;
+use rws_store::{Key, Store};
 
 use crate::catalogue::Catalogue;
 use crate::{GenerationId, RepositoryError, UploadId};
+use expose::Exposed;
 use run::Run;
 
 /// How many objects of one publish are read or written at once.
@@ -89,8 +90,8 @@ pub struct Publisher {
     store: Arc<dyn Store>,
     catalogue: Arc<Catalogue>,
     malformed: Malformed,
-    /// The versions of plain-named files that this process has seen to have a content.
-    exposed: Mutex<BTreeMap<Key, (Version, Sha256)>>,
+    /// The plain-named files that this process wrote last.
+    exposed: Mutex<BTreeMap<Key, Exposed>>,
 }
 
 impl Publisher {

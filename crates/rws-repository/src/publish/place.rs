@@ -47,28 +47,29 @@ impl Run<'_> {
 
     async fn place_file(&self, file: &PlacedFile) -> Result<Place, RepositoryError> {
         let to = self.key(&file.path)?;
-        if let Some(present) = self.store().stat(&to).await? {
-            // of an earlier attempt, or somebody else's
-            let same = present.size_bytes == file.size_bytes && self.holds(&to, file).await?;
-            return Ok(if same { Place::Done(present.version) } else { Place::Taken });
-        }
         let incoming = private::incoming(&file.upload, &file.digests.sha256);
         let pool = file.pool.as_deref().map(|path| self.key(path)).transpose()?;
         for from in [Some(incoming), pool].into_iter().flatten() {
             let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
             match self.store().copy(&from, &to, write).await {
-                Ok(stat) => return Ok(Place::Done(stat.version)),
-                Err(StoreError::Conflict { .. }) => {
-                    return Ok(match self.store().stat(&to).await? {
-                        Some(present) if self.holds(&to, file).await? => Place::Done(present.version),
-                        _ => Place::Taken,
-                    });
-                }
+                Ok(version) => return Ok(Place::Done(version)),
+                // of an earlier attempt, or somebody else's
+                Err(StoreError::Conflict { .. }) => return self.present_file(&to, file).await,
                 Err(StoreError::Missing { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(Place::Missing(format!("{} is neither in the upload nor in the repository any more", file.path)))
+    }
+
+    /// What is at a path already.
+    async fn present_file(&self, to: &Key, file: &PlacedFile) -> Result<Place, RepositoryError> {
+        Ok(match self.store().stat(to).await? {
+            Some(present) if present.size_bytes == file.size_bytes && self.holds(to, file).await? => {
+                Place::Done(present.version)
+            }
+            _ => Place::Taken,
+        })
     }
 
     async fn holds(&self, key: &Key, file: &PlacedFile) -> Result<bool, RepositoryError> {

@@ -23,16 +23,27 @@ pub struct Directory {
     root: PathBuf,
     temporary: PathBuf,
     locks: PathBuf,
+    durability: Durability,
+}
+
+/// Whether what was written outlives a loss of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It does.
+    Durable,
+    /// It need not: it is a copy.
+    Volatile,
 }
 
 impl Directory {
     /// Makes what does not exist yet.
-    pub fn open(root: &Path, work: &Path) -> io::Result<Self> {
+    pub fn open(root: &Path, work: &Path, durability: Durability) -> io::Result<Self> {
         fs::create_dir_all(root)?;
         if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
             File::open(above)?.sync_all()?;
         }
-        let directory = Self { root: root.to_owned(), temporary: work.join("tmp"), locks: work.join("locks") };
+        let (temporary, locks) = (work.join("tmp"), work.join("locks"));
+        let directory = Self { root: root.to_owned(), temporary, locks, durability };
         if let Some(private) = work.parent() {
             match DirBuilder::new().mode(0o700).create(private) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -103,7 +114,7 @@ impl Directory {
             fs::copy(source, &temporary)?;
             let file = OpenOptions::new().write(true).open(&temporary)?;
             stamp(&file, None)?;
-            file.sync_all()?;
+            self.flush_file(&file)?;
         }
         let placed = self.place(&temporary, to, &write.condition);
         // renaming one name of a file over another name of it does nothing and leaves both (POSIX rename)
@@ -130,7 +141,7 @@ impl Directory {
             }
             changed.insert(parent.to_owned());
         }
-        changed.iter().try_for_each(|directory| flush(directory, directory))
+        changed.iter().try_for_each(|directory| self.flush(directory, directory))
     }
 
     fn is_permanent(&self, directory: &Path) -> bool {
@@ -148,7 +159,7 @@ impl Directory {
                 let mut file = File::create_new(temporary)?;
                 file.write_all(bytes)?;
                 stamp(&file, None)?;
-                file.sync_all()
+                self.flush_file(&file)
             }
             Body::File(source) => {
                 if fs::hard_link(source, temporary).is_err() {
@@ -157,7 +168,7 @@ impl Directory {
                 fs::set_permissions(temporary, Permissions::from_mode(0o644))?;
                 let file = OpenOptions::new().write(true).open(temporary)?;
                 stamp(&file, None)?;
-                file.sync_all()
+                self.flush_file(&file)
             }
         }
     }
@@ -203,13 +214,32 @@ impl Directory {
             }
         }
         // up to the root: another process may have made a directory of the path and not flushed it yet
-        if let Err(error) = flush(parent, &self.root) {
+        if let Err(error) = self.flush(parent, &self.root) {
             if *condition == Condition::Absent {
                 _ = fs::remove_file(&path);
             }
             return Err(error);
         }
         Ok(stat(&fs::metadata(&path)?))
+    }
+
+    fn flush_file(&self, file: &File) -> io::Result<()> {
+        if self.durability == Durability::Durable { file.sync_all() } else { Ok(()) }
+    }
+
+    /// Flushes a directory and those above it up to `last`.
+    fn flush(&self, directory: &Path, last: &Path) -> io::Result<()> {
+        if self.durability == Durability::Volatile {
+            return Ok(());
+        }
+        for path in directory.ancestors().take_while(|path| path.starts_with(last)) {
+            match File::open(path).and_then(|file| file.sync_all()) {
+                // another process removed it because it was empty: then there is nothing in it to keep
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        Ok(())
     }
 
     fn lock(&self, key: &Key) -> io::Result<File> {
@@ -223,18 +253,6 @@ impl Directory {
 
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
-}
-
-/// Flushes a directory and those above it up to `last`.
-fn flush(directory: &Path, last: &Path) -> io::Result<()> {
-    for path in directory.ancestors().take_while(|path| path.starts_with(last)) {
-        match File::open(path).and_then(|file| file.sync_all()) {
-            // another process removed it because it was empty: then there is nothing in it to keep
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => other?,
-        }
-    }
-    Ok(())
 }
 
 /// Gives a file a time of its own: the present, in nanoseconds, and later than that of `replaced`.

@@ -21,8 +21,8 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use tokio::task::spawn_blocking;
 
-use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Write};
-use durable::Directory;
+use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Version, Write};
+use durable::{Directory, Durability};
 
 /// The name of the directory below the root that holds temporary and lock files.
 const WORK: &str = ".rws/local";
@@ -43,7 +43,20 @@ impl LocalStore {
     ///
     /// When the directory cannot be made or written.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let directory = Directory::open(root, &root.join(WORK))
+        Self::open_with(root, Durability::Durable)
+    }
+
+    /// The same for copies that need not outlive a loss of power: nothing is flushed.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be made or written.
+    pub fn open_volatile(root: &Path) -> Result<Self, StoreError> {
+        Self::open_with(root, Durability::Volatile)
+    }
+
+    fn open_with(root: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let directory = Directory::open(root, &root.join(WORK), durability)
             .map_err(|error| StoreError::from_io("open", root.display().to_string(), error))?;
         Ok(Self { directory: Arc::new(directory) })
     }
@@ -85,13 +98,7 @@ impl Store for LocalStore {
                     return Ok(None);
                 }
                 let stat = durable::stat(&metadata);
-                let (start, length) = match span {
-                    Span::Whole => (0, stat.size_bytes),
-                    Span::Part { start, length } => {
-                        let start = start.min(stat.size_bytes);
-                        (start, length.min(stat.size_bytes - start))
-                    }
-                };
+                let (start, length) = span.within(stat.size_bytes);
                 if start > 0 {
                     file.seek(SeekFrom::Start(start))?;
                 }
@@ -122,9 +129,10 @@ impl Store for LocalStore {
         self.run("write", key.as_str(), move |directory| directory.write(&target, &body, &write.condition)).await
     }
 
-    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Stat, StoreError> {
+    async fn copy(&self, from: &Key, to: &Key, write: Write) -> Result<Version, StoreError> {
         let (source, target) = (from.clone(), to.clone());
-        self.run("copy", from.as_str(), move |directory| directory.copy(&source, &target, &write)).await
+        let copied = self.run("copy", from.as_str(), move |directory| directory.copy(&source, &target, &write));
+        copied.await.map(|stat| stat.version)
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

@@ -1,0 +1,241 @@
+//! Sends requests, again where that is safe and may help.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, DATE};
+use http::response::Parts;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rusty_s3::{Bucket, Credentials, UrlStyle};
+
+use super::clock::StoreClock;
+use super::failure::Failure;
+use super::request::{Progress, Request, Upload};
+use super::settings::{Addressing, S3Settings};
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long an unused connection is kept: shorter than servers keep theirs.
+const KEPT_IDLE: Duration = Duration::from_secs(15);
+
+/// The longest answer that is read into memory whole: a page of a listing with 1,000 long names.
+const LONGEST_ANSWER: usize = 16 << 20;
+
+/// The pauses between attempts.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// An answer of success, with its body read.
+#[derive(Debug)]
+pub struct Reply {
+    /// Status and headers.
+    pub head: Parts,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// The body as text.
+    pub fn text(&self) -> Result<&str, Failure> {
+        std::str::from_utf8(&self.body).map_err(Failure::nonsense)
+    }
+}
+
+/// One bucket, and how it is talked to.
+#[derive(Debug)]
+pub struct Client {
+    http: HttpClient<HttpsConnector<HttpConnector>, Upload>,
+    bucket: Bucket,
+    credentials: Credentials,
+    timeout: Duration,
+    retries: u32,
+    /// The clock of the store.
+    pub clock: StoreClock,
+}
+
+impl Client {
+    /// Makes no connection yet.
+    pub fn new(settings: &S3Settings) -> Result<Self, String> {
+        let url = settings.url.parse().map_err(|error| format!("S3_URL: {error}"))?;
+        let style = match settings.addressing {
+            Addressing::Path => UrlStyle::Path,
+            Addressing::VirtualHost => UrlStyle::VirtualHost,
+        };
+        let bucket = Bucket::new(url, style, settings.bucket.clone(), settings.region.clone())
+            .map_err(|error| format!("S3_URL: {error:?}"))?;
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_nodelay(true);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(super::tls::configuration(settings.ca_file.as_deref())?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let http = HttpClient::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEPT_IDLE)
+            .build(connector);
+        Ok(Self {
+            http,
+            bucket,
+            credentials: Credentials::new(settings.access_key.clone(), settings.secret_key.clone()),
+            timeout: settings.timeout,
+            retries: settings.retries,
+            clock: StoreClock::new(),
+        })
+    }
+
+    /// The bucket.
+    pub fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// How often a request is repeated.
+    pub fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// A URL that lets anybody send a request without a body for some seconds.
+    pub fn presign(&self, request: &Request, seconds: u64) -> String {
+        request.sign_for(&self.bucket, &self.credentials, self.clock.now_milliseconds(), seconds).into()
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub async fn send(&self, request: &Request) -> Result<Reply, Failure> {
+        self.repeat(request, |head, body| async move {
+            let body = self.collect(body).await?;
+            // an answer that began as a success may end as an error (CopyObject, CompleteMultipartUpload)
+            let text = String::from_utf8_lossy(body.get(..body.len().min(1024)).unwrap_or_default());
+            if text.contains("<Error>") {
+                return Err(Failure::answered(200, &String::from_utf8_lossy(&body)));
+            }
+            Ok(Reply { head, body })
+        })
+        .await
+    }
+
+    /// Sends a request and leaves the body to be read.
+    pub async fn open(&self, request: &Request) -> Result<(Parts, Incoming), Failure> {
+        self.repeat(request, |head, body| async move { Ok((head, body)) }).await
+    }
+
+    async fn repeat<T, Taken: Future<Output = Result<T, Failure>>>(
+        &self,
+        request: &Request,
+        take: impl Fn(Parts, Incoming) -> Taken,
+    ) -> Result<T, Failure> {
+        let (mut attempt, mut unsure, mut skewed) = (0, false, false);
+        loop {
+            let failure = match self.attempt(request).await {
+                Ok((head, body)) => match take(head, body).await {
+                    Ok(taken) => return Ok(taken),
+                    Err(failure) => failure,
+                },
+                Err(failure) => failure,
+            };
+            // the answer has shown the store's time, and the next signature has it
+            let again = failure.may_pass() && attempt < self.retries || failure.is_skewed() && !skewed;
+            skewed |= failure.is_skewed();
+            unsure |= failure.unsure;
+            if !again {
+                return Err(Failure { unsure, ..failure });
+            }
+            tracing::info!(
+                operation = request.operation,
+                object = request.object,
+                attempt,
+                status = failure.status,
+                code = failure.code,
+                message = failure.message,
+                "a request to the store is repeated"
+            );
+            tokio::time::sleep(pause(attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    /// Sends a request once; an answer that is none of success is a failure.
+    async fn attempt(&self, request: &Request) -> Result<(Parts, Incoming), Failure> {
+        let url = request.sign(&self.bucket, &self.credentials, self.clock.now_milliseconds());
+        let progress = Progress::new();
+        let mut signed = http::Request::builder().method(request.method.to_str()).uri(url.as_str());
+        for (name, value) in &request.headers {
+            signed = signed.header(*name, value);
+        }
+        if matches!(request.method, rusty_s3::Method::Put | rusty_s3::Method::Post) {
+            signed = signed.header(CONTENT_LENGTH, request.body.len());
+        }
+        let signed = signed.body(Upload::new(request.body.clone(), progress.clone())).map_err(Failure::nonsense)?;
+        let mut answer = std::pin::pin!(self.http.request(signed));
+        let answer = loop {
+            let left = self.timeout.saturating_sub(progress.quiet());
+            match tokio::time::timeout(left, &mut answer).await {
+                Ok(answer) => break answer,
+                Err(_) if progress.quiet() < self.timeout => {}
+                Err(_) => return Err(self.timed_out()),
+            }
+        };
+        let (head, body) = answer.map_err(|error| Failure::unanswered(chain(&error)))?.into_parts();
+        if let Some(date) = head.headers.get(DATE).and_then(|value| super::headers::seconds(value)) {
+            self.clock.observe(date);
+        }
+        if head.status.is_success() {
+            return Ok((head, body));
+        }
+        let text = self.collect(body).await.unwrap_or_default();
+        Err(Failure::answered(head.status.as_u16(), &String::from_utf8_lossy(&text)))
+    }
+
+    /// Reads a body into memory.
+    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Failure> {
+        let mut all = BytesMut::new();
+        while let Some(frame) = self.frame(&mut body).await? {
+            if all.len() + frame.len() > LONGEST_ANSWER {
+                return Err(Failure::nonsense("it is too long"));
+            }
+            all.extend_from_slice(&frame);
+        }
+        Ok(all.freeze())
+    }
+
+    /// The next piece of a body; `None` at its end.
+    pub async fn frame(&self, body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let frame = tokio::time::timeout(self.timeout, body.frame()).await.map_err(|_| self.timed_out())?;
+            match frame.transpose().map_err(|error| Failure::unanswered(chain(&error)))? {
+                Some(frame) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn timed_out(&self) -> Failure {
+        Failure::unanswered(format!("S3 made no progress for {} seconds", self.timeout.as_secs_f32()))
+    }
+}
+
+/// An error with all its causes: the outer one alone says too little.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut text = causes.map(ToString::to_string).collect::<Vec<_>>();
+    text.dedup();
+    format!("S3 cannot be reached: {}", text.join(": "))
+}
+
+/// The pause after a number of failures: growing, with a random part, so that many clients do not come back together.
+fn pause(failures: u32) -> Duration {
+    let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE);
+    let random = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
+    longest.mul_f64(0.5 + random / 2.0)
+}

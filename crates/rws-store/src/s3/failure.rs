@@ -1,0 +1,147 @@
+//! What the store answers when it does not do what it was asked, in words that say what to do.
+
+use std::io;
+
+use crate::{Retry, StoreError};
+
+/// A request that came to nothing, after all of its attempts.
+#[derive(Debug)]
+pub struct Failure {
+    /// The status of the last answer; none where there was none.
+    pub status: Option<u16>,
+    /// The store's word for it: `NoSuchKey` …
+    pub code: String,
+    /// What went wrong.
+    pub message: String,
+    /// Whether an attempt may have taken effect all the same.
+    pub unsure: bool,
+}
+
+impl Failure {
+    /// No answer arrived.
+    pub fn unanswered(message: impl Into<String>) -> Self {
+        Self { status: None, code: String::new(), message: message.into(), unsure: true }
+    }
+
+    /// An answer that is none of success.
+    pub fn answered(status: u16, body: &str) -> Self {
+        let code = element(body, "Code").unwrap_or_default();
+        let message = element(body, "Message").filter(|text| !text.is_empty()).unwrap_or_default();
+        let region = element(body, "Region").map(|region| format!(" (its region is {region})")).unwrap_or_default();
+        Self { status: Some(status), code, message: message + &region, unsure: status >= 500 || status == 200 }
+    }
+
+    /// Something else than S3 answered.
+    pub fn nonsense(what: impl std::fmt::Display) -> Self {
+        Self::unanswered(format!("its answer makes no sense: {what}"))
+    }
+
+    /// Whether the object does not exist. A bucket that does not exist is another matter.
+    pub fn is_absent(&self) -> bool {
+        self.status == Some(404) && self.code != "NoSuchBucket"
+    }
+
+    /// Whether a condition did not hold. For an object that does not exist some stores answer 404 to If-Match.
+    pub fn is_conflict(&self) -> bool {
+        self.status == Some(412) || self.is_absent()
+    }
+
+    /// Whether the same request may succeed a moment later.
+    pub fn may_pass(&self) -> bool {
+        match self.status {
+            // 409: another conditional request is under way
+            Some(408 | 409 | 429 | 500..=599) => true,
+            // an error inside a successful answer
+            Some(200) => true,
+            Some(400) => self.code == "RequestTimeout",
+            Some(_) => false,
+            None => true,
+        }
+    }
+
+    /// Whether the signature was refused for its time.
+    pub fn is_skewed(&self) -> bool {
+        self.status == Some(403)
+            && (self.code == "RequestTimeTooSkewed" || (self.code == "AccessDenied" && self.message.contains("expire")))
+    }
+
+    /// The error of an operation on a key.
+    pub fn error(self, operation: &'static str, key: &str) -> StoreError {
+        let retry = if self.may_pass() { Retry::Later } else { Retry::Never };
+        let source = io::Error::other(self.sentence(operation));
+        StoreError::Failed { operation, key: key.to_owned(), retry, source }
+    }
+
+    fn sentence(&self, operation: &'static str) -> String {
+        let Some(status) = self.status else { return self.message.clone() };
+        let Self { code, message, .. } = self;
+        let said = [code.as_str(), message.as_str()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+        let said = if said.is_empty() { String::new() } else { format!(" {}", said.join(": ")) };
+        format!("S3 answered {status}{said}{}", self.advice(operation))
+    }
+
+    /// What a person can do.
+    fn advice(&self, operation: &'static str) -> &'static str {
+        match (self.status, self.code.as_str()) {
+            (_, "NoSuchBucket") => ". The bucket does not exist: make it, or correct S3_BUCKET",
+            (_, "InvalidAccessKeyId" | "InvalidSecurity") => ". S3_ACCESS_KEY is not known there",
+            (_, "SignatureDoesNotMatch") => {
+                ". S3_SECRET_KEY does not belong to S3_ACCESS_KEY, or something between changes requests"
+            }
+            (
+                _,
+                "AuthorizationHeaderMalformed"
+                | "AuthorizationQueryParametersError"
+                | "IllegalLocationConstraintException",
+            ) => ". S3_REGION is not the region of the bucket",
+            (Some(301 | 307 | 308), _) => ". The bucket is elsewhere: correct S3_REGION and S3_URL",
+            (_, "AccessControlListNotSupported" | "InvalidBucketAclWithObjectOwnership") => {
+                ". The bucket does not allow ACLs: allow them, or unset S3_PUBLIC_READ and use a policy of the bucket"
+            }
+            (_, "RequestTimeTooSkewed") => ". The clocks of this machine and of the store are too far apart",
+            (Some(401 | 403), _) => match operation {
+                "list" => ". S3_ACCESS_KEY needs the right to list the bucket",
+                "read" => ". S3_ACCESS_KEY needs the right to read objects",
+                "delete" => ". S3_ACCESS_KEY needs the right to delete objects",
+                _ => ". S3_ACCESS_KEY needs the right to write objects (and their ACL with S3_PUBLIC_READ)",
+            },
+            (Some(501), _) => ". The store does not know this request",
+            _ => "",
+        }
+    }
+}
+
+/// The text of the first element of this name, references resolved.
+pub fn element(xml: &str, name: &str) -> Option<String> {
+    let start = xml.find(&format!("<{name}>"))? + name.len() + 2;
+    let text = &xml[start..][..xml[start..].find(&format!("</{name}>"))?];
+    let resolved = [("&quot;", "\""), ("&#34;", "\""), ("&apos;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    Some(resolved.iter().fold(text.to_owned(), |text, (reference, character)| text.replace(reference, character)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentence(status: u16, body: &str, operation: &'static str) -> String {
+        Failure::answered(status, body).error(operation, "x").to_string()
+    }
+
+    #[test]
+    fn messages_say_what_to_do() {
+        let body = "<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code><Message>none &amp; gone</Message></Error>";
+        assert_eq!(
+            sentence(404, body, "read"),
+            "the store could not read x: S3 answered 404 NoSuchBucket: none & gone. The bucket does not exist: make it, \
+             or correct S3_BUCKET"
+        );
+        assert!(!Failure::answered(404, body).is_absent());
+        assert!(Failure::answered(404, "").is_absent());
+        assert!(sentence(403, "", "list").ends_with("needs the right to list the bucket"));
+        let skewed = Failure::answered(403, "<Code>RequestTimeTooSkewed</Code>");
+        assert!(skewed.is_skewed() && !skewed.may_pass());
+        assert!(Failure::answered(503, "<Code>SlowDown</Code>").may_pass());
+        assert!(Failure::answered(409, "<Code>ConditionalRequestConflict</Code>").may_pass());
+        assert!(!Failure::answered(400, "<Code>InvalidRequest</Code>").may_pass());
+    }
+}

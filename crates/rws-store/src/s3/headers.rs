@@ -1,0 +1,51 @@
+//! What headers say of an object.
+
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue};
+
+use super::failure::Failure;
+use crate::{Stat, Version};
+
+/// A date of HTTP, in seconds since 1970.
+pub fn seconds(value: &HeaderValue) -> Option<i64> {
+    let time = httpdate::parse_http_date(value.to_str().ok()?).ok()?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
+}
+
+/// An ETag as a version: without quotes, which some stores want in conditions and some do not.
+pub fn version(tag: &str) -> Version {
+    Version(tag.trim().trim_start_matches("W/").trim_matches('"').to_owned())
+}
+
+/// The version of an object that was written just now.
+pub fn written_version(headers: &HeaderMap) -> Option<Version> {
+    let tag = headers.get(ETAG)?.to_str().ok()?;
+    Some(version(tag)).filter(|version| !version.0.is_empty())
+}
+
+/// When the answer was made, in milliseconds since 1970.
+pub fn answered_milliseconds(headers: &HeaderMap) -> Option<i64> {
+    headers.get(DATE).and_then(seconds).map(|seconds| seconds * 1000)
+}
+
+/// The object that an answer to GET or HEAD is about.
+pub fn stat(headers: &HeaderMap) -> Result<Stat, Failure> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let whole = text(CONTENT_RANGE).and_then(|range| range.rsplit_once('/')).map(|(_, size)| size);
+    let size = whole.or(text(CONTENT_LENGTH)).and_then(|size| size.parse().ok());
+    Ok(Stat {
+        size_bytes: size.ok_or_else(|| Failure::nonsense("it has no length"))?,
+        version: written_version(headers).ok_or_else(|| Failure::nonsense("it has no ETag"))?,
+        modified_milliseconds: headers
+            .get(LAST_MODIFIED)
+            .and_then(seconds)
+            .ok_or_else(|| Failure::nonsense("it has no Last-Modified"))?
+            * 1000,
+    })
+}
+
+/// The first byte of a part.
+pub fn range_start(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}

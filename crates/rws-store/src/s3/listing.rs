@@ -1,0 +1,94 @@
+//! Listings, page by page.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusty_s3::Method;
+use rusty_s3::actions::{
+    ListObjectsV2,
+    list_objects_v2::{ListObjectsContent, ListObjectsV2Response},
+};
+
+use super::failure::Failure;
+use super::{Request, S3Store, headers};
+use crate::{DirectoryEntry, Key, Listed, Stat, StoreError};
+
+impl S3Store {
+    /// All objects below a prefix. Names that no store of RWS can have (empty parts, markers of directories) are none of
+    /// its objects.
+    pub(super) async fn list_objects(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let failed = |failure: Failure| failure.error("list", prefix);
+        let (mut listed, mut token) = (Vec::new(), None);
+        loop {
+            let page = self.page(prefix, None, token).await.map_err(failed)?;
+            for content in page.contents {
+                let Some(key) = content.key.strip_prefix(&self.inner.prefix).and_then(Key::parse) else { continue };
+                listed.push(Listed { key, stat: stat(content).map_err(failed)? });
+            }
+            token = page.next_continuation_token;
+            if token.is_none() {
+                // most services list in this order, not all
+                listed.sort_by(|left: &Listed, right| left.key.cmp(&right.key));
+                return Ok(listed);
+            }
+        }
+    }
+
+    /// What is directly below a prefix.
+    pub(super) async fn list_entries(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
+        let failed = |failure: Failure| failure.error("list", prefix);
+        let below = format!("{}{prefix}", self.inner.prefix);
+        // a file and a directory may have one name
+        let (mut entries, mut token) = (BTreeMap::new(), None);
+        let is_name = |name: &&str| Key::parse(name).is_some() && !name.contains('/');
+        loop {
+            let page = self.page(prefix, Some("/"), token).await.map_err(failed)?;
+            for content in page.contents {
+                let name = content.key.strip_prefix(&below).filter(is_name).map(str::to_owned);
+                if let Some(name) = name {
+                    entries.insert((name.clone(), false), DirectoryEntry::File(name, stat(content).map_err(failed)?));
+                }
+            }
+            for common in page.common_prefixes {
+                let name = common.prefix.strip_prefix(&below).and_then(|name| name.strip_suffix('/'));
+                if let Some(name) = name.filter(is_name) {
+                    entries.insert((name.to_owned(), true), DirectoryEntry::Directory(name.to_owned()));
+                }
+            }
+            token = page.next_continuation_token;
+            if token.is_none() {
+                return Ok(entries.into_values().collect());
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        prefix: &str,
+        delimiter: Option<&str>,
+        token: Option<String>,
+    ) -> Result<ListObjectsV2Response, Failure> {
+        let mut request = Request::bucket("list", Method::Get)
+            .query("list-type", "2")
+            .query("encoding-type", "url")
+            .query("prefix", format!("{}{prefix}", self.inner.prefix));
+        if let Some(delimiter) = delimiter {
+            request = request.query("delimiter", delimiter);
+        }
+        if let Some(token) = token {
+            request = request.query("continuation-token", token);
+        }
+        let reply = self.client().send(&request).await?;
+        ListObjectsV2::parse_response(reply.text()?).map_err(Failure::nonsense)
+    }
+}
+
+fn stat(content: ListObjectsContent) -> Result<Stat, Failure> {
+    let incomplete = || Failure::nonsense("an entry of the listing is incomplete");
+    let modified: Timestamp = content.last_modified.ok_or_else(incomplete)?.parse().map_err(Failure::nonsense)?;
+    Ok(Stat {
+        size_bytes: content.size.ok_or_else(incomplete)?,
+        version: headers::version(&content.etag.ok_or_else(incomplete)?),
+        modified_milliseconds: modified.as_millisecond(),
+    })
+}

@@ -1,0 +1,137 @@
+//! What the service can do, found out by doing it.
+
+use std::sync::atomic::Ordering;
+
+use futures::future::join_all;
+use rusty_s3::Method;
+use uuid::Uuid;
+
+use super::S3Store;
+use crate::{Body, Condition, Key, Kind, Retry, Stat, Store, StoreError, Write};
+
+/// How many writers race.
+const WRITERS: usize = 16;
+
+/// How often they race for a swap.
+const RACES: usize = 2;
+
+/// Where the objects of a probe are while it goes on.
+const PROBES: &str = ".rws/probe";
+
+/// Whether conditional writes hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conditions {
+    /// Of many writers one wins: any number of processes may write.
+    Kept,
+    /// The service ignores conditions, does not know them, or keeps them only one at a time.
+    NotKept,
+}
+
+impl S3Store {
+    /// Checks that the bucket is there, that objects may be listed, written, read and deleted, and whether conditional
+    /// writes hold between many writers. Where only ETags without quotes are understood, they are used from then on.
+    ///
+    /// # Errors
+    ///
+    /// When the service cannot be reached or refuses; the message says what to do.
+    pub async fn probe(&self) -> Result<Conditions, StoreError> {
+        let directory = format!("{PROBES}/{}", Uuid::new_v4());
+        let key = |name: &str| {
+            Key::parse(&format!("{directory}/{name}")).ok_or_else(|| StoreError::Missing { key: name.to_owned() })
+        };
+        let (created, swapped, open) = (key("create")?, key("swap")?, key("public")?);
+        self.list_directory(&format!("{directory}/")).await?;
+        let conditions = async {
+            // nothing of value: whether the bucket takes ACLs is seen before a package is refused for one
+            if self.inner.public_read {
+                self.write(&open, Body::from(b"probe".to_vec()), always(Kind::Mutable)).await?;
+            }
+            if !self.creates_once(&created).await? {
+                return Ok(Conditions::NotKept);
+            }
+            for _ in 0..RACES {
+                if !self.swaps_once(&swapped).await? {
+                    return Ok(Conditions::NotKept);
+                }
+            }
+            Ok(Conditions::Kept)
+        };
+        let conditions = conditions.await;
+        let deleted = self.delete(&[created, swapped, open]).await;
+        let conditions = conditions?;
+        deleted?;
+        Ok(conditions)
+    }
+
+    async fn creates_once(&self, key: &Key) -> Result<bool, StoreError> {
+        Ok(self.race(key, &Condition::Absent).await? == 1 && !self.holds_when(key, Condition::Absent, b"again").await?)
+    }
+
+    async fn swaps_once(&self, key: &Key) -> Result<bool, StoreError> {
+        let first = self.write(key, Body::from(random()), always(Kind::Private)).await?.version;
+        let fresh = Condition::Matches(first.clone());
+        if !self.holds_when(key, fresh.clone(), &random()).await? {
+            // some services compare the condition with an ETag without quotes
+            self.inner.bare_tags.store(true, Ordering::Relaxed);
+            if !self.holds_when(key, fresh, &random()).await? {
+                self.inner.bare_tags.store(false, Ordering::Relaxed);
+                return Ok(false);
+            }
+        }
+        if self.holds_when(key, Condition::Matches(first), &random()).await? {
+            return Ok(false);
+        }
+        let current: Option<Stat> = self.stat(key).await?;
+        let Some(current) = current else { return Ok(false) };
+        Ok(self.race(key, &Condition::Matches(current.version)).await? == 1)
+    }
+
+    /// How many of many writers win.
+    async fn race(&self, key: &Key, condition: &Condition) -> Result<usize, StoreError> {
+        let contents: Vec<Vec<u8>> = (0..WRITERS).map(|_| random()).collect();
+        let writers = contents.iter().map(|content| self.holds_when(key, condition.clone(), content));
+        let mut winners = 0;
+        for writer in join_all(writers).await {
+            winners += usize::from(writer?);
+        }
+        Ok(winners)
+    }
+
+    /// Whether a write on a condition takes place.
+    async fn holds_when(&self, key: &Key, condition: Condition, content: &[u8]) -> Result<bool, StoreError> {
+        let write = Write { condition, kind: Kind::Private };
+        match self.write(key, Body::from(content.to_vec()), write).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            // a service that does not know conditions may say so
+            Err(StoreError::Failed { retry: Retry::Never, source, .. }) if source.to_string().contains(" 501 ") => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether another installation of RWS is at a path of the bucket.
+    ///
+    /// # Errors
+    ///
+    /// When the service cannot be reached or refuses.
+    pub async fn is_installed_at(&self, path: &str) -> Result<bool, StoreError> {
+        let path = path.trim_matches('/');
+        let name = if path.is_empty() { ".rws/".to_owned() } else { format!("{path}/.rws/") };
+        let request = super::Request::bucket("list", Method::Get)
+            .query("list-type", "2")
+            .query("max-keys", "1")
+            .query("prefix", name.clone());
+        let reply = self.client().send(&request).await.map_err(|failure| failure.error("list", &name))?;
+        Ok(String::from_utf8_lossy(&reply.body).contains("<Contents>"))
+    }
+}
+
+fn always(kind: Kind) -> Write {
+    Write { condition: Condition::Always, kind }
+}
+
+fn random() -> Vec<u8> {
+    Uuid::new_v4().to_string().into_bytes()
+}

@@ -1,0 +1,47 @@
+//! Which bucket, and how to talk to it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a URL names the bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressing {
+    /// `https://host/bucket/key`
+    Path,
+    /// `https://bucket.host/key`
+    VirtualHost,
+}
+
+/// Which bucket, and how to talk to it.
+#[derive(Clone)]
+pub struct S3Settings {
+    /// `https://…`, without user and password.
+    pub url: String,
+    /// `us-east-2`
+    pub region: String,
+    /// Its name.
+    pub bucket: String,
+    /// What stands before all names, without slashes at the ends; empty for none.
+    pub base_path: String,
+    /// The access key id.
+    pub access_key: String,
+    /// The secret access key.
+    pub secret_key: String,
+    /// Whether public objects get an ACL that lets anonymous users read them from the bucket.
+    pub public_read: bool,
+    /// How a URL names the bucket.
+    pub addressing: Addressing,
+    /// PEM file of certificate authorities to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// A request without progress for this time is given up.
+    pub timeout: Duration,
+    /// How often a failed request is repeated.
+    pub retries: u32,
+}
+
+impl fmt::Debug for S3Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}/{}", self.url, self.bucket, self.base_path)
+    }
+}

@@ -1,0 +1,125 @@
+//! Writing in one request, and deleting.
+
+use std::path::Path;
+use std::sync::PoisonError;
+
+use base64ct::{Base64, Encoding};
+use bytes::Bytes;
+use md5::{Digest, Md5};
+use rusty_s3::Method;
+use rusty_s3::actions::{DeleteObjects, DeleteObjectsResponse, ObjectIdentifier};
+use tokio::task::spawn_blocking;
+
+use super::failure::Failure;
+use super::{MULTIPART_BYTES, S3Store, Written, conditional, headers};
+use crate::{Condition, Key, Span, Stat, StoreError, Write, collect};
+
+/// How many keys one request deletes at most.
+const DELETED_AT_ONCE: usize = 1000;
+
+/// The digest that lets the store see damage on the way (RFC 1864).
+pub async fn content_md5(bytes: Bytes) -> Result<String, Failure> {
+    let digest = move || Base64::encode_string(&Md5::digest(&bytes));
+    spawn_blocking(digest).await.map_err(Failure::nonsense)
+}
+
+impl S3Store {
+    /// Writes bytes at hand.
+    pub(super) async fn put(&self, key: &Key, bytes: Bytes, write: &Write) -> Result<Written, Failure> {
+        let request = self.attributes(self.request("write", Method::Put, key), key, write.kind);
+        let request = request.header("content-md5", content_md5(bytes.clone()).await?).body(bytes.clone());
+        match self.client().send(&conditional(self, request, &write.condition)).await {
+            Ok(reply) => self.written(key, bytes.len() as u64, &reply.head.headers).await.map(Written::Done),
+            Err(failure) if write.condition != Condition::Always && failure.is_conflict() => {
+                // an earlier attempt may be what is there
+                let own = if failure.unsure { self.holds(key, &bytes).await? } else { None };
+                Ok(own.map_or(Written::Conflict, Written::Done))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Writes a local file.
+    pub(super) async fn put_file(&self, key: &Key, path: &Path, write: &Write) -> Result<Written, Failure> {
+        let local = |error: std::io::Error| Failure::unanswered(format!("{}: {error}", path.display()));
+        let size_bytes = tokio::fs::metadata(path).await.map_err(local)?.len();
+        if size_bytes <= MULTIPART_BYTES {
+            let bytes = tokio::fs::read(path).await.map_err(local)?;
+            return self.put(key, bytes.into(), write).await;
+        }
+        if write.condition != Condition::Always {
+            // the end of a multipart upload keeps no condition on some services
+            return Err(Failure::answered(
+                501,
+                "<Message>A file of this size cannot be written on a condition</Message>",
+            ));
+        }
+        self.put_parts(key, path, size_bytes, write).await.map(Written::Done)
+    }
+
+    /// The object after a write that succeeded.
+    pub(super) async fn written(&self, key: &Key, size_bytes: u64, headers: &http::HeaderMap) -> Result<Stat, Failure> {
+        match headers::written_version(headers) {
+            Some(version) => {
+                let modified = headers::answered_milliseconds(headers);
+                let modified_milliseconds = modified.unwrap_or_else(|| self.client().clock.now_milliseconds());
+                Ok(Stat { size_bytes, version, modified_milliseconds })
+            }
+            None => self.stat_written(key).await,
+        }
+    }
+
+    /// The object, when it has these bytes.
+    async fn holds(&self, key: &Key, bytes: &Bytes) -> Result<Option<Stat>, Failure> {
+        let reading = |error: StoreError| Failure::unanswered(error.to_string());
+        let Some(content) = self.download(key, Span::Whole).await.map_err(reading)? else { return Ok(None) };
+        if content.stat.size_bytes != bytes.len() as u64 {
+            return Ok(None);
+        }
+        let present = collect(content.bytes).await.map_err(reading)?;
+        Ok((present == *bytes).then_some(content.stat))
+    }
+
+    /// Deletes objects, and claims that are settled.
+    pub(super) async fn delete_objects(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let settled = std::mem::take(&mut *self.inner.settled.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut names: Vec<String> = keys.iter().chain(&settled).map(|key| self.name(key)).collect();
+        names.sort();
+        names.dedup();
+        for names in names.chunks(DELETED_AT_ONCE) {
+            let first = names.first().cloned().unwrap_or_default();
+            self.delete_some(names).await.map_err(|failure| failure.error("delete", &first))?;
+        }
+        Ok(())
+    }
+
+    async fn delete_some(&self, names: &[String]) -> Result<(), Failure> {
+        if let [name] = names {
+            let request = super::Request::object("delete", Method::Delete, name.clone());
+            return match self.client().send(&request).await {
+                Err(failure) if !failure.is_absent() => Err(failure),
+                _ => Ok(()),
+            };
+        }
+        let identifiers: Vec<_> = names.iter().map(|name| ObjectIdentifier::new(name.clone())).collect();
+        let mut action = DeleteObjects::new(self.client().bucket(), None, identifiers.iter());
+        action.set_quiet(true);
+        let (body, digest) = action.body_with_md5();
+        let request = super::Request::bucket("delete", Method::Post)
+            .query("delete", "")
+            .header("content-md5", digest)
+            .header("content-type", "application/xml")
+            .body(body.into());
+        let reply = self.client().send(&request).await?;
+        let answer = DeleteObjectsResponse::parse(reply.text()?).map_err(Failure::nonsense)?;
+        let error = answer.errors.into_iter().find(|error| error.code != "NoSuchKey");
+        match error {
+            None => Ok(()),
+            Some(error) => {
+                let (code, message) = (error.code, error.message);
+                let status = if code == "AccessDenied" { 403 } else { 503 };
+                Err(Failure { status: Some(status), code, message, unsure: true })
+            }
+        }
+    }
+}
