@@ -7,6 +7,9 @@
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
 //! .rws/incoming/UPLOAD/SHA256                a package file of an upload
 //! .rws/failed/REPOSITORY/UPLOAD              an upload that could not be carried out there, and why
+//! .rws/claims/PATH                          what a public path is about to hold (S3 only)
+//! .rws/lease.json                            who may write (only where S3 keeps no conditions)
+//! .rws/probe/                                what is tried at start (S3 only)
 //! .rws/local/                                temporary and lock files of a local store
 //! .rws/secrets/                              what the embedded default made for itself (local directory only)
 //! ```
@@ -95,6 +98,12 @@ pub const INCOMING: &str = ".rws/incoming/";
 pub fn incoming_upload(key: &Key) -> Option<UploadId> {
     UploadId::parse(key.as_str().strip_prefix(INCOMING)?.split('/').next()?)
 }
+
+/// Where claims of public paths are; the store makes and settles them.
+pub const CLAIMS: &str = ".rws/claims/";
+
+/// What probes of killed processes left.
+pub const PROBES: &str = ".rws/probe/";
 
 /// A package file of an upload.
 pub fn incoming(upload: &UploadId, content: &Sha256) -> Key {

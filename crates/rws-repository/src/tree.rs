@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rws_model::{RepositoryId, RootFile};
-use rws_store::{DirectoryEntry, Key, Stat, Store};
+use rws_store::{Content, DirectoryEntry, Key, Span, Stat, Store};
 
 use crate::catalogue::Catalogue;
 use crate::plan::join;
@@ -37,8 +37,16 @@ struct Place {
     is_root: bool,
 }
 
+/// What is wanted of a file: with one answer of the store for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What it is.
+    Stat,
+    /// These bytes too.
+    Bytes(Span),
+}
+
 /// What a public path names.
-#[derive(Debug)]
 pub enum Found {
     /// A file of a root, whose content is in the head.
     Root {
@@ -53,6 +61,8 @@ pub enum Found {
         key: Key,
         /// The object.
         stat: Stat,
+        /// The bytes that are wanted.
+        content: Option<Content>,
         /// Whether the bytes behind the path can never change.
         immutable: bool,
         /// When the path came to name these bytes, in seconds since 1970, where that is another time than the object's.
@@ -76,19 +86,19 @@ impl Tree {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn file(&self, path: &str) -> Result<Option<Found>, RepositoryError> {
+    pub async fn file(&self, path: &str, wanted: Wanted) -> Result<Option<Found>, RepositoryError> {
         if let Some((generation, rest)) = path.strip_prefix('@').and_then(|path| path.split_once('/')) {
             return match GenerationId::parse(generation) {
-                Some(generation) => self.file_of_generation(&generation, rest).await,
+                Some(generation) => self.file_of_generation(&generation, rest, wanted).await,
                 None => Ok(None),
             };
         }
         let Some(repository) = self.catalogue.by_metadata(path) else {
-            return self.object(path, is_immutable(path), None).await;
+            return self.object(path, wanted, is_immutable(path), None).await;
         };
         let place = self.place(repository, path)?;
         let Some((head, _)) = reading::head(&*self.store, repository).await? else {
-            return self.object(path, is_immutable(path), None).await;
+            return self.object(path, wanted, is_immutable(path), None).await;
         };
         if let Some(file) = head.root.iter().find(|file| file.name == place.name) {
             return Ok(Some(Found::Root { text: file.text.clone(), published_at: head.published_at }));
@@ -98,16 +108,21 @@ impl Tree {
             return Ok(None);
         }
         match head.plain.get(&place.name) {
-            Some(stored) => self.object(&join(&place.tree, stored), false, Some(head.published_at)).await,
-            None => self.object(path, is_immutable(path), None).await,
+            Some(stored) => self.object(&join(&place.tree, stored), wanted, false, Some(head.published_at)).await,
+            None => self.object(path, wanted, is_immutable(path), None).await,
         }
     }
 
     /// The file at a path of a kept generation: its root and its indexes; packages come from the one tree, whatever the
     /// generation.
-    async fn file_of_generation(&self, id: &GenerationId, path: &str) -> Result<Option<Found>, RepositoryError> {
+    async fn file_of_generation(
+        &self,
+        id: &GenerationId,
+        path: &str,
+        wanted: Wanted,
+    ) -> Result<Option<Found>, RepositoryError> {
         let Some(repository) = self.catalogue.by_metadata(path) else {
-            return self.object(path, false, None).await;
+            return self.object(path, wanted, false, None).await;
         };
         let place = self.place(repository, path)?;
         let Some(names) = self.names(repository, id).await? else { return Ok(None) };
@@ -115,7 +130,7 @@ impl Tree {
             return Ok(Some(Found::Root { text: file.text.clone(), published_at: id.seconds() }));
         }
         match names.files.get(&place.name) {
-            Some(stored) => self.object(&join(&place.tree, stored), true, None).await,
+            Some(stored) => self.object(&join(&place.tree, stored), wanted, true, None).await,
             None => Ok(None),
         }
     }
@@ -188,12 +203,19 @@ impl Tree {
     async fn object(
         &self,
         path: &str,
+        wanted: Wanted,
         immutable: bool,
         published_at: Option<i64>,
     ) -> Result<Option<Found>, RepositoryError> {
         let Some(key) = Key::parse(path).filter(|_| !private::is_private(path)) else { return Ok(None) };
-        let stat = self.store.stat(&key).await?;
-        Ok(stat.map(|stat| Found::Object { key, stat, immutable, published_at }))
+        let (stat, content) = match wanted {
+            Wanted::Stat => (self.store.stat(&key).await?, None),
+            Wanted::Bytes(span) => {
+                let content = self.store.read(&key, span).await?;
+                (content.as_ref().map(|content| content.stat.clone()), content)
+            }
+        };
+        Ok(stat.map(|stat| Found::Object { key, stat, content, immutable, published_at }))
     }
 }
 

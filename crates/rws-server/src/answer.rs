@@ -5,6 +5,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use rws_model::Refusal;
 use rws_repository::{IntakeError, RepositoryError};
+use rws_store::StoreError;
 use serde::Serialize;
 
 /// An answer.
@@ -102,7 +103,12 @@ impl From<Refusal> for Problem {
 impl From<RepositoryError> for Problem {
     fn from(error: RepositoryError) -> Self {
         tracing::error!(%error, "a request failed");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string())
+        let (status, code) = match &error {
+            RepositoryError::Store(StoreError::NotWritable { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "not-writable"),
+            RepositoryError::Store(error) if error.is_nonsense() => (StatusCode::BAD_GATEWAY, "bad-store"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        };
+        Self::new(status, code, error.to_string())
     }
 }
 

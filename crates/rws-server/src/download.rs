@@ -8,17 +8,22 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use bytes::Bytes;
 use rws_model::sha256;
 use rws_repository::RepositoryError;
-use rws_repository::tree::Found;
-use rws_store::{Key, Span, Store, Version};
+use rws_repository::tree::{Found, Wanted};
+use rws_store::{Content, Key, Span, Store, Version};
 
 use crate::answer::Answer;
-use crate::range::{Selection, Validators, date, is_unchanged, selection};
+use crate::range::{Selection, Validators, date, is_conditional, is_unchanged, selection, span};
 use rws_store::content_type;
 
 /// Where the bytes come from.
 enum Source {
     Text(Bytes),
-    Object(Key, Version),
+    Object(Key, Version, Option<Content>),
+}
+
+/// What is asked of the store for a request: its answer alone is enough, as a rule.
+pub fn wanted(method: &Method, headers: &HeaderMap) -> Wanted {
+    if method == Method::HEAD || is_conditional(headers) { Wanted::Stat } else { Wanted::Bytes(span(headers)) }
 }
 
 /// Answers with a file.
@@ -40,13 +45,13 @@ pub async fn answer(
             let size_bytes = text.len() as u64;
             (Source::Text(text.into()), size_bytes, validators, "no-cache")
         }
-        Found::Object { key, stat, immutable, published_at } => {
+        Found::Object { key, stat, content, immutable, published_at } => {
             let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
             let validators = Validators {
                 tag: format!("\"{}\"", stat.version.0.trim_matches('"')),
                 modified_seconds: published_at.unwrap_or(stat.modified_milliseconds / 1000),
             };
-            (Source::Object(key, stat.version), stat.size_bytes, validators, caching)
+            (Source::Object(key, stat.version, content), stat.size_bytes, validators, caching)
         }
     };
     let mut answer = Response::new(Body::empty());
@@ -80,7 +85,10 @@ pub async fn answer(
     *answer.body_mut() = match source {
         // the whole text is in memory, so its length fits
         Source::Text(text) => Body::from(text.slice(start as usize..(start + length) as usize)),
-        Source::Object(key, version) => match store.read(&key, Span::Part { start, length }).await? {
+        Source::Object(_, _, Some(content)) if span(headers).within(size_bytes) == (start, length) => {
+            Body::from_stream(content.bytes)
+        }
+        Source::Object(key, version, _) => match store.read(&key, Span::Part { start, length }).await? {
             Some(content) if content.stat.version == version => Body::from_stream(content.bytes),
             _ => return Err(RepositoryError::damaged(&key, "it changed while it was read; ask again")),
         },

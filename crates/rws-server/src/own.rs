@@ -4,6 +4,7 @@ use axum::http::header::HOST;
 use axum::http::{HeaderMap, StatusCode};
 use rws_repository::UploadId;
 use rws_repository::scheduler::Progress;
+use rws_store::Writing;
 use serde_json::json;
 
 use crate::answer::{Answer, Problem, json as json_answer, text};
@@ -26,6 +27,7 @@ async fn answer(service: &Service, path: &str, headers: &HeaderMap) -> Result<Op
     Ok(match (word, rest) {
         ("health", "") => Some(text(StatusCode::OK, PLAIN, "ok\n")),
         ("ready", "") => Some(ready(service).await),
+        ("status", "") => Some(overview(service)),
         ("version", "") => Some(json_answer(StatusCode::OK, &json!({ "name": "rws", "version": service.version }))),
         ("keys", "main.asc") => service.keys.main.clone().map(|key| text(StatusCode::OK, PGP, key)),
         ("keys", "modules.asc") => service.keys.modules.clone().map(|key| text(StatusCode::OK, PGP, key)),
@@ -38,11 +40,39 @@ async fn answer(service: &Service, path: &str, headers: &HeaderMap) -> Result<Op
 
 const PGP: &str = "application/pgp-keys";
 
+/// Whether requests can be answered. A replica that waits for the lease reads, and is ready: otherwise no rolling restart
+/// would come to an end.
 async fn ready(service: &Service) -> Answer {
+    let writing = service.writing.borrow().clone();
+    if let Writing::Unknown { .. } = writing {
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", writing.sentence()).answer();
+    }
     match service.tree.directory("").await {
-        Ok(_) => text(StatusCode::OK, PLAIN, "ready\n"),
+        Ok(_) if writing == Writing::Many => text(StatusCode::OK, PLAIN, "ready\n"),
+        Ok(_) => text(StatusCode::OK, PLAIN, format!("ready\n{}\n", writing.sentence())),
         Err(error) => Problem::from(error).answer(),
     }
+}
+
+/// How the service is.
+fn overview(service: &Service) -> Answer {
+    let writing = service.writing.borrow().clone();
+    let state = match &writing {
+        Writing::Unknown { .. } => "unknown",
+        Writing::Many => "many",
+        Writing::Alone => "single",
+        Writing::Waiting { .. } => "waiting",
+    };
+    let failing = service.scheduler.failing();
+    let failing: serde_json::Map<_, _> =
+        failing.into_iter().map(|(repository, error)| (repository.as_str().to_owned(), error.into())).collect();
+    let body = json!({
+        "version": service.version,
+        "read_only": service.read_only,
+        "writers": { "state": state, "message": writing.sentence() },
+        "failing": failing,
+    });
+    json_answer(StatusCode::OK, &body)
 }
 
 fn setup(service: &Service, path: &str, headers: &HeaderMap) -> Option<Answer> {

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::HeaderMap;
 use axum::http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+use rws_store::Span;
 
 /// What validates a file: a strong tag, with its quotes, and a time in whole seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,23 @@ pub fn is_unchanged(headers: &HeaderMap, validators: &Validators) -> bool {
     }
     let since = headers.get(IF_MODIFIED_SINCE).and_then(|since| seconds(since.to_str().ok()?));
     since.is_some_and(|since| validators.modified_seconds <= since)
+}
+
+/// What to ask the store for, before the size of the file is known.
+pub fn span(headers: &HeaderMap) -> Span {
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok()).and_then(|range| range.strip_prefix("bytes="));
+    let Some((first, last)) = range.and_then(|range| range.split_once('-')) else { return Span::Whole };
+    match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(start), Ok(last)) if start <= last => Span::Part { start, length: (last - start).saturating_add(1) },
+        (Ok(start), Err(_)) if last.is_empty() => Span::Part { start, length: u64::MAX },
+        (Err(_), Ok(length)) if first.is_empty() => Span::Last { length },
+        _ => Span::Whole,
+    }
+}
+
+/// Whether the answer may be that nothing changed.
+pub fn is_conditional(headers: &HeaderMap) -> bool {
+    headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE)
 }
 
 /// The part that is asked for. Several ranges, other units and malformed ones are ignored, as the RFC allows.

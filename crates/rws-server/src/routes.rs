@@ -56,6 +56,11 @@ async fn write(service: &Arc<Service>, method: &Method, raw: &str, request: Requ
         let message = "This server only reads: nothing can be uploaded or changed here.";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", message).answer();
     }
+    let writing = service.writing.borrow().clone();
+    if !writing.is_allowed() {
+        let message = format!("Nothing can be changed here now; {}.", writing.sentence());
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-writable", message).answer();
+    }
     let Some(path) = path::decoded(raw) else { return Problem::bad_request("path", "Invalid URL.").answer() };
     let path = path.strip_prefix('/').unwrap_or(&path).to_owned();
     match *method {
@@ -108,7 +113,7 @@ async fn answer(
     };
     if file
         && !path.is_empty()
-        && let Some(found) = service.tree.file(path).await?
+        && let Some(found) = service.tree.file(path, download::wanted(method, headers)).await?
     {
         return download::answer(service.tree.store(), method, headers, path, found).await.map(Some);
     }

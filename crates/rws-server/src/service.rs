@@ -7,7 +7,8 @@ use rws_repository::catalogue::Catalogue;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 
-use tokio::sync::Semaphore;
+use rws_store::Writing;
+use tokio::sync::{Semaphore, watch};
 
 use crate::access::Users;
 
@@ -34,6 +35,8 @@ pub struct Service {
     pub keys: Keys,
     /// Whether all writes are refused.
     pub read_only: bool,
+    /// Whether the store lets this process write.
+    pub writing: watch::Receiver<Writing>,
     /// One permit for each upload that is received at the same time.
     pub uploads: Semaphore,
     /// A local directory for files that are being received; on the file system of a local store.

@@ -47,6 +47,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether something answered that is no store.
+    pub fn is_nonsense(&self) -> bool {
+        matches!(self, Self::Failed { source, .. } if source.kind() == io::ErrorKind::InvalidData)
+    }
+
     /// Wraps an error of the operating system.
     pub fn from_io(operation: &'static str, key: impl Into<String>, source: io::Error) -> Self {
         let retry = match source.kind() {

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use rws_lab::S3Server;
 use rws_store::{
-    Body, Condition, DirectoryEntry, Key, Kind, LocalStore, MemoryStore, Span, Store, StoreError, Version, Write,
-    collect,
+    Addressing, Body, Condition, Conditions, DirectoryEntry, Key, Kind, LocalStore, MemoryStore, S3Settings, S3Store,
+    Span, Store, StoreError, Version, Write, collect,
 };
 
 fn key(text: &str) -> Key {
@@ -47,7 +48,7 @@ async fn what_is_written_is_read(store: Arc<dyn Store>) {
     assert_eq!(get(&*store, "a/x").await.as_deref(), Some("three"));
     let stat = store.stat(&key("a/x")).await.unwrap().unwrap();
     assert_eq!(stat.size_bytes, 5);
-    assert!((store.clock_milliseconds().await.unwrap() - stat.modified_milliseconds).abs() < 60_000);
+    assert!((store.clock_milliseconds().await.unwrap() - stat.modified_milliseconds).abs() < 5_000);
     // a directory is no object, and an object is no directory
     assert_eq!(get(&*store, "a").await, None);
     assert_eq!(get(&*store, "a/x/y").await, None);
@@ -63,13 +64,20 @@ async fn parts_and_large_objects_are_read(store: Arc<dyn Store>) {
     store.write(&key("large"), Body::File(file), write(Condition::Absent)).await.unwrap();
     let content = store.read(&key("large"), Span::Whole).await.unwrap().unwrap();
     assert_eq!(collect(content.bytes).await.unwrap(), large);
-    for (start, length) in [(0, 1), (1, 300_000), (1_499_999, 1), (1_499_990, 100), (1_500_000, 5), (9_000_000, 5)] {
-        let span = Span::Part { start, length };
+    let parts = [(0, 1), (1, 300_000), (1_499_999, 1), (1_499_990, 100), (1_500_000, 5), (9_000_000, 5), (7, 0)];
+    let parts = parts.map(|(start, length)| Span::Part { start, length });
+    let ends = [1, 300_000, 1_500_000, 2_000_000, 0].map(|length| Span::Last { length });
+    for span in parts.into_iter().chain(ends) {
         let content = store.read(&key("large"), span).await.unwrap().unwrap();
         assert_eq!(content.stat.size_bytes, 1_500_000);
-        let from = (start as usize).min(large.len());
-        let to = (from + length as usize).min(large.len());
-        assert_eq!(collect(content.bytes).await.unwrap(), large[from..to], "{span:?}");
+        let (start, length) = span.within(1_500_000);
+        let expected = &large[start as usize..(start + length) as usize];
+        assert_eq!(collect(content.bytes).await.unwrap(), expected, "{span:?}");
+    }
+    store.write(&key("nothing"), Vec::new().into(), write(Condition::Always)).await.unwrap();
+    for span in [Span::Whole, Span::Part { start: 0, length: 5 }, Span::Last { length: 5 }] {
+        let content = store.read(&key("nothing"), span).await.unwrap().unwrap();
+        assert_eq!(collect(content.bytes).await.unwrap(), "");
     }
 }
 
@@ -82,9 +90,7 @@ async fn conditions_hold(store: Arc<dyn Store>) {
     let stale = store.write(&head, b"3".to_vec().into(), write(Condition::Matches(first.clone()))).await;
     assert!(matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
     assert_eq!(get(&*store, "heads/a.json").await.as_deref(), Some("2"));
-    // content that comes back is another version
-    let third = store.write(&head, b"1".to_vec().into(), write(Condition::Matches(second.version))).await.unwrap();
-    assert_ne!(third.version, first);
+    let third = store.write(&head, b"3".to_vec().into(), write(Condition::Matches(second.version))).await.unwrap();
     store.delete(std::slice::from_ref(&head)).await.unwrap();
     let gone = store.write(&head, b"4".to_vec().into(), write(Condition::Matches(third.version))).await;
     assert!(matches!(gone, Err(StoreError::Conflict { .. })), "{gone:?}");
@@ -170,6 +176,88 @@ async fn listings_are_in_byte_order(store: Arc<dyn Store>) {
     assert_eq!(store.list("nothing/").await.unwrap(), []);
 }
 
+/// Where the versions do not depend on the content alone.
+async fn a_version_never_comes_back(store: Arc<dyn Store>) {
+    let first = put(&*store, "swapped", "1").await;
+    let second = put(&*store, "swapped", "2").await;
+    let third = store.write(&key("swapped"), b"1".to_vec().into(), write(Condition::Matches(second))).await.unwrap();
+    assert_ne!(third.version, first);
+}
+
+/// A copy that must not write over anything, by many at once: one wins, and the bytes are the winner's.
+async fn one_of_many_copies_wins(store: Arc<dyn Store>) {
+    for round in 0..5 {
+        let to = key(&format!("public/{round}"));
+        let mut copies = Vec::new();
+        for copier in 0..8 {
+            put(&*store, &format!("private/{copier}"), &format!("{round} {copier}")).await;
+        }
+        for copier in 0..8 {
+            let (store, to) = (Arc::clone(&store), to.clone());
+            copies.push(tokio::spawn(async move {
+                let from = key(&format!("private/{copier}"));
+                let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+                store.copy(&from, &to, write).await.map(|_| copier)
+            }));
+        }
+        let mut winners = Vec::new();
+        for copy in copies {
+            match copy.await.unwrap() {
+                Ok(copier) => winners.push(copier),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!(winners.len(), 1, "{winners:?}");
+        assert_eq!(get(&*store, to.as_str()).await, Some(format!("{round} {}", winners[0])));
+        // and nobody comes later
+        let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+        let later = store.copy(&key("private/0"), &to, write).await;
+        assert!(matches!(later, Err(StoreError::Conflict { .. })), "{later:?}");
+    }
+}
+
+/// More entries than a page of any listing has.
+async fn long_listings_are_complete(store: Arc<dyn Store>) {
+    let count = 1100;
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..count {
+        let store = Arc::clone(&store);
+        writers.spawn(async move { put(&*store, &format!("many/{:02}/{number:04}", number % 10), "x").await });
+        if writers.len() >= 16 {
+            writers.join_next().await.unwrap().unwrap();
+        }
+    }
+    writers.join_all().await;
+    let listed = store.list("many/").await.unwrap();
+    assert_eq!(listed.len(), count);
+    assert!(listed.is_sorted_by_key(|listed| listed.key.clone()));
+    assert_eq!(store.list_directory("many/").await.unwrap().len(), 10);
+    let keys: Vec<Key> = listed.into_iter().map(|listed| listed.key).collect();
+    store.delete(&keys).await.unwrap();
+    assert_eq!(store.list("many/").await.unwrap(), []);
+}
+
+/// A store in a fresh bucket of a real server, below a path of it.
+async fn s3(server: S3Server) -> Arc<S3Store> {
+    let settings = S3Settings {
+        bucket: server.create_bucket("conformance"),
+        url: server.url,
+        region: "us-east-1".to_owned(),
+        base_path: "base/path".to_owned(),
+        access_key: server.access_key,
+        secret_key: server.secret_key,
+        public_read: false,
+        addressing: Addressing::Path,
+        ca_file: None,
+        timeout: std::time::Duration::from_secs(30),
+        retries: 5,
+    };
+    let store = Arc::new(S3Store::new(&settings).unwrap());
+    assert_eq!(store.probe().await.unwrap(), Conditions::Kept);
+    store
+}
+
 macro_rules! suite {
     ($($check:ident),*) => {
         mod local { $(#[tokio::test(flavor = "multi_thread")] async fn $check() {
@@ -178,6 +266,12 @@ macro_rules! suite {
         })* }
         mod memory { $(#[tokio::test(flavor = "multi_thread")] async fn $check() {
             super::$check(std::sync::Arc::new(super::MemoryStore::new())).await;
+        })* }
+        mod moto { $(#[tokio::test(flavor = "multi_thread")] async fn $check() {
+            super::$check(super::s3(super::S3Server::moto()).await).await;
+        })* }
+        mod ceph { $(#[tokio::test(flavor = "multi_thread")] async fn $check() {
+            super::$check(super::s3(super::S3Server::ceph()).await).await;
         })* }
     };
 }
@@ -188,8 +282,17 @@ suite!(
     conditions_hold,
     one_of_many_writers_wins,
     copies_and_deletes,
-    listings_are_in_byte_order
+    one_of_many_copies_wins,
+    listings_are_in_byte_order,
+    long_listings_are_complete
 );
+
+#[tokio::test]
+async fn where_versions_are_the_stores_own_they_never_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    a_version_never_comes_back(Arc::new(LocalStore::open(directory.path()).unwrap())).await;
+    a_version_never_comes_back(Arc::new(MemoryStore::new())).await;
+}
 
 /// Two handles on one directory are what two processes have: they share only the file system.
 #[tokio::test(flavor = "multi_thread")]

@@ -88,6 +88,34 @@ fn mistakes_are_one_line_and_exit_code_2() {
 }
 
 #[test]
+fn mistakes_in_how_s3_is_talked_to_stop_the_start() {
+    let with = |name, value| [&S3[..], &[("RWS_CREDENTIALS", r#"{"bob": "hash"}"#), (name, value)]].concat();
+    let pem = "is the path of a readable PEM file with at least one certificate";
+    for (name, value, problem, allowed) in [
+        ("S3_ADDRESSING", "dns", "is \"dns\"", "is \"path\" or \"virtual-host\""),
+        ("S3_TIMEOUT", "0", "is \"0\"", "is a whole number of seconds from 1 to 600"),
+        ("S3_RETRIES", "21", "is \"21\"", "is a whole number from 0 to 20"),
+        ("S3_CA_FILE", "absent", "is \"absent\", which does not exist", pem),
+        ("S3_CA_FILE", "rws.json", "is \"rws.json\", which has no line -----BEGIN CERTIFICATE-----", pem),
+    ] {
+        refuses("{}", &with(name, value), &format!("environment: {name} {problem}; allowed {allowed}"));
+    }
+    refuses(
+        "",
+        &with("S3_ADDRESSING", "virtual-host"),
+        "environment: S3_URL is \"http://127.0.0.1:9\"; allowed is a URL with a host name, as S3_ADDRESSING is \
+         \"virtual-host\" and a bucket cannot stand before an IP address; with \"path\" any URL",
+    );
+    refuses(
+        "",
+        &[("S3_RETRIES", "1")],
+        "environment: S3_URL, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY are missing, as S3_RETRIES selects \
+         S3; allowed are a value there or as model.endpoint_url, model.region, model.bucket_name, model.access_key_id, \
+         model.secret_access_key in the configuration file",
+    );
+}
+
+#[test]
 fn a_bad_address_to_listen_on() {
     let directory = directory("");
     let allowed = "is ADDRESS:PORT, for example 127.0.0.1:5000, 0.0.0.0:80 or [::1]:5000";
@@ -129,13 +157,19 @@ fn config_show_prints_json_without_secrets() {
     let directory = directory("");
     let users = [("RWS_CREDENTIALS", r#"{"bob": "hush-hush"}"#), ("GPG_SIGN_KEY_ARMORED", "hush-hush")];
     let more = [("S3_BASE_PATH", "/base/"), ("PORT", "8000"), ("S3_PUBLIC_READ", "False")];
-    let output = rws(directory.path(), &["config", "show"], &[&S3[..], &users, &more].concat());
+    let connection = [("S3_CA_FILE", "authority.pem"), ("S3_TIMEOUT", "5"), ("S3_RETRIES", "0")];
+    std::fs::write(directory.path().join("authority.pem"), "-----BEGIN CERTIFICATE-----\n").expect("it can be written");
+    let output = rws(directory.path(), &["config", "show"], &[&S3[..], &users, &more, &connection].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(!text(&output.stdout).contains("hush"));
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
     assert_eq!(shown["listen"], "0.0.0.0:8000");
     assert_eq!(shown["store"]["s3"]["base_path"], "base");
     assert_eq!(shown["store"]["s3"]["secret_key"], "<set>");
+    assert_eq!(shown["store"]["s3"]["addressing"], "path");
+    assert_eq!(shown["store"]["s3"]["ca_file"], "authority.pem");
+    assert_eq!(shown["store"]["s3"]["timeout_seconds"], 5);
+    assert_eq!(shown["store"]["s3"]["retries"], 0);
     assert_eq!(shown["main_key"]["armored"], "<set>");
     assert_eq!(shown["main_key"]["passphrase"], "<not set>");
     assert_eq!(shown["users"]["bob"]["hash"], "<set>");

@@ -8,11 +8,14 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use futures::FutureExt;
 use rws_model::{Sha256, sha256};
 use rws_store::{Body, Condition, Key, Kind, Span, StoreError, Version, Write, collect};
 
+use super::TRANSFERS_AT_ONCE;
 use super::run::Run;
 use crate::RepositoryError;
+use crate::gather::gather;
 use crate::generation::Head;
 
 /// How often exposing starts again because somebody wrote in between.
@@ -47,6 +50,16 @@ struct Difference<'a> {
     condition: Condition,
 }
 
+/// One file as it is to be, and as it is.
+struct Seen<'a> {
+    name: String,
+    key: Key,
+    wanted: Wanted<'a>,
+    content: Sha256,
+    remembered: Option<Exposed>,
+    present: Option<(Version, Sha256)>,
+}
+
 /// What comparing the files with the head found.
 enum Comparison<'a> {
     Differences(Vec<Difference<'a>>),
@@ -59,10 +72,7 @@ impl Run<'_> {
     /// also those files that this process remembers.
     pub(super) async fn expose(&self, head: &Head, look: bool) -> Result<(), RepositoryError> {
         for _ in 0..TRIES {
-            let Comparison::Differences(mut differences) = self.compare(head, look).await? else { return Ok(()) };
-            // roots are compared first and written last
-            let roots = differences.iter().take_while(|one| !matches!(one.wanted, Wanted::CopyOf(_))).count();
-            differences.rotate_left(roots);
+            let Comparison::Differences(differences) = self.compare(head, look).await? else { return Ok(()) };
             if self.write_differences(&differences).await? {
                 return Ok(());
             }
@@ -77,20 +87,13 @@ impl Run<'_> {
             wanted.push((name, file.map_or(Wanted::Absent, |file| Wanted::Text(&file.text))));
         }
         wanted.extend(head.plain.iter().map(|(name, stored)| (name.clone(), Wanted::CopyOf(stored))));
+        let mut seen = Vec::new();
+        for (name, wanted) in wanted {
+            seen.push(self.see(name, wanted, look).boxed());
+        }
         let mut differences = Vec::new();
         let mut is_current = None;
-        for (name, wanted) in wanted {
-            let key = self.key(&name)?;
-            let content = match wanted {
-                Wanted::Text(text) => sha256(text.as_bytes()),
-                Wanted::CopyOf(stored) => self.stored_digest(stored).await?,
-                Wanted::Absent => sha256(b""),
-            };
-            let remembered = self.remembered(&key);
-            let present = match &remembered {
-                Some(exposed) if !look => Some((exposed.version.clone(), exposed.content)),
-                _ => self.present(&key).await?,
-            };
+        for Seen { name, key, wanted, content, remembered, present } in gather(TRANSFERS_AT_ONCE, seen).await? {
             let condition = match (present, wanted) {
                 (None, Wanted::Absent) => continue,
                 (None, _) => Condition::Absent,
@@ -103,7 +106,7 @@ impl Run<'_> {
                 }
                 (Some((version, _)), _) => {
                     // An old content, and with it a version, may have come back with a later head. That of a root never
-                    // does: what this process exposed itself is older.
+                    // does: what this process saw there before is older.
                     let own = remembered.is_some_and(|exposed| exposed.version == version);
                     if !(own && matches!(wanted, Wanted::Text(_))) && is_current.is_none() {
                         is_current = Some(self.current_counter().await? == Some(head.counter));
@@ -119,38 +122,67 @@ impl Run<'_> {
         Ok(Comparison::Differences(differences))
     }
 
-    /// Whether all were written; not when somebody wrote in between.
+    /// One file as it is to be, and as it is.
+    async fn see<'a>(&self, name: String, wanted: Wanted<'a>, look: bool) -> Result<Seen<'a>, RepositoryError> {
+        let key = self.key(&name)?;
+        let content = match wanted {
+            Wanted::Text(text) => sha256(text.as_bytes()),
+            Wanted::CopyOf(stored) => self.stored_digest(stored).await?,
+            Wanted::Absent => sha256(b""),
+        };
+        let remembered = self.remembered(&key);
+        let present = match &remembered {
+            Some(exposed) if !look => Some((exposed.version.clone(), exposed.content)),
+            _ => self.present(&key).await?,
+        };
+        Ok(Seen { name, key, wanted, content, remembered, present })
+    }
+
+    /// Whether all were written, indexes before roots; not when somebody wrote in between.
     async fn write_differences(&self, differences: &[Difference<'_>]) -> Result<bool, RepositoryError> {
-        for Difference { key, wanted, content, condition } in differences {
-            let write = Write { condition: condition.clone(), kind: Kind::Mutable };
-            let written = match wanted {
-                Wanted::Text(text) => {
-                    self.wait_for_another_second(key).await?;
-                    let written = self.store().write(key, Body::from(text.as_bytes().to_vec()), write).await;
-                    written.map(|stat| (stat.version, Some(stat.modified_milliseconds)))
-                }
-                Wanted::CopyOf(stored) => {
-                    self.store().copy(&self.key(stored)?, key, write).await.map(|version| (version, None))
-                }
-                Wanted::Absent => {
-                    self.store().delete(std::slice::from_ref(key)).await?;
-                    self.remember(key, None);
-                    continue;
-                }
-            };
-            match written {
-                Ok((version, written_milliseconds)) => {
-                    self.remember(key, Some(Exposed { version, content: *content, written_milliseconds }));
-                }
-                Err(StoreError::Conflict { .. }) => {
-                    // whoever wrote this one has written the others too
-                    differences.iter().for_each(|one| self.remember(&one.key, None));
-                    return Ok(false);
-                }
-                Err(error) => return Err(error.into()),
-            }
+        let is_index = |one: &&Difference<'_>| matches!(one.wanted, Wanted::CopyOf(_));
+        let mut indexes = Vec::new();
+        for one in differences.iter().filter(is_index) {
+            indexes.push(self.write_difference(one).boxed());
         }
-        Ok(true)
+        let mut written = gather(TRANSFERS_AT_ONCE, indexes).await?.into_iter().all(|written| written);
+        for one in differences.iter().filter(|one| !is_index(one)) {
+            written = written && self.write_difference(one).await?;
+        }
+        if !written {
+            // whoever wrote one has written the others too
+            differences.iter().for_each(|one| self.remember(&one.key, None));
+        }
+        Ok(written)
+    }
+
+    /// Whether it was written; not when somebody wrote in between.
+    async fn write_difference(&self, difference: &Difference<'_>) -> Result<bool, RepositoryError> {
+        let Difference { key, wanted, content, condition } = difference;
+        let write = Write { condition: condition.clone(), kind: Kind::Mutable };
+        let written = match wanted {
+            Wanted::Text(text) => {
+                self.wait_for_another_second(key).await?;
+                let written = self.store().write(key, Body::from(text.as_bytes().to_vec()), write).await;
+                written.map(|stat| (stat.version, Some(stat.modified_milliseconds)))
+            }
+            Wanted::CopyOf(stored) => {
+                self.store().copy(&self.key(stored)?, key, write).await.map(|version| (version, None))
+            }
+            Wanted::Absent => {
+                self.store().delete(std::slice::from_ref(key)).await?;
+                self.remember(key, None);
+                return Ok(true);
+            }
+        };
+        match written {
+            Ok((version, written_milliseconds)) => {
+                self.remember(key, Some(Exposed { version, content: *content, written_milliseconds }));
+                Ok(true)
+            }
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Readers of the store itself compare whole seconds: a root that is written twice in one would be missed.
@@ -176,6 +208,8 @@ impl Run<'_> {
         let Some(read) = self.store().read(key, Span::Whole).await? else { return Ok(None) };
         let version = read.stat.version.clone();
         let content = sha256(&collect(read.bytes).await?);
+        let exposed = Exposed { version: version.clone(), content, written_milliseconds: None };
+        self.remember(key, Some(exposed));
         Ok(Some((version, content)))
     }
 

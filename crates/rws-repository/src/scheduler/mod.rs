@@ -252,6 +252,16 @@ impl Scheduler {
         lock(&self.slots).get(repository)?.last_error.clone()
     }
 
+    /// All repositories that could not be published last, each with the error.
+    pub fn failing(&self) -> Vec<(RepositoryId, String)> {
+        let slots = lock(&self.slots);
+        let failing =
+            slots.iter().filter_map(|(repository, slot)| Some((repository.clone(), slot.last_error.clone()?)));
+        let mut failing: Vec<_> = failing.collect();
+        failing.sort();
+        failing
+    }
+
     /// What became of an upload, as far as this process and the store know; `None` for one that is not known.
     ///
     /// # Errors

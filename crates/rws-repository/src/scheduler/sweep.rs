@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Listed};
+use rws_store::{Key, Listed, Writing};
+use tokio::sync::watch;
 
 use super::Scheduler;
 use crate::publish::{Occasion, upload_objects};
@@ -22,10 +23,13 @@ const ABANDONED_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 const FAILED_MILLISECONDS: i64 = 7 * ABANDONED_MILLISECONDS;
 
 impl Scheduler {
-    /// Looks at everything once, then sweeps for ever. A look at the start that fails is repeated until it succeeds.
-    pub async fn watch(self: Arc<Self>, synchronise: bool) {
+    /// Looks at everything once, then sweeps for ever, while this process may write. A look at the start that fails is
+    /// repeated until it succeeds.
+    pub async fn watch(self: Arc<Self>, synchronise: bool, mut writing: watch::Receiver<Writing>) {
         let mut started = false;
         loop {
+            // a sender that is gone does not change its mind
+            _ = writing.wait_for(Writing::is_allowed).await;
             let result = if started { self.sweep().await } else { self.start(synchronise).await };
             match result {
                 Ok(()) => started = true,
@@ -114,6 +118,11 @@ impl Scheduler {
             if !is_needed && now - stat.modified_milliseconds > ABANDONED_MILLISECONDS {
                 abandoned.push(key);
             }
+        }
+        for place in [private::CLAIMS, private::PROBES] {
+            let listed = store.list(place).await?.into_iter();
+            let old = listed.filter(|listed| now - listed.stat.modified_milliseconds > ABANDONED_MILLISECONDS);
+            abandoned.extend(old.map(|listed| listed.key));
         }
         if !abandoned.is_empty() {
             store.delete(&abandoned).await?;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rws_deb::Deb;
-use rws_model::{FileName, Format, RepositoryId, RepositorySettings, sha256};
+use rws_model::{FileName, Format, RepositoryId, RepositorySettings, Signer, sha256};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Distribution, Model};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, ReceivedFile};
@@ -26,6 +26,11 @@ use tempfile::TempDir;
 
 /// A catalogue of two deb targets (two kinds of `ubuntu/focal`), an rpm target, and an anchor over the debs.
 pub fn catalogue() -> Arc<Catalogue> {
+    catalogue_signed_by(None)
+}
+
+/// The same with a key.
+pub fn catalogue_signed_by(signer: Option<Arc<dyn Signer>>) -> Arc<Catalogue> {
     let mut distributions = BTreeMap::new();
     let one = |format: Arc<dyn Format>, version: &str| Distribution {
         format: Ok(format),
@@ -42,7 +47,7 @@ pub fn catalogue() -> Arc<Catalogue> {
     };
     Arc::new(Catalogue::new(model, |_, format| {
         let architectures: &[&str] = if format.name() == "deb" { &["amd64", "arm64"] } else { &["x86_64", "aarch64"] };
-        (settings(architectures), None)
+        (settings(architectures), signer.clone())
     }))
 }
 
@@ -165,8 +170,7 @@ impl World {
     }
 
     pub async fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let content = self.memory.read(&Key::parse(key).unwrap(), Span::Whole).await.unwrap()?;
-        Some(collect(content.bytes).await.unwrap().to_vec())
+        get(&*self.memory, key).await
     }
 
     pub async fn keys(&self, prefix: &str) -> Vec<String> {
@@ -194,52 +198,64 @@ impl World {
         Some(String::from_utf8(root).unwrap())
     }
 
-    /// Reads a deb repository from its root as apt does, by hash, and checks every byte that it lists. The packages, as
-    /// `name version architecture path`.
+    /// Reads a deb repository from its root as apt does. The packages, as `name version architecture path`.
     pub async fn read_deb(&self, tree: &str, codename: &str, root: &str) -> Vec<String> {
-        let mut packages = Vec::new();
-        let list = root.split_once("SHA256:\n").expect("a list of SHA256").1;
-        for line in list.lines().take_while(|line| line.starts_with(' ')) {
-            let [digest, size, name] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
-            let directory = name.rsplit_once('/').unwrap().0;
-            let path = format!("{tree}/dists/{codename}/{directory}/by-hash/SHA256/{digest}");
-            let bytes = self.get(&path).await.unwrap_or_else(|| panic!("{path} is missing"));
-            assert_eq!((bytes.len().to_string().as_str(), sha256(&bytes).hex().as_str()), (size, digest), "{path}");
-            if name.ends_with("/Packages") {
-                let text = String::from_utf8(bytes).unwrap();
-                for stanza in text.split("\n\n").filter(|stanza| !stanza.is_empty()) {
-                    let field = |name: &str| {
-                        let found = stanza.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
-                        found.unwrap_or_else(|| panic!("no {name} in {stanza}")).to_owned()
-                    };
-                    let path = field("Filename");
-                    let file = self.get(&format!("{tree}/{path}")).await;
-                    let file = file.unwrap_or_else(|| panic!("{path} is missing"));
-                    assert_eq!(sha256(&file).hex(), field("SHA256"), "{path}");
-                    assert_eq!(file.len().to_string(), field("Size"), "{path}");
-                    packages.push(format!(
-                        "{} {} {} {path}",
-                        field("Package"),
-                        field("Version"),
-                        field("Architecture")
-                    ));
-                }
-            }
-        }
-        packages.sort();
-        packages.dedup();
-        packages
+        read_deb(&*self.memory, tree, codename, root).await
     }
 
     /// The plain-named files agree with the root.
     pub async fn check_plain(&self, tree: &str, codename: &str) {
-        let root = self.root(tree, codename).await.unwrap();
-        let list = root.split_once("SHA256:\n").unwrap().1;
-        for line in list.lines().take_while(|line| line.starts_with(' ')) {
-            let [digest, _, name] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
-            let bytes = self.get(&format!("{tree}/dists/{codename}/{name}")).await.unwrap();
-            assert_eq!(sha256(&bytes).hex(), digest, "{name}");
+        check_plain(&*self.memory, tree, codename).await;
+    }
+}
+
+/// The bytes of an object.
+pub async fn get(store: &dyn Store, key: &str) -> Option<Vec<u8>> {
+    let content = store.read(&Key::parse(key).unwrap(), Span::Whole).await.unwrap()?;
+    Some(collect(content.bytes).await.unwrap().to_vec())
+}
+
+/// Reads a deb repository from its root as apt does, by hash, and checks every byte that it lists. The packages, as
+/// `name version architecture path`.
+pub async fn read_deb(store: &dyn Store, tree: &str, codename: &str, root: &str) -> Vec<String> {
+    let mut packages = Vec::new();
+    let list = root.split_once("SHA256:\n").expect("a list of SHA256").1;
+    for line in list.lines().take_while(|line| line.starts_with(' ')) {
+        let [digest, size, name] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let directory = name.rsplit_once('/').unwrap().0;
+        let path = format!("{tree}/dists/{codename}/{directory}/by-hash/SHA256/{digest}");
+        let bytes = get(store, &path).await.unwrap_or_else(|| panic!("{path} is missing"));
+        assert_eq!((bytes.len().to_string().as_str(), sha256(&bytes).hex().as_str()), (size, digest), "{path}");
+        if name.ends_with("/Packages") {
+            let text = String::from_utf8(bytes).unwrap();
+            for stanza in text.split("\n\n").filter(|stanza| !stanza.is_empty()) {
+                let field = |name: &str| {
+                    let found = stanza.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+                    found.unwrap_or_else(|| panic!("no {name} in {stanza}")).to_owned()
+                };
+                let path = field("Filename");
+                let file = get(store, &format!("{tree}/{path}")).await;
+                let file = file.unwrap_or_else(|| panic!("{path} is missing"));
+                assert_eq!(sha256(&file).hex(), field("SHA256"), "{path}");
+                assert_eq!(file.len().to_string(), field("Size"), "{path}");
+                packages.push(format!("{} {} {} {path}", field("Package"), field("Version"), field("Architecture")));
+            }
         }
+    }
+    packages.sort();
+    packages.dedup();
+    packages
+}
+
+/// The plain-named files agree with the root.
+pub async fn check_plain(store: &dyn Store, tree: &str, codename: &str) {
+    let root = get(store, &format!("{tree}/dists/{codename}/Release")).await.unwrap();
+    let root = String::from_utf8(root).unwrap();
+    let list = root.split_once("SHA256:\n").unwrap().1;
+    for line in list.lines().take_while(|line| line.starts_with(' ')) {
+        let [digest, _, name] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let bytes = get(store, &format!("{tree}/dists/{codename}/{name}")).await.unwrap();
+        assert_eq!(sha256(&bytes).hex(), digest, "{name}");
     }
 }
 

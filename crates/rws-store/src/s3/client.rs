@@ -147,7 +147,7 @@ impl Client {
             if !again {
                 return Err(Failure { unsure, ..failure });
             }
-            tracing::info!(
+            tracing::debug!(
                 operation = request.operation,
                 object = request.object,
                 attempt,
@@ -183,7 +183,7 @@ impl Client {
             }
         };
         let (head, body) = answer.map_err(|error| Failure::unanswered(chain(&error)))?.into_parts();
-        if let Some(date) = head.headers.get(DATE).and_then(|value| super::headers::seconds(value)) {
+        if let Some(date) = head.headers.get(DATE).and_then(super::headers::seconds) {
             self.clock.observe(date);
         }
         if head.status.is_success() {

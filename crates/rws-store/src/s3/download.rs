@@ -8,6 +8,9 @@ use super::failure::Failure;
 use super::{S3Store, headers};
 use crate::{ByteStream, Content, Key, Span, Stat, StoreError, Version};
 
+/// No object is so long.
+const OPEN_END: u64 = 1 << 60;
+
 /// The rest of an object.
 struct Rest {
     store: S3Store,
@@ -25,7 +28,10 @@ impl S3Store {
         let range = match span {
             Span::Whole => None,
             Span::Part { length: 0, .. } => return self.nothing_of(key).await,
-            Span::Part { start, length } => Some(format!("bytes={start}-{}", start.saturating_add(length - 1))),
+            Span::Part { start, length } => Some(match start.checked_add(length - 1) {
+                Some(last) if last < OPEN_END => format!("bytes={start}-{last}"),
+                _ => format!("bytes={start}-"),
+            }),
             Span::Last { length: 0 } => return self.nothing_of(key).await,
             Span::Last { length } => Some(format!("bytes=-{length}")),
         };

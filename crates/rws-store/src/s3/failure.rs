@@ -15,12 +15,14 @@ pub struct Failure {
     pub message: String,
     /// Whether an attempt may have taken effect all the same.
     pub unsure: bool,
+    /// Whether what answered is no S3.
+    pub nonsense: bool,
 }
 
 impl Failure {
     /// No answer arrived.
     pub fn unanswered(message: impl Into<String>) -> Self {
-        Self { status: None, code: String::new(), message: message.into(), unsure: true }
+        Self { status: None, code: String::new(), message: message.into(), unsure: true, nonsense: false }
     }
 
     /// An answer that is none of success.
@@ -28,12 +30,18 @@ impl Failure {
         let code = element(body, "Code").unwrap_or_default();
         let message = element(body, "Message").filter(|text| !text.is_empty()).unwrap_or_default();
         let region = element(body, "Region").map(|region| format!(" (its region is {region})")).unwrap_or_default();
-        Self { status: Some(status), code, message: message + &region, unsure: status >= 500 || status == 200 }
+        Self {
+            status: Some(status),
+            code,
+            message: message + &region,
+            unsure: status >= 500 || status == 200,
+            nonsense: false,
+        }
     }
 
     /// Something else than S3 answered.
     pub fn nonsense(what: impl std::fmt::Display) -> Self {
-        Self::unanswered(format!("its answer makes no sense: {what}"))
+        Self { nonsense: true, ..Self::unanswered(format!("its answer makes no sense: {what}")) }
     }
 
     /// Whether the object does not exist. A bucket that does not exist is another matter.
@@ -59,16 +67,18 @@ impl Failure {
         }
     }
 
-    /// Whether the signature was refused for its time.
+    /// Whether the signature may have been refused for its time. An answer to HEAD has no reason.
     pub fn is_skewed(&self) -> bool {
         self.status == Some(403)
-            && (self.code == "RequestTimeTooSkewed" || (self.code == "AccessDenied" && self.message.contains("expire")))
+            && (matches!(self.code.as_str(), "" | "RequestTimeTooSkewed")
+                || (self.code == "AccessDenied" && self.message.contains("expire")))
     }
 
     /// The error of an operation on a key.
     pub fn error(self, operation: &'static str, key: &str) -> StoreError {
         let retry = if self.may_pass() { Retry::Later } else { Retry::Never };
-        let source = io::Error::other(self.sentence(operation));
+        let kind = if self.nonsense { io::ErrorKind::InvalidData } else { io::ErrorKind::Other };
+        let source = io::Error::new(kind, self.sentence(operation));
         StoreError::Failed { operation, key: key.to_owned(), retry, source }
     }
 
@@ -111,6 +121,24 @@ impl Failure {
     }
 }
 
+/// An answer in the namespace that S3 documents: some services use another one, or none.
+pub fn in_namespace(xml: &str) -> String {
+    const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+    let body = xml.find("?>").map_or(0, |end| end + 2);
+    let Some(end) = xml[body..].find('>').map(|end| body + end) else { return xml.to_owned() };
+    let root = &xml[body..end];
+    match root.find("xmlns=\"").map(|start| start + 7) {
+        Some(start) => {
+            let rest = root[start..].split_once('"').map_or("", |(_, rest)| rest);
+            format!("{}{}{NAMESPACE}\"{rest}{}", &xml[..body], &root[..start], &xml[end..])
+        }
+        None => {
+            let name = root.trim_end_matches('/').len();
+            format!("{}{} xmlns=\"{NAMESPACE}\"{}{}", &xml[..body], &root[..name], &root[name..], &xml[end..])
+        }
+    }
+}
+
 /// The text of the first element of this name, references resolved.
 pub fn element(xml: &str, name: &str) -> Option<String> {
     let start = xml.find(&format!("<{name}>"))? + name.len() + 2;
@@ -125,6 +153,20 @@ mod tests {
 
     fn sentence(status: u16, body: &str, operation: &'static str) -> String {
         Failure::answered(status, body).error(operation, "x").to_string()
+    }
+
+    #[test]
+    fn every_namespace_is_the_documented_one() {
+        let documented = "<?xml version=\"1.0\"?>\n<A xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><B/></A>";
+        for other in [
+            documented,
+            "<?xml version=\"1.0\"?>\n<A xmlns=\"http://doc.s3.amazonaws.com/2006-03-01/\"><B/></A>",
+            "<?xml version=\"1.0\"?>\n<A><B/></A>",
+        ] {
+            assert_eq!(in_namespace(other), documented);
+        }
+        assert_eq!(in_namespace("<A/>"), "<A xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
+        assert_eq!(in_namespace("no xml"), "no xml");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use rusty_s3::actions::{
     list_objects_v2::{ListObjectsContent, ListObjectsV2Response},
 };
 
-use super::failure::Failure;
+use super::failure::{Failure, in_namespace};
 use super::{Request, S3Store, headers};
 use crate::{DirectoryEntry, Key, Listed, Stat, StoreError};
 
@@ -79,7 +79,7 @@ impl S3Store {
             request = request.query("continuation-token", token);
         }
         let reply = self.client().send(&request).await?;
-        ListObjectsV2::parse_response(reply.text()?).map_err(Failure::nonsense)
+        ListObjectsV2::parse_response(&in_namespace(reply.text()?)).map_err(Failure::nonsense)
     }
 }
 

@@ -11,7 +11,7 @@ use rusty_s3::Method;
 use rusty_s3::actions::{CompleteMultipartUpload, CreateMultipartUpload};
 use tokio::task::spawn_blocking;
 
-use super::failure::Failure;
+use super::failure::{Failure, in_namespace};
 use super::write::content_md5;
 use super::{S3Store, headers};
 use crate::{Key, Stat, Write};
@@ -90,7 +90,7 @@ impl S3Store {
     ) -> Result<Stat, Failure> {
         let request = self.attributes(self.request("write", Method::Post, key), key, write.kind).query("uploads", "");
         let reply = self.client().send(&request).await?;
-        let created = CreateMultipartUpload::parse_response(reply.text()?).map_err(Failure::nonsense)?;
+        let created = CreateMultipartUpload::parse_response(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
         let upload = created.upload_id();
         let sent = stream::iter(parts(size_bytes, part_bytes)).map(|part| send(upload.to_owned(), part));
         let done = async {

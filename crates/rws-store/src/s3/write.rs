@@ -10,7 +10,7 @@ use rusty_s3::Method;
 use rusty_s3::actions::{DeleteObjects, DeleteObjectsResponse, ObjectIdentifier};
 use tokio::task::spawn_blocking;
 
-use super::failure::Failure;
+use super::failure::{Failure, in_namespace};
 use super::{MULTIPART_BYTES, S3Store, Written, conditional, headers};
 use crate::{Condition, Key, Span, Stat, StoreError, Write, collect};
 
@@ -111,14 +111,14 @@ impl S3Store {
             .header("content-type", "application/xml")
             .body(body.into());
         let reply = self.client().send(&request).await?;
-        let answer = DeleteObjectsResponse::parse(reply.text()?).map_err(Failure::nonsense)?;
+        let answer = DeleteObjectsResponse::parse(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
         let error = answer.errors.into_iter().find(|error| error.code != "NoSuchKey");
         match error {
             None => Ok(()),
             Some(error) => {
                 let (code, message) = (error.code, error.message);
                 let status = if code == "AccessDenied" { 403 } else { 503 };
-                Err(Failure { status: Some(status), code, message, unsure: true })
+                Err(Failure { status: Some(status), code, message, unsure: true, nonsense: false })
             }
         }
     }

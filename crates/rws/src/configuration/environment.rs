@@ -34,7 +34,9 @@ variables! {
     RWS_LISTEN: Public, "Address and port to listen on. Default: 127.0.0.1:5000.";
     PORT: Public, "Port to listen on, on all addresses, when neither --listen nor RWS_LISTEN is given.";
     RWS_DATA_DIR: Public, "Directory of the repositories when no S3 store is configured. Default: ./rws-data.";
-    RWS_SPOOL_DIR: Public, "Local directory for the files of uploads that are under way.";
+    RWS_SPOOL_DIR: Public,
+        "Local directory for the files of uploads that are under way. Default: .rws/spool in the data directory; with \
+         S3 rws-spool in the temporary directory of the system.";
     RWS_CREDENTIALS: Secret,
         "Users who may write, as JSON: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}.";
     RWS_FORCE_SYNC: Public, "Whether synchronising skips malformed packages instead of stopping. Default: false.";
@@ -49,6 +51,10 @@ variables! {
     S3_ACCESS_KEY: Public, "Access key id of the account.";
     S3_SECRET_KEY: Secret, "Secret access key of the account.";
     S3_PUBLIC_READ: Public, "Whether anonymous users may read the uploaded files from the bucket. Default: false.";
+    S3_ADDRESSING: Public, "How a URL names the bucket: path or virtual-host. Default: path.";
+    S3_CA_FILE: Public, "PEM file of certificate authorities to trust for https beside those of the system.";
+    S3_TIMEOUT: Public, "Seconds without progress after which a request is given up and tried again. Default: 30.";
+    S3_RETRIES: Public, "How often a failed request is repeated. Default: 5.";
 }
 
 /// The variables of the process, or those of a test. One that is empty counts as unset.

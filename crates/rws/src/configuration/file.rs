@@ -1,7 +1,7 @@
 //! The file: which one, its text, its sections.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -54,12 +54,17 @@ pub fn read(overrides: &Overrides, environment: &Environment) -> Result<(Source,
 fn text(path: &Path) -> Result<String, String> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
-        Err(error) => Err(match error.kind() {
-            ErrorKind::NotFound => "does not exist".to_owned(),
-            ErrorKind::IsADirectory => "is a directory".to_owned(),
-            ErrorKind::InvalidData => "is not text in UTF-8".to_owned(),
-            _ => format!("cannot be read: {error}"),
-        }),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+/// Why a file cannot be read, in words that follow `which`.
+pub fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "does not exist".to_owned(),
+        ErrorKind::IsADirectory => "is a directory".to_owned(),
+        ErrorKind::InvalidData => "is not text in UTF-8".to_owned(),
+        _ => format!("cannot be read: {error}"),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The configuration: a JSON file in the original's format, environment variables and the command line, resolved into
 //! typed values. The command line wins over the environment, the environment over the file.
 
+mod connection;
 mod credentials;
 pub mod environment;
 mod file;
+mod host_name;
 mod listening_address;
 mod mistake;
 mod model;
@@ -12,6 +14,7 @@ mod pattern;
 mod process;
 pub mod repositories;
 pub mod secret;
+mod setting;
 mod show;
 mod signing;
 mod store;
@@ -21,6 +24,7 @@ mod tests;
 use std::path::PathBuf;
 
 use rws_model::{RepositorySettings, Target};
+pub use rws_store::Addressing;
 
 pub use self::credentials::{User, Users};
 pub use self::environment::Environment;
@@ -106,7 +110,9 @@ impl Configuration {
             None => false,
         };
         let model = model::read(&file, &section, &mut warnings)?;
-        let store = store::read(&section, &source, overrides, environment, &mut warnings)?;
+        let of_process = process::store(&file)?;
+        let given = store::Given { model: &section, store: of_process.as_ref(), environment };
+        let store = store::read(&given, &source, overrides, &mut warnings)?;
         let server = process::read(&file)?;
         let rules = repositories::read(&file, &model, &mut warnings)?;
         let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;

@@ -92,6 +92,11 @@ impl<'a> Node<'a> {
         number.ok_or_else(|| self.mistake("is a whole number from 1"))
     }
 
+    /// A number without fraction or sign that is not too large.
+    pub fn whole_number(&self) -> Option<u32> {
+        self.value.as_u64().and_then(|number| number.try_into().ok())
+    }
+
     /// The items of a list.
     pub fn list(&self, allowed: &str) -> Result<Vec<Node<'a>>, Mistake> {
         let items = self.value.as_array().ok_or_else(|| self.mistake(allowed))?;

@@ -1,5 +1,6 @@
 //! The settings of the process: the objects `server`, `store` and `publish`.
 
+use super::connection;
 use super::mistake::Mistake;
 use super::node::Object;
 
@@ -10,13 +11,17 @@ pub struct ServerSettings {
     pub read_only: bool,
 }
 
-/// Reads the three objects. A key in `store` or `publish` cannot mean anything yet, so it is a mistake there.
+/// Reads `server` and `publish`. A key in `publish` cannot mean anything yet, so it is a mistake there.
 pub fn read(file: &Object<'_>) -> Result<ServerSettings, Mistake> {
-    object(file, "store", &[])?;
     object(file, "publish", &[])?;
     let Some(server) = object(file, "server", &["read_only"])? else { return Ok(ServerSettings::default()) };
     let read_only = server.get("read_only").map_or(Ok(false), |node| node.boolean())?;
     Ok(ServerSettings { read_only })
+}
+
+/// The object `store`.
+pub fn store<'a>(file: &Object<'a>) -> Result<Option<Object<'a>>, Mistake> {
+    object(file, "store", &connection::KEYS)
 }
 
 fn object<'a>(file: &Object<'a>, name: &str, known: &[&str]) -> Result<Option<Object<'a>>, Mistake> {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::secret::presence;
-use super::{Configuration, ListeningAddress, Model, SigningKey, StoreConfiguration, User};
+use super::{Configuration, ListeningAddress, Model, SigningKey, StoreConfiguration, User, connection};
 
 impl Configuration {
     /// Everything as JSON; secrets are `<set>` or `<not set>`.
@@ -49,8 +49,19 @@ impl Configuration {
 fn store(store: &StoreConfiguration) -> Value {
     match store {
         StoreConfiguration::Local { directory } => json!({ "local": { "directory": directory.display().to_string() } }),
-        StoreConfiguration::S3 { url, region, bucket, base_path, access_key, secret_key, public_read } => {
-            json!({ "s3": {
+        StoreConfiguration::S3 {
+            url,
+            region,
+            bucket,
+            base_path,
+            access_key,
+            secret_key,
+            public_read,
+            addressing,
+            ca_file,
+            timeout,
+            retries,
+        } => json!({ "s3": {
             "url": url,
             "region": region,
             "bucket": bucket,
@@ -58,8 +69,11 @@ fn store(store: &StoreConfiguration) -> Value {
             "access_key": access_key,
             "secret_key": presence(Some(secret_key)),
             "public_read": public_read,
-        } })
-        }
+            "addressing": connection::word(*addressing),
+            "ca_file": ca_file.as_ref().map(|path| path.display().to_string()),
+            "timeout_seconds": timeout.as_secs(),
+            "retries": retries,
+        } }),
     }
 }
 

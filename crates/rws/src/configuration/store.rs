@@ -1,15 +1,19 @@
 //! Which store holds the repositories.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::connection::{self, Connection};
 use super::environment::{
-    Environment, RWS_DATA_DIR, S3_ACCESS_KEY, S3_BASE_PATH, S3_BUCKET, S3_PUBLIC_READ, S3_REGION, S3_SECRET_KEY,
-    S3_URL, Variable,
+    Environment, RWS_DATA_DIR, S3_ACCESS_KEY, S3_ADDRESSING, S3_BASE_PATH, S3_BUCKET, S3_PUBLIC_READ, S3_REGION,
+    S3_SECRET_KEY, S3_URL, Variable,
 };
+use super::host_name;
 use super::mistake::{COMMAND_LINE, ENVIRONMENT, Mistake};
 use super::node::{Node, Object, Secrecy};
 use super::secret::Secret;
-use super::{Overrides, Source};
+use super::setting::Setting;
+use super::{Addressing, Overrides, Source};
 
 /// Where the repositories are when nothing says otherwise.
 const DEFAULT_DIRECTORY: &str = "./rws-data";
@@ -38,6 +42,14 @@ pub enum StoreConfiguration {
         secret_key: Secret,
         /// Whether anonymous users may read uploaded files from the bucket.
         public_read: bool,
+        /// How a URL names the bucket.
+        addressing: Addressing,
+        /// PEM file of certificate authorities to trust beside those of the system.
+        ca_file: Option<PathBuf>,
+        /// A request without progress for this time is given up and tried again.
+        timeout: Duration,
+        /// How often a failed request is repeated.
+        retries: u32,
     },
 }
 
@@ -59,16 +71,19 @@ const REQUIRED: [Variable; 5] = [S3_URL, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3
 pub const KEYS: [&str; 7] =
     ["endpoint_url", "region", "bucket_name", "base_path", "access_key_id", "secret_access_key", "public_read"];
 
-/// Reads the store from the environment, and from `model` where the environment is silent.
+/// Reads the store from the environment, and from the file where the environment is silent.
 pub fn read(
-    model: &Object<'_>,
+    given: &Given<'_>,
     source: &Source,
     overrides: &Overrides,
-    environment: &Environment,
     warnings: &mut Vec<String>,
 ) -> Result<StoreConfiguration, Mistake> {
-    let given = Given { model, environment };
+    let environment = given.environment;
     let Some(selector) = given.selector() else {
+        // a wrong value is a mistake also where it is not used
+        Connection::read(given.store, environment)?;
+        let unused = given.store.iter().flat_map(|store| connection::KEYS.iter().filter_map(|key| store.get(key)));
+        warnings.extend(unused.map(|node| node.warning("is not used, as nothing selects S3")));
         let option = overrides.data_directory.clone();
         let directory = option.or_else(|| environment.path(RWS_DATA_DIR)).unwrap_or_else(|| DEFAULT_DIRECTORY.into());
         return Ok(StoreConfiguration::Local { directory });
@@ -79,30 +94,45 @@ pub fn read(
         warnings.push(format!("{ENVIRONMENT}: {} is not used, as {selector} selects S3", RWS_DATA_DIR.name));
     }
     given.expect_all(&selector, source)?;
+    let url = given.checked(S3_URL, "is a URL like https://s3.example.org, without user and password", is_url)?;
+    let bucket = given
+        .checked(S3_BUCKET, "is a name without blanks and slashes", |name| is_word(name) && !name.contains('/'))?;
+    let Connection { addressing, ca_file, timeout, retries } = Connection::read(given.store, environment)?;
+    if addressing == Addressing::VirtualHost {
+        given.expect_host_names()?;
+    }
     Ok(StoreConfiguration::S3 {
-        url: given.checked(S3_URL, "is a URL like https://s3.example.org, without user and password", is_url)?,
+        url,
         region: given.checked(S3_REGION, "is a name without blanks", is_word)?,
-        bucket: given
-            .checked(S3_BUCKET, "is a name without blanks and slashes", |name| is_word(name) && !name.contains('/'))?,
+        bucket,
         base_path: given
             .checked(S3_BASE_PATH, "is a path like base/path, without . and ..", is_base_path)
             .map(|path| path.trim_matches('/').to_owned())?,
         access_key: given.checked(S3_ACCESS_KEY, "is a key id without blanks", is_word)?,
         secret_key: Secret::new(given.checked(S3_SECRET_KEY, "is a key", |_| true)?),
         public_read: given.public_read()?,
+        addressing,
+        ca_file,
+        timeout,
+        retries,
     })
 }
 
-/// What is given for S3, by either way.
-struct Given<'a> {
-    model: &'a Object<'a>,
-    environment: &'a Environment,
+/// What is given for the store.
+pub struct Given<'a> {
+    /// The object `model`, with the original's keys.
+    pub model: &'a Object<'a>,
+    /// The object `store`.
+    pub store: Option<&'a Object<'a>>,
+    /// The variables.
+    pub environment: &'a Environment,
 }
 
 impl Given<'_> {
-    /// The first setting that is there, as messages name it.
+    /// The first setting that is there, as messages name it. Keys of `store` select nothing.
     fn selector(&self) -> Option<String> {
-        let variable = SETTINGS.iter().find(|(variable, _)| self.environment.is_set(*variable));
+        let mut variables = SETTINGS.iter().chain(&connection::SETTINGS);
+        let variable = variables.find(|(variable, _)| self.environment.is_set(*variable));
         let key = || SETTINGS.iter().find_map(|(variable, _)| self.node(*variable));
         variable.map(|(variable, _)| variable.name.to_owned()).or_else(|| key().map(|node| node.path().to_owned()))
     }
@@ -135,16 +165,27 @@ impl Given<'_> {
 
     /// The text of a setting, empty where it is not given; the environment wins.
     fn checked(&self, variable: Variable, allowed: &str, good: impl Fn(&str) -> bool) -> Result<String, Mistake> {
-        if let Some(text) = self.environment.text(variable)? {
-            return if good(text) {
-                Ok(text.to_owned())
-            } else {
-                Err(hide_user(variable.mistake(text, allowed), text))
-            };
-        }
-        let Some(node) = self.node(variable) else { return Ok(String::new()) };
-        let text = node.text(allowed)?;
-        if good(text) { Ok(text.to_owned()) } else { Err(hide_user(node.mistake(allowed), text)) }
+        let Some(setting) = Setting::find(self.environment, variable, self.node(variable))? else {
+            return Ok(String::new());
+        };
+        let text = setting.text(allowed)?;
+        if good(text) { Ok(text.to_owned()) } else { Err(hide_user(setting.mistake(allowed), text)) }
+    }
+
+    /// A bucket that stands before the host in URLs: together they have to be a host name.
+    fn expect_host_names(&self) -> Result<(), Mistake> {
+        let addressing = if self.environment.is_set(S3_ADDRESSING) { S3_ADDRESSING.name } else { "store.addressing" };
+        let allowed = format!(
+            "is a URL with a host name, as {addressing} is \"virtual-host\" and a bucket cannot stand before an IP \
+             address; with \"path\" any URL"
+        );
+        self.checked(S3_URL, &allowed, |url| !host_name::is_address(url))?;
+        let allowed = format!(
+            "is a name of a-z, 0-9, - and _, and of . between them, as {addressing} is \"virtual-host\" and the bucket \
+             becomes a part of the host name; with \"path\" any name"
+        );
+        self.checked(S3_BUCKET, &allowed, host_name::is_part)?;
+        Ok(())
     }
 
     fn public_read(&self) -> Result<bool, Mistake> {

@@ -1,5 +1,6 @@
 //! The whole configuration, from the text of a file and a set of variables.
 
+mod connection;
 mod defaults;
 mod file_keys;
 mod mistakes;

@@ -1,14 +1,15 @@
 //! `rws serve`: takes uploads and serves the repositories.
 
+mod bucket;
 mod embedded;
 pub mod signing;
+mod spool;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use axum::serve::ListenerExt;
 use rws_deb::Deb;
 use rws_model::{Format, Signer};
@@ -19,12 +20,13 @@ use rws_repository::tree::Tree;
 use rws_rpm::Rpm;
 use rws_server::passwords::PasswordHash;
 use rws_server::{Keys, Service, User, Users};
-use rws_store::{LocalStore, Store};
+use rws_store::{LocalStore, Store, Writing};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::configuration::{Configuration, ListeningAddress, StoreConfiguration};
+use bucket::Bucket;
 use embedded::Secrets;
 use signing::SigningKeys;
 
@@ -34,35 +36,44 @@ const UPLOADS_AT_ONCE: usize = 64;
 /// How long running requests may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// A file in the spool directory that old belongs to a request of a program that was killed.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Serves until it is told to stop.
 ///
 /// # Errors
 ///
 /// When the address cannot be listened on, the data directory cannot be written, or a key is not fit to sign.
 pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyhow::Result<()> {
-    let StoreConfiguration::Local { directory } = &configuration.store else {
-        bail!("this version keeps repositories in a local directory only: unset the S3_* settings, or wait for S3")
-    };
     let listener = TcpListener::bind(listen.as_str())
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
     let address = listener.local_addr()?;
-    let store =
-        LocalStore::open(directory).context("the data directory cannot be used; choose another with --data-dir")?;
-    let store: Arc<dyn Store> = Arc::new(store);
-    let secrets = Secrets::open(directory)?;
-    let keys = SigningKeys::load(&configuration, &secrets, now())?;
-    let spool = spool(&configuration, directory)?;
+    let spool = spool::open(&configuration)?;
+    let (store, bucket) = match &configuration.store {
+        StoreConfiguration::Local { directory } => {
+            let store = LocalStore::open(directory);
+            let store = store.context("the data directory cannot be used; choose another with --data-dir")?;
+            (Arc::new(store) as Arc<dyn Store>, None)
+        }
+        StoreConfiguration::S3 { .. } => {
+            let (store, bucket) = Bucket::open(&configuration.store, &spool)?;
+            (store, Some(bucket))
+        }
+    };
+    let secrets = match &configuration.store {
+        StoreConfiguration::Local { directory } => Some(Secrets::open(directory)?),
+        StoreConfiguration::S3 { .. } => None,
+    };
+    let keys = SigningKeys::load(&configuration, secrets.as_ref(), now())?;
+    let writing = match &bucket {
+        Some(bucket) => bucket.writing(),
+        None => watch::Sender::new(Writing::Many).subscribe(),
+    };
     let catalogue = Arc::new(catalogue(&configuration, &keys));
     let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
     let scheduler = Scheduler::new(Publisher::new(Arc::clone(&store), Arc::clone(&catalogue), malformed));
     // last of all that can fail: the password is shown once
-    let (users, made) = match &configuration.credentials {
-        Some(_) => (users(&configuration), None),
-        None => secrets.user()?,
+    let (users, made) = match (&configuration.credentials, &secrets) {
+        (None, Some(secrets)) => secrets.user()?,
+        _ => (users(&configuration), None),
     };
     let service = Arc::new(Service {
         scheduler: Arc::clone(&scheduler),
@@ -74,6 +85,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
             modules: keys.modules.as_ref().map(|key| key.public_key_armored().to_owned()),
         },
         read_only: configuration.server.read_only,
+        writing: writing.clone(),
         uploads: Semaphore::new(UPLOADS_AT_ONCE),
         spool,
         version: env!("CARGO_PKG_VERSION"),
@@ -83,10 +95,17 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     if let Some(made) = made {
         made.print(address);
     }
-    if !configuration.server.read_only {
-        tokio::spawn(scheduler.watch(configuration.sync_on_start));
+    if let Some(bucket) = &bucket {
+        tokio::spawn(Arc::clone(bucket).connect());
     }
-    serve(listener, service).await
+    if !configuration.server.read_only {
+        tokio::spawn(scheduler.watch(configuration.sync_on_start, writing));
+    }
+    let served = serve(listener, service).await;
+    if let Some(bucket) = &bucket {
+        bucket.release().await;
+    }
+    served
 }
 
 /// Answers until SIGTERM or SIGINT, then lets running requests end.
@@ -160,22 +179,4 @@ fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
         anchors: known.anchors.clone(),
     };
     Catalogue::new(model, |target, format| (configuration.settings_for(target, format.name()), keys.of(&target.series)))
-}
-
-/// The directory for files under way; what killed programs left there goes.
-fn spool(configuration: &Configuration, data: &Path) -> anyhow::Result<PathBuf> {
-    let spool = configuration.spool_directory.clone().unwrap_or_else(|| data.join(".rws/spool"));
-    let unusable =
-        || format!("the spool directory {} cannot be used; choose another with RWS_SPOOL_DIR", spool.display());
-    std::fs::create_dir_all(&spool).with_context(unusable)?;
-    tempfile::tempfile_in(&spool).with_context(unusable)?;
-    for entry in std::fs::read_dir(&spool).with_context(unusable)? {
-        let entry = entry.with_context(unusable)?;
-        let is_ours = entry.file_name().to_string_lossy().starts_with(rws_server::SPOOL_PREFIX);
-        let age = entry.metadata().and_then(|file| file.modified()).map(|time| time.elapsed().unwrap_or_default());
-        if is_ours && age.is_ok_and(|age| age > ABANDONED) {
-            std::fs::remove_file(entry.path()).with_context(unusable)?;
-        }
-    }
-    Ok(spool)
 }

@@ -24,12 +24,12 @@ impl SigningKeys {
     /// # Errors
     ///
     /// When a key is not fit to sign.
-    pub fn load(configuration: &Configuration, secrets: &Secrets, now: i64) -> anyhow::Result<Self> {
+    pub fn load(configuration: &Configuration, secrets: Option<&Secrets>, now: i64) -> anyhow::Result<Self> {
         let main = configuration.main_key.as_ref().map(|key| import(key, now)).transpose()?;
         let modules = configuration.modules_key.as_ref().map(|key| import(key, now)).transpose()?;
-        let main = match (&main, &modules) {
-            (None, None) if configuration.credentials.is_none() => Some(secrets.make_key(now)?),
-            (None, None) => secrets.key(now)?,
+        let main = match (&main, &modules, secrets) {
+            (None, None, Some(secrets)) if configuration.credentials.is_none() => Some(secrets.make_key(now)?),
+            (None, None, Some(secrets)) => secrets.key(now)?,
             _ => main,
         };
         for warning in [&main, &modules].into_iter().flatten().flat_map(|key| key.warnings()) {

@@ -24,6 +24,7 @@ fn the_store_can_stand_in_the_file() {
     let expected = json!({
         "url": "https://file.example.org", "region": "file-region", "bucket": "file-bucket", "base_path": "file/path",
         "access_key": "file-id", "secret_key": "<set>", "public_read": true,
+        "addressing": "path", "ca_file": null, "timeout_seconds": 30, "retries": 5,
     });
     assert_eq!(*store, expected);
 }

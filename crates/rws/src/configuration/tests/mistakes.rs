@@ -90,7 +90,10 @@ fn mistakes_in_the_sections_of_the_process() {
             with(small(), "/server", json!({ "read_only": "yes" })),
             "server.read_only is \"yes\"; allowed is true or false",
         ),
-        (with(small(), "/store", json!({ "a b": 1 })), "store.\"a b\" is unknown; allowed are no keys here"),
+        (
+            with(small(), "/store", json!({ "a b": 1 })),
+            "store.\"a b\" is unknown; allowed are addressing, ca_file, timeout_seconds, retries",
+        ),
         (with(small(), "/publish", json!({ "x": 1 })), "publish.x is unknown; allowed are no keys here"),
     ] {
         assert_eq!(mistake(&file, &[]), format!("rws.json: {line}"));

@@ -49,10 +49,16 @@ fn serving_with_no_users_needs_the_local_store_or_an_explicit_word() {
     let empty = [("RWS_CREDENTIALS", "{}")];
 
     assert_eq!(resolved(&small(), &[]).credentials, None);
-    assert_eq!(
-        mistake(&s3, &[]),
-        format!("environment: RWS_CREDENTIALS is missing, as S3 is the store; allowed {ALLOWED}")
-    );
+    let of_variables = &super::variables::S3[..5];
+    for (file, variables) in [
+        (&s3, &[][..]),
+        (&s3, &[("RWS_CREDENTIALS", "")]),
+        (&small(), of_variables),
+        (&with(small(), "/store", json!({ "retries": 1 })), of_variables),
+    ] {
+        let line = format!("environment: RWS_CREDENTIALS is missing, as S3 is the store; allowed {ALLOWED}");
+        assert_eq!(mistake(file, variables), line);
+    }
     for file in [small(), s3.clone()] {
         assert_eq!(mistake(&file, &empty), format!("environment: RWS_CREDENTIALS is empty; allowed {ALLOWED}"));
         let none = with(file.clone(), "/common/credentials", json!({}));

@@ -4,7 +4,7 @@ use super::*;
 use crate::configuration::environment::{VARIABLES, documentation};
 
 /// All of S3 and a user: what the original needed at least.
-const S3: [(&str, &str); 6] = [
+pub const S3: [(&str, &str); 6] = [
     ("S3_URL", "https://s3.example.org"),
     ("S3_REGION", "ru-msk"),
     ("S3_BUCKET", "packages"),
@@ -12,6 +12,9 @@ const S3: [(&str, &str); 6] = [
     ("S3_SECRET_KEY", "hush"),
     ("RWS_CREDENTIALS", r#"{"bob": "hash"}"#),
 ];
+
+/// A certificate, from where unit tests run.
+pub const CA_FILE: &str = "src/configuration/tests/authority.pem";
 
 /// A variable of the table: the others that it needs, a value, and where `config show` has what when it is set and
 /// when it is not.
@@ -61,6 +64,10 @@ fn cases() -> Vec<Case> {
         s3("S3_BUCKET", "b", "/store/s3/bucket", json!("b"), json!(null)),
         s3("S3_ACCESS_KEY", "k", "/store/s3/access_key", json!("k"), json!(null)),
         s3("S3_SECRET_KEY", "k", "/store/s3/secret_key", set(), json!(null)),
+        s3("S3_ADDRESSING", "virtual-host", "/store/s3/addressing", json!("virtual-host"), json!("path")),
+        s3("S3_CA_FILE", CA_FILE, "/store/s3/ca_file", json!(CA_FILE), json!(null)),
+        s3("S3_TIMEOUT", "600", "/store/s3/timeout_seconds", json!(600), json!(30)),
+        s3("S3_RETRIES", "0", "/store/s3/retries", json!(0), json!(5)),
     ]
 }
 
@@ -106,7 +113,8 @@ fn yes_and_no_are_read_as_the_original_read_them() {
 #[test]
 fn any_variable_of_s3_selects_it_and_what_is_missing_is_named() {
     let all = ["S3_URL", "S3_REGION", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"];
-    for selector in all.iter().chain(&["S3_BASE_PATH", "S3_PUBLIC_READ"]) {
+    let optional = ["S3_BASE_PATH", "S3_PUBLIC_READ", "S3_ADDRESSING", "S3_CA_FILE", "S3_TIMEOUT", "S3_RETRIES"];
+    for selector in all.iter().chain(&optional) {
         let line = mistake(&small(), &[(selector, "0")]);
         let missing: Vec<&str> = all.iter().copied().filter(|name| name != selector).collect();
         let start = format!("environment: {} are missing, as {selector} selects S3; allowed are", missing.join(", "));

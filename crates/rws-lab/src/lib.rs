@@ -1,0 +1,18 @@
+//! A laboratory for what speaks S3. For tests only, so everything here panics instead of returning an error.
+//!
+//! - [`S3Server`]: the servers that `tests/s3-servers` starts, with verbs to prepare and inspect buckets by a client
+//!   that shares no connection code with the program (curl).
+//! - [`Proxy`]: stands between a client and a server, shows every request, and breaks the ones that a test names.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support: a panic names what is wrong"
+)]
+
+mod curl;
+mod proxy;
+mod server;
+
+pub use proxy::{Fault, FaultRule, Proxy, Seen};
+pub use server::S3Server;
