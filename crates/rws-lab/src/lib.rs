@@ -15,4 +15,4 @@ mod proxy;
 mod server;
 
 pub use proxy::{Fault, FaultRule, Proxy, Seen};
-pub use server::S3Server;
+pub use server::{S3Server, cache};

@@ -62,7 +62,7 @@ impl S3Server {
 
     #[track_caller]
     fn started(url: &str, access_key: &str, secret_key: &str) -> Self {
-        let file = test_cache().join("s3/env");
+        let file = cache().join("s3/env");
         let written = std::fs::read_to_string(&file).unwrap_or_default();
         let written: HashMap<&str, &str> = written.lines().filter_map(|line| line.split_once('=')).collect();
         let value = |name: &str| {
@@ -183,7 +183,7 @@ fn addressable(key: &str) -> &str {
 }
 
 /// Where `tests/s3-servers` writes: `$RWS_TEST_CACHE`, by default `target/test-cache` of the checkout.
-fn test_cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let checkout = manifest.ancestors().nth(2).expect("the crate lies in crates/rws-lab of the checkout");
     let named = std::env::var_os("RWS_TEST_CACHE").filter(|value| !value.is_empty());

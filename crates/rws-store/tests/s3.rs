@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -481,6 +482,93 @@ async fn the_form_of_tags_is_the_servers() {
         let seen = place.proxy.seen();
         assert_eq!(header(&seen.last().unwrap().headers, "if-match").starts_with('"'), quoted);
     }
+}
+
+/// `http://bucket.localhost:…/key`
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_may_be_a_part_of_the_host() {
+    let server = S3Server::ceph();
+    let bucket = server.create_bucket("host");
+    let url = server.url.replace("127.0.0.1", "localhost");
+    let virtual_host = S3Settings { url, addressing: Addressing::VirtualHost, ..settings(&server, &bucket) };
+    let store = S3Store::new(&virtual_host).unwrap();
+    assert_eq!(store.probe().await.unwrap(), Conditions::Kept);
+    put(&store, "a/b c+d~é", b"text").await;
+    assert_eq!(server.get(&bucket, "a/b c+d~é").unwrap(), b"text");
+    store.copy(&key("a/b c+d~é"), &key("copy"), write(Condition::Absent, Kind::Immutable)).await.unwrap();
+    assert_eq!(get(&store, "copy").await.unwrap(), b"text");
+    assert_eq!(store.list("").await.unwrap().len(), 3);
+}
+
+/// A moto of its own that speaks https with a certificate that nobody knows.
+struct Encrypted {
+    process: std::process::Child,
+    directory: tempfile::TempDir,
+    server: S3Server,
+}
+
+impl Encrypted {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (certificate, secret) = (directory.path().join("certificate.pem"), directory.path().join("key.pem"));
+        let made = std::process::Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+            .args([&secret, Path::new("-out"), &certificate])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = std::process::Command::new(rws_lab::cache().join("venv/bin/moto_server"))
+            .args(["-H", "127.0.0.1", "-p", &port.to_string(), "-c"])
+            .args([&certificate, Path::new("-k"), &secret])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = S3Server {
+            url: format!("https://127.0.0.1:{port}"),
+            access_key: "a".to_owned(),
+            secret_key: "b".to_owned(),
+        };
+        let encrypted = Self { process, directory, server };
+        while encrypted.curl("GET", "").is_empty() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        encrypted.curl("PUT", "encrypted");
+        encrypted
+    }
+
+    fn curl(&self, method: &str, path: &str) -> Vec<u8> {
+        let url = format!("{}/{path}", self.server.url);
+        let curl = ["-sk", "-X", method, "-H", "Content-Length: 0", &url];
+        std::process::Command::new("curl").args(curl).output().unwrap().stdout
+    }
+}
+
+impl Drop for Encrypted {
+    fn drop(&mut self) {
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_is_spoken_with_those_whose_authority_is_known() {
+    let encrypted = Encrypted::start();
+    let unknown = S3Settings { retries: 0, ..settings(&encrypted.server, "encrypted") };
+    let refused = S3Store::new(&unknown).unwrap().probe().await.unwrap_err().to_string();
+    assert!(refused.contains("certificate"), "{refused}");
+    let ca_file = Some(encrypted.directory.path().join("certificate.pem"));
+    let store = S3Store::new(&S3Settings { ca_file, ..unknown.clone() }).unwrap();
+    assert_eq!(store.probe().await.unwrap(), Conditions::Kept);
+    put(&store, "a", b"text").await;
+    assert_eq!(get(&store, "a").await.unwrap(), b"text");
+    let broken = encrypted.directory.path().join("broken.pem");
+    std::fs::write(&broken, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let error = S3Store::new(&S3Settings { ca_file: Some(broken), ..unknown }).unwrap_err().to_string();
+    assert!(error.contains("S3_CA_FILE") && error.contains("broken.pem"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

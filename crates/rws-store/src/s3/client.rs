@@ -16,6 +16,7 @@ use rusty_s3::{Bucket, Credentials, UrlStyle};
 use super::clock::StoreClock;
 use super::failure::Failure;
 use super::request::{Progress, Request, Upload};
+use super::resolver::Resolver;
 use super::settings::{Addressing, S3Settings};
 
 /// How long connecting may take.
@@ -50,7 +51,7 @@ impl Reply {
 /// One bucket, and how it is talked to.
 #[derive(Debug)]
 pub struct Client {
-    http: HttpClient<HttpsConnector<HttpConnector>, Upload>,
+    http: HttpClient<HttpsConnector<HttpConnector<Resolver>>, Upload>,
     bucket: Bucket,
     credentials: Credentials,
     timeout: Duration,
@@ -69,7 +70,7 @@ impl Client {
         };
         let bucket = Bucket::new(url, style, settings.bucket.clone(), settings.region.clone())
             .map_err(|error| format!("S3_URL: {error:?}"))?;
-        let mut connector = HttpConnector::new();
+        let mut connector = HttpConnector::new_with_resolver(Resolver::new());
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_nodelay(true);

@@ -17,6 +17,7 @@ mod listing;
 mod multipart;
 mod probe;
 mod request;
+mod resolver;
 mod settings;
 mod tls;
 mod write;
