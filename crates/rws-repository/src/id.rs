@@ -31,8 +31,7 @@ impl GenerationId {
 
     /// The time in the name, in seconds since 1970.
     pub fn seconds(&self) -> i64 {
-        let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &self.0[..16]);
-        time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC)).map_or(0, |time| time.timestamp().as_second())
+        seconds(&self.0)
     }
 }
 
@@ -56,6 +55,16 @@ impl UploadId {
     pub fn parse(text: &str) -> Option<Self> {
         is_stamp(text, 16).then(|| Self(text.to_owned()))
     }
+
+    /// The time in the name, in seconds since 1970.
+    pub fn seconds(&self) -> i64 {
+        seconds(&self.0)
+    }
+}
+
+fn seconds(stamp: &str) -> i64 {
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &stamp[..16]);
+    time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC)).map_or(0, |time| time.timestamp().as_second())
 }
 
 fn stamp(seconds: i64, random: &str) -> String {

@@ -4,6 +4,7 @@
 
 mod support;
 
+use rws_repository::scheduler::{Progress, Scheduler};
 use rws_store::{Key, Store};
 use support::{World, id};
 
@@ -54,6 +55,7 @@ async fn after_a_thousand_publishes_the_store_is_bounded() {
         let root = publish(&world, &(number % 7).to_string()).await;
         world.pass(HOUR);
         if number % 100 == 99 {
+            Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
             world.read_deb(TREE, "focal", &root).await;
             let bytes: u64 = world.memory.list("").await.unwrap().iter().map(|listed| listed.stat.size_bytes).sum();
             let count = world.keys("").await.len();
@@ -109,4 +111,56 @@ async fn content_that_comes_back_while_its_names_go_gets_others() {
     }
     let root = world.root(TREE, "focal").await.unwrap();
     assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), 1);
+}
+
+/// What became of an upload is known for a week, by any replica, and then forgotten.
+#[tokio::test]
+async fn a_status_survives_a_restart_for_a_week() {
+    let world = World::new();
+    let publisher = || world.publisher(world.store());
+    let first = world.upload("both/ubuntu/focal", &[world.deb("hello", "1", "amd64", "a")]).await.unwrap();
+    // another process each time
+    let progress = async || Scheduler::new(publisher()).progress(&first.id).await.unwrap();
+    assert_eq!(progress().await, Some(Progress::Pending));
+    world.publish(FOCAL).await.unwrap();
+    assert_eq!(progress().await, Some(Progress::Pending));
+    let generation = world.publish("live/2.8/ubuntu/focal").await.unwrap().generation;
+    let Some(Progress::Published(published)) = progress().await else { panic!("{:?}", progress().await) };
+    assert_eq!(published.len(), 2);
+    assert_eq!(published[&id("live/2.8/ubuntu/focal")], generation);
+    // its files go once all repositories have it, its name a week later
+    let sweep = async || Scheduler::new(publisher()).sweep().await.unwrap();
+    assert_eq!(world.leftovers().await.len(), 1);
+    sweep().await;
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+    for _ in 0..6 {
+        world.pass(24 * HOUR);
+        sweep().await;
+        assert!(matches!(progress().await, Some(Progress::Published(_))));
+    }
+    world.pass(25 * HOUR);
+    sweep().await;
+    assert_eq!(progress().await, None);
+    assert_eq!(world.keys(".rws/uploads/").await, Vec::<String>::new());
+}
+
+/// The files of an upload whose request was cut off go after a day; those of a request under way stay.
+#[tokio::test]
+async fn what_a_cut_off_request_left_goes_after_a_day() {
+    let world = World::new();
+    for name in [
+        ".rws/incoming/20261119T120000Z-0123456789abcdef/00",
+        ".rws/pending/live/2.8/ubuntu/focal/20261119T120000Z-0123456789abcdef",
+        ".rws/claims/a/b",
+        ".rws/probe/x/create",
+    ] {
+        world.put(name, b"left".to_vec()).await;
+    }
+    let sweep = async || Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
+    world.pass(23 * HOUR);
+    sweep().await;
+    assert_eq!(world.keys(".rws/").await.len(), 4);
+    world.pass(2 * HOUR);
+    sweep().await;
+    assert_eq!(world.keys(".rws/").await, Vec::<String>::new());
 }

@@ -27,7 +27,7 @@ async fn answer(service: &Service, path: &str, headers: &HeaderMap) -> Result<Op
     Ok(match (word, rest) {
         ("health", "") => Some(text(StatusCode::OK, PLAIN, "ok\n")),
         ("ready", "") => Some(ready(service).await),
-        ("status", "") => Some(overview(service)),
+        ("status", "") if path == "status" => Some(overview(service)),
         ("version", "") => Some(json_answer(StatusCode::OK, &json!({ "name": "rws", "version": service.version }))),
         ("keys", "main.asc") => service.keys.main.clone().map(|key| text(StatusCode::OK, PGP, key)),
         ("keys", "modules.asc") => service.keys.modules.clone().map(|key| text(StatusCode::OK, PGP, key)),
@@ -112,9 +112,8 @@ async fn status(service: &Service, id: &str) -> Result<Option<Answer>, Problem> 
         None => return Ok(None),
         Some(Progress::Pending) => json!({ "upload": id, "state": "pending" }),
         Some(Progress::Published(generations)) => {
-            let generations = generations.iter().map(|(repository, id)| (repository.as_str(), id.to_string()));
-            let generations: serde_json::Map<_, _> =
-                generations.map(|(repository, id)| (repository.to_owned(), id.into())).collect();
+            let generations = generations.iter().map(|(repository, id)| (repository.to_string(), json!(id)));
+            let generations: serde_json::Map<_, _> = generations.collect();
             json!({ "upload": id, "state": "published", "repositories": generations })
         }
         Some(Progress::Failed(reason)) => json!({ "upload": id, "state": "failed", "reason": reason }),

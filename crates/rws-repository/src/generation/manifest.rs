@@ -8,11 +8,11 @@ use rws_store::Version;
 use serde::{Deserialize, Serialize};
 
 use super::index::IndexState;
-use crate::GenerationId;
 use crate::blocks::table::{Row, Table};
+use crate::{GenerationId, UploadId};
 
 /// What a manifest starts with: a name and the version of its form.
-const MAGIC: &[u8] = b"RWS manifest 1\n";
+const MAGIC: &[u8] = b"RWS manifest 2\n";
 
 /// A package of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +73,8 @@ pub struct Generation {
     pub files: Table<FileRow>,
     /// Its indexes.
     pub indexes: Vec<IndexState>,
+    /// The uploads that the generation before did not contain.
+    pub uploads: Vec<UploadId>,
 }
 
 impl Generation {

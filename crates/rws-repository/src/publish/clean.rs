@@ -8,9 +8,10 @@ use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, private};
 
 impl Run<'_> {
-    /// Deletes the pointers of uploads that the current generation contains, and the uploads that had no other
-    /// repository. Uploads to several repositories go with the sweep, once no pointer of them is left. Uploads that could
-    /// not be carried out are put aside with all their bytes.
+    /// Deletes the pointers of uploads that the current generation contains, and the package files of uploads that had no
+    /// other repository; those of uploads to several repositories go with the sweep, once no pointer of them is left. The
+    /// upload object stays for a week, to say what became of it. Uploads that could not be carried out are put aside with
+    /// all their bytes.
     pub(super) async fn clean(
         &self,
         pending: &Pending,
@@ -28,7 +29,7 @@ impl Run<'_> {
             let waiting = pending.uploads.iter().find(|waiting| waiting.upload.id == *id);
             let is_alone = |waiting: &&crate::pending::PendingUpload| waiting.upload.repositories().len() == 1;
             if let (Some(waiting), false) = (waiting.filter(is_alone), failed.iter().any(|(failed, _)| failed == id)) {
-                keys.extend(upload_objects(&waiting.upload));
+                keys.extend(package_files(&waiting.upload));
             }
         }
         if !keys.is_empty() {
@@ -38,12 +39,11 @@ impl Run<'_> {
     }
 }
 
-/// All objects of an upload but its pointers.
-pub fn upload_objects(upload: &Upload) -> Vec<Key> {
+/// The package files of an upload.
+fn package_files(upload: &Upload) -> Vec<Key> {
     let files = upload.records.iter().flat_map(|record| &record.files);
     let mut keys: Vec<Key> = files.map(|file| private::incoming(&upload.id, &file.digests.sha256)).collect();
     keys.sort();
     keys.dedup();
-    keys.insert(0, private::upload(&upload.id));
     keys
 }

@@ -78,6 +78,7 @@ impl Run<'_> {
             packages,
             files,
             indexes: rendered.indexes,
+            uploads: step.applied.to_vec(),
         };
         let manifest = generation.to_bytes().map_err(|error| RepositoryError::damaged(&generation.id, error))?;
         self.write_all(&generation.id, rendered.files, manifest).await?;

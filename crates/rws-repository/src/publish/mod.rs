@@ -20,8 +20,6 @@ mod place;
 mod run;
 mod synchronise;
 
-pub use clean::upload_objects;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

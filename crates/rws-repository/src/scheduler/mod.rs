@@ -1,10 +1,12 @@
 //! Which repositories are reconciled when: at once when woken, one run a repository at a time, in parallel with a
 //! bound, with growing pauses after failures, and in a sweep for what other replicas left.
 
+mod stored;
 mod sweep;
 mod uploads;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::intake::Accepted;
 use crate::publish::{Occasion, Outcome, Publisher};
-use crate::{RepositoryError, UploadId, private, reading};
+use crate::{RepositoryError, UploadId, reading};
 
 pub use uploads::Progress;
 use uploads::Uploads;
@@ -38,6 +40,8 @@ pub struct Scheduler {
     uploads: Mutex<Uploads>,
     /// Repositories that are woken after a while.
     later: Mutex<HashSet<RepositoryId>>,
+    /// How many sweeps there were.
+    sweeps: AtomicUsize,
     publishing: Semaphore,
     synchronising: Semaphore,
     changed: watch::Sender<u64>,
@@ -68,6 +72,7 @@ impl Scheduler {
             slots: Mutex::default(),
             uploads: Mutex::default(),
             later: Mutex::default(),
+            sweeps: AtomicUsize::new(0),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
             synchronising: Semaphore::new(SYNCHRONISED_AT_ONCE),
             changed: watch::Sender::new(0),
@@ -272,8 +277,7 @@ impl Scheduler {
         if known.is_some() {
             return Ok(known);
         }
-        let pending = self.publisher.store().stat(&private::upload(upload)).await?;
-        Ok(pending.map(|_| Progress::Pending))
+        stored::progress(self.publisher.store(), upload).await
     }
 
     /// Waits until an upload of this process ended, or the time is up.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rws_model::RepositoryId;
@@ -9,9 +10,8 @@ use rws_store::{Key, Listed, Writing};
 use tokio::sync::watch;
 
 use super::Scheduler;
-use crate::publish::{Occasion, upload_objects};
-use crate::upload::Upload;
-use crate::{RepositoryError, UploadId, private, reading};
+use crate::publish::Occasion;
+use crate::{RepositoryError, UploadId, private};
 
 /// How often the sweep runs.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -19,8 +19,11 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// A pointer or incoming file of no upload is deleted after this time: the request that wrote it has long ended.
 const ABANDONED_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 
-/// An upload that could not be carried out is kept for this time.
-const FAILED_MILLISECONDS: i64 = 7 * ABANDONED_MILLISECONDS;
+/// An upload is remembered for this time, and one that could not be carried out kept with its files.
+const KEPT_MILLISECONDS: i64 = 7 * ABANDONED_MILLISECONDS;
+
+/// One sweep of so many looks also for what has expired: about one in an hour.
+const THOROUGH: usize = 120;
 
 impl Scheduler {
     /// Looks at everything once, then sweeps for ever, while this process may write. A look at the start that fails is
@@ -75,29 +78,41 @@ impl Scheduler {
     pub async fn sweep(self: &Arc<Self>) -> Result<(), RepositoryError> {
         let store = self.publisher.store();
         let now = store.clock_milliseconds().await?;
-        // uploads before pointers: an upload is written after all of its pointers, so one without any has been
-        // taken by all of its repositories
-        let uploads = store.list(private::UPLOADS).await?;
+        let is_old = |listed: &Listed, age: i64| now - listed.stat.modified_milliseconds > age;
+        let is_thorough = self.sweeps.fetch_add(1, Ordering::Relaxed).is_multiple_of(THOROUGH);
+        // Package files before uploads before pointers: an upload is written after all of its pointers, so one that was
+        // there while none of its pointers is has been taken by all of its repositories.
+        let incoming = store.list(private::INCOMING).await?;
+        let waiting: BTreeSet<UploadId> =
+            incoming.iter().filter_map(|listed| private::incoming_upload(&listed.key)).collect();
+        let mut known: BTreeSet<UploadId> = BTreeSet::new();
+        for id in waiting {
+            if store.stat(&private::upload(&id)).await?.is_some() {
+                known.insert(id);
+            }
+        }
+        let uploads = if is_thorough { store.list(private::UPLOADS).await? } else { Vec::new() };
         let pointers = store.list(private::PENDING).await?;
-        let failed = store.list(private::FAILED).await?;
-        let known: BTreeSet<UploadId> = uploads.iter().filter_map(|listed| private::upload_id(&listed.key)).collect();
-        let mut wanted: BTreeSet<RepositoryId> = BTreeSet::new();
+        let failed = if is_thorough || !known.is_empty() { store.list(private::FAILED).await? } else { Vec::new() };
+
         let mut needed: BTreeSet<UploadId> = BTreeSet::new();
         let mut abandoned: Vec<Key> = Vec::new();
-        for Listed { key, stat } in pointers {
-            let Some((repository, upload)) = private::pointer_parts(&key) else { continue };
-            if known.contains(&upload) {
+        let mut wanted: BTreeSet<RepositoryId> = BTreeSet::new();
+        for listed in pointers {
+            let Some((repository, upload)) = private::pointer_parts(&listed.key) else { continue };
+            needed.insert(upload.clone());
+            if known.contains(&upload) || store.stat(&private::upload(&upload)).await?.is_some() {
+                known.insert(upload);
                 wanted.insert(repository);
-            } else if now - stat.modified_milliseconds > ABANDONED_MILLISECONDS {
-                abandoned.push(key);
+            } else if is_old(&listed, ABANDONED_MILLISECONDS) {
+                abandoned.push(listed.key);
             }
-            needed.insert(upload);
         }
-        for Listed { key, stat } in failed {
-            if now - stat.modified_milliseconds > FAILED_MILLISECONDS {
-                abandoned.push(key);
+        for listed in failed {
+            if is_old(&listed, KEPT_MILLISECONDS) {
+                abandoned.push(listed.key);
             } else {
-                needed.extend(private::failed_upload(&key));
+                needed.extend(private::failed_upload(&listed.key));
             }
         }
         for repository in wanted {
@@ -105,24 +120,24 @@ impl Scheduler {
                 self.wake(&repository, Occasion::default());
             }
         }
-        for id in known.difference(&needed) {
-            match reading::json::<Upload>(store, &private::upload(id)).await {
-                Ok(Some((upload, _))) => abandoned.extend(upload_objects(&upload)),
-                Ok(None) => {}
-                // another version of RWS can read it
-                Err(error) => tracing::warn!(%error, "an upload stays where it is"),
+        for listed in incoming {
+            let Some(upload) = private::incoming_upload(&listed.key) else { continue };
+            let is_taken = known.contains(&upload) && !needed.contains(&upload);
+            if is_taken || (!known.contains(&upload) && is_old(&listed, ABANDONED_MILLISECONDS)) {
+                abandoned.push(listed.key);
             }
         }
-        for Listed { key, stat } in store.list(private::INCOMING).await? {
-            let is_needed = private::incoming_upload(&key).is_some_and(|upload| known.contains(&upload));
-            if !is_needed && now - stat.modified_milliseconds > ABANDONED_MILLISECONDS {
-                abandoned.push(key);
+        for listed in uploads {
+            let is_needed = private::upload_id(&listed.key).is_none_or(|id| needed.contains(&id));
+            if !is_needed && is_old(&listed, KEPT_MILLISECONDS) {
+                abandoned.push(listed.key);
             }
         }
-        for place in [private::CLAIMS, private::PROBES] {
-            let listed = store.list(place).await?.into_iter();
-            let old = listed.filter(|listed| now - listed.stat.modified_milliseconds > ABANDONED_MILLISECONDS);
-            abandoned.extend(old.map(|listed| listed.key));
+        if is_thorough {
+            for place in [private::CLAIMS, private::PROBES] {
+                let listed = store.list(place).await?.into_iter();
+                abandoned.extend(listed.filter(|one| is_old(one, ABANDONED_MILLISECONDS)).map(|one| one.key));
+            }
         }
         if !abandoned.is_empty() {
             store.delete(&abandoned).await?;

@@ -14,8 +14,8 @@ const REMEMBERED: usize = 10_000;
 pub enum Progress {
     /// Not all of its repositories have it yet.
     Pending,
-    /// All of its repositories have it, in these generations.
-    Published(BTreeMap<RepositoryId, GenerationId>),
+    /// All of its repositories have it, in these generations, where they are known (any more).
+    Published(BTreeMap<RepositoryId, Option<GenerationId>>),
     /// It cannot be carried out: why.
     Failed(String),
 }
@@ -30,7 +30,7 @@ pub struct Uploads {
 #[derive(Default)]
 struct Open {
     missing: BTreeSet<RepositoryId>,
-    published: BTreeMap<RepositoryId, GenerationId>,
+    published: BTreeMap<RepositoryId, Option<GenerationId>>,
 }
 
 impl Uploads {
@@ -60,9 +60,7 @@ impl Uploads {
     pub fn published(&mut self, upload: &UploadId, repository: &RepositoryId, generation: Option<&GenerationId>) {
         let Some(open) = self.open.get_mut(upload) else { return };
         open.missing.remove(repository);
-        if let Some(generation) = generation {
-            open.published.insert(repository.clone(), generation.clone());
-        }
+        open.published.insert(repository.clone(), generation.cloned());
         if open.missing.is_empty() {
             let published = std::mem::take(&mut open.published);
             self.end(upload, Progress::Published(published));

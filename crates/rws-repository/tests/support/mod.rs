@@ -187,7 +187,6 @@ impl World {
     /// What waits or is left over under the private prefix.
     pub async fn leftovers(&self) -> Vec<String> {
         let mut keys = self.keys(".rws/pending/").await;
-        keys.extend(self.keys(".rws/uploads/").await);
         keys.extend(self.keys(".rws/incoming/").await);
         keys
     }
