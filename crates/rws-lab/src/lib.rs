@@ -3,12 +3,7 @@
 //! - [`S3Server`]: the servers that `tests/s3-servers` starts, with verbs to prepare and inspect buckets by a client
 //!   that shares no connection code with the program (curl).
 //! - [`Proxy`]: stands between a client and a server, shows every request, and breaks the ones that a test names.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "test support: a panic names what is wrong"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "test support: a panic names what is wrong")]
 
 mod curl;
 mod proxy;

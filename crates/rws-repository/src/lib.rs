@@ -17,6 +17,7 @@ mod id;
 pub mod inspection;
 pub mod intake;
 mod pending;
+pub mod pins;
 pub mod plan;
 pub mod private;
 pub mod publish;

@@ -7,6 +7,8 @@ use rws_model::{RepositoryId, RootFile};
 use rws_store::{Content, DirectoryEntry, Key, Span, Stat, Store};
 
 use crate::catalogue::Catalogue;
+use crate::generation::Head;
+use crate::pins::{Pins, Reader};
 use crate::plan::join;
 use crate::{GenerationId, RepositoryError, private, reading};
 
@@ -19,6 +21,7 @@ pub struct Tree {
     catalogue: Arc<Catalogue>,
     /// The names of generations that were asked for lately.
     kept: Mutex<VecDeque<(Key, Arc<Names>)>>,
+    pins: Pins,
 }
 
 /// The files of one generation's metadata.
@@ -73,7 +76,7 @@ pub enum Found {
 impl Tree {
     /// The public tree of `store`.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>) -> Self {
-        Self { store, catalogue, kept: Mutex::default() }
+        Self { store, catalogue, kept: Mutex::default(), pins: Pins::default() }
     }
 
     /// The store.
@@ -81,12 +84,18 @@ impl Tree {
         &*self.store
     }
 
-    /// The file at a path without slashes at its ends; `None` where there is none.
+    /// The file at a path without slashes at its ends; `None` where there is none. A `reader` goes on with the state of a
+    /// repository that it began with.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn file(&self, path: &str, wanted: Wanted) -> Result<Option<Found>, RepositoryError> {
+    pub async fn file(
+        &self,
+        path: &str,
+        wanted: Wanted,
+        reader: Option<&Reader>,
+    ) -> Result<Option<Found>, RepositoryError> {
         if let Some((generation, rest)) = path.strip_prefix('@').and_then(|path| path.split_once('/')) {
             return match GenerationId::parse(generation) {
                 Some(generation) => self.file_of_generation(&generation, rest, wanted).await,
@@ -97,7 +106,7 @@ impl Tree {
             return self.object(path, wanted, is_immutable(path), None).await;
         };
         let place = self.place(repository, path)?;
-        let Some((head, _)) = reading::head(&*self.store, repository).await? else {
+        let Some(head) = self.head_for(reader, repository, &place).await? else {
             return self.object(path, wanted, is_immutable(path), None).await;
         };
         if let Some(file) = head.root.iter().find(|file| file.name == place.name) {
@@ -111,6 +120,25 @@ impl Tree {
             Some(stored) => self.object(&join(&place.tree, stored), wanted, false, Some(head.published_at)).await,
             None => self.object(path, wanted, is_immutable(path), None).await,
         }
+    }
+
+    /// The head from which a reader gets a file: the current one, or the one that it began with.
+    async fn head_for(
+        &self,
+        reader: Option<&Reader>,
+        repository: &RepositoryId,
+        place: &Place,
+    ) -> Result<Option<Arc<Head>>, RepositoryError> {
+        if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, &place.name)) {
+            return Ok(Some(head));
+        }
+        let head = reading::head(&*self.store, repository).await?.map(|(head, _)| Arc::new(head));
+        if let (Some(reader), Some(head)) = (reader, &head)
+            && (place.is_root || head.plain.contains_key(&place.name))
+        {
+            self.pins.begin(reader, repository, &place.name, head);
+        }
+        Ok(head)
     }
 
     /// The file at a path of a kept generation: its root and its indexes; packages come from the one tree, whatever the

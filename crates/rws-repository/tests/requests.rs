@@ -192,7 +192,7 @@ async fn cost(repository: &str, path: &str, count: usize, first: &Path, files: [
     let package = format!("{package}{}", files[1].file_name().unwrap().to_str().unwrap());
     for path in [root, &package] {
         proxy.forget();
-        let found = tree.file(path, Wanted::Bytes(Span::Whole)).await.unwrap().expect(path);
+        let found = tree.file(path, Wanted::Bytes(Span::Whole), None).await.unwrap().expect(path);
         if let Found::Object { content, .. } = found {
             let bytes = collect(content.unwrap().bytes).await.unwrap();
             assert_eq!(bytes, std::fs::read(files[1]).unwrap());

@@ -5,6 +5,7 @@
 mod access;
 mod answer;
 mod assets;
+mod connection;
 mod download;
 mod form;
 mod listing;
@@ -21,6 +22,7 @@ mod spool;
 mod upload;
 
 pub use access::{User, Users};
+pub use connection::{Connection, Connections};
 pub use routes::router;
 pub use service::{Keys, Service};
 pub use spool::SPOOL_PREFIX;

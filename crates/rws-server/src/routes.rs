@@ -7,7 +7,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
 
+use rws_repository::pins::Reader;
+
 use crate::answer::{Answer, Problem, allowed, reads, unauthorized};
+use crate::connection::reader;
 use crate::service::Service;
 use crate::{assets, download, listing, own, path, schedule, upload};
 
@@ -38,8 +41,10 @@ async fn dispatch(service: &Arc<Service>, request: Request<Body>) -> Answer {
     }
     match method {
         _ if reads(&method) => {
+            // a look is no beginning
+            let reader = reader(&request).filter(|_| method == Method::GET);
             let (parts, _) = request.into_parts();
-            read(service, &parts.method, &parts.uri, &parts.headers).await
+            read(service, &parts.method, &parts.uri, &parts.headers, reader.as_ref()).await
         }
         Method::OPTIONS if raw == "/" => allowed(StatusCode::OK, ROOT_METHODS),
         Method::OPTIONS => allowed(StatusCode::OK, PATH_METHODS),
@@ -76,14 +81,14 @@ async fn write(service: &Arc<Service>, method: &Method, raw: &str, request: Requ
     }
 }
 
-async fn read(service: &Service, method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
+async fn read(service: &Service, method: &Method, uri: &Uri, headers: &HeaderMap, reader: Option<&Reader>) -> Answer {
     let raw = uri.path();
     if let Some(answer) = raw.strip_prefix("/static/").and_then(assets::file) {
         return answer;
     }
     let Some(path) = path::decoded(raw).and_then(|path| path::normalized(&path)) else { return listing::missing() };
     let path = if path == "index" { "" } else { &path };
-    match answer(service, path, method, uri.query(), headers).await {
+    match answer(service, path, method, uri.query(), headers, reader).await {
         Ok(Some(answer)) => answer,
         Ok(None) => listing::missing(),
         Err(error) => {
@@ -103,6 +108,7 @@ async fn answer(
     method: &Method,
     query: Option<&str>,
     headers: &HeaderMap,
+    reader: Option<&Reader>,
 ) -> Result<Option<Answer>, rws_repository::RepositoryError> {
     let kind = path::query(query, "type").filter(|kind| !kind.is_empty());
     let (file, directory) = match kind.as_deref() {
@@ -113,7 +119,7 @@ async fn answer(
     };
     if file
         && !path.is_empty()
-        && let Some(found) = service.tree.file(path, download::wanted(method, headers)).await?
+        && let Some(found) = service.tree.file(path, download::wanted(method, headers), reader).await?
     {
         return download::answer(service.tree.store(), method, headers, path, found).await.map(Some);
     }

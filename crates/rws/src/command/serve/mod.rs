@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use axum::serve::ListenerExt;
 use rws_deb::Deb;
 use rws_model::{Format, Signer};
 use rws_repository::catalogue::{Catalogue, Distribution, Model};
@@ -19,7 +18,7 @@ use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_rpm::Rpm;
 use rws_server::passwords::PasswordHash;
-use rws_server::{Keys, Service, User, Users};
+use rws_server::{Connection, Connections, Keys, Service, User, Users};
 use rws_store::{LocalStore, Store, Writing};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -117,13 +116,9 @@ async fn serve(listener: TcpListener, service: Arc<Service>) -> anyhow::Result<(
         tracing::info!("stopping: running requests may end");
         stop.send_replace(true);
     });
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection is slower than it could be");
-        }
-    });
     let mut draining = stopped.clone();
-    let graceful = axum::serve(listener, rws_server::router(service)).with_graceful_shutdown(async move {
+    let router = rws_server::router(service).into_make_service_with_connect_info::<Connection>();
+    let graceful = axum::serve(Connections(listener), router).with_graceful_shutdown(async move {
         // an error means that the sender is gone, which is a reason to stop as well
         _ = stopped.wait_for(|stopped| *stopped).await;
     });

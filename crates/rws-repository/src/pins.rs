@@ -1,0 +1,189 @@
+//! Which head a reader goes on with.
+//!
+//! A root may be several files (repomd.xml and its signature), and a client that knows no by-hash names asks for its root
+//! and for plain-named indexes one after the other. Somebody may publish in between. Therefore the first of these files
+//! that a reader gets pins the head for the others: for the rest of its connection (zypper), or for some seconds for the
+//! same client on other connections (dnf opens one for every file). A reader that asks for the same file again has begun
+//! anew and gets what is current; nothing is ever older than what was asked for first.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rws_model::RepositoryId;
+
+use crate::Head;
+
+/// How long a pin holds for a connection.
+const CONNECTION: Duration = Duration::from_secs(60);
+
+/// How long a pin holds for a client on other connections.
+const CLIENT: Duration = Duration::from_secs(5);
+
+/// So many pins are kept.
+const MOST: usize = 512;
+
+/// Who reads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reader {
+    /// The number of the connection, where it is the reader's alone.
+    pub connection: Option<u64>,
+    /// The same text for the same client on all of its connections.
+    pub client: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Holder {
+    Connection(u64),
+    Client(String),
+}
+
+#[derive(Debug)]
+struct Pin {
+    head: Arc<Head>,
+    names: BTreeSet<String>,
+    since: Instant,
+}
+
+/// The pins of all readers.
+#[derive(Debug, Default)]
+pub struct Pins {
+    pins: Mutex<HashMap<(Holder, RepositoryId), Pin>>,
+}
+
+impl Pins {
+    /// The head that a reader goes on with for a file of this name; `None`: the current one.
+    pub fn held(&self, reader: &Reader, repository: &RepositoryId, name: &str) -> Option<Arc<Head>> {
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        for (holder, time) in holders(reader) {
+            let Some(pin) = pins.get_mut(&(holder, repository.clone())) else { continue };
+            if pin.since.elapsed() < time && !pin.names.contains(name) {
+                pin.names.insert(name.to_owned());
+                let head = Arc::clone(&pin.head);
+                // what goes on by client goes on for this connection too
+                self.pin(&mut pins, reader, repository, name, &head);
+                return Some(head);
+            }
+            // a connection that begins anew does so for its client
+            return None;
+        }
+        None
+    }
+
+    /// A reader got a file of the current head.
+    pub fn begin(&self, reader: &Reader, repository: &RepositoryId, name: &str, head: &Arc<Head>) {
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        for (holder, _) in holders(reader) {
+            pins.remove(&(holder, repository.clone()));
+        }
+        self.pin(&mut pins, reader, repository, name, head);
+    }
+
+    fn pin(
+        &self,
+        pins: &mut HashMap<(Holder, RepositoryId), Pin>,
+        reader: &Reader,
+        repository: &RepositoryId,
+        name: &str,
+        head: &Arc<Head>,
+    ) {
+        for (holder, _) in holders(reader) {
+            let names = BTreeSet::from([name.to_owned()]);
+            let pin = Pin { head: Arc::clone(head), names, since: Instant::now() };
+            // the time of a pin is never extended
+            pins.entry((holder, repository.clone())).or_insert(pin).names.insert(name.to_owned());
+        }
+        if pins.len() > MOST {
+            pins.retain(|(holder, _), pin| pin.since.elapsed() < lasting(holder));
+        }
+        while pins.len() > MOST {
+            let oldest = pins.iter().min_by_key(|(_, pin)| pin.since).map(|(key, _)| key.clone());
+            let Some(oldest) = oldest else { return };
+            pins.remove(&oldest);
+        }
+    }
+}
+
+fn holders(reader: &Reader) -> Vec<(Holder, Duration)> {
+    let connection = reader.connection.map(|number| (Holder::Connection(number), CONNECTION));
+    connection.into_iter().chain([(Holder::Client(reader.client.clone()), CLIENT)]).collect()
+}
+
+fn lasting(holder: &Holder) -> Duration {
+    match holder {
+        Holder::Connection(_) => CONNECTION,
+        Holder::Client(_) => CLIENT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::GenerationId;
+    use rws_model::sha256;
+    use uuid::Uuid;
+
+    fn head(counter: u64) -> Arc<Head> {
+        Arc::new(Head {
+            format: 1,
+            repository: repository(),
+            generation: GenerationId::new(1_795_354_200, Uuid::nil()),
+            counter,
+            nonce: Uuid::nil(),
+            published_at: 0,
+            root: Vec::new(),
+            plain: Default::default(),
+            own: Default::default(),
+            applied: Vec::new(),
+            history: Vec::new(),
+            retired: Vec::new(),
+            condemned: Vec::new(),
+            made_with: sha256(b""),
+        })
+    }
+
+    fn repository() -> RepositoryId {
+        RepositoryId::parse("live/1.10/el/7/x86_64").unwrap()
+    }
+
+    /// The counter of the head from which each file is answered, when the current head grows with each request.
+    fn read(pins: &Pins, requests: &[(u64, &str, &str)]) -> Vec<u64> {
+        let answer = |(current, (connection, client, name)): (usize, &(u64, &str, &str))| {
+            let reader = Reader { connection: Some(*connection), client: (*client).to_owned() };
+            let held = pins.held(&reader, &repository(), name);
+            held.unwrap_or_else(|| {
+                let head = head(current as u64);
+                pins.begin(&reader, &repository(), name, &head);
+                head
+            })
+            .counter
+        };
+        requests.iter().enumerate().map(answer).collect()
+    }
+
+    #[test]
+    fn the_first_file_decides_for_the_others() {
+        let (root, signature, key) = ("repomd.xml", "repomd.xml.asc", "repomd.xml.key");
+        // dnf: a connection for each file
+        assert_eq!(read(&Pins::default(), &[(1, "dnf", root), (2, "dnf", signature)]), [0, 0]);
+        // zypper: one connection, the signature first, twice
+        let zypper = [(1, "z", signature), (1, "z", key), (1, "z", root), (1, "z", signature), (1, "z", root)];
+        assert_eq!(read(&Pins::default(), &zypper), [0, 0, 0, 3, 3]);
+        // who asks for the same file again gets what is current
+        assert_eq!(read(&Pins::default(), &[(1, "curl", root), (2, "curl", root), (3, "curl", signature)]), [0, 1, 1]);
+        // others are others
+        assert_eq!(read(&Pins::default(), &[(1, "a", root), (2, "b", signature), (3, "a", signature)]), [0, 1, 0]);
+        // what began by client goes on for its connection, although the client begins anew elsewhere
+        let crossed = [(1, "c", root), (2, "c", signature), (3, "c", root), (2, "c", key)];
+        assert_eq!(read(&Pins::default(), &crossed), [0, 0, 2, 0]);
+    }
+
+    #[test]
+    fn pins_are_bounded() {
+        let pins = Pins::default();
+        for number in 0..10_000_u64 {
+            read(&pins, &[(number, &number.to_string(), "repomd.xml")]);
+        }
+        assert!(pins.pins.lock().unwrap().len() <= MOST);
+    }
+}
