@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use rws_model::{
-    Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, Partition, Placement,
-    Refusal, RepositoryId, RepositorySettings, RootFile, RootInput, Sha256, SignError, Signer, Target,
+    Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
+    ListedPackage, Partition, Placement, Refusal, RepositoryId, RepositorySettings, RootFile, RootInput, Sha256,
+    SignError, Signer, Target,
 };
 
 use crate::binary_package::BinaryPackage;
@@ -13,7 +14,7 @@ use crate::changes::{Buildinfo, Changes};
 use crate::dsc::{Dsc, Text};
 use crate::file_kind::FileKind;
 use crate::part::Part;
-use crate::{identity, layout, release, upload};
+use crate::{audit, identity, layout, release, upload};
 
 /// The Debian package format: `base` `deb` of the configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,5 +86,22 @@ impl Format for Deb {
 
     fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
         release::root(input, signer)
+    }
+
+    fn read_root(&self, repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
+        audit::read_root(repository, root)
+    }
+
+    fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
+        audit::read_index(index, text)
+    }
+
+    fn check_signatures(
+        &self,
+        repository: &RepositoryId,
+        root: &[RootFile],
+        signer: &dyn Signer,
+    ) -> Result<(), String> {
+        audit::check_signatures(repository, root, signer)
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod ar;
+mod audit;
 mod binary_package;
 mod changes;
 mod clear_text;

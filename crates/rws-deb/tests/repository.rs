@@ -64,6 +64,14 @@ impl Signer for Echo {
     fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
         Ok(format!("detached {signed_at} {}\n", bytes.len()))
     }
+
+    fn verify_clear(&self, _message: &str) -> Option<String> {
+        None
+    }
+
+    fn verify_detached(&self, _bytes: &[u8], _signature: &str) -> bool {
+        false
+    }
 }
 
 fn root(settings: &RepositorySettings, published_at: i64, signer: Option<&dyn Signer>) -> Vec<RootFile> {

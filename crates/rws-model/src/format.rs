@@ -68,6 +68,28 @@ pub trait Format: Send + Sync {
     ///
     /// When signing fails.
     fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError>;
+
+    /// What a root lists, read as its clients read it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the root, in a sentence.
+    fn read_root(&self, repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String>;
+
+    /// The package files that an index lists; `text` is its plain form.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the index, in a sentence.
+    fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String>;
+
+    /// Verifies the signatures of a root with the key that should have made them.
+    ///
+    /// # Errors
+    ///
+    /// Which signature is missing or bad, in a sentence.
+    fn check_signatures(&self, repository: &RepositoryId, root: &[RootFile], signer: &dyn Signer)
+    -> Result<(), String>;
 }
 
 /// Reads one file while it streams past, in bounded memory, and never panics whatever the bytes.
@@ -254,4 +276,30 @@ pub struct RootFile {
     pub name: String,
     /// Its content: always text.
     pub text: String,
+}
+
+/// A file that a root lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFile {
+    /// The index: `main/binary-amd64/Packages`, `primary`.
+    pub index: String,
+    /// Its form.
+    pub codec: Codec,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its digest.
+    pub sha256: Sha256,
+    /// The names under which clients ask for it, in this order, relative to the tree.
+    pub names: Vec<String>,
+}
+
+/// A package file that an index lists.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListedPackage {
+    /// Its path, relative to the tree.
+    pub path: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its digest.
+    pub sha256: Sha256,
 }

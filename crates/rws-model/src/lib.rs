@@ -16,8 +16,8 @@ mod target;
 
 pub use digest::{ContentDigester, Digester, Digests, Sha256, sha256};
 pub use format::{
-    Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, NamedFile, Placement, Role,
-    RootFile, RootInput,
+    Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, ListedFile, ListedPackage,
+    NamedFile, Placement, Role, RootFile, RootInput,
 };
 pub use name::FileName;
 pub use record::{Change, Entry, Identity, Partition, Record, RecordFile, SLOT, fill_slot};

@@ -33,4 +33,10 @@ pub trait Signer: Send + Sync {
     ///
     /// When the key cannot sign; trying again does not help.
     fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError>;
+
+    /// The text of a clear-signed message, when this key made its signature.
+    fn verify_clear(&self, message: &str) -> Option<String>;
+
+    /// Whether this key made a detached signature in ASCII armour.
+    fn verify_detached(&self, bytes: &[u8], signature: &str) -> bool;
 }

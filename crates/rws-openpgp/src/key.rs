@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pgp::composed::DetachedSignature;
+use pgp::composed::{CleartextSignedMessage, Deserializable, DetachedSignature};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{SecretKey, SecretSubkey, Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData};
 use pgp::types::{Password, Timestamp};
@@ -143,6 +143,24 @@ impl Signer for SigningKey {
 
     fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
         self.sign_armored(SignatureType::Binary, bytes, signed_at)
+    }
+
+    fn verify_clear(&self, message: &str) -> Option<String> {
+        let (message, _) = CleartextSignedMessage::from_string(message).ok()?;
+        let verified = match &self.part {
+            SecretPart::Primary(key) => message.verify(key.public_key()).is_ok(),
+            SecretPart::Subkey(key) => message.verify(key.public_key()).is_ok(),
+        };
+        // the line end before the signature is not part of the text (RFC 9580, section 7.1)
+        verified.then(|| message.signed_text().replace("\r\n", "\n") + "\n")
+    }
+
+    fn verify_detached(&self, bytes: &[u8], signature: &str) -> bool {
+        let Ok((signature, _)) = DetachedSignature::from_string(signature) else { return false };
+        match &self.part {
+            SecretPart::Primary(key) => signature.verify(key.public_key(), bytes).is_ok(),
+            SecretPart::Subkey(key) => signature.verify(key.public_key(), bytes).is_ok(),
+        }
     }
 }
 

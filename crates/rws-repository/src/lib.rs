@@ -26,6 +26,7 @@ pub mod render;
 pub mod scheduler;
 pub mod tree;
 mod upload;
+pub mod verify;
 
 pub use error::{IntakeError, RepositoryError};
 pub use generation::{Condemned, FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};

@@ -293,7 +293,7 @@ async fn run_with_fault(
     assert!(between.iter().any(|line| line.starts_with("first ")), "{shown}: {between:?}");
     // another replica, or this one when it starts again, completes the work
     let next = Process::start(&direct, catalogue).await;
-    let occasion = Occasion { synchronise: false, start: true };
+    let occasion = Occasion { start: true, ..Occasion::default() };
     next.publisher.reconcile(&id(repository), occasion).await.expect(&shown);
     let after = read().await;
     let has_second = after.iter().any(|line| line.starts_with("second "));

@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use rws_model::{
-    Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, Partition, Placement,
-    Refusal, RepositoryId, RepositorySettings, RootFile, RootInput, Sha256, SignError, Signer, Target,
+    Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
+    ListedPackage, Partition, Placement, Refusal, RepositoryId, RepositorySettings, RootFile, RootInput, Sha256,
+    SignError, Signer, Target,
 };
 
 use crate::inspector::RpmInspector;
-use crate::{file_name, identity, placement, repomd};
+use crate::{audit, file_name, identity, placement, repomd};
 
 /// The RPM package format.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,5 +76,22 @@ impl Format for Rpm {
 
     fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
         repomd::root(input, signer)
+    }
+
+    fn read_root(&self, _repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
+        audit::read_root(root)
+    }
+
+    fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
+        audit::read_index(index, text)
+    }
+
+    fn check_signatures(
+        &self,
+        _repository: &RepositoryId,
+        root: &[RootFile],
+        signer: &dyn Signer,
+    ) -> Result<(), String> {
+        audit::check_signatures(root, signer)
     }
 }

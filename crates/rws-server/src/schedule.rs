@@ -43,7 +43,7 @@ async fn schedule(
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
     }
     for repository in &existing {
-        service.scheduler.wake(repository, Occasion { synchronise: true, start: false });
+        service.scheduler.wake(repository, Occasion { synchronise: true, ..Occasion::default() });
     }
     let Some(time) = wait(headers, query) else { return Ok(scheduled(&missing)) };
     if !service.scheduler.settle(&existing, time).await {

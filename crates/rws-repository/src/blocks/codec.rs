@@ -4,7 +4,7 @@
 //! but read one stream of many blocks: each block is compressed by itself, and the stream's header, index and footer
 //! (The .xz File Format, sections 2 to 4) are written around them.
 
-use std::io;
+use std::io::{self, Read};
 
 use liblzma::stream::{Action, Check, Filters, LzmaOptions, Status, Stream};
 use rws_model::Codec;
@@ -80,6 +80,18 @@ pub fn decompress(codec: Codec, block: &[u8], span: &Span) -> io::Result<Vec<u8>
     };
     if text.len() != open_bytes {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a block has not the length that its manifest says"));
+    }
+    Ok(text)
+}
+
+/// Decompresses a whole file, of RWS or of any other tool.
+pub fn decompress_whole(codec: Codec, file: &[u8]) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    match codec {
+        Codec::Plain => text.extend_from_slice(file),
+        Codec::Gzip => _ = flate2::read::MultiGzDecoder::new(file).read_to_end(&mut text)?,
+        Codec::Xz => _ = liblzma::read::XzDecoder::new_multi_decoder(file).read_to_end(&mut text)?,
+        Codec::Zstd => _ = zstd::Decoder::with_buffer(file)?.read_to_end(&mut text)?,
     }
     Ok(text)
 }

@@ -24,7 +24,7 @@ impl Run<'_> {
         lost_commits: usize,
     ) -> Result<Option<Outcome>, RepositoryError> {
         let now = self.store().clock_milliseconds().await? / 1000;
-        let state = self.state().await?;
+        let state = self.state(occasion.rebuild).await?;
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
         let pending = pending::read(self.store(), self.repository, &applied).await?;
         let (found, synchronised) = self.look(&state, &pending, occasion).await?;
@@ -41,7 +41,7 @@ impl Run<'_> {
         let made_with = self.target.made_with();
         let anew = occasion.start && state.head().is_some_and(|head| head.made_with != made_with);
         let take_over = found.looked && self.is_foreign(&state).await?;
-        let publish = !plan.is_empty() || anew || take_over;
+        let publish = !plan.is_empty() || anew || take_over || occasion.rebuild;
         let due = state.head().map(|head| head.due(now)).unwrap_or_default();
         if !due.is_empty() {
             self.store().delete(&due).await?;
@@ -87,12 +87,13 @@ impl Run<'_> {
         if state.head.is_none() && !pending.uploads.is_empty() {
             return Ok((self.synchronise(state, Malformed::Skip).await?, Ok(())));
         }
-        if !occasion.synchronise {
+        if !occasion.synchronise && !occasion.rebuild {
             return Ok((Found::default(), Ok(())));
         }
         match self.synchronise(state, self.publisher.malformed).await {
             Ok(found) => Ok((found, Ok(()))),
-            Err(error) if state.head.is_none() => Err(error),
+            // without a generation nothing else says what was there
+            Err(error) if state.generation.is_none() => Err(error),
             Err(error) => Ok((Found::default(), Err(error))),
         }
     }

@@ -51,6 +51,8 @@ pub enum Malformed {
 pub struct Occasion {
     /// Compare the store with the index: somebody asked for it.
     pub synchronise: bool,
+    /// Make the indexes anew from the packages in the store, as if there were none.
+    pub rebuild: bool,
     /// The program starts: publish anew when settings or keys are others than those of the head, and look at the
     /// public files even when nothing is published.
     pub start: bool,
@@ -60,7 +62,11 @@ impl Occasion {
     /// Both reasons together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { synchronise: self.synchronise || other.synchronise, start: self.start || other.start }
+        Self {
+            synchronise: self.synchronise || other.synchronise,
+            rebuild: self.rebuild || other.rebuild,
+            start: self.start || other.start,
+        }
     }
 }
 

@@ -42,14 +42,15 @@ impl Run<'_> {
         Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is no name of a file"))
     }
 
-    /// Reads the head and its generation.
-    pub(super) async fn state(&self) -> Result<State, RepositoryError> {
+    /// Reads the head and its generation, but for one that is to be made anew.
+    pub(super) async fn state(&self, rebuild: bool) -> Result<State, RepositoryError> {
         let head = reading::head(self.store(), self.repository).await?;
         let generation = match &head {
             Some((head, _)) if head.format != FORMAT => {
                 let reason = "it was written by another version of RWS";
                 return Err(RepositoryError::damaged(private::head(self.repository), reason));
             }
+            Some(_) if rebuild => None,
             Some((head, _)) => Some(reading::generation(self.store(), self.repository, &head.generation).await?),
             None => None,
         };

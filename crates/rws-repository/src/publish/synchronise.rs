@@ -69,7 +69,8 @@ impl Run<'_> {
         let indexed = self.indexed(state)?;
         let stored = self.stored_files(malformed).await?;
         let listed: HashSet<&str> = stored.iter().map(|file| file.path.as_str()).collect();
-        if listed.is_empty() && indexed.files.values().any(|file| file.users > 0) {
+        let is_rebuilt = state.head.is_some() && state.generation.is_none();
+        if listed.is_empty() && (is_rebuilt || indexed.files.values().any(|file| file.users > 0)) {
             let reason = "the listing is empty while the index has packages; nothing was removed. When all packages \
                           were really deleted, delete them through RWS";
             return Err(RepositoryError::damaged(&self.tree, reason));

@@ -54,7 +54,7 @@ impl Scheduler {
             let repository = private::head_repository(&key);
             if let Some(repository) = repository.filter(|known| self.publisher.catalogue().repository(known).is_some())
             {
-                self.wake(&repository, Occasion { start: true, synchronise });
+                self.wake(&repository, Occasion { start: true, synchronise, ..Occasion::default() });
             }
         }
         if synchronise {
@@ -62,7 +62,7 @@ impl Scheduler {
             for target in targets {
                 for repository in target.repositories() {
                     if self.exists(&repository).await? {
-                        self.wake(&repository, Occasion { start: false, synchronise });
+                        self.wake(&repository, Occasion { synchronise, ..Occasion::default() });
                     }
                 }
             }

@@ -160,7 +160,7 @@ impl World {
 
     pub async fn synchronise(&self, repository: &str) -> Result<Outcome, RepositoryError> {
         self.tick();
-        let occasion = Occasion { synchronise: true, start: false };
+        let occasion = Occasion { synchronise: true, ..Occasion::default() };
         self.publisher(self.store()).reconcile(&id(repository), occasion).await
     }
 

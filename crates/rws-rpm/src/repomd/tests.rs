@@ -34,6 +34,14 @@ impl Signer for Key {
     fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
         Ok(format!("signature of {} bytes at {signed_at}", bytes.len()))
     }
+
+    fn verify_clear(&self, _message: &str) -> Option<String> {
+        None
+    }
+
+    fn verify_detached(&self, _bytes: &[u8], _signature: &str) -> bool {
+        false
+    }
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! Roots and indexes, read as apt reads them.
+
+use rws_model::{Codec, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, Signer};
+
+use crate::layout;
+
+/// The file of a root with this name.
+fn file<'a>(repository: &RepositoryId, root: &'a [RootFile], name: &str) -> Option<&'a str> {
+    let name = format!("{}/{name}", layout::metadata(repository));
+    root.iter().find(|file| file.name == name).map(|file| file.text.as_str())
+}
+
+/// The lines of a field with several lines: `Field:` and what is indented below.
+fn lines_of<'a>(text: &'a str, field: &str) -> impl Iterator<Item = &'a str> {
+    let mut lines = text.lines().skip_while(move |line| line.trim_end() != format!("{field}:"));
+    lines.next();
+    lines.take_while(|line| line.starts_with(' ')).map(str::trim)
+}
+
+/// `SHA256 SIZE NAME`
+fn listed(line: &str) -> Result<(Sha256, u64, &str), String> {
+    let wrong = || format!("the line {line:?} is no digest, size and name");
+    let mut parts = line.split_whitespace();
+    let (Some(digest), Some(size), Some(name), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err(wrong());
+    };
+    Ok((Sha256::from_hex(digest).ok_or_else(wrong)?, size.parse().map_err(|_| wrong())?, name))
+}
+
+pub(crate) fn read_root(repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
+    let release = file(repository, root, "Release").ok_or("there is no Release")?;
+    let metadata = layout::metadata(repository);
+    let read = |line| {
+        let (sha256, size_bytes, name) = listed(line)?;
+        let (index, codec) = [Codec::Gzip, Codec::Xz, Codec::Zstd]
+            .into_iter()
+            .find_map(|codec| Some((name.strip_suffix(codec.extension())?, codec)))
+            .unwrap_or((name, Codec::Plain));
+        let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let names = vec![format!("{metadata}/{directory}/by-hash/SHA256/{sha256}"), format!("{metadata}/{name}")];
+        Ok(ListedFile { index: index.to_owned(), codec, size_bytes, sha256, names })
+    };
+    let files = lines_of(release, "SHA256").map(read).collect::<Result<Vec<_>, String>>()?;
+    if files.is_empty() { Err("Release lists no file with SHA256".to_owned()) } else { Ok(files) }
+}
+
+pub(crate) fn check_signatures(
+    repository: &RepositoryId,
+    root: &[RootFile],
+    signer: &dyn Signer,
+) -> Result<(), String> {
+    let get = |name| file(repository, root, name).ok_or_else(|| format!("there is no {name}"));
+    let release = get("Release")?;
+    let text =
+        signer.verify_clear(get("InRelease")?).ok_or("the signature of InRelease is not of the configured key")?;
+    if text != release {
+        return Err("InRelease and Release differ".to_owned());
+    }
+    if signer.verify_detached(release.as_bytes(), get("Release.gpg")?) {
+        Ok(())
+    } else {
+        Err("Release.gpg is not a signature of Release by the configured key".to_owned())
+    }
+}
+
+pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
+    let text = String::from_utf8_lossy(text);
+    let stanzas = text.split("\n\n").filter(|stanza| !stanza.trim().is_empty());
+    let mut packages = Vec::new();
+    for stanza in stanzas {
+        let field = |name: &str| {
+            let value = |line: &str| {
+                let (known, value) = line.split_once(':')?;
+                known.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            };
+            let found = stanza.lines().find_map(value);
+            found
+                .ok_or_else(|| format!("{index}: the entry of {:?} has no {name}", stanza.lines().next().unwrap_or("")))
+        };
+        if index.ends_with("/Sources") {
+            let directory = field("Directory")?;
+            for line in lines_of(stanza, "Checksums-Sha256") {
+                let (sha256, size_bytes, name) = listed(line)?;
+                packages.push(ListedPackage { path: format!("{directory}/{name}"), size_bytes, sha256 });
+            }
+        } else {
+            let (path, size, digest) = (field("Filename")?, field("Size")?, field("SHA256")?);
+            let size_bytes = size.parse().map_err(|_| format!("{index}: {path} has the size {size:?}"))?;
+            let sha256 =
+                Sha256::from_hex(&digest).ok_or_else(|| format!("{index}: {path} has the digest {digest:?}"))?;
+            packages.push(ListedPackage { path, size_bytes, sha256 });
+        }
+    }
+    Ok(packages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_list_all_files() {
+        let digest = "a".repeat(64);
+        let text =
+            format!("Package: a\nDirectory: pool/a\nChecksums-Sha256:\n {digest} 3 a.dsc\n {digest} 4 a.tar.xz\n\n");
+        let listed = read_index("main/source/Sources", text.as_bytes()).unwrap();
+        let paths: Vec<_> = listed.iter().map(|listed| (listed.path.as_str(), listed.size_bytes)).collect();
+        assert_eq!(paths, [("pool/a/a.dsc", 3), ("pool/a/a.tar.xz", 4)]);
+        assert!(
+            read_index("main/binary-amd64/Packages", b"Package: a\nSize: 3\n").unwrap_err().contains("no Filename")
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! A repository checked as its clients see it, and against what RWS itself remembers.
+
+use std::collections::BTreeSet;
+
+use futures::{FutureExt, StreamExt};
+use rws_model::{ContentDigester, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, sha256};
+use rws_store::{Key, Span, Store, collect};
+
+use crate::blocks::codec;
+use crate::catalogue::Catalogue;
+use crate::gather::gather;
+use crate::generation::Head;
+use crate::plan::join;
+use crate::{RepositoryError, private, reading};
+
+/// How many files are read or looked at at once.
+const READS_AT_ONCE: usize = 8;
+
+/// How much is read of each package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// That it is there with its size.
+    Presence,
+    /// All of its bytes.
+    Bytes,
+}
+
+/// Something that a client would stumble over, or RWS itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The object or file.
+    pub name: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What mends it.
+    pub remedy: Remedy,
+}
+
+/// What mends a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// The public file is written again from the head.
+    Expose,
+    /// The indexes are made anew from the packages.
+    Rebuild,
+    /// The store is compared with the index.
+    Synchronise,
+}
+
+/// What was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// How many files of indexes.
+    pub index_files: usize,
+    /// How many package files.
+    pub packages: usize,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// Checks repositories.
+pub struct Verifier<'a> {
+    /// Where they are.
+    pub store: &'a dyn Store,
+    /// What is configured.
+    pub catalogue: &'a Catalogue,
+    /// How much is read.
+    pub depth: Depth,
+}
+
+impl Verifier<'_> {
+    /// Checks a repository: the head, the root and its signatures, all files that the root lists, all packages that those
+    /// list, and the plain-named files beside them. `None` where there is no repository.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the repository is not configured. What is wrong with the repository is no error.
+    pub async fn check(&self, repository: &RepositoryId) -> Result<Option<Checked>, RepositoryError> {
+        let target =
+            self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
+        let tree = target.format.layout(repository).tree;
+        let mut checked = Checked::default();
+        let head = match reading::head(self.store, repository).await {
+            Ok(Some((head, _))) => head,
+            Ok(None) => return Ok(None),
+            Err(RepositoryError::Damaged { object, reason }) => {
+                checked.faults.push(Fault { name: object, problem: reason, remedy: Remedy::Rebuild });
+                return Ok(Some(checked));
+            }
+            Err(error) => return Err(error),
+        };
+        match reading::generation(self.store, repository, &head.generation).await {
+            Ok(_) => {}
+            Err(RepositoryError::Damaged { object, reason }) => {
+                checked.faults.push(Fault { name: object, problem: reason, remedy: Remedy::Rebuild });
+            }
+            Err(error) => return Err(error),
+        }
+        let place = Place { store: self.store, tree, depth: self.depth };
+        let root_fault =
+            |problem| Fault { name: private::head(repository).to_string(), problem, remedy: Remedy::Rebuild };
+        if let Some(signer) = &target.signer
+            && let Err(problem) = target.format.check_signatures(repository, &head.root, &**signer)
+        {
+            checked.faults.push(root_fault(problem));
+        }
+        let listed = match target.format.read_root(repository, &head.root) {
+            Ok(listed) => listed,
+            Err(problem) => {
+                checked.faults.push(root_fault(problem));
+                Vec::new()
+            }
+        };
+        let mut reads = Vec::new();
+        for file in &listed {
+            reads.push(place.index_file(file).boxed());
+        }
+        let mut packages: BTreeSet<ListedPackage> = BTreeSet::new();
+        for (file, content) in listed.iter().zip(gather(READS_AT_ONCE, reads).await?) {
+            checked.index_files += 1;
+            match content {
+                Err(fault) => checked.faults.push(fault),
+                Ok(content) => match packages_of(&*target.format, file, &content) {
+                    Ok(found) => packages.extend(found),
+                    Err(problem) => {
+                        let name = file.names.first().cloned().unwrap_or_default();
+                        checked.faults.push(Fault { name, problem, remedy: Remedy::Rebuild });
+                    }
+                },
+            }
+        }
+        let mut looks = Vec::new();
+        for package in &packages {
+            looks.push(place.package(package).boxed());
+        }
+        checked.packages = packages.len();
+        checked.faults.extend(gather(READS_AT_ONCE, looks).await?.into_iter().flatten());
+        checked.faults.extend(place.exposed(&head, &target.format.root_names(repository)).await?);
+        Ok(Some(checked))
+    }
+}
+
+fn packages_of(
+    format: &dyn rws_model::Format,
+    file: &ListedFile,
+    content: &[u8],
+) -> Result<Vec<ListedPackage>, String> {
+    let plain = codec::decompress_whole(file.codec, content).map_err(|error| error.to_string())?;
+    format.read_index(&file.index, &plain)
+}
+
+/// Where the files of a repository are.
+struct Place<'a> {
+    store: &'a dyn Store,
+    tree: String,
+    depth: Depth,
+}
+
+impl Place<'_> {
+    fn key(&self, name: &str) -> Option<Key> {
+        Key::parse(&join(&self.tree, name))
+    }
+
+    /// The content of a file that a root lists, under the first of its names.
+    async fn index_file(&self, file: &ListedFile) -> Result<Result<Vec<u8>, Fault>, RepositoryError> {
+        let name = file.names.first().cloned().unwrap_or_default();
+        let fault = |problem: &str| Fault { name: name.clone(), problem: problem.to_owned(), remedy: Remedy::Rebuild };
+        let Some(key) = self.key(&name) else { return Ok(Err(fault("it is no name of a file"))) };
+        let Some(content) = self.store.read(&key, Span::Whole).await? else {
+            return Ok(Err(fault("the root lists it, and it does not exist")));
+        };
+        let bytes = collect(content.bytes).await?;
+        Ok(match (bytes.len() as u64, sha256(&bytes)) == (file.size_bytes, file.sha256) {
+            true => Ok(bytes.to_vec()),
+            false => Err(fault("it is not what the root says of it")),
+        })
+    }
+
+    /// What is wrong with a package file.
+    async fn package(&self, package: &ListedPackage) -> Result<Option<Fault>, RepositoryError> {
+        let fault = |problem: &str| {
+            let (name, problem) = (package.path.clone(), problem.to_owned());
+            Some(Fault { name, problem, remedy: Remedy::Synchronise })
+        };
+        let Some(key) = self.key(&package.path) else { return Ok(fault("it is no name of a file")) };
+        let Some(stat) = self.store.stat(&key).await? else {
+            return Ok(fault("the index lists it, and it does not exist"));
+        };
+        if stat.size_bytes != package.size_bytes {
+            return Ok(fault("it has another size than the index says"));
+        }
+        if self.depth == Depth::Bytes && self.digest(&key).await? != Some(package.sha256) {
+            return Ok(fault("it has another digest than the index says"));
+        }
+        Ok(None)
+    }
+
+    async fn digest(&self, key: &Key) -> Result<Option<Sha256>, RepositoryError> {
+        let Some(mut content) = self.store.read(key, Span::Whole).await? else { return Ok(None) };
+        let mut digester = ContentDigester::new();
+        while let Some(piece) = content.bytes.next().await {
+            digester.update(&piece?);
+        }
+        Ok(Some(digester.finish().1))
+    }
+
+    /// The plain-named files that readers of the store itself get.
+    async fn exposed(&self, head: &Head, root_names: &[String]) -> Result<Vec<Fault>, RepositoryError> {
+        let mut faults = Vec::new();
+        let mut wanted: Vec<(&String, Option<Sha256>)> = Vec::new();
+        for name in root_names {
+            let file: Option<&RootFile> = head.root.iter().find(|file| file.name == *name);
+            wanted.push((name, file.map(|file| sha256(file.text.as_bytes()))));
+        }
+        for (name, stored) in &head.plain {
+            let digest = stored.rsplit('/').next().and_then(|name| Sha256::from_hex(name.get(..64)?));
+            if digest.is_some() {
+                wanted.push((name, digest));
+            }
+        }
+        for (name, wanted) in wanted {
+            let Some(key) = self.key(name) else { continue };
+            let present = self.digest(&key).await?;
+            if present != wanted {
+                let problem = match (present, wanted) {
+                    (None, _) => "it does not exist in the store itself",
+                    (_, None) => "it should not exist in the store itself",
+                    _ => "in the store itself it is not what RWS serves",
+                };
+                faults.push(Fault { name: name.clone(), problem: problem.to_owned(), remedy: Remedy::Expose });
+            }
+        }
+        Ok(faults)
+    }
+}
