@@ -149,7 +149,10 @@ impl S3Server {
                 list.with_continuation_token(token);
             }
             let page = self.send(list, None).expect_status(200, &what);
+            // s3rver names the namespace of S3's first documents
             let page = String::from_utf8(page.body).expect("a listing is UTF-8");
+            let page =
+                page.replace("http://doc.s3.amazonaws.com/2006-03-01/", "http://s3.amazonaws.com/doc/2006-03-01/");
             let page = ListObjectsV2::parse_response(&page).unwrap_or_else(|error| panic!("{what}: {error}\n{page}"));
             keys.extend(page.contents.into_iter().map(|object| object.key));
             continuation = page.next_continuation_token;

@@ -1,5 +1,4 @@
 //! The servers themselves: what tests rely on, on each of them.
-#![expect(clippy::panic, reason = "a test")]
 
 use rws_lab::S3Server;
 
@@ -7,7 +6,8 @@ fn servers() -> [(&'static str, S3Server); 3] {
     [("ceph", S3Server::ceph()), ("moto", S3Server::moto()), ("s3rver", S3Server::s3rver())]
 }
 
-/// Everything that somebody has got wrong in a URL, a signature or a listing before.
+/// Everything that somebody has got wrong in a URL, a signature or a listing before. Every part between slashes has
+/// content, as in all that RWS writes: moto's web framework merges `//`, and s3rver takes `x/` for a directory.
 const ODD_KEYS: &[&str] = &[
     "plain",
     "a+b/c+d.deb",
@@ -16,9 +16,6 @@ const ODD_KEYS: &[&str] = &[
     "colon:and;semicolon",
     "amper&sand=equals?question#hash",
     "two  blanks and a trailing one ",
-    "double//slash",
-    "//leading",
-    "directory/",
     "directory/inside",
     "quotes\"and'apostrophes`",
     "brackets[1]{2}(3)<4>",
