@@ -3,6 +3,7 @@
 mod command;
 #[cfg_attr(not(test), expect(dead_code, reason = "what only `serve` reads, until all of it is wired"))]
 mod configuration;
+mod installation;
 
 use std::process::ExitCode;
 

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use rws_server::passwords::PasswordHash;
 
-use super::serve::{now, signing};
 use crate::configuration::{Configuration, Environment, ListeningAddress, Overrides};
+use crate::installation::{now, signing};
 
 /// What to do with the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]

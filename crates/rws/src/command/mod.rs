@@ -2,7 +2,9 @@
 
 pub mod config;
 mod hash_password;
-pub mod serve;
+mod serve;
+mod sync;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -25,6 +27,19 @@ pub struct Arguments {
 enum Command {
     /// Take uploads and serve the repositories
     Serve(ServeArguments),
+    /// Compare repositories with what is stored, and publish what is other; safe beside running servers
+    Sync(RepositoriesArguments),
+    /// Check repositories as their clients see them; exit code 1 when something is wrong
+    Verify {
+        #[command(flatten)]
+        repositories: RepositoriesArguments,
+        /// Read all bytes of all packages, not only their sizes
+        #[arg(long)]
+        deep: bool,
+        /// Mend what is wrong: expose, synchronise, or make the indexes anew from the packages
+        #[arg(long)]
+        repair: bool,
+    },
     /// Print the hash of a password that is read from standard input
     HashPassword,
     /// Look at the configuration
@@ -44,6 +59,20 @@ struct ServeArguments {
     data_dir: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+struct RepositoriesArguments {
+    /// Paths as in uploads: kind/series/distribution/version, or an anchor
+    #[arg(value_name = "PATH", conflicts_with = "all", required_unless_present = "all")]
+    paths: Vec<String>,
+    /// All repositories that exist
+    #[arg(long)]
+    all: bool,
+    /// Directory of the repositories, instead of RWS_DATA_DIR [default: ./rws-data]
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -54,25 +83,47 @@ pub fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<()
     match arguments.command {
         Command::HashPassword => hash_password::run(),
         Command::Config { action } => config::run(action, &Overrides { file, data_directory: None }, environment),
-        Command::Serve(ServeArguments { listen, data_dir: data_directory }) => {
-            let configuration = Configuration::load(&Overrides { file, data_directory }, environment)?;
+        Command::Serve(ServeArguments { listen, data_dir }) => {
+            let configuration = load(file, data_dir, environment)?;
             let listen = ListeningAddress::resolve(listen.as_deref(), environment)?;
-            for warning in &configuration.warnings {
-                eprintln!("warning: {warning}");
-            }
-            start_log();
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(serve::run(listen, configuration))
+            start_log("info");
+            runtime()?.block_on(serve::run(listen, configuration))
+        }
+        Command::Sync(RepositoriesArguments { paths, data_dir, .. }) => {
+            let configuration = load(file, data_dir, environment)?;
+            start_log("warn");
+            runtime()?.block_on(sync::run(&configuration, &paths))
+        }
+        Command::Verify { repositories: RepositoriesArguments { paths, data_dir, .. }, deep, repair } => {
+            let configuration = load(file, data_dir, environment)?;
+            start_log("warn");
+            runtime()?.block_on(verify::run(&configuration, &paths, &verify::Wish { deep, repair }))
         }
     }
 }
 
+fn load(
+    file: Option<PathBuf>,
+    data_directory: Option<PathBuf>,
+    environment: &Environment,
+) -> anyhow::Result<Configuration> {
+    let configuration = Configuration::load(&Overrides { file, data_directory }, environment)?;
+    for warning in &configuration.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(configuration)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
 /// The log goes to standard error; `RUST_LOG` chooses how much of it.
-fn start_log() {
+fn start_log(level: &str) {
     use std::io::IsTerminal;
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")))
+        .with_env_filter(filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level)))
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();

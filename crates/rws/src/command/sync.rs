@@ -1,0 +1,63 @@
+//! `rws sync`: compares repositories with what is stored, without a server.
+
+use anyhow::bail;
+use rws_model::RepositoryId;
+use rws_repository::RepositoryError;
+use rws_repository::publish::{Occasion, Outcome, Publisher};
+use rws_repository::scheduler::Scheduler;
+
+use crate::configuration::Configuration;
+use crate::installation::Installation;
+
+/// Synchronises the repositories of some paths, or all that exist. Safe beside running servers.
+///
+/// # Errors
+///
+/// When a path stands for nothing, the store cannot be used, or a repository could not be synchronised.
+pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Result<()> {
+    let installation = Installation::open(configuration)?;
+    let repositories = installation.repositories(paths)?;
+    installation.connect_to_write().await?;
+    let scheduler = Scheduler::new(installation.publisher());
+    let occasion = Occasion { synchronise: true, ..Occasion::default() };
+    let (mut count, mut failed) = (0, 0);
+    for repository in &repositories {
+        if !scheduler.exists(repository).await? {
+            continue;
+        }
+        count += 1;
+        failed += usize::from(!reconcile(scheduler.publisher(), repository, occasion).await);
+    }
+    installation.release().await;
+    match (count, failed) {
+        (0, _) if !paths.is_empty() => bail!("there is no repository at {}", paths.join(", ")),
+        (count, 0) => println!("{count} repositories are as the store is"),
+        (count, failed) => bail!("{failed} of {count} repositories could not be synchronised"),
+    }
+    Ok(())
+}
+
+/// Reconciles a repository and says what became of it; whether that was good.
+pub async fn reconcile(publisher: &Publisher, repository: &RepositoryId, occasion: Occasion) -> bool {
+    match publisher.reconcile(repository, occasion).await.and_then(synchronised) {
+        Ok(Outcome { generation: Some(generation), published_at: Some(_), .. }) => {
+            println!("{repository}: published {generation}");
+            true
+        }
+        Ok(_) => {
+            println!("{repository}: unchanged");
+            true
+        }
+        Err(error) => {
+            eprintln!("{repository}: {error}");
+            false
+        }
+    }
+}
+
+fn synchronised(outcome: Outcome) -> Result<Outcome, RepositoryError> {
+    match outcome.synchronised {
+        Ok(()) => Ok(Outcome { synchronised: Ok(()), ..outcome }),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,76 @@
+//! `rws verify`: checks repositories as their clients see them, and mends what can be derived.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use rws_model::RepositoryId;
+use rws_repository::publish::Occasion;
+use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
+
+use super::sync::reconcile;
+use crate::configuration::Configuration;
+use crate::installation::Installation;
+
+/// What is asked for.
+pub struct Wish {
+    /// Read all bytes of all packages.
+    pub deep: bool,
+    /// Mend what is wrong.
+    pub repair: bool,
+}
+
+/// Checks the repositories of some paths, or all that exist, and says what is wrong with each.
+///
+/// # Errors
+///
+/// When a path stands for nothing, the store cannot be used, or something is wrong (still, after a repair).
+pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -> anyhow::Result<()> {
+    let installation = Installation::open(configuration)?;
+    let repositories = installation.repositories(paths)?;
+    if wish.repair {
+        installation.connect_to_write().await?;
+    }
+    let depth = if wish.deep { Depth::Bytes } else { Depth::Presence };
+    let verifier = Verifier { store: &*installation.store, catalogue: &installation.catalogue, depth };
+    let publisher = installation.publisher();
+    let (mut count, mut bad) = (0, 0);
+    for repository in &repositories {
+        let Some(mut checked) = verifier.check(repository).await? else { continue };
+        count += 1;
+        report(repository, &checked);
+        if wish.repair && !checked.faults.is_empty() {
+            let wants = |remedy| checked.faults.iter().any(|fault| fault.remedy == remedy);
+            let (rebuild, synchronise) = (wants(Remedy::Rebuild), wants(Remedy::Synchronise));
+            reconcile(&publisher, repository, Occasion { rebuild, synchronise, start: true }).await;
+            // a root has a second of its own
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if let Some(again) = verifier.check(repository).await? {
+                report(repository, &again);
+                checked = again;
+            }
+        }
+        bad += usize::from(!checked.faults.is_empty());
+    }
+    installation.release().await;
+    match (count, bad) {
+        (0, _) if !paths.is_empty() => bail!("there is no repository at {}", paths.join(", ")),
+        (count, 0) => println!("{count} repositories are whole"),
+        (count, bad) if wish.repair => bail!("{bad} of {count} repositories are not whole, even after the repair"),
+        (count, bad) => bail!("{bad} of {count} repositories are not whole; `rws verify --repair` mends what it can"),
+    }
+    Ok(())
+}
+
+fn report(repository: &RepositoryId, checked: &Checked) {
+    let Checked { index_files, packages, faults } = checked;
+    let faulty = if faults.is_empty() { "whole".to_owned() } else { format!("{} faults", faults.len()) };
+    println!("{repository}: {index_files} index files, {packages} package files: {faulty}");
+    for fault in faults {
+        let remedy = match fault.remedy {
+            Remedy::Expose => "it is written again",
+            Remedy::Rebuild => "the indexes are made anew from the packages",
+            Remedy::Synchronise => "upload it again; until then the index does without it",
+        };
+        println!("  {}: {}; with --repair {remedy}", fault.name, fault.problem);
+    }
+}
