@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import http.client
+import json
 import re
 import subprocess
 import time
@@ -130,11 +131,16 @@ class Appearance:
         self.packages, self.index_bytes = packages, index_bytes
 
 
-def wait_for(connection, repository, name, before=None):
+def wait_for(connection, repository, name, before=None, poll_seconds=POLL_SECONDS):
     """Polls the root until it differs from `before`, then reads the index it names; again until `name` is in it.
 
     What only the check needs (opening, parsing, digest) is outside the times.
     """
+    return wait_for_all(connection, repository, {name}, before, poll_seconds)
+
+
+def wait_for_all(connection, repository, wanted, before=None, poll_seconds=POLL_SECONDS):
+    """The same for a set of names."""
     start = due = time.monotonic()
     polls = 0
     while time.monotonic() - start < GIVE_UP_SECONDS:
@@ -149,14 +155,34 @@ def wait_for(connection, repository, name, before=None):
                 if status != 200 or hashlib.sha256(content).hexdigest() != digest:
                     raise SystemExit(f"{path} is not what {repository.root_path} says: status {status}")
                 names = repository.names(opened(index_name, content))
-                if name in names:
+                if wanted <= names:
                     return Appearance(root_read, index_read, polls, len(names), len(content))
             before = root
-        due = max(due + POLL_SECONDS, time.monotonic())
+        due = max(due + poll_seconds, time.monotonic())
         time.sleep(max(0, due - time.monotonic()))
-    raise SystemExit(f"{name} did not come into {repository.root_path} within {GIVE_UP_SECONDS} s")
+    raise SystemExit(f"{', '.join(sorted(wanted)[:3])} did not come into {repository.root_path} within {GIVE_UP_SECONDS} s")
 
 
 def root_of(connection, repository):
     status, root = connection.get(repository.root_path)
     return root if status == 200 else None
+
+
+def curl(arguments, configuration):
+    """The body of the answer and curl's own numbers. Secrets go by stdin, as configuration, not by the process list."""
+    command = ["curl", "--disable", "--silent", "--show-error", "--config", "-", *arguments, "--write-out", "\n%{json}"]
+    ran = subprocess.run(command, input=configuration, stdout=subprocess.PIPE, text=True, check=True)
+    answer, numbers = ran.stdout.rsplit("\n", 1)
+    return answer.strip(), json.loads(numbers)
+
+
+def curl_upload(server, repository, path):
+    """Uploads a file as people do; returns the answer and curl's numbers."""
+    arguments = ["--request", "PUT"]
+    if repository.kind == "deb":
+        arguments += ["--form-string", "product=bench"]
+    arguments += ["--form", f"file=@{path}", f"http://{server.address}{repository.target}"]
+    answer, numbers = curl(arguments, f'user = "{server.user}:{server.password}"\n')
+    if numbers["http_code"] != 201:
+        raise SystemExit(f"the upload was answered {numbers['http_code']}: {answer}")
+    return answer, numbers

@@ -5,7 +5,6 @@ import argparse
 import hashlib
 import pathlib
 import statistics
-import subprocess
 import tempfile
 import time
 
@@ -19,6 +18,7 @@ IDLE_SECONDS = 3
 AFTER_SECONDS = 5
 
 CAVEATS = [
+    report.LOCAL_STORE,
     "curl, on the same cores, reads the file from the page cache and sends it over loopback; what it takes the server lacks.",
     "The file is zeros: digests, which take most of the time, do not care; a disk that compresses would.",
     f"RSS is read every {MemorySampler.INTERVAL_SECONDS * 1000:.0f} ms, the peak is the kernel's own (VmHWM); the page cache of what was written is not in it.",
@@ -38,20 +38,6 @@ def warm(server, kind):
         raise SystemExit(f"the small upload was answered {status}: {answer.decode()}")
 
 
-def upload(server, repository, path):
-    """curl's own numbers: status, seconds, bytes sent. The password goes by stdin, not by the process list."""
-    command = ["curl", "--disable", "--silent", "--show-error", "--config", "-", "--request", "PUT"]
-    if repository.kind == "deb":
-        command += ["--form-string", "product=bench"]
-    command += ["--form", f"file=@{path}", "--write-out", "\n%{http_code} %{time_total} %{size_upload}"]
-    command.append(f"http://{server.address}{repository.target}")
-    login = f'user = "{server.user}:{server.password}"\n'
-    ran = subprocess.run(command, input=login, stdout=subprocess.PIPE, text=True, check=True)
-    answer, numbers = ran.stdout.rsplit("\n", 1)
-    status, seconds, sent = numbers.split()
-    return int(status), answer.strip(), float(seconds), int(sent)
-
-
 def one_round(kind, name, path):
     repository = TARGET[kind]
     with tempfile.TemporaryDirectory(dir=packages.CACHE) as directory, Server(pathlib.Path(directory)) as server:
@@ -63,12 +49,10 @@ def one_round(kind, name, path):
             server.forget_peak()
             cpu = server.cpu_seconds()
             started = time.monotonic()
-            status, answer, seconds, sent = upload(server, repository, path)
+            answer, curl = client.curl_upload(server, repository, path)
             answered = time.monotonic()
             upload_cpu = server.cpu_seconds() - cpu
             peak = server.status_bytes("VmHWM")
-            if status != 201:
-                raise SystemExit(f"the upload was answered {status}: {answer}")
             client.wait_for(client.Connection(server), repository, name)
             visible = time.monotonic()
             publish_cpu = server.cpu_seconds() - cpu - upload_cpu
@@ -79,11 +63,11 @@ def one_round(kind, name, path):
         during = sampler.between(started, answered)
         after = sampler.between(ended - 1, ended)
         return {
-            "status": status,
+            "status": curl["http_code"],
             "answer": answer,
             "size_bytes": path.stat().st_size,
-            "sent_bytes": sent,
-            "upload_seconds": round(seconds, 3),
+            "sent_bytes": int(curl["size_upload"]),
+            "upload_seconds": round(curl["time_total"], 3),
             "visible_after_answer_seconds": round(visible - answered, 4),
             "upload_cpu_seconds": round(upload_cpu, 2),
             "publish_cpu_seconds": round(publish_cpu, 2),

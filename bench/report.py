@@ -18,9 +18,9 @@ RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 CAVEATS = [
     "One machine: the client, the server and whatever else runs there share its cores and its disk; see the load below.",
-    "Loopback and the local store: no network, no S3. Times of fsync are those of this disk.",
     "CPU seconds come from /proc/PID/stat in steps of 10 ms; they are averages over all rounds.",
 ]
+LOCAL_STORE = "Loopback and the local store: no network, no S3. Times of fsync are those of this disk."
 
 
 def machine(directory):

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -23,10 +25,21 @@ def binary():
     return program
 
 
-class Server:
-    """A running program on its data directory; use it with `with`."""
+def process_cpu_seconds(pid):
+    """User and system time of all threads, in steps of a tick (10 ms)."""
+    text = (pathlib.Path("/proc") / str(pid) / "stat").read_text()
+    fields = text.rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
-    def __init__(self, directory):
+
+class Server:
+    """A running program on its data directory; use it with `with`.
+
+    With an `installation` it runs on a bucket: that has `environment`, the program's variables, and `user` and
+    `password`, which the program does not make there.
+    """
+
+    def __init__(self, directory, installation=None):
         # The program's own variables would change what is measured.
         environment = {
             name: value
@@ -38,8 +51,16 @@ class Server:
         self.lines = []
         self.ready = threading.Event()
         self.address = self.user = self.password = None
+        command = [str(binary()), "serve", "--listen", "127.0.0.1:0"]
+        if installation:
+            spool = directory / "spool"
+            spool.mkdir(exist_ok=True)
+            environment |= {"RWS_SPOOL_DIR": str(spool), **installation.environment}
+            self.user, self.password = installation.user, installation.password
+        else:
+            command += ["--data-dir", str(self.data)]
         self.process = subprocess.Popen(
-            [str(binary()), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.data)],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -47,7 +68,7 @@ class Server:
             text=True,
         )
         threading.Thread(target=self._follow, daemon=True).start()
-        if not self.ready.wait(START_SECONDS) or self.process.poll() is not None:
+        if not self.ready.wait(START_SECONDS) or self.process.poll() is not None or not self._is_ready():
             self.stop()
             raise SystemExit("the program does not get ready; it said:\n" + "\n".join(self.lines))
         self.pid = self.process.pid
@@ -57,6 +78,17 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+
+    def _is_ready(self):
+        """Waits until the program has tried its store."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=START_SECONDS):
+                    return True
+            except urllib.error.URLError:
+                time.sleep(0.05)
+        return False
 
     def _follow(self):
         for line in self.process.stdout:
@@ -87,10 +119,7 @@ class Server:
         return [line for line in self.log() if re.search(r"\b(WARN|ERROR)\b|panicked", line)]
 
     def cpu_seconds(self):
-        """User and system time of all threads, in steps of a tick (10 ms)."""
-        text = (pathlib.Path("/proc") / str(self.pid) / "stat").read_text()
-        fields = text.rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        return process_cpu_seconds(self.pid)
 
     def rss_bytes(self):
         return int((pathlib.Path("/proc") / str(self.pid) / "statm").read_text().split()[1]) * PAGE_BYTES

@@ -22,6 +22,7 @@ BATCH_FILES = 400
 QUIET_SECONDS = 2.5
 
 CAVEATS = [
+    report.LOCAL_STORE,
     f"The client is Python; it polls the root every {client.POLL_SECONDS * 1000:.0f} ms on an open connection, so times are up to that plus one "
     "request too long, and the polls take CPU from the server on so few cores.",
     "PUT is the time of the whole request on an open connection with a password that was verified before; the first "
@@ -72,14 +73,15 @@ def batch_last(repository, batch):
 class Rounds:
     """The numbers of the rounds of one kind, in seconds."""
 
-    def __init__(self):
+    def __init__(self, poll_seconds=client.POLL_SECONDS):
+        self.poll_seconds = poll_seconds
         self.numbers = {"put": [], "root": [], "visible": [], "polls": []}
         self.packages = self.index_bytes = 0
 
     def take(self, connection, other, repository, file):
         before = client.root_of(other, repository)
         seconds, answered = put(connection, repository, [file])
-        seen = client.wait_for(other, repository, batch_last(repository, [file]), before)
+        seen = client.wait_for(other, repository, batch_last(repository, [file]), before, self.poll_seconds)
         self.numbers["put"].append(round(seconds, 5))
         self.numbers["root"].append(round(seen.root - answered, 5))
         self.numbers["visible"].append(round(seen.index - answered, 5))
