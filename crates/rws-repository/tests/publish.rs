@@ -92,58 +92,6 @@ async fn a_new_architecture_gets_what_is_for_all() {
     assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), 3);
 }
 
-/// The process dies right before and right after every operation of a publish, once each.
-#[tokio::test]
-async fn every_crash_point_leaves_the_repository_whole_and_the_next_start_completes_the_work() {
-    let mut points = 0;
-    for number in 0.. {
-        let mut reached = false;
-        for moment in [Moment::Before, Moment::After] {
-            let world = World::new();
-            world.upload(FOCAL, &[world.deb("aa", "1", "amd64", "a")]).await.unwrap();
-            world.publish(FOCAL).await.unwrap();
-            let old_root = world.root(TREE, "focal").await.unwrap();
-            let old = world.read_deb(TREE, "focal", &old_root).await;
-            // one package new, one with other bytes
-            let files = [world.deb("aa", "1", "amd64", "other"), world.deb("bb", "1", "all", "b")];
-            world.upload(FOCAL, &files).await.unwrap();
-
-            world.tick();
-            let crash = Crash::at(number, moment);
-            let publisher = world.publisher(observed(&world, crash.clone()));
-            let died = publisher.reconcile(&id(FOCAL), Occasion::default()).await;
-            let operation = crash.names.lock().unwrap().get(number).cloned();
-            let Some(operation) = operation else {
-                assert!(died.is_ok());
-                continue;
-            };
-            reached = true;
-            points += 1;
-            let context = format!("{moment:?} {operation:?}");
-            // for one who holds the old root, and for one who comes now
-            assert_eq!(world.read_deb(TREE, "focal", &old_root).await, old, "{context}");
-            let now = world.root(TREE, "focal").await.unwrap();
-            world.read_deb(TREE, "focal", &now).await;
-
-            world.publish(FOCAL).await.unwrap();
-            let root = world.root(TREE, "focal").await.unwrap();
-            let packages = world.read_deb(TREE, "focal", &root).await;
-            assert_eq!(packages.len(), 2, "{context}: {packages:?}");
-            assert_ne!(packages[0], old[0], "{context}");
-            world.check_plain(TREE, "focal").await;
-            assert_eq!(world.read_deb(TREE, "focal", &old_root).await, old, "{context}");
-            let scheduler = rws_repository::scheduler::Scheduler::new(world.publisher(world.store()));
-            scheduler.sweep().await.unwrap();
-            assert_eq!(world.leftovers().await, Vec::<String>::new(), "{context}");
-        }
-        if !reached {
-            break;
-        }
-    }
-    assert!(points > 40, "{points} crash points");
-    println!("{points} crash points");
-}
-
 /// An upload whose process dies anywhere is wholly in or wholly out.
 #[tokio::test]
 async fn an_upload_that_was_not_answered_is_in_or_out() {

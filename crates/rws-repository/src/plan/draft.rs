@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rws_model::{Partition, Record, RecordFile, Sha256, fill_slot, sha256};
+use rws_store::Version;
 
 use super::{Noticed, Origin, PackageEdit, PlacedFile, Plan, PlannedChange, Present, join};
 use crate::UploadId;
@@ -49,8 +50,13 @@ impl<'a> Draft<'a> {
             return Ok(());
         };
         let digest = record_digest(record)?;
-        if old.as_ref().is_some_and(|old| old.record == *digest.bytes()) {
-            return Ok(());
+        if let Some(old) = old.as_ref().filter(|old| old.record == *digest.bytes()) {
+            match &planned.origin {
+                // somebody may have deleted the files since
+                Origin::Upload(upload) if self.is_in_place(old) => return self.confirm(record, old, upload),
+                Origin::Upload(_) => {}
+                Origin::Tree(_) => return Ok(()),
+            }
         }
         if let Origin::Tree(_) = planned.origin {
             self.give_way(record, old.as_ref())?;
@@ -63,7 +69,9 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         if let (Some(old), Origin::Upload(_)) = (old, &planned.origin) {
-            self.release(&old, true)?;
+            // what somebody else wrote over a file is theirs
+            let keep = self.is_in_place(&old);
+            self.release(&old, keep)?;
         }
         let escaped = self.present.format.escape_directory(&directory);
         let texts: Vec<(Partition, Vec<u8>)> =
@@ -77,6 +85,37 @@ impl<'a> Draft<'a> {
         };
         self.edit(PackageEdit { identity: identity.clone(), row: Some(row), texts });
         Ok(())
+    }
+
+    /// Whether no path of a package is known to hold something else.
+    fn is_in_place(&self, row: &PackageRow) -> bool {
+        row.files.iter().all(|name| !self.present.taken.contains(&join(&row.directory, name.as_str())))
+    }
+
+    /// Sees to it that the files of a package, which comes once more, are there.
+    fn confirm(&mut self, record: &Record, row: &PackageRow, upload: &UploadId) -> io::Result<()> {
+        for file in &record.files {
+            let path = join(&row.directory, file.name.as_str());
+            if !self.placed.contains_key(&path) {
+                let version = self.file(&path)?.and_then(|row| row.version);
+                let placed = self.place(record, file, path.clone(), upload, version)?;
+                self.placed.insert(path, placed);
+            }
+        }
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        record: &Record,
+        file: &RecordFile,
+        path: String,
+        upload: &UploadId,
+        version: Option<Version>,
+    ) -> io::Result<PlacedFile> {
+        let pool = self.in_pool(record, file)?;
+        let (digests, size_bytes, upload) = (file.digests.clone(), file.size_bytes, upload.clone());
+        Ok(PlacedFile { path, digests, size_bytes, upload, pool, version })
     }
 
     fn edit(&mut self, edit: PackageEdit) {
@@ -160,13 +199,7 @@ impl<'a> Draft<'a> {
                 None => {
                     let version = match origin {
                         Origin::Upload(upload) => {
-                            let placed = PlacedFile {
-                                path: path.clone(),
-                                digests: file.digests.clone(),
-                                size_bytes: file.size_bytes,
-                                upload: upload.clone(),
-                                pool: self.in_pool(record, file)?,
-                            };
+                            let placed = self.place(record, file, path.clone(), upload, None)?;
                             self.placed.insert(path.clone(), placed);
                             None
                         }

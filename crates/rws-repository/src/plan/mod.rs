@@ -46,6 +46,8 @@ pub struct PlacedFile {
     pub upload: UploadId,
     /// Another public path with this content: for a file that the upload only names.
     pub pool: Option<String>,
+    /// What the store said of the file when it was there last, for one that should be there still.
+    pub version: Option<Version>,
 }
 
 /// What is new in the next generation.

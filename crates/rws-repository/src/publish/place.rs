@@ -65,6 +65,7 @@ impl Run<'_> {
     /// What is at a path already.
     async fn present_file(&self, to: &Key, file: &PlacedFile) -> Result<Place, RepositoryError> {
         Ok(match self.store().stat(to).await? {
+            Some(present) if Some(&present.version) == file.version.as_ref() => Place::Done(present.version),
             Some(present) if present.size_bytes == file.size_bytes && self.holds(to, file).await? => {
                 Place::Done(present.version)
             }
