@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use rws_repository::RepositoryError;
-use rws_repository::publish::Occasion;
+use rws_repository::publish::{Malformed, Occasion, Publisher};
 use rws_store::{Moment, Observer, Operation, StoreError};
 use support::{Crash, World, id, observed};
 
@@ -347,6 +347,38 @@ async fn an_old_tree_with_other_architectures_is_taken_over() {
     world.check_plain(TREE, "focal").await;
     // this repository is not signed: a signature of other times would be a lie
     assert_eq!(world.get(&format!("{TREE}/dists/focal/InRelease")).await, None);
+}
+
+/// As the original listed them: one path below the tree a line, no end of the last one, no file without any.
+#[tokio::test]
+async fn malformed_packages_are_listed_until_they_are_gone() {
+    use rws_store::{Key, Store};
+    let world = World::new();
+    world.upload(FOCAL, &[world.deb("aa", "1", "amd64", "a")]).await.unwrap();
+    world.publish(FOCAL).await.unwrap();
+    let list = format!("{TREE}/dists/focal/malformed_list.txt");
+    let names = ["pool/focal/main/a/a/bad_1_amd64.deb", "pool/focal/main/b/b/worse_1_all.deb"];
+    for name in names {
+        world.put(&format!("{TREE}/{name}"), b"no package".to_vec()).await;
+    }
+    let root = world.root(TREE, "focal").await;
+    let stopped = world.synchronise(FOCAL).await.unwrap().synchronised;
+    assert!(matches!(stopped, Err(RepositoryError::Malformed { .. })), "{stopped:?}");
+    assert_eq!((world.root(TREE, "focal").await, world.get(&list).await), (root, None));
+
+    let force = Publisher::new(world.store(), Arc::clone(&world.catalogue), Malformed::Skip);
+    let synchronise = async || {
+        world.tick();
+        let occasion = Occasion { synchronise: true, ..Occasion::default() };
+        force.reconcile(&id(FOCAL), occasion).await.unwrap().synchronised.unwrap();
+        world.get(&list).await.map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    assert_eq!(synchronise().await, Some(names.join("\n")));
+    for (name, left) in names.into_iter().zip([Some(names[1].to_owned()), None]) {
+        world.memory.delete(&[Key::parse(&format!("{TREE}/{name}")).unwrap()]).await.unwrap();
+        assert_eq!(synchronise().await, left);
+    }
+    assert_eq!(world.keys(&list).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -27,7 +27,10 @@ impl Run<'_> {
         let state = self.state(occasion.rebuild).await?;
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
         let pending = pending::read(self.store(), self.repository, &applied).await?;
-        let (found, synchronised) = self.look(&state, &pending, occasion).await?;
+        let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
+        if found.looked {
+            self.list_malformed(std::mem::take(&mut found.malformed)).await?;
+        }
         let mut changes = found.changes;
         for waiting in &pending.uploads {
             let origin = Origin::Upload(waiting.upload.id.clone());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{FutureExt, StreamExt};
 use rws_model::{Assembled, Change, FileName, Identity, Inspected, Placement, Record, RecordFile, Refusal, Role};
-use rws_store::{Listed, Span, Version};
+use rws_store::{Condition, Kind, Listed, Span, Version, Write, collect};
 
 use super::Malformed;
 use super::run::{Run, State};
@@ -13,6 +13,9 @@ use crate::generation::{FileRow, PackageRow};
 use crate::inspection::Inspection;
 use crate::plan::{Noticed, Origin, PlannedChange, join};
 use crate::{RepositoryError, private};
+
+/// The name of the list of malformed packages, in the directory of the metadata.
+const MALFORMED_LIST: &str = "malformed_list.txt";
 
 /// How many files are read at once.
 const READS_AT_ONCE: usize = 4;
@@ -26,6 +29,8 @@ pub(super) struct Found {
     pub(super) changes: Vec<PlannedChange>,
     /// What else came to light.
     pub(super) noticed: Noticed,
+    /// The paths of malformed packages that were left out, below the tree.
+    pub(super) malformed: Vec<String>,
 }
 
 /// A file in the store, below the tree.
@@ -67,7 +72,8 @@ impl Run<'_> {
     /// not have its file and asking for it says that it is gone, or when the file has become another one.
     pub(super) async fn synchronise(&self, state: &State, malformed: Malformed) -> Result<Found, RepositoryError> {
         let indexed = self.indexed(state)?;
-        let stored = self.stored_files(malformed).await?;
+        let mut found = Found { looked: true, ..Found::default() };
+        let stored = self.stored_files(malformed, &mut found).await?;
         let listed: HashSet<&str> = stored.iter().map(|file| file.path.as_str()).collect();
         let is_rebuilt = state.head.is_some() && state.generation.is_none();
         if listed.is_empty() && (is_rebuilt || indexed.files.values().any(|file| file.users > 0)) {
@@ -77,9 +83,8 @@ impl Run<'_> {
         }
         let mut gone = self.gone(&indexed, &listed).await?;
         let unknown = indexed.files.values().filter(|row| row.users == 0 && !listed.contains(row.path.as_str()));
-        let noticed = Noticed { known: Vec::new(), gone: unknown.map(|row| row.path.clone()).collect() };
-        let mut found = Found { looked: true, changes: Vec::new(), noticed };
-        let read = self.read_new(&indexed, stored, malformed).await?;
+        found.noticed.gone = unknown.map(|row| row.path.clone()).collect();
+        let read = self.read_new(&indexed, stored, malformed, &mut found).await?;
         // a package goes with the bytes of any of its files; what is there now may be it again
         let changed: HashSet<&str> = read
             .iter()
@@ -117,7 +122,7 @@ impl Run<'_> {
     }
 
     /// All files of this format in the repository's part of the tree.
-    async fn stored_files(&self, malformed: Malformed) -> Result<Vec<StoredFile>, RepositoryError> {
+    async fn stored_files(&self, malformed: Malformed, found: &mut Found) -> Result<Vec<StoredFile>, RepositoryError> {
         let layout = self.target.format.layout(self.repository);
         let metadata = format!("{}/{}/", layout.tree, layout.metadata);
         let prefix = format!("{}/", join(&layout.tree, &layout.packages).trim_end_matches('/'));
@@ -132,7 +137,7 @@ impl Run<'_> {
                 Ok(name) if self.target.format.accepts(&name) => stored.push(StoredFile { path, name, listed }),
                 Ok(_) => {}
                 Err(refusal) if self.would_be_package(listed.key.file_name()) => {
-                    self.malformed(&path, refusal, malformed)?;
+                    self.malformed(path, refusal, malformed, found)?;
                 }
                 Err(_) => {}
             }
@@ -167,6 +172,7 @@ impl Run<'_> {
         indexed: &Indexed,
         stored: Vec<StoredFile>,
         malformed: Malformed,
+        found: &mut Found,
     ) -> Result<Vec<ReadFile>, RepositoryError> {
         let is_new = |file: &StoredFile| !indexed.has(file) && !indexed.retired.contains(&file.path);
         let new: HashSet<&str> = stored.iter().filter(|file| is_new(file)).map(|file| file.path.as_str()).collect();
@@ -180,7 +186,7 @@ impl Run<'_> {
         for one in gather(READS_AT_ONCE, reads).await? {
             match one {
                 (stored, Ok(inspected)) => read.push(ReadFile { stored, inspected: *inspected }),
-                (stored, Err(refusal)) => self.malformed(&stored.path, refusal, malformed)?,
+                (stored, Err(refusal)) => self.malformed(stored.path, refusal, malformed, found)?,
             }
         }
         Ok(read)
@@ -244,7 +250,7 @@ impl Run<'_> {
                     let versions = versions.collect();
                     found.changes.push(self.change(identity.clone(), Some(record), versions));
                 }
-                Err(refusal) => self.malformed(&file.stored.path, refusal, malformed)?,
+                Err(refusal) => self.malformed(file.stored.path.clone(), refusal, malformed, found)?,
             }
         }
         Ok(())
@@ -285,17 +291,45 @@ impl Run<'_> {
         PlannedChange { change, origin: Origin::Tree(versions) }
     }
 
-    fn malformed(&self, path: &str, refusal: Refusal, malformed: Malformed) -> Result<(), RepositoryError> {
-        let path = join(&self.tree, path);
+    fn malformed(
+        &self,
+        path: String,
+        refusal: Refusal,
+        malformed: Malformed,
+        found: &mut Found,
+    ) -> Result<(), RepositoryError> {
+        let (key, reason) = (join(&self.tree, &path), refusal.reason);
         match malformed {
             Malformed::Skip => {
-                let reason = refusal.reason;
-                tracing::warn!(repository = %self.repository, path, reason, "malformed package left out");
+                tracing::warn!(repository = %self.repository, path = key, reason, "malformed package left out");
+                found.malformed.push(path);
                 Ok(())
             }
             Malformed::Stop => {
-                Err(RepositoryError::Malformed { repository: self.repository.clone(), path, reason: refusal.reason })
+                Err(RepositoryError::Malformed { repository: self.repository.clone(), path: key, reason })
             }
         }
+    }
+
+    /// Lists what was left out beside the indexes, as the original did: one path a line, without an end of the last one; no
+    /// file where there is nothing to list.
+    pub(super) async fn list_malformed(&self, mut paths: Vec<String>) -> Result<(), RepositoryError> {
+        paths.sort();
+        let layout = self.target.format.layout(self.repository);
+        let key = self.key(&join(&layout.metadata, MALFORMED_LIST))?;
+        let wanted = Some(paths.join("\n").into_bytes()).filter(|list| !list.is_empty());
+        let present = match self.store().read(&key, Span::Whole).await? {
+            Some(content) => Some(collect(content.bytes).await?.to_vec()),
+            None => None,
+        };
+        match wanted {
+            _ if wanted == present => {}
+            Some(list) => {
+                let write = Write { condition: Condition::Always, kind: Kind::Mutable };
+                self.store().write(&key, list.into(), write).await?;
+            }
+            None => self.store().delete(&[key]).await?,
+        }
+        Ok(())
     }
 }
