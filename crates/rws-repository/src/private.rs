@@ -43,7 +43,25 @@ pub fn head_repository(key: &Key) -> Option<RepositoryId> {
 
 /// The manifest of a generation.
 pub fn manifest(repository: &RepositoryId, generation: &GenerationId) -> Key {
-    key(format!("{PREFIX}generations/{repository}/{generation}"))
+    key(format!("{GENERATIONS}{repository}/{generation}"))
+}
+
+/// Where all manifests are.
+pub const GENERATIONS: &str = ".rws/generations/";
+
+/// Where the manifests of a repository are.
+pub fn generations(repository: &RepositoryId) -> String {
+    format!("{GENERATIONS}{repository}/")
+}
+
+/// The repository of a manifest.
+pub fn manifest_repository(key: &Key) -> Option<RepositoryId> {
+    RepositoryId::parse(key.as_str().strip_prefix(GENERATIONS)?.rsplit_once('/')?.0)
+}
+
+/// The generation whose manifest this is.
+pub fn generation_id(key: &Key) -> Option<GenerationId> {
+    GenerationId::parse(key.as_str().strip_prefix(GENERATIONS)?.rsplit('/').next()?)
 }
 
 /// Where all pointers are.

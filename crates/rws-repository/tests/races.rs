@@ -5,8 +5,10 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -21,7 +23,7 @@ use support::{Crash, World, catalogue_signed_by, id, observed, received};
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";
 const POOL: &str = "release/2.8/ubuntu/pool/focal/main/p/product";
-const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false };
+const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false };
 
 type Action = Box<dyn Fn(Arc<World>) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -322,4 +324,92 @@ async fn replicas_with_different_keys_do_not_flap() {
     assert!(reconcile(&own, false).await);
     assert_eq!(world.get(&format!("{TREE}/dists/focal/InRelease")).await, None);
     assert_eq!(packages(&world).await, ["aa", "bb"]);
+}
+
+/// The answer of a commit is lost, and another publisher has committed since: the generation was current once, and its
+/// readers keep it.
+#[tokio::test]
+async fn a_commit_whose_answer_was_lost_and_that_was_followed_by_another_counts() {
+    struct Lost(Arc<World>, AtomicBool);
+    #[async_trait]
+    impl Observer for Lost {
+        async fn observe(&self, moment: Moment, operation: &Operation) -> Result<(), StoreError> {
+            let here = moment == Moment::After && operation.verb == "write" && operation.key.starts_with(".rws/heads/");
+            if here && !self.1.swap(true, Ordering::SeqCst) {
+                upload(&self.0, "cc", "c").await;
+                self.0.publish(FOCAL).await.unwrap();
+                return Err(StoreError::Conflict { key: operation.key.clone() });
+            }
+            Ok(())
+        }
+    }
+    let world = world_with(&["aa"]).await;
+    upload(&world, "bb", "b").await;
+    world.tick();
+    let publisher = world.publisher(observed(&world, Arc::new(Lost(Arc::clone(&world), AtomicBool::new(false)))));
+    let outcome = publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+    assert_eq!(outcome.lost_commits, 0);
+    assert_eq!(packages(&world).await, ["aa", "bb", "cc"]);
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+    let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+    let kept = world.keys(".rws/generations/").await;
+    for past in &head.history {
+        assert!(kept.iter().any(|key| key.ends_with(&past.generation.to_string())), "{kept:?}");
+    }
+    let generation = outcome.generation.unwrap();
+    assert!(head.history.iter().any(|past| past.generation == generation));
+}
+
+/// Index files of a commit that was lost, or of a publisher that died before its own, are in no generation: they go.
+#[tokio::test]
+async fn what_was_written_for_nothing_goes() {
+    for dies in [false, true] {
+        let world = world_with(&["aa"]).await;
+        upload(&world, "bb", "b").await;
+        let meanwhile = |world: Arc<World>| async move {
+            upload(&world, "cc", "c").await;
+            world.publish(FOCAL).await.unwrap();
+        };
+        if dies {
+            let died = Crash::at(usize::MAX, Moment::Before);
+            let rehearsal = world_with(&["aa"]).await;
+            upload(&rehearsal, "bb", "b").await;
+            let publisher = rehearsal.publisher(observed(&rehearsal, died.clone()));
+            publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+            let is_commit = |one: &Operation| one.verb == "write" && one.key.starts_with(".rws/heads/");
+            let commit = died.names.lock().unwrap().iter().position(is_commit).unwrap();
+            world.tick();
+            let publisher = world.publisher(observed(&world, Crash::at(commit, Moment::Before)));
+            publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap_err();
+            meanwhile(Arc::clone(&world)).await;
+        } else {
+            let at = (Moment::Before, "write", ".rws/heads/");
+            let outcome = reconcile_while(&world, Occasion::default(), at, move |world| meanwhile(world).boxed()).await;
+            assert_eq!(outcome.lost_commits, 1);
+            // whoever lost it, and lives, does not wait for that
+            let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+            assert!(head.condemned.iter().any(|one| one.key.as_str().contains("/by-hash/")), "{:?}", head.condemned);
+        }
+        assert_eq!(packages(&world).await, ["aa", "bb", "cc"]);
+        // a day later nothing is left but what the head knows
+        for hours in [25, 1, 1, 1, 1] {
+            world.pass(hours * 60 * 60);
+            let scheduler = Scheduler::new(world.publisher(world.store()));
+            scheduler.sweep().await.unwrap();
+            scheduler.settle(&[id(FOCAL)], Duration::from_secs(30)).await;
+            world.publish(FOCAL).await.unwrap();
+        }
+        let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+        assert_eq!(head.condemned, []);
+        assert_eq!(world.keys(".rws/generations/").await.len(), 1 + head.history.len(), "dies: {dies}");
+        let known: BTreeSet<String> = head.retired.iter().map(|file| format!("{TREE}/{}", file.path)).collect();
+        let current = rws_repository::generation(&*world.memory, &id(FOCAL), &head.generation).await.unwrap();
+        let current = current.indexes.iter().flat_map(|index| &index.files);
+        let known: BTreeSet<String> =
+            known.into_iter().chain(current.map(|file| format!("{TREE}/{}", file.stored_name))).collect();
+        let by_hash = world.keys(&format!("{TREE}/dists/")).await.into_iter().filter(|key| key.contains("/by-hash/"));
+        let unknown: Vec<String> = by_hash.filter(|key| !known.contains(key)).collect();
+        assert_eq!(unknown, Vec::<String>::new(), "dies: {dies}");
+        assert_eq!(packages(&world).await, ["aa", "bb", "cc"]);
+    }
 }

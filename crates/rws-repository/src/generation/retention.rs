@@ -54,18 +54,20 @@ impl Head {
         self.condemned.iter().map(|one| &one.key).collect()
     }
 
-    /// Drops generations that nobody reads any more, condemns what only they need, and forgets what was `deleted`.
+    /// Drops generations that nobody reads any more, condemns what only they need and what was never used, and forgets what
+    /// was `deleted`.
     /// `lasting` is the format's time in seconds; `file` and `manifest` name objects.
     pub fn trim(
         &mut self,
         now: i64,
         lasting: i64,
         deleted: &BTreeSet<Key>,
+        unused: Vec<Key>,
         file: impl Fn(&str) -> Option<Key>,
         manifest: impl Fn(&GenerationId) -> Key,
     ) {
         let history = std::mem::take(&mut self.history);
-        let mut gone: Vec<Key> = Vec::new();
+        let mut gone: Vec<Key> = unused;
         for (position, past) in history.into_iter().enumerate() {
             if position < LEAST || is_read(&past, now, lasting) {
                 self.history.push(past);

@@ -49,9 +49,10 @@ impl Run<'_> {
         if !due.is_empty() {
             self.store().delete(&due).await?;
         }
-        let trims = !due.is_empty() || state.head().is_some_and(|head| self.can_trim(head, now));
+        let unused = self.all_unused(&state, occasion.tidy, now).await?;
+        let trims = !due.is_empty() || !unused.is_empty() || state.head().is_some_and(|head| self.can_trim(head, now));
         let deleted = due.into_iter().collect();
-        let step = Step { pending: &pending, applied: &applied, take_over: found.looked, now, deleted };
+        let step = Step { pending: &pending, applied: &applied, take_over: found.looked, now, deleted, unused };
         let commit = match &state.head {
             _ if publish => self.publish(&state, plan, &step).await?,
             // that nothing changes is true of this head only: it has to be the current one still
@@ -152,7 +153,7 @@ impl Run<'_> {
     /// Whether a head remembers generations that nobody reads any more.
     fn can_trim(&self, head: &Head, now: i64) -> bool {
         let mut trimmed = head.clone();
-        self.trim(&mut trimmed, now, &BTreeSet::new());
+        self.trim(&mut trimmed, now, &BTreeSet::new(), Vec::new());
         trimmed != *head
     }
 

@@ -1,6 +1,7 @@
 //! Steps 3 to 5: the files of the next generation, its manifest, and the swap of the head.
 
 use std::collections::BTreeSet;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,9 @@ use crate::pending::Pending;
 use crate::plan::{self, Plan};
 use crate::render::{NewFile, PresentFiles, Renderer};
 use crate::{GenerationId, RepositoryError, UploadId, private, reading};
+
+/// A manifest that no head knows after this time belongs to a publisher that died.
+const ABANDONED_SECONDS: i64 = 24 * 60 * 60;
 
 /// What a commit leaves to do.
 pub(super) enum Commit {
@@ -38,6 +42,8 @@ pub(super) struct Step<'a> {
     pub(super) now: i64,
     /// Condemned names that were deleted just now.
     pub(super) deleted: BTreeSet<Key>,
+    /// What no generation refers to: written for commits that were lost.
+    pub(super) unused: BTreeSet<Key>,
 }
 
 impl Run<'_> {
@@ -81,14 +87,27 @@ impl Run<'_> {
             uploads: step.applied.to_vec(),
         };
         let manifest = generation.to_bytes().map_err(|error| RepositoryError::damaged(&generation.id, error))?;
+        let written = rendered.files.iter().map(|file| self.key(&file.name)).collect::<Result<Vec<_>, _>>()?;
         self.write_all(&generation.id, rendered.files, manifest).await?;
         let taken_over = if step.take_over { self.digests(&self.plain_names(&generation)).await? } else { Vec::new() };
         let head = self.next_head(state, &generation, plan, step, taken_over, published_at);
+        let won = head.clone();
         let commit = self.commit(state.head.as_ref().map(|(_, version)| version), head).await?;
         if matches!(commit, Commit::Lost) {
-            self.store().delete(&[private::manifest(self.repository, &generation.id)]).await?;
+            let current = reading::head(self.store(), self.repository).await?.map(|(head, _)| head);
+            if current.is_some_and(|head| head.history.iter().any(|past| past.generation == generation.id)) {
+                // it was won, and somebody has published since
+                return Ok(Commit::Won(Box::new(won)));
+            }
+            let manifest = private::manifest(self.repository, &generation.id);
+            self.unused().extend(written.into_iter().chain([manifest]));
         }
         Ok(commit)
+    }
+
+    /// What this run wrote for commits that it lost.
+    pub(super) fn unused(&self) -> MutexGuard<'_, BTreeSet<Key>> {
+        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a new index file would get a name that is condemned: its content was current long ago.
@@ -211,14 +230,61 @@ impl Run<'_> {
             condemned: before.map(|head| head.condemned.clone()).unwrap_or_default(),
             made_with: self.target.made_with(),
         };
-        self.trim(&mut head, published_at, &step.deleted);
+        let files = generation.indexes.iter().flat_map(|state| &state.files);
+        let used: BTreeSet<Key> = files.filter_map(|file| self.key(&file.stored_name).ok()).collect();
+        let unused = step.unused.difference(&used).cloned().collect();
+        self.trim(&mut head, published_at, &step.deleted, unused);
         head
     }
 
     /// Drops from a head what nobody reads any more.
-    pub(super) fn trim(&self, head: &mut Head, now: i64, deleted: &BTreeSet<Key>) {
+    pub(super) fn trim(&self, head: &mut Head, now: i64, deleted: &BTreeSet<Key>, unused: Vec<Key>) {
         let lasting = self.target.format.keep_seconds();
-        head.trim(now, lasting, deleted, |path| self.key(path).ok(), |id| private::manifest(self.repository, id));
+        let file = |path: &str| self.key(path).ok();
+        head.trim(now, lasting, deleted, unused, file, |id| private::manifest(self.repository, id));
+    }
+
+    /// What no generation refers to, of all that was written for lost commits: by this run, and, where that is looked
+    /// for, by publishers that died long ago.
+    pub(super) async fn all_unused(
+        &self,
+        state: &State,
+        tidy: bool,
+        now: i64,
+    ) -> Result<BTreeSet<Key>, RepositoryError> {
+        let mut unused = self.unused().clone();
+        let (Some(head), Some(generation)) = (state.head(), &state.generation) else { return Ok(BTreeSet::new()) };
+        if tidy {
+            unused.extend(self.of_dead_publishers(head, now).await?);
+        }
+        let used = generation.indexes.iter().flat_map(|state| &state.files).map(|file| &file.stored_name);
+        for name in used.chain(head.retired.iter().map(|retired| &retired.path)) {
+            unused.remove(&self.key(name)?);
+        }
+        head.untouchable().into_iter().for_each(|key| _ = unused.remove(key));
+        Ok(unused)
+    }
+
+    /// The manifests that no head has known for long, and the index files that they name.
+    async fn of_dead_publishers(&self, head: &Head, now: i64) -> Result<BTreeSet<Key>, RepositoryError> {
+        let known = head.history.iter().map(|past| &past.generation).chain([&head.generation]);
+        let known: BTreeSet<Key> = known.map(|id| private::manifest(self.repository, id)).collect();
+        let mut unused = BTreeSet::new();
+        for listed in self.store().list(&private::generations(self.repository)).await? {
+            let age = now - listed.stat.modified_milliseconds / 1000;
+            if known.contains(&listed.key) || age < ABANDONED_SECONDS {
+                continue;
+            }
+            if let Some(id) = private::generation_id(&listed.key)
+                && let Ok(generation) = reading::generation(self.store(), self.repository, &id).await
+            {
+                for file in generation.indexes.iter().flat_map(|state| &state.files) {
+                    unused.insert(self.key(&file.stored_name)?);
+                }
+            }
+            unused.insert(listed.key);
+        }
+        Ok(unused)
     }
 
     /// A head with the same generation that contains more uploads, which change nothing, or has less to remember.
@@ -230,7 +296,7 @@ impl Run<'_> {
     ) -> Result<Commit, RepositoryError> {
         let applied = remember(Some(head), step);
         let mut head = Head { counter: head.counter + 1, nonce: Uuid::new_v4(), applied, ..head.clone() };
-        self.trim(&mut head, step.now, &step.deleted);
+        self.trim(&mut head, step.now, &step.deleted, step.unused.iter().cloned().collect());
         self.commit(Some(version), head).await
     }
 

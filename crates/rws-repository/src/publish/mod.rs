@@ -56,6 +56,8 @@ pub struct Occasion {
     /// The program starts: publish anew when settings or keys are others than those of the head, and look at the
     /// public files even when nothing is published.
     pub start: bool,
+    /// Look for what publishers left that died.
+    pub tidy: bool,
 }
 
 impl Occasion {
@@ -66,6 +68,7 @@ impl Occasion {
             synchronise: self.synchronise || other.synchronise,
             rebuild: self.rebuild || other.rebuild,
             start: self.start || other.start,
+            tidy: self.tidy || other.tidy,
         }
     }
 }
@@ -125,7 +128,7 @@ impl Publisher {
         let target =
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
         let tree = target.format.layout(repository).tree;
-        let run = Run { publisher: self, repository, target, tree };
+        let run = Run { publisher: self, repository, target, tree, unused: Mutex::default() };
         for lost_commits in 0..TRIES {
             if let Some(outcome) = run.attempt(occasion, lost_commits).await? {
                 return Ok(outcome);

@@ -1,5 +1,8 @@
 //! What one run works with: a repository, and its present state.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
 use rws_model::RepositoryId;
 use rws_store::{Key, Store, Version};
 
@@ -16,6 +19,8 @@ pub(super) struct Run<'a> {
     pub(super) target: &'a ConfiguredTarget,
     /// Where the files of the repository are.
     pub(super) tree: String,
+    /// What was written for commits that were lost.
+    pub(super) unused: Mutex<BTreeSet<Key>>,
 }
 
 /// The present state of a repository.

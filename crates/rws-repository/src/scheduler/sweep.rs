@@ -1,6 +1,6 @@
 //! What nobody was woken for: what is there at start, what other replicas left, and what no upload needs any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::Scheduler;
 use crate::publish::Occasion;
-use crate::{RepositoryError, UploadId, private};
+use crate::{RepositoryError, UploadId, private, reading};
 
 /// How often the sweep runs.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -134,6 +134,7 @@ impl Scheduler {
             }
         }
         if is_thorough {
+            self.tidy(now).await?;
             for place in [private::CLAIMS, private::PROBES] {
                 let listed = store.list(place).await?.into_iter();
                 abandoned.extend(listed.filter(|one| is_old(one, ABANDONED_MILLISECONDS)).map(|one| one.key));
@@ -141,6 +142,33 @@ impl Scheduler {
         }
         if !abandoned.is_empty() {
             store.delete(&abandoned).await?;
+        }
+        Ok(())
+    }
+
+    /// Wakes the repositories with manifests that are older than any publish takes and that their heads do not know.
+    async fn tidy(self: &Arc<Self>, now: i64) -> Result<(), RepositoryError> {
+        let store = self.publisher.store();
+        let mut old: BTreeMap<RepositoryId, BTreeSet<Key>> = BTreeMap::new();
+        for Listed { key, stat } in store.list(private::GENERATIONS).await? {
+            if let (true, Some(repository)) =
+                (now - stat.modified_milliseconds > ABANDONED_MILLISECONDS, private::manifest_repository(&key))
+            {
+                old.entry(repository).or_default().insert(key);
+            }
+        }
+        for (repository, mut manifests) in old {
+            if self.publisher.catalogue().repository(&repository).is_none() {
+                continue;
+            }
+            let Some((head, _)) = reading::head(store, &repository).await? else { continue };
+            for generation in head.history.iter().map(|past| &past.generation).chain([&head.generation]) {
+                manifests.remove(&private::manifest(&repository, generation));
+            }
+            head.untouchable().into_iter().for_each(|key| _ = manifests.remove(key));
+            if !manifests.is_empty() {
+                self.wake(&repository, Occasion { tidy: true, ..Occasion::default() });
+            }
         }
         Ok(())
     }
