@@ -130,6 +130,20 @@ impl S3Server {
             .headers
     }
 
+    /// Sets who may do what with a bucket: a policy of S3, in JSON.
+    #[track_caller]
+    pub fn set_policy(&self, bucket: &str, policy: &str) {
+        let what = format!("the policy of {bucket}");
+        let (bucket, credentials) = (self.bucket(bucket), self.credentials());
+        // without a key the bucket itself is meant
+        let mut action = bucket.put_object(Some(&credentials), "");
+        action.query_mut().insert("policy", "");
+        let answer = self.send(action, Some(policy.as_bytes()));
+        // AWS answers 204, Ceph 200
+        let status = if answer.status == 204 { 204 } else { 200 };
+        answer.expect_status(status, &what);
+    }
+
     /// The status with which somebody without keys reads an object: 200 when it is public.
     #[track_caller]
     pub fn anonymous_status(&self, bucket: &str, key: &str) -> u16 {

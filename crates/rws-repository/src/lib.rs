@@ -11,6 +11,7 @@
 mod blocks;
 pub mod catalogue;
 mod error;
+mod existing;
 mod gather;
 mod generation;
 mod id;
@@ -29,6 +30,7 @@ mod upload;
 pub mod verify;
 
 pub use error::{IntakeError, RepositoryError};
+pub use existing::existing;
 pub use generation::{Condemned, FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};
 pub use id::{GenerationId, UploadId};
 pub use reading::{generation, head};

@@ -59,6 +59,7 @@ fn overview(service: &Service) -> Answer {
     let writing = service.writing.borrow().clone();
     let state = match &writing {
         Writing::Unknown { .. } => "unknown",
+        Writing::Never => "never",
         Writing::Many => "many",
         Writing::Alone => "single",
         Writing::Waiting { .. } => "waiting",

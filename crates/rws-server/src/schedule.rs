@@ -28,15 +28,11 @@ async fn schedule(
     let targets = resolve(service, user, path, "Can't update repository")?;
     let (mut existing, mut missing) = (Vec::new(), Vec::new());
     for target in &targets {
-        let before = existing.len();
-        for repository in target.repositories() {
-            if service.scheduler.exists(&repository).await? {
-                existing.push(repository);
-            }
-        }
-        if existing.len() == before {
+        let found = service.scheduler.existing(&target.repositories()).await?;
+        if found.is_empty() {
             missing.push(target.target.to_string());
         }
+        existing.extend(found);
     }
     if existing.is_empty() {
         let message = format!("Can't update repository: Repository {} doesn't exist", missing.join(", "));

@@ -62,6 +62,8 @@ pub enum Writing {
         /// Why.
         reason: String,
     },
+    /// This process is not to write.
+    Never,
     /// Any number of processes may write.
     Many,
     /// This process alone may write.
@@ -83,6 +85,7 @@ impl Writing {
     pub fn sentence(&self) -> String {
         match self {
             Self::Unknown { reason } => format!("the store is not ready: {reason}"),
+            Self::Never => "read-only: this replica only reads, as configured".to_owned(),
             Self::Many => "any number of replicas may write".to_owned(),
             Self::Alone => {
                 "single writer: the store does not keep conditional writes, and this replica writes".to_owned()
@@ -150,6 +153,11 @@ impl GuardedStore {
         }
     }
 
+    /// This process only reads, from now on.
+    pub fn only_read(&self) {
+        self.become_(Writing::Never);
+    }
+
     /// Gives the lease back, if this process holds it, so that another one need not wait.
     pub async fn release(&self) {
         if self.valid_until().is_none() {
@@ -180,7 +188,7 @@ impl GuardedStore {
         if changed {
             match &writing {
                 Writing::Unknown { .. } => tracing::error!("{}", writing.sentence()),
-                Writing::Many => tracing::info!("{}", writing.sentence()),
+                Writing::Never | Writing::Many => tracing::info!("{}", writing.sentence()),
                 Writing::Alone | Writing::Waiting { .. } => tracing::warn!("{}", writing.sentence()),
             }
         }

@@ -1,5 +1,7 @@
 //! The main job for Debian packages: upload with curl, read with the real apt and gpgv.
 
+#![expect(clippy::expect_used, reason = "a test says so by failing")]
+
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -11,9 +13,10 @@ use support::packages::real::{real_deb, real_debs, real_source};
 use support::packages::source::SourcePackage;
 use support::program::Program;
 use support::server::Server;
+use support::storage::Storage;
 use support::{expect_same_files, file_name, temporary_directory, write_file};
 
-const UPLOAD: &str = "/release/2.8/ubuntu/focal?wait=10";
+const UPLOAD: &str = "/release/2.8/ubuntu/focal?wait=60";
 const ARCHIVE: &str = "/release/2.8/ubuntu";
 const SUITE: &str = "/release/2.8/ubuntu/dists/focal";
 const SETUP: &str = "/-/setup/release/2.8/ubuntu/focal";
@@ -39,17 +42,32 @@ fn client(server: &Server) -> Apt {
 
 /// A small repository: one package for every architecture, one for amd64.
 #[track_caller]
-fn server_with_two_packages(directory: &Path) -> Server {
-    let server = Server::start();
+fn server_with_two_packages(storage: Storage, directory: &Path) -> Server {
+    let server = Server::on(storage);
     let files =
         [Deb::new("rws-all", "1.0-1", "all").build(directory), Deb::new("rws-one", "1.0-1", "amd64").build(directory)];
     publish(&server, "product", &files);
     server
 }
 
-#[test]
-fn real_packages_are_updated_installed_and_identical() {
-    let server = Server::start();
+on_every_storage! {
+    real_packages_are_updated_installed_and_identical,
+    real_sources_are_downloaded_and_unpack,
+    built_sources_of_every_shape_are_downloaded,
+    every_compression_is_installed,
+    awkward_versions_sort_as_dpkg_sorts_them,
+    architectures_are_kept_apart_and_all_is_in_each,
+    ready_made_sources_file_works,
+    ready_made_list_file_works,
+    apt_sees_new_packages_and_nothing_when_nothing_changed,
+    another_key_is_refused,
+    gpgv_accepts_all_signatures,
+    every_listed_index_is_served_with_its_checksum,
+    kill_after_the_answer_loses_nothing_and_the_key_stays,
+}
+
+fn real_packages_are_updated_installed_and_identical(storage: Storage) {
+    let server = Server::on(storage);
     let all: Vec<PathBuf> = real_debs().into_iter().map(|deb| deb.path).collect();
     publish(&server, "real", &all);
     let apt = client(&server);
@@ -80,9 +98,8 @@ fn real_packages_are_updated_installed_and_identical() {
     }
 }
 
-#[test]
-fn real_sources_are_downloaded_and_unpack() {
-    let server = Server::start();
+fn real_sources_are_downloaded_and_unpack(storage: Storage) {
+    let server = Server::on(storage);
     for name in ["hello", "architecture-properties", "acme"] {
         publish(&server, name, &real_source(name).all());
     }
@@ -102,9 +119,8 @@ fn real_sources_are_downloaded_and_unpack() {
     assert!(hello.contains(&"hello_2.10.orig.tar.gz.asc".to_owned()), "{hello:?}");
 }
 
-#[test]
-fn built_sources_of_every_shape_are_downloaded() {
-    let server = Server::start();
+fn built_sources_of_every_shape_are_downloaded(storage: Storage) {
+    let server = Server::on(storage);
     let directory = temporary_directory();
     let sources = [
         ("rws-native", SourcePackage::new("rws-native", "1:2.0~rc1+git3").build(directory.path())),
@@ -126,9 +142,8 @@ fn built_sources_of_every_shape_are_downloaded() {
     }
 }
 
-#[test]
-fn every_compression_is_installed() {
-    let server = Server::start();
+fn every_compression_is_installed(storage: Storage) {
+    let server = Server::on(storage);
     let directory = temporary_directory();
     let mut files = Vec::new();
     for compression in [Compression::Xz, Compression::Gzip, Compression::Zstd, Compression::None] {
@@ -147,9 +162,8 @@ fn every_compression_is_installed() {
     expect_same_files(&installed.files, &files);
 }
 
-#[test]
-fn awkward_versions_sort_as_dpkg_sorts_them() {
-    let server = Server::start();
+fn awkward_versions_sort_as_dpkg_sorts_them(storage: Storage) {
+    let server = Server::on(storage);
     let directory = temporary_directory();
     let versions = ["1:1.0~rc1-1", "1:1.0~~-1", "1:1.0-1", "1:1.0+dfsg-1~bpo12+1", "2.0-1"];
     let files: Vec<PathBuf> =
@@ -169,9 +183,8 @@ fn awkward_versions_sort_as_dpkg_sorts_them() {
     }
 }
 
-#[test]
-fn architectures_are_kept_apart_and_all_is_in_each() {
-    let server = Server::start();
+fn architectures_are_kept_apart_and_all_is_in_each(storage: Storage) {
+    let server = Server::on(storage);
     let directory = temporary_directory();
     let common = Deb::new("rws-common", "1.0-1", "all").field("Multi-Arch", "foreign").build(directory.path());
     let both = ["amd64", "arm64"].map(|architecture| {
@@ -186,30 +199,27 @@ fn architectures_are_kept_apart_and_all_is_in_each() {
     expect_same_files(&installed.files, &files);
 }
 
-#[test]
-fn ready_made_sources_file_works() {
+fn ready_made_sources_file_works(storage: Storage) {
     let directory = temporary_directory();
-    let server = server_with_two_packages(directory.path());
+    let server = server_with_two_packages(storage, directory.path());
     let text = curl::get(&server.url(&format!("{SETUP}.sources"))).expect_status(200).text();
     let apt = Apt::from_server(&Sources::Deb822(&text), &key(&server));
     apt.update().expect_clean();
     assert_eq!(apt.install(&["rws-all", "rws-one"]).expect_clean().files.len(), 2, "{text}");
 }
 
-#[test]
-fn ready_made_list_file_works() {
+fn ready_made_list_file_works(storage: Storage) {
     let directory = temporary_directory();
-    let server = server_with_two_packages(directory.path());
+    let server = server_with_two_packages(storage, directory.path());
     let text = curl::get(&server.url(&format!("{SETUP}.list"))).expect_status(200).text();
     let apt = Apt::from_server(&Sources::OneLine(&text), &key(&server));
     apt.update().expect_clean();
     assert_eq!(apt.install(&["rws-all", "rws-one"]).expect_clean().files.len(), 2, "{text}");
 }
 
-#[test]
-fn apt_sees_new_packages_and_nothing_when_nothing_changed() {
+fn apt_sees_new_packages_and_nothing_when_nothing_changed(storage: Storage) {
     let directory = temporary_directory();
-    let server = server_with_two_packages(directory.path());
+    let server = server_with_two_packages(storage, directory.path());
     let apt = client(&server);
     apt.update().expect_clean();
     let again = apt.update().expect_clean().output();
@@ -220,19 +230,17 @@ fn apt_sees_new_packages_and_nothing_when_nothing_changed() {
     assert_eq!(apt.install(&["rws-new"]).expect_clean().file_names(), ["rws-new_1.0-1_amd64.deb"]);
 }
 
-#[test]
-fn another_key_is_refused() {
+fn another_key_is_refused(storage: Storage) {
     let directory = temporary_directory();
-    let server = server_with_two_packages(directory.path());
+    let server = server_with_two_packages(storage, directory.path());
     let stranger = SecretKey::generate("ed25519").public_armored();
     let apt = Apt::signed_by(&server.url(ARCHIVE), "focal", &stranger);
     apt.update().expect_complaint("NO_PUBKEY").ran.expect_failure();
 }
 
-#[test]
-fn gpgv_accepts_all_signatures() {
+fn gpgv_accepts_all_signatures(storage: Storage) {
     let directory = temporary_directory();
-    let server = server_with_two_packages(directory.path());
+    let server = server_with_two_packages(storage, directory.path());
     let verifier = Verifier::new(&key(&server));
     let file = |name: &str| curl::get(&server.url(&format!("{SUITE}/{name}"))).expect_status(200).body;
     let (inline, text) = verifier.verify_inline(&file("InRelease"));
@@ -246,10 +254,9 @@ fn gpgv_accepts_all_signatures() {
     verifier.run_detached(&[release.as_slice(), b"more\n"].concat(), &file("Release.gpg")).expect_failure();
 }
 
-#[test]
-fn every_listed_index_is_served_with_its_checksum() {
+fn every_listed_index_is_served_with_its_checksum(storage: Storage) {
     let directory = temporary_directory();
-    let server = server_with_two_packages(directory.path());
+    let server = server_with_two_packages(storage, directory.path());
     let release = curl::get(&server.url(&format!("{SUITE}/Release"))).expect_status(200).text();
     let sums = release.split("\nSHA256:").nth(1).expect("Release lists SHA256 sums");
     let mut seen = 0;
@@ -273,10 +280,9 @@ fn every_listed_index_is_served_with_its_checksum() {
     assert!(seen > 0, "Release lists nothing:\n{release}");
 }
 
-#[test]
-fn kill_after_the_answer_loses_nothing_and_the_key_stays() {
+fn kill_after_the_answer_loses_nothing_and_the_key_stays(storage: Storage) {
     let directory = temporary_directory();
-    let mut server = server_with_two_packages(directory.path());
+    let mut server = server_with_two_packages(storage, directory.path());
     let key_before = key(&server);
     let late = Deb::new("rws-late", "1.0-1", "amd64").build(directory.path());
     let upload = Upload::to("/release/2.8/ubuntu/focal").field("product", "product").file(&late);

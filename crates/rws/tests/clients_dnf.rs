@@ -9,10 +9,11 @@ use support::gpgv::{SecretKey, Verifier};
 use support::packages::real::shared_rpm;
 use support::packages::rpm::Rpm;
 use support::server::Server;
+use support::storage::Storage;
 use support::{expect_same_files, temporary_directory};
 use tempfile::TempDir;
 
-const UPLOAD: &str = "/live/1.10/el/7?wait=10";
+const UPLOAD: &str = "/live/1.10/el/7?wait=60";
 const TREE: &str = "/live/1.10/el/7";
 const KEY: &str = "/-/keys/main.asc";
 
@@ -40,11 +41,11 @@ fn publish(server: &Server, files: &[PathBuf]) {
 }
 
 #[track_caller]
-fn published() -> Published {
+fn published(storage: Storage) -> Published {
     let directory = temporary_directory();
     let path = directory.path();
     let published = Published {
-        server: Server::start(),
+        server: Server::on(storage),
         binary: awkward().build(path),
         arm: awkward().architecture("aarch64").build(path),
         noarch: noarch().build(path),
@@ -65,9 +66,20 @@ fn client(server: &Server, architecture: &'static str) -> Dnf {
     Dnf::with_architecture(&format!("{}\n{sources}", repository("rws", architecture)), "7", architecture)
 }
 
-#[test]
-fn packages_are_listed_and_downloaded_by_address() {
-    let published = published();
+on_every_storage! {
+    packages_are_listed_and_downloaded_by_address,
+    sources_are_downloaded,
+    noarch_is_in_every_architecture,
+    ready_made_repo_file_works,
+    dnf_sees_new_packages,
+    every_payload_compression_is_downloaded,
+    real_packages_are_downloaded,
+    another_key_is_refused,
+    gpgv_accepts_repomd_of_every_architecture,
+}
+
+fn packages_are_listed_and_downloaded_by_address(storage: Storage) {
+    let published = published(storage);
     let dnf = client(&published.server, "x86_64");
     dnf.makecache().expect_success();
     assert_eq!(dnf.packages(), [awkward().nevra(), noarch().nevra()]);
@@ -81,17 +93,15 @@ fn packages_are_listed_and_downloaded_by_address() {
     assert_eq!(weak.trim(), "(a if b)");
 }
 
-#[test]
-fn sources_are_downloaded() {
-    let published = published();
+fn sources_are_downloaded(storage: Storage) {
+    let published = published(storage);
     let dnf = client(&published.server, "x86_64");
     dnf.makecache().expect_success();
     expect_same_files(&dnf.download(&["--source", "rws-awkward", "rws-noarch"]), &published.sources);
 }
 
-#[test]
-fn noarch_is_in_every_architecture() {
-    let published = published();
+fn noarch_is_in_every_architecture(storage: Storage) {
+    let published = published(storage);
     let dnf = client(&published.server, "aarch64");
     dnf.makecache().expect_success();
     assert_eq!(dnf.packages(), [awkward().architecture("aarch64").nevra(), noarch().nevra()]);
@@ -99,9 +109,8 @@ fn noarch_is_in_every_architecture() {
     expect_same_files(&downloaded, &[published.arm.clone(), published.noarch.clone()]);
 }
 
-#[test]
-fn ready_made_repo_file_works() {
-    let published = published();
+fn ready_made_repo_file_works(storage: Storage) {
+    let published = published(storage);
     let url = published.server.url("/-/setup/live/1.10/el/7.repo");
     let text = curl::get(&url).expect_status(200).text();
     assert!(text.contains("repo_gpgcheck=1"), "the metadata's signature must be checked:\n{text}");
@@ -116,9 +125,8 @@ fn ready_made_repo_file_works() {
     expect_same_files(&dnf.download(&["--source", "rws-awkward"]), &[published.sources[0].clone()]);
 }
 
-#[test]
-fn dnf_sees_new_packages() {
-    let published = published();
+fn dnf_sees_new_packages(storage: Storage) {
+    let published = published(storage);
     let dnf = client(&published.server, "x86_64");
     dnf.makecache().expect_success();
     let directory = temporary_directory();
@@ -130,9 +138,8 @@ fn dnf_sees_new_packages() {
     assert_eq!(latest.trim(), newer.nevra(), "1.0 is later than 1.0~rc1+git3");
 }
 
-#[test]
-fn every_payload_compression_is_downloaded() {
-    let server = Server::start();
+fn every_payload_compression_is_downloaded(storage: Storage) {
+    let server = Server::on(storage);
     let directory = temporary_directory();
     let build = |(name, payload): (&str, &str)| Rpm::new(name, "1.0", "1").payload(payload).build(directory.path());
     let files = [("rws-gz", "w6.gzdio"), ("rws-xz", "w6.xzdio"), ("rws-zst", "w3.zstdio")].map(build);
@@ -142,8 +149,7 @@ fn every_payload_compression_is_downloaded() {
     expect_same_files(&dnf.download(&["rws-gz", "rws-xz", "rws-zst"]), &files);
 }
 
-#[test]
-fn real_packages_are_downloaded() {
+fn real_packages_are_downloaded(storage: Storage) {
     let real = [
         ("rpm-software-management+createrepo_c/Rimmer-1.0.2-2.x86_64.rpm", "Rimmer-0:1.0.2-2.x86_64"),
         (
@@ -159,7 +165,7 @@ fn real_packages_are_downloaded() {
     if found.is_empty() {
         return;
     }
-    let server = Server::start();
+    let server = Server::on(storage);
     let files: Vec<PathBuf> = found.iter().map(|(path, _)| path.clone()).collect();
     publish(&server, &files);
     let dnf = client(&server, "x86_64");
@@ -170,9 +176,8 @@ fn real_packages_are_downloaded() {
     expect_same_files(&dnf.download(&wanted), &files);
 }
 
-#[test]
-fn another_key_is_refused() {
-    let published = published();
+fn another_key_is_refused(storage: Storage) {
+    let published = published(storage);
     let directory = temporary_directory();
     let stranger = directory.path().join("stranger.asc");
     support::write_file(&stranger, SecretKey::generate("ed25519").public_armored());
@@ -182,9 +187,8 @@ fn another_key_is_refused() {
     assert!(said.contains("GPG") || said.contains("signature"), "{said}");
 }
 
-#[test]
-fn gpgv_accepts_repomd_of_every_architecture() {
-    let published = published();
+fn gpgv_accepts_repomd_of_every_architecture(storage: Storage) {
+    let published = published(storage);
     let body = |path: &str| curl::get(&published.server.url(path)).expect_status(200).body;
     let key = body(KEY);
     let verifier = Verifier::new(&key);

@@ -7,11 +7,12 @@ use support::curl::{self, Upload};
 use support::gpgv::SecretKey;
 use support::packages::rpm::Rpm;
 use support::server::Server;
+use support::storage::Storage;
 use support::zypper::{self, Zypper};
 use support::{expect_same_files, temporary_directory, write_file};
 use tempfile::TempDir;
 
-const UPLOAD: &str = "/live/1.10/opensuse-leap/15.2?wait=10";
+const UPLOAD: &str = "/live/1.10/opensuse-leap/15.2?wait=60";
 const TREE: &str = "/live/1.10/opensuse-leap/15.2";
 const SETUP: &str = "/-/setup/live/1.10/opensuse-leap/15.2.repo";
 const KEY: &str = "/-/keys/main.asc";
@@ -29,11 +30,11 @@ fn publish(server: &Server, files: &[PathBuf]) {
 }
 
 #[track_caller]
-fn published() -> Published {
+fn published(storage: Storage) -> Published {
     let directory = temporary_directory();
     let awkward = Rpm::new("rws-awkward", "1.0~rc1+git3", "1.lp152").epoch(2).tag("Requires", "rws-noarch >= 3.0");
     let published = Published {
-        server: Server::start(),
+        server: Server::on(storage),
         binary: awkward.build(directory.path()),
         noarch: Rpm::new("rws-noarch", "3.0", "1").architecture("noarch").build(directory.path()),
         directory,
@@ -62,9 +63,18 @@ fn search(zypper: &Zypper, arguments: &[&str]) -> Vec<String> {
     lines
 }
 
-#[test]
-fn packages_are_found_and_downloaded_by_address() {
-    let published = published();
+on_every_storage! {
+    packages_are_found_and_downloaded_by_address,
+    sources_are_found,
+    the_key_beside_the_metadata_is_enough,
+    ready_made_repo_file_works,
+    zypper_sees_new_packages,
+    an_unknown_key_is_refused,
+    another_key_is_not_enough,
+}
+
+fn packages_are_found_and_downloaded_by_address(storage: Storage) {
+    let published = published(storage);
     let zypper = client(&published.server);
     zypper.refresh().expect_success();
     let wanted = ["rws-awkward 2:1.0~rc1+git3-1.lp152 x86_64", "rws-noarch 3.0-1 noarch"];
@@ -73,9 +83,8 @@ fn packages_are_found_and_downloaded_by_address() {
     expect_same_files(&zypper.install(&["rws-awkward"]), &[published.binary.clone(), published.noarch.clone()]);
 }
 
-#[test]
-fn sources_are_found() {
-    let published = published();
+fn sources_are_found(storage: Storage) {
+    let published = published(storage);
     let zypper = Zypper::new();
     let base = published.server.url(&format!("{TREE}/SRPMS"));
     zypper.add_repo_file(&zypper::repo_file("rws-source", &base, &published.server.url(KEY))).expect_success();
@@ -85,9 +94,8 @@ fn sources_are_found() {
     assert_eq!(names, ["rws-awkward"]);
 }
 
-#[test]
-fn the_key_beside_the_metadata_is_enough() {
-    let published = published();
+fn the_key_beside_the_metadata_is_enough(storage: Storage) {
+    let published = published(storage);
     let zypper = Zypper::new();
     // Without gpgkey=, zypper offers the key it finds as repodata/repomd.xml.key.
     zypper.add_repo(&published.server.url(&format!("{TREE}/x86_64")), Some("rws")).expect_success();
@@ -95,9 +103,8 @@ fn the_key_beside_the_metadata_is_enough() {
     assert_eq!(zypper.search(&["--type", "package"]).len(), 2);
 }
 
-#[test]
-fn ready_made_repo_file_works() {
-    let published = published();
+fn ready_made_repo_file_works(storage: Storage) {
+    let published = published(storage);
     let text = curl::get(&published.server.url(SETUP)).expect_status(200).text();
     assert!(text.contains("repo_gpgcheck=1"), "the metadata's signature must be checked:\n{text}");
     let zypper = Zypper::new();
@@ -106,9 +113,8 @@ fn ready_made_repo_file_works() {
     expect_same_files(&zypper.install(&["rws-awkward"]), &[published.binary.clone(), published.noarch.clone()]);
 }
 
-#[test]
-fn zypper_sees_new_packages() {
-    let published = published();
+fn zypper_sees_new_packages(storage: Storage) {
+    let published = published(storage);
     let zypper = client(&published.server);
     zypper.refresh().expect_success();
     let newer = Rpm::new("rws-awkward", "1.0", "1.lp152").epoch(2).build(published.directory.path());
@@ -119,17 +125,15 @@ fn zypper_sees_new_packages() {
     expect_same_files(&zypper.install(&["rws-awkward"]), &[newer]);
 }
 
-#[test]
-fn an_unknown_key_is_refused() {
-    let published = published();
+fn an_unknown_key_is_refused(storage: Storage) {
+    let published = published(storage);
     let zypper = client(&published.server);
     let said = zypper.refresh_without_import().expect_failure().everything();
     assert!(said.contains("Signature verification failed"), "{said}");
 }
 
-#[test]
-fn another_key_is_not_enough() {
-    let published = published();
+fn another_key_is_not_enough(storage: Storage) {
+    let published = published(storage);
     let stranger = published.directory.path().join("stranger.asc");
     write_file(&stranger, SecretKey::generate("ed25519").public_armored());
     let zypper = Zypper::new();

@@ -31,8 +31,9 @@ mod contract {
 // part 1
 //   A (configuration.rs)  credentials missing, S3_* incomplete, bad configuration; `enabled` as the series and the
 //                         anchors of SEED.md: seed_examples.rs
-//   B  store unreachable or failing: 502 or 503 with Retry-After; `S3_BASE_PATH` with slashes at the ends; S3_* selects
-//      S3; an unreachable store does not stop the start; S3_PUBLIC_READ; S3_BASE_PATH and `..`
+//   B (bucket.rs, bucket_readers.rs)  store unreachable or failing: 502 or 503 with Retry-After; `S3_BASE_PATH` with
+//                         slashes at the ends; S3_* selects S3; an unreachable store does not stop the start;
+//                         S3_PUBLIC_READ; S3_BASE_PATH and `..`
 //   C  failing repository backs off, visible in logs, metrics and status; RWS_FORCE_SYNC and `malformed_list.txt`; Suite
 //      of a repository taken over; kill at any instant (here: only between answer and publish); a status survives a restart and is kept 7 days
 //   D  rpm with text that is not UTF-8, without PAYLOADSIZE, with `&` in file names: indexed

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::intake::Accepted;
 use crate::publish::{Occasion, Outcome, Publisher};
-use crate::{RepositoryError, UploadId, reading};
+use crate::{RepositoryError, UploadId, existing, reading};
 
 pub use uploads::Progress;
 use uploads::Uploads;
@@ -309,19 +309,12 @@ impl Scheduler {
         }
     }
 
-    /// Whether a repository has a head or anything in its part of the tree.
+    /// Those of some repositories that have a head or anything in their part of the tree.
     ///
     /// # Errors
     ///
-    /// When the store fails, or the repository is not configured.
-    pub async fn exists(&self, repository: &RepositoryId) -> Result<bool, RepositoryError> {
-        let catalogue = self.publisher.catalogue();
-        let target = catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
-        let store = self.publisher.store();
-        if reading::head(store, repository).await?.is_some() {
-            return Ok(true);
-        }
-        let tree = target.format.layout(repository).tree;
-        Ok(!store.list_directory(&format!("{tree}/")).await?.is_empty())
+    /// When the store fails, or a repository is not configured.
+    pub async fn existing(&self, repositories: &[RepositoryId]) -> Result<Vec<RepositoryId>, RepositoryError> {
+        existing(self.publisher.store(), self.publisher.catalogue(), repositories).await
     }
 }

@@ -57,17 +57,14 @@ impl Scheduler {
                 self.wake(&repository, Occasion { start: true, synchronise, ..Occasion::default() });
             }
         }
+        self.sweep().await?;
         if synchronise {
-            let targets: Vec<_> = self.publisher.catalogue().targets().cloned().collect();
-            for target in targets {
-                for repository in target.repositories() {
-                    if self.exists(&repository).await? {
-                        self.wake(&repository, Occasion { synchronise, ..Occasion::default() });
-                    }
-                }
+            let all: Vec<_> = self.publisher.catalogue().targets().flat_map(|target| target.repositories()).collect();
+            for repository in self.existing(&all).await? {
+                self.wake(&repository, Occasion { synchronise, ..Occasion::default() });
             }
         }
-        self.sweep().await
+        Ok(())
     }
 
     /// Wakes repositories with pending uploads, whoever took them, and clears away what no upload needs any more.

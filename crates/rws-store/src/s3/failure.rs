@@ -115,6 +115,8 @@ impl Failure {
                 "delete" => ". S3_ACCESS_KEY needs the right to delete objects",
                 _ => ". S3_ACCESS_KEY needs the right to write objects (and their ACL with S3_PUBLIC_READ)",
             },
+            // a listing has no object that could be missing
+            (Some(404), "") if operation == "list" => ". There is no S3 at this address: correct S3_URL",
             (Some(501), _) => ". The store does not know this request",
             _ => "",
         }

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::configuration::{Configuration, ListeningAddress};
-use crate::installation::Installation;
+use crate::installation::{Installation, Use};
 
 /// How many uploads are received at the same time; further ones are asked to come back.
 const UPLOADS_AT_ONCE: usize = 64;
@@ -60,8 +60,9 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     if let Some(made) = made {
         made.print(address);
     }
-    installation.connect();
-    if !configuration.server.read_only {
+    let read_only = configuration.server.read_only;
+    installation.connect(if read_only { Use::Read } else { Use::Write });
+    if !read_only {
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.writing()));
     }
     let served = serve(listener, service).await;

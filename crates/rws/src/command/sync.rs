@@ -21,10 +21,7 @@ pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Res
     let scheduler = Scheduler::new(installation.publisher());
     let occasion = Occasion { synchronise: true, ..Occasion::default() };
     let (mut count, mut failed) = (0, 0);
-    for repository in &repositories {
-        if !scheduler.exists(repository).await? {
-            continue;
-        }
+    for repository in &scheduler.existing(&repositories).await? {
         count += 1;
         failed += usize::from(!reconcile(scheduler.publisher(), repository, occasion).await);
     }

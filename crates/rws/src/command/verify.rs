@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use rws_model::RepositoryId;
+use rws_repository::existing;
 use rws_repository::publish::Occasion;
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
 
@@ -34,7 +35,7 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
     let verifier = Verifier { store: &*installation.store, catalogue: &installation.catalogue, depth };
     let publisher = installation.publisher();
     let (mut count, mut bad) = (0, 0);
-    for repository in &repositories {
+    for repository in &existing(&*installation.store, &installation.catalogue, &repositories).await? {
         let Some(mut checked) = verifier.check(repository).await? else { continue };
         count += 1;
         report(repository, &checked);

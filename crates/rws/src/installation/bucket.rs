@@ -25,6 +25,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// So many directories beside the repositories are looked at for other installations.
 const NEIGHBOURS: usize = 50;
 
+/// What a process does with its bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// It only reads.
+    Read,
+    /// It writes as well, once it may.
+    Write,
+}
+
 /// The bucket with the repositories.
 pub struct Bucket {
     store: S3Store,
@@ -61,17 +70,24 @@ impl Bucket {
         self.guard.writing()
     }
 
-    /// Checks the bucket until it is as it should be, then lets this process write as the store allows.
-    pub async fn connect(self: Arc<Self>) {
+    /// Checks the bucket until it is as it should be, then lets this process use it as the store allows.
+    pub async fn connect(self: Arc<Self>, use_: Use) {
         let mut pause = Duration::from_secs(1);
         loop {
-            match self.store.probe().await {
+            let conditions = match use_ {
+                Use::Write => self.store.probe().await.map(Some),
+                Use::Read => self.store.list_directory("").await.map(|_| None),
+            };
+            match conditions {
                 Ok(conditions) => {
                     tracing::info!(bucket = self.name, path = self.base_path, "the bucket can be used");
                     if let Err(error) = self.look_around().await {
                         tracing::warn!(%error, "whether another installation overlaps is not known");
                     }
-                    return self.guard.allow(conditions).await;
+                    return match conditions {
+                        Some(conditions) => self.guard.allow(conditions).await,
+                        None => self.guard.only_read(),
+                    };
                 }
                 Err(error) => self.guard.failed(error.to_string()),
             }

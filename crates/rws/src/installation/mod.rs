@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::configuration::{Configuration, StoreConfiguration};
 use bucket::Bucket;
+pub use bucket::Use;
 use embedded::Secrets;
 use signing::SigningKeys;
 
@@ -77,20 +78,21 @@ impl Installation {
         }
     }
 
-    /// Begins to check the bucket, where there is one, behind what else goes on.
-    pub fn connect(&self) {
+    /// Begins to check the bucket, where there is one, behind what else goes on. A process that only reads needs no
+    /// right to write.
+    pub fn connect(&self, use_: Use) {
         if let Some(bucket) = &self.bucket {
-            tokio::spawn(Arc::clone(bucket).connect());
+            tokio::spawn(Arc::clone(bucket).connect(use_));
         }
     }
 
-    /// The same, and waits until this process may write.
+    /// Checks the bucket and waits until this process may write.
     ///
     /// # Errors
     ///
     /// When the bucket cannot be used.
     pub async fn connect_to_write(&self) -> anyhow::Result<()> {
-        self.connect();
+        self.connect(Use::Write);
         let mut writing = self.writing();
         let checked = |writing: &Writing| !matches!(writing, Writing::Unknown { .. });
         // its first state says only that nothing was asked yet
@@ -101,7 +103,7 @@ impl Installation {
         match &now {
             Writing::Unknown { .. } => bail!("{}", now.sentence()),
             Writing::Waiting { .. } => eprintln!("waiting: {}", now.sentence()),
-            Writing::Many | Writing::Alone => {}
+            Writing::Never | Writing::Many | Writing::Alone => {}
         }
         writing.wait_for(Writing::is_allowed).await?;
         Ok(())

@@ -11,7 +11,7 @@ use crate::support::packages::rpm::Rpm;
 use crate::support::packages::source::SourcePackage;
 use crate::support::raw::Request;
 use crate::support::server::{Options, Server};
-use crate::support::{file_name, files_below, read_file, temporary_directory, wait, write_file};
+use crate::support::{configuration_file, file_name, files_below, read_file, temporary_directory, wait};
 
 pub const RPM_TARGET: &str = "/live/1.10/el/7";
 pub const DEB_TARGET: &str = "/release/2.8/ubuntu/focal";
@@ -158,12 +158,7 @@ pub fn expect_no_traces(server: &Server, before: &BTreeSet<String>) {
 
 /// A configuration file with these keys on top of the shipped ones. It lives as long as the directory.
 pub fn configuration(directory: &Path, change: impl FnOnce(&mut serde_json::Value)) -> Vec<(String, String)> {
-    let text = std::fs::read_to_string(crate::support::project_root().join("config.default")).unwrap();
-    let mut value = serde_json::from_str(&text).unwrap();
-    change(&mut value);
-    let file = directory.join("rws.json");
-    write_file(&file, value.to_string());
-    vec![("RWS_CFG".to_owned(), file.display().to_string())]
+    vec![("RWS_CFG".to_owned(), configuration_file(directory, change))]
 }
 
 /// A server with a changed configuration file.

@@ -94,9 +94,15 @@ impl Upload {
     }
 
     #[track_caller]
-    pub fn send_as(mut self, server: &Server, credentials: Option<&Credentials>) -> Answer {
+    pub fn send_as(self, server: &Server, credentials: Option<&Credentials>) -> Answer {
+        self.send_to(server.base_url(), credentials)
+    }
+
+    /// Sends it to the server at a base URL, which may have died.
+    #[track_caller]
+    pub fn send_to(mut self, base_url: &str, credentials: Option<&Credentials>) -> Answer {
         self.arguments.extend(["--request".to_owned(), "PUT".to_owned()]);
-        request(&server.url(&self.path), credentials, &self.arguments)
+        request(&format!("{base_url}{}", self.path), credentials, &self.arguments)
     }
 }
 

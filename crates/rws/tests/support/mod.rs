@@ -4,6 +4,7 @@
 #![expect(dead_code, clippy::expect_used, reason = "test code; each test program uses another part of the support")]
 
 pub mod apt;
+pub mod bucket;
 pub mod curl;
 pub mod dnf;
 pub mod form;
@@ -13,6 +14,7 @@ pub mod private_root;
 pub mod program;
 pub mod raw;
 pub mod server;
+pub mod storage;
 pub mod wait;
 pub mod zypper;
 
@@ -30,6 +32,17 @@ pub fn project_root() -> PathBuf {
 pub fn test_cache() -> PathBuf {
     let named = std::env::var_os("RWS_TEST_CACHE").filter(|value| !value.is_empty());
     project_root().join(named.map_or_else(|| PathBuf::from("target/test-cache"), PathBuf::from))
+}
+
+/// The shipped configuration with changes, as a file in a directory.
+#[track_caller]
+pub fn configuration_file(directory: &Path, change: impl FnOnce(&mut serde_json::Value)) -> String {
+    let shipped = read_file(&project_root().join("config.default"));
+    let mut value = serde_json::from_slice(&shipped).expect("the shipped configuration is JSON");
+    change(&mut value);
+    let file = directory.join("rws.json");
+    write_file(&file, value.to_string());
+    file.display().to_string()
 }
 
 /// A directory that goes away with the value; its owner's only, as gpg wants its home to be.

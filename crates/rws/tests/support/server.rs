@@ -12,16 +12,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// How to start the program, beyond `serve --listen 127.0.0.1:0 --data-dir DIR`.
+/// How to start the program, beyond `serve --listen 127.0.0.1:0`.
 #[derive(Default)]
 pub struct Options {
-    /// the data directory; a temporary one when none is given
+    /// the data directory; a temporary one when none is given, none at all with a bucket
     pub data_dir: Option<PathBuf>,
     /// the only variables with RWS_, S3_ or GPG_ names that the program sees
     pub environment: Vec<(String, String)>,
     pub arguments: Vec<String>,
     /// for a data directory or an environment that has its users already
     pub credentials: Option<Credentials>,
+}
+
+impl Options {
+    fn is_on_bucket(&self) -> bool {
+        self.environment.iter().any(|(name, _)| name.starts_with("S3_"))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,7 +147,12 @@ impl Server {
         for name in own_variables() {
             command.env_remove(&name);
         }
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data_dir());
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        if self.options.is_on_bucket() {
+            command.env("RWS_SPOOL_DIR", self.directory.path().join("spool"));
+        } else {
+            command.arg("--data-dir").arg(self.data_dir());
+        }
         command.args(&self.options.arguments);
         command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.directory.path());
@@ -208,7 +219,7 @@ pub fn refused_start(environment: &[(&str, &str)]) -> Ran {
 }
 
 /// The variables around the tests that the program would read.
-fn own_variables() -> Vec<OsString> {
+pub fn own_variables() -> Vec<OsString> {
     let is_own = |name: &OsString| {
         let text = name.to_string_lossy();
         text == "PORT" || ["RWS_", "S3_", "GPG_"].iter().any(|prefix| text.starts_with(prefix))

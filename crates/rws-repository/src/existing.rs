@@ -1,0 +1,75 @@
+//! Which repositories there are, of all that can be.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rws_model::RepositoryId;
+use rws_store::{DirectoryEntry, Store};
+
+use crate::catalogue::Catalogue;
+use crate::plan::join;
+use crate::{RepositoryError, private};
+
+/// Those of some repositories that have a head or anything in their part of the tree. One listing of all heads, and one of
+/// each directory above a repository that is there.
+///
+/// # Errors
+///
+/// When the store fails, or a repository is not configured.
+pub async fn existing(
+    store: &dyn Store,
+    catalogue: &Catalogue,
+    repositories: &[RepositoryId],
+) -> Result<Vec<RepositoryId>, RepositoryError> {
+    let heads = store.list(private::HEADS).await?;
+    let heads: BTreeSet<RepositoryId> =
+        heads.iter().filter_map(|listed| private::head_repository(&listed.key)).collect();
+    let mut directories = Directories { store, listed: HashMap::new() };
+    let mut existing = Vec::new();
+    for repository in repositories {
+        let target = catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
+        let layout = target.format.layout(repository);
+        let mut exists = heads.contains(repository);
+        for directory in [&layout.packages, &layout.metadata] {
+            let path = join(&layout.tree, directory);
+            exists = exists || directories.contains(path.trim_end_matches('/')).await?;
+        }
+        if exists {
+            existing.push(repository.clone());
+        }
+    }
+    Ok(existing)
+}
+
+/// The directories of a store, each listed once.
+struct Directories<'a> {
+    store: &'a dyn Store,
+    /// The names of the directories in each that was looked at.
+    listed: HashMap<String, BTreeSet<String>>,
+}
+
+impl Directories<'_> {
+    /// Whether a directory is there: nothing below one that is not is asked for.
+    async fn contains(&mut self, path: &str) -> Result<bool, RepositoryError> {
+        let mut above = String::new();
+        for name in path.split('/') {
+            if !self.names(&above).await?.contains(name) {
+                return Ok(false);
+            }
+            above = join(&above, name);
+        }
+        Ok(true)
+    }
+
+    async fn names(&mut self, path: &str) -> Result<&BTreeSet<String>, RepositoryError> {
+        if !self.listed.contains_key(path) {
+            let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
+            let directory = |entry| match entry {
+                DirectoryEntry::Directory(name) => Some(name),
+                DirectoryEntry::File(..) => None,
+            };
+            let names = self.store.list_directory(&prefix).await?.into_iter().filter_map(directory).collect();
+            self.listed.insert(path.to_owned(), names);
+        }
+        Ok(self.listed.entry(path.to_owned()).or_default())
+    }
+}
