@@ -1,18 +1,19 @@
 //! Taking an upload: everything under the private prefix, and one object that makes it a promise.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures::FutureExt;
-use rws_model::{Inspected, Placement, RecordFile, RepositoryId, Role, Sha256};
-use rws_store::{Body, Condition, Key, Kind, Store, Write};
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
+use rws_model::{FileName, Inspected, Placement, RecordFile, RepositoryId, Role};
+use rws_store::{Body, Condition, Key, Kind, LocalFile, Store, StoreError, Write};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::error::IntakeError;
 use crate::gather::gather;
 use crate::generation::path_order;
 use crate::plan::join;
+use crate::reception::{Kept, Reception};
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, pending, private, reading};
 
@@ -23,7 +24,7 @@ const WRITES_AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub struct ReceivedFile {
     /// Where its bytes are.
-    pub path: PathBuf,
+    pub file: LocalFile,
     /// What its inspector saw.
     pub inspected: Inspected,
 }
@@ -44,16 +45,16 @@ pub struct Accepted {
 ///
 /// When a file does not fit; when the store fails. Then nothing of the upload counts.
 pub async fn accept(
-    store: &dyn Store,
+    mut reception: Reception,
     targets: &[Arc<ConfiguredTarget>],
     product: Option<&str>,
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
-    let (paths, inspected): (Vec<PathBuf>, Vec<Inspected>) =
-        files.into_iter().map(|file| (file.path, file.inspected)).unzip();
+    let mut upload = Upload::new(reception.id().clone());
+    let (files, inspected): (Vec<LocalFile>, Vec<Inspected>) =
+        files.into_iter().map(|file| (file.file, file.inspected)).unzip();
     for target in targets {
-        let pool = Pool::load(store, target, &inspected).await?;
+        let pool = Pool::load(reception.store(), target, &inspected).await?;
         let placement = Placement {
             target: &target.target,
             product,
@@ -67,38 +68,15 @@ pub async fn accept(
     if upload.changes.is_empty() {
         return Ok(Accepted { id: upload.id, repositories: Vec::new() });
     }
-    let wanted: BTreeSet<Sha256> =
-        upload.records.iter().flat_map(|record| &record.files).map(|file| file.digests.sha256).collect();
-    // each content once, whatever the number of repositories and names
-    let contents: BTreeMap<Sha256, &PathBuf> = inspected
-        .iter()
-        .map(|file| file.file.digests.sha256)
-        .zip(&paths)
-        .filter(|(content, _)| wanted.contains(content))
-        .collect();
-    let incoming =
-        contents.iter().map(|(content, path)| (private::incoming(&upload.id, content), Body::File(path.to_path_buf())));
-    // its time decides in which order uploads apply: it is written before the upload object
-    let pointers = upload.repositories().into_iter();
-    let pointers = pointers.map(|repository| (private::pointer(repository, &upload.id), Body::Bytes("".into())));
-    let objects: Vec<(Key, Body)> = incoming.chain(pointers).collect();
-    let keys: Vec<Key> = objects.iter().map(|(key, _)| key.clone()).collect();
-    let mut writes = Vec::new();
-    for (key, body) in objects {
-        // the name of the upload is in all of these, so that nobody else writes them
-        let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
-        writes.push(async move { store.write(&key, body, write).await }.boxed());
-    }
-    if let Err(error) = gather(WRITES_AT_ONCE, writes).await {
-        // without its upload object nothing of this counts; what stays because this fails too goes after a day
-        _ = store.delete(&keys).await;
-        return Err(error.into());
-    }
+    let kept = write_parts(&mut reception, &upload, &inspected, &files).await?;
+    // what was written early stays now even if the end of the next write is not known
+    kept.into_iter().for_each(|kept| _ = kept.send(()));
 
     // the moment of promise 1, for all repositories at once
     let bytes = serde_json::to_vec(&upload).map_err(|error| RepositoryError::damaged(&upload.id, error))?;
     let key = private::upload(&upload.id);
     let write = Write { condition: Condition::Absent, kind: Kind::PrivateImmutable };
+    let store = reception.store();
     if let Err(error) = store.write(&key, bytes.into(), write).await {
         // a lost answer: the name is ours alone, so that what is there is ours
         match store.stat(&key).await {
@@ -108,6 +86,47 @@ pub async fn accept(
     }
     let repositories = upload.repositories().into_iter().cloned().collect();
     Ok(Accepted { id: upload.id, repositories })
+}
+
+/// Writes the files of an upload, each once whatever the number of its repositories, and its pointers. On failure
+/// nothing of them stays.
+async fn write_parts(
+    reception: &mut Reception,
+    upload: &Upload,
+    inspected: &[Inspected],
+    files: &[LocalFile],
+) -> Result<Vec<Kept>, IntakeError> {
+    let wanted: BTreeSet<&FileName> =
+        upload.records.iter().flat_map(|record| &record.files).map(|file| &file.name).collect();
+    let names = inspected.iter().map(|inspected| &inspected.file.name).zip(files);
+    let files: Vec<_> = names
+        .filter(|(name, _)| wanted.contains(name))
+        .map(|(name, file)| (name, file, reception.early(name)))
+        .collect();
+    let reception = &*reception;
+    let incoming = files.iter().map(|(name, ..)| private::incoming(&upload.id, name));
+    // their time decides in which order uploads apply: they are written before the upload object
+    let pointers: Vec<Key> =
+        upload.repositories().into_iter().map(|repository| private::pointer(repository, &upload.id)).collect();
+    let keys: Vec<Key> = incoming.chain(pointers.iter().cloned()).collect();
+    let mut writes: Vec<BoxFuture<'_, Result<Option<Kept>, StoreError>>> = Vec::new();
+    for (name, file, early) in files {
+        writes.push(reception.bring(name, file, early).boxed());
+    }
+    for pointer in &pointers {
+        // the name of the upload is in all of these, so that nobody else writes them
+        let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
+        let written = async move { reception.store().write(pointer, Body::Bytes("".into()), write).await };
+        writes.push(written.map_ok(|_| None).boxed());
+    }
+    match gather(WRITES_AT_ONCE, writes).await {
+        Ok(kept) => Ok(kept.into_iter().flatten().collect()),
+        Err(error) => {
+            // without its upload object nothing of this counts; what stays because this fails too goes after a day
+            _ = reception.store().delete(&keys).await;
+            Err(error.into())
+        }
+    }
 }
 
 /// What is in a target's repositories, or will be: looked up when a source names a file that is not in the request.

@@ -1,6 +1,7 @@
 //! What a repository is: layout, planning, publishing, synchronising.
 //!
 //! * [`catalogue`]: what the configuration says there can be.
+//! * [`Reception`]: the files of a request on their way into the store.
 //! * [`intake`]: an upload becomes a promise.
 //! * [`plan`]: a generation and changes become the next generation; pure.
 //! * [`render`]: its index files, block by block; pure.
@@ -23,6 +24,7 @@ pub mod plan;
 pub mod private;
 pub mod publish;
 mod reading;
+mod reception;
 pub mod render;
 pub mod scheduler;
 pub mod tree;
@@ -34,4 +36,5 @@ pub use existing::existing;
 pub use generation::{Condemned, FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};
 pub use id::{GenerationId, UploadId};
 pub use reading::{generation, head};
+pub use reception::Reception;
 pub use upload::{Upload, UploadChange};

@@ -5,7 +5,7 @@
 //! .rws/generations/REPOSITORY/GENERATION     a manifest
 //! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
-//! .rws/incoming/UPLOAD/SHA256                a package file of an upload
+//! .rws/incoming/UPLOAD/NAME                  a package file of an upload
 //! .rws/failed/REPOSITORY/UPLOAD              an upload that could not be carried out there, and why
 //! .rws/claims/PATH                          what a public path is about to hold (S3 only)
 //! .rws/lease.json                            who may write (only where S3 keeps no conditions)
@@ -14,7 +14,7 @@
 //! .rws/secrets/                              what the embedded default made for itself (local directory only)
 //! ```
 
-use rws_model::{RepositoryId, Sha256};
+use rws_model::{FileName, RepositoryId};
 use rws_store::Key;
 
 use crate::{GenerationId, UploadId};
@@ -124,8 +124,8 @@ pub const CLAIMS: &str = ".rws/claims/";
 pub const PROBES: &str = ".rws/probe/";
 
 /// A package file of an upload.
-pub fn incoming(upload: &UploadId, content: &Sha256) -> Key {
-    key(format!("{PREFIX}incoming/{upload}/{content}"))
+pub fn incoming(upload: &UploadId, name: &FileName) -> Key {
+    key(format!("{PREFIX}incoming/{upload}/{name}"))
 }
 
 /// Makes a key of text that is one by construction: ids are checked when they are made.

@@ -80,8 +80,8 @@ impl Tree {
     }
 
     /// The store.
-    pub fn store(&self) -> &dyn Store {
-        &*self.store
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
     }
 
     /// The file at a path without slashes at its ends; `None` where there is none. A `reader` goes on with the state of a

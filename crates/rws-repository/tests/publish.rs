@@ -104,7 +104,7 @@ async fn an_upload_that_was_not_answered_is_in_or_out() {
             let files = support::received(&targets[0], &files);
             let crash = Crash::at(number, moment);
             let store = observed(&world, crash.clone());
-            let accepted = rws_repository::intake::accept(&*store, &targets, Some("product"), files).await;
+            let accepted = support::accept(&store, &targets, files).await;
             reached |= crash.names.lock().unwrap().len() > number;
             let mut counts = Vec::new();
             for kind in ["live", "release"] {

@@ -14,11 +14,10 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rws_openpgp::SigningKey;
-use rws_repository::intake;
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
-use support::{Crash, World, catalogue_signed_by, id, observed, received};
+use support::{Crash, World, accept, catalogue_signed_by, id, observed, received};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";
@@ -243,7 +242,7 @@ async fn what_an_unanswered_upload_left_is_not_published() {
         let files = received(&targets[0], &[world.deb("bb", "1", "amd64", "b")]);
         let crash = Crash::at(number, Moment::Before);
         world.tick();
-        let answer = intake::accept(&*observed(&world, crash.clone()), &targets, Some("product"), files).await;
+        let answer = accept(&observed(&world, crash.clone()), &targets, files).await;
         if answer.is_ok() {
             assert!(number >= 3, "a file, a pointer and the upload object");
             break;

@@ -15,7 +15,7 @@ use rws_model::{FileName, Identity, Record, Signer};
 use rws_openpgp::SigningKey;
 use rws_repository::catalogue::Catalogue;
 use rws_repository::inspection::Inspection;
-use rws_repository::intake::{self, Accepted};
+use rws_repository::intake::Accepted;
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
 use rws_repository::tree::{Found, Tree, Wanted};
 use rws_repository::{IntakeError, RepositoryError, Upload, UploadId};
@@ -23,7 +23,7 @@ use rws_store::{
     Addressing, Body, CachedStore, Condition, Conditions, GuardedStore, Key, Kind, LeaseTimes, MemoryStore, S3Settings,
     S3Store, Span, Store, Write, collect,
 };
-use support::{catalogue_signed_by, check_plain, deb, get, id, read_deb, received};
+use support::{accept, catalogue_signed_by, check_plain, deb, get, id, read_deb, received};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -48,7 +48,7 @@ impl Process {
     async fn upload(&self, path: &str, file: &Path) -> Result<Accepted, IntakeError> {
         let targets = self.catalogue.resolve(path).unwrap();
         let files = received(&targets[0], &[file.to_owned()]);
-        intake::accept(&*self.store, &targets, Some("product"), files).await
+        accept(&self.store, &targets, files).await
     }
 
     async fn publish(&self, repository: &str) -> Result<Outcome, RepositoryError> {
@@ -128,7 +128,9 @@ async fn seed(store: &dyn Store, catalogue: &Arc<Catalogue>, repository: &str, r
     let put = async |name: String, bytes: Vec<u8>| {
         memory.write(&Key::parse(&name).unwrap(), bytes.into(), write(Kind::Private)).await.unwrap();
     };
-    put(format!(".rws/incoming/{}/{}", upload.id, record.files[0].digests.sha256), b"package".to_vec()).await;
+    for file in upload.records.iter().flat_map(|record| &record.files) {
+        put(format!(".rws/incoming/{}/{}", upload.id, file.name), b"package".to_vec()).await;
+    }
     put(format!(".rws/pending/{repository}/{}", upload.id), Vec::new()).await;
     put(format!(".rws/uploads/{}.json", upload.id), serde_json::to_vec(&upload).unwrap()).await;
     memory.set_clock_milliseconds(1_795_000_000_000);

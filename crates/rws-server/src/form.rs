@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::StreamExt;
 use rws_model::{FileName, Format};
+use rws_repository::Reception;
 
 use crate::answer::Problem;
 use crate::multipart::{Event, MultipartError, MultipartParser};
@@ -34,14 +35,33 @@ pub struct Form {
     pub skipped: bool,
 }
 
+/// Where the files of a form go.
+pub struct Destination<'a> {
+    /// The directory for those that are being received.
+    pub spool: &'a Path,
+    /// What large ones go to at once.
+    pub reception: &'a mut Reception,
+    /// What they have to be.
+    pub format: &'a Arc<dyn Format>,
+    /// The size of the request, where the client has said it.
+    pub expected_bytes: Option<u64>,
+}
+
+impl Destination<'_> {
+    async fn start(&mut self, name: &FileName) -> Result<Spool, SpoolError> {
+        let spool = Spool::start(self.spool, self.format, name, self.expected_bytes).await?;
+        self.reception.receive(name, spool.file());
+        Ok(spool)
+    }
+}
+
 /// Reads the form; files go to the local disk.
 ///
 /// # Errors
 ///
 /// What is wrong with the form, or with the first file that is bad.
 pub async fn read(
-    spool: &Path,
-    format: &Arc<dyn Format>,
+    mut to: Destination<'_>,
     mut parser: MultipartParser,
     body: &mut BodyDataStream,
 ) -> Result<Form, Problem> {
@@ -61,13 +81,14 @@ pub async fn read(
                         form.skipped = true;
                         Part::Ignored
                     } else {
-                        let name = file_name_of(&file_name, &**format)?;
+                        let name = file_name_of(&file_name, &**to.format)?;
                         if !names.insert(name.clone()) {
                             let message = format!("The file name {name} stands twice in the request.");
                             return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
                         }
-                        if format.accepts(&name) {
-                            Part::File(name.clone(), Spool::start(spool, format, &name))
+                        if to.format.accepts(&name) {
+                            let started = to.start(&name).await.map_err(|error| spooled(&name, error))?;
+                            Part::File(name.clone(), started)
                         } else {
                             form.unfit.get_or_insert(name);
                             Part::Ignored

@@ -121,7 +121,7 @@ async fn answer(
         && !path.is_empty()
         && let Some(found) = service.tree.file(path, download::wanted(method, headers), reader).await?
     {
-        return download::answer(service.tree.store(), method, headers, path, found).await.map(Some);
+        return download::answer(&**service.tree.store(), method, headers, path, found).await.map(Some);
     }
     if directory {
         return Ok(service.tree.directory(path).await?.map(|entries| listing::directory(path, entries)));

@@ -10,9 +10,10 @@ use bytes::Bytes;
 use rws_model::{FileName, Format, Inspected, Refusal};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::ReceivedFile;
-use tempfile::TempPath;
+use rws_store::{Grower, LocalFile};
+use tempfile::{NamedTempFile, TempPath};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// What the names of files in the spool directory start with.
 pub const SPOOL_PREFIX: &str = "rws-upload-";
@@ -33,6 +34,7 @@ pub enum SpoolError {
 
 /// A file that is being received.
 pub struct Spool {
+    file: LocalFile,
     pieces: Option<mpsc::Sender<Bytes>>,
     worker: Option<JoinHandle<Result<Spooled, SpoolError>>>,
 }
@@ -51,18 +53,35 @@ impl Spooled {
 
     /// What the intake needs, and what keeps the file on the disk.
     pub fn into_received(self) -> (TempPath, ReceivedFile) {
-        let received = ReceivedFile { path: self.path.to_path_buf(), inspected: self.inspected };
+        let received = ReceivedFile { file: LocalFile::whole(&*self.path), inspected: self.inspected };
         (self.path, received)
     }
 }
 
 impl Spool {
-    /// Starts a file.
-    pub fn start(directory: &Path, format: &Arc<dyn Format>, name: &FileName) -> Self {
+    /// Starts a file of at most `expected_bytes`, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub async fn start(
+        directory: &Path,
+        format: &Arc<dyn Format>,
+        name: &FileName,
+        expected_bytes: Option<u64>,
+    ) -> Result<Self, SpoolError> {
         let (pieces, incoming) = mpsc::channel(PIECES);
         let (directory, inspection) = (directory.to_owned(), Inspection::new(&**format, name));
-        let worker = tokio::task::spawn_blocking(move || receive(&directory, inspection, incoming));
-        Self { pieces: Some(pieces), worker: Some(worker) }
+        let make = move || tempfile::Builder::new().prefix(SPOOL_PREFIX).tempfile_in(directory);
+        let disk = spawn_blocking(make).await.map_err(io::Error::other)??;
+        let (file, grower) = LocalFile::growing(disk.path(), expected_bytes);
+        let worker = spawn_blocking(move || receive(disk, &grower, inspection, incoming).inspect(|_| grower.finish()));
+        Ok(Self { file, pieces: Some(pieces), worker: Some(worker) })
+    }
+
+    /// The file on the disk, which grows.
+    pub fn file(&self) -> LocalFile {
+        self.file.clone()
     }
 
     /// Takes the next bytes; waits while the disk is slow.
@@ -98,16 +117,17 @@ impl Spool {
 }
 
 fn receive(
-    directory: &Path,
+    disk: NamedTempFile,
+    grower: &Grower,
     mut inspection: Inspection,
     mut incoming: mpsc::Receiver<Bytes>,
 ) -> Result<Spooled, SpoolError> {
-    let file = tempfile::Builder::new().prefix(SPOOL_PREFIX).tempfile_in(directory)?;
-    let mut writer: &File = file.as_file();
+    let mut writer: &File = disk.as_file();
     while let Some(piece) = incoming.blocking_recv() {
         inspection.push(&piece)?;
         writer.write_all(&piece)?;
+        grower.add(piece.len() as u64);
     }
     let inspected = inspection.finish()?;
-    Ok(Spooled { path: file.into_temp_path(), inspected })
+    Ok(Spooled { path: disk.into_temp_path(), inspected })
 }

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use futures::StreamExt;
 use rws_model::{FileName, Format, Refusal, RefusalKind};
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
 use rws_repository::scheduler::Progress;
-use rws_repository::{IntakeError, RepositoryError};
+use rws_repository::{IntakeError, Reception, RepositoryError};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, json, message};
-use crate::form;
+use crate::form::{self, Destination};
 use crate::multipart::{Limits, MultipartParser};
 use crate::path;
 use crate::service::Service;
@@ -46,7 +46,7 @@ pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Reque
         Err(problem) => return problem.answer(),
     };
     let mut body = body.into_data_stream();
-    match receive(service, &targets, parser, &mut body).await {
+    match receive(service, &targets, &parts.headers, parser, &mut body).await {
         Ok(accepted) => {
             let wait = wait(&parts.headers, parts.uri.query());
             answer(service, &accepted, wait).await
@@ -74,11 +74,15 @@ fn prepare(
 async fn receive(
     service: &Arc<Service>,
     targets: &[Arc<ConfiguredTarget>],
+    headers: &HeaderMap,
     parser: MultipartParser,
     body: &mut BodyDataStream,
 ) -> Result<Accepted, Problem> {
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
-    let mut form = form::read(&service.spool, &first.format, parser, body).await?;
+    let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
+    let expected_bytes = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let to = Destination { spool: &service.spool, reception: &mut reception, format: &first.format, expected_bytes };
+    let mut form = form::read(to, parser, body).await?;
     let product = form.product.take();
     if form.files.is_empty() && form.unfit.is_none() && !form.skipped {
         return Err(Problem::bad_request("no-file", "The request has no file.")
@@ -98,7 +102,7 @@ async fn receive(
             return Err(unfit(file.name().as_str(), &*target.format));
         }
     }
-    let accepted = accept(service, targets.to_vec(), product, form.files).await;
+    let accepted = accept(service, reception, targets.to_vec(), product, form.files).await;
     accepted.map_err(|error| match error {
         // the original knew architectures by file names only, and said this
         IntakeError::Refused(refusal) if refusal.kind == RefusalKind::Architecture => {
@@ -112,6 +116,7 @@ async fn receive(
 /// Makes the upload a promise and wakes the publisher, also when the client goes away meanwhile.
 async fn accept(
     service: &Arc<Service>,
+    reception: Reception,
     targets: Vec<Arc<ConfiguredTarget>>,
     product: Option<String>,
     files: Vec<Spooled>,
@@ -120,7 +125,7 @@ async fn accept(
     let work = tokio::spawn(async move {
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = files.into_iter().map(Spooled::into_received).unzip();
-        let accepted = intake::accept(service.tree.store(), &targets, product.as_deref(), files).await?;
+        let accepted = intake::accept(reception, &targets, product.as_deref(), files).await?;
         service.scheduler.take(&accepted);
         Ok(accepted)
     });

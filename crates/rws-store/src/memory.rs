@@ -85,8 +85,10 @@ impl Store for MemoryStore {
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {
         let bytes = match body {
             Body::Bytes(bytes) => bytes,
-            Body::File(path) => {
-                tokio::fs::read(path).await.map_err(|error| StoreError::from_io("write", key.as_str(), error))?.into()
+            Body::File(file) => {
+                let failed = |error| StoreError::from_io("write", key.as_str(), error);
+                file.ended().await.map_err(failed)?;
+                tokio::fs::read(file.path()).await.map_err(failed)?.into()
             }
         };
         self.state().put(key, bytes, &write.condition)

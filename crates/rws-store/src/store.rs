@@ -1,6 +1,5 @@
 //! The trait that every backend implements.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -8,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, StoreError};
+use crate::{Key, LocalFile, StoreError};
 
 /// Bytes that arrive piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
@@ -79,9 +78,9 @@ pub struct Content {
 pub enum Body {
     /// Bytes at hand.
     Bytes(Bytes),
-    /// The whole of a local file, which the writer neither changes nor appends to afterwards: a store on the same
-    /// file system may link it instead of copying.
-    File(PathBuf),
+    /// A local file, which nobody changes once it is whole: a store on the same file system may link it instead of
+    /// copying. A store may begin with it while it grows; nothing is written when it does not become whole.
+    File(LocalFile),
 }
 
 impl From<Vec<u8>> for Body {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rws_lab::S3Server;
 use rws_store::{
-    Addressing, Body, Condition, Conditions, DirectoryEntry, Key, Kind, LocalStore, MemoryStore, S3Settings, S3Store,
-    Span, Store, StoreError, Version, Write, collect,
+    Addressing, Body, Condition, Conditions, DirectoryEntry, Key, Kind, LocalFile, LocalStore, MemoryStore, S3Settings,
+    S3Store, Span, Store, StoreError, Version, Write, collect,
 };
 
 fn key(text: &str) -> Key {
@@ -61,7 +61,7 @@ async fn parts_and_large_objects_are_read(store: Arc<dyn Store>) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("large");
     std::fs::write(&file, &large).unwrap();
-    store.write(&key("large"), Body::File(file), write(Condition::Absent)).await.unwrap();
+    store.write(&key("large"), Body::File(LocalFile::whole(file)), write(Condition::Absent)).await.unwrap();
     let content = store.read(&key("large"), Span::Whole).await.unwrap().unwrap();
     assert_eq!(collect(content.bytes).await.unwrap(), large);
     let parts = [(0, 1), (1, 300_000), (1_499_999, 1), (1_499_990, 100), (1_500_000, 5), (9_000_000, 5), (7, 0)];
@@ -78,6 +78,41 @@ async fn parts_and_large_objects_are_read(store: Arc<dyn Store>) {
     for span in [Span::Whole, Span::Part { start: 0, length: 5 }, Span::Last { length: 5 }] {
         let content = store.read(&key("nothing"), span).await.unwrap().unwrap();
         assert_eq!(collect(content.bytes).await.unwrap(), "");
+    }
+}
+
+/// A file that is received while it is written, and one that never becomes whole.
+async fn files_that_grow_are_written_whole(store: Arc<dyn Store>) {
+    const PIECE: usize = 5_000_001;
+    let directory = tempfile::tempdir().unwrap();
+    for (name, pieces, expected) in [("small", 1, Some(9 << 20)), ("large", 5, Some(40 << 20)), ("unknown", 4, None)] {
+        let bytes: Vec<u8> = (0..PIECE * pieces).map(|number| (number % 251) as u8 ^ (number >> 16) as u8).collect();
+        for is_whole in [true, false] {
+            let path = directory.path().join(name);
+            let mut file = std::fs::File::create(&path).unwrap();
+            let (growing, grower) = LocalFile::growing(&path, expected);
+            let (store, key) = (Arc::clone(&store), key(&format!("{name}-{is_whole}")));
+            let written = tokio::spawn({
+                let (store, key) = (Arc::clone(&store), key.clone());
+                async move { store.write(&key, Body::File(growing), write(Condition::Always)).await }
+            });
+            for piece in bytes.chunks(PIECE) {
+                std::io::Write::write_all(&mut file, piece).unwrap();
+                grower.add(piece.len() as u64);
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            if is_whole {
+                grower.finish();
+                assert_eq!(written.await.unwrap().unwrap().size_bytes, bytes.len() as u64);
+                let content = store.read(&key, Span::Whole).await.unwrap().unwrap();
+                assert!(collect(content.bytes).await.unwrap() == bytes, "{name}");
+            } else {
+                drop(grower);
+                let failed = written.await.unwrap();
+                assert!(matches!(failed, Err(StoreError::Failed { .. })), "{failed:?}");
+                assert_eq!(store.stat(&key).await.unwrap(), None);
+            }
+        }
     }
 }
 
@@ -279,6 +314,7 @@ macro_rules! suite {
 suite!(
     what_is_written_is_read,
     parts_and_large_objects_are_read,
+    files_that_grow_are_written_whole,
     conditions_hold,
     one_of_many_writers_wins,
     copies_and_deletes,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rws_lab::{Fault, FaultRule, Proxy, S3Server, Seen};
 use rws_store::{
-    Addressing, Body, Condition, Conditions, DirectoryEntry, Key, Kind, Retry, S3Settings, S3Store, Span, Store,
-    StoreError, Write, collect,
+    Addressing, Body, Condition, Conditions, DirectoryEntry, Key, Kind, LocalFile, Retry, S3Settings, S3Store, Span,
+    Store, StoreError, Write, collect,
 };
 
 fn key(text: &str) -> Key {
@@ -155,8 +155,9 @@ async fn large_files_go_in_parts(server: S3Server) {
     let file = directory.path().join("large");
     std::fs::write(&file, &bytes).unwrap();
     let (store, proxy) = (&place.store, &place.proxy);
-    let send =
-        async || store.write(&key("large"), Body::File(file.clone()), write(Condition::Always, Kind::Immutable)).await;
+    let send = async || {
+        store.write(&key("large"), Body::File(LocalFile::whole(&file)), write(Condition::Always, Kind::Immutable)).await
+    };
 
     // one part fails once: it is sent again, and no other
     let second = |seen: &Seen| seen.query.contains("partNumber=2");
@@ -195,6 +196,31 @@ async fn large_files_go_in_parts_on_moto() {
 #[tokio::test(flavor = "multi_thread")]
 async fn large_files_go_in_parts_on_ceph() {
     large_files_go_in_parts(S3Server::ceph()).await;
+}
+
+/// What has come is sent before the rest has; and is taken back when the rest never comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_sent_while_it_grows() {
+    let place = place(S3Server::ceph()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large");
+    std::fs::write(&path, large(20 << 20)).unwrap();
+    let (file, grower) = LocalFile::growing(&path, Some(1 << 30));
+    let store = place.store.clone();
+    let written = tokio::spawn(async move {
+        store.write(&key("large"), Body::File(file), write(Condition::Always, Kind::Immutable)).await
+    });
+    grower.add(20 << 20);
+    let parts = || place.proxy.seen().iter().filter(|seen| seen.query.contains("partNumber=")).count();
+    while parts() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(grower);
+    assert!(written.await.unwrap().is_err());
+    assert_eq!(parts(), 2, "the third part is not there");
+    let aborted = |seen: &Seen| seen.method == "DELETE" && seen.query.contains("uploadId=") && seen.status == 204;
+    assert!(place.proxy.seen().iter().any(aborted));
+    assert_eq!(place.server.keys(&place.bucket), [""; 0]);
 }
 
 /// What S3 answers to a copy of more than 5 GiB.

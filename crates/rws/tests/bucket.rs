@@ -7,6 +7,7 @@ mod bucket {
     mod commands;
     mod directory_equals_bucket;
     mod foreign_objects;
+    mod large_files;
     mod one_writer;
     mod reads;
     mod refusals;

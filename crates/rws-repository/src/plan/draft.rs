@@ -114,8 +114,9 @@ impl<'a> Draft<'a> {
         version: Option<Version>,
     ) -> io::Result<PlacedFile> {
         let pool = self.in_pool(record, file)?;
-        let (digests, size_bytes, upload) = (file.digests.clone(), file.size_bytes, upload.clone());
-        Ok(PlacedFile { path, digests, size_bytes, upload, pool, version })
+        let (name, digests, size_bytes, upload) =
+            (file.name.clone(), file.digests.clone(), file.size_bytes, upload.clone());
+        Ok(PlacedFile { path, name, digests, size_bytes, upload, pool, version })
     }
 
     fn edit(&mut self, edit: PackageEdit) {

@@ -7,7 +7,7 @@ mod draft;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use rws_model::{Change, Digests, Format, Partition, Sha256};
+use rws_model::{Change, Digests, FileName, Format, Partition, Sha256};
 use rws_store::Version;
 
 use crate::blocks::table::Table;
@@ -38,6 +38,8 @@ pub struct PlannedChange {
 pub struct PlacedFile {
     /// Its path below the tree.
     pub path: String,
+    /// Its name in the upload.
+    pub name: FileName,
     /// Its content.
     pub digests: Digests,
     /// Its size.

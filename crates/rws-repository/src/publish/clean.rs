@@ -42,7 +42,7 @@ impl Run<'_> {
 /// The package files of an upload.
 fn package_files(upload: &Upload) -> Vec<Key> {
     let files = upload.records.iter().flat_map(|record| &record.files);
-    let mut keys: Vec<Key> = files.map(|file| private::incoming(&upload.id, &file.digests.sha256)).collect();
+    let mut keys: Vec<Key> = files.map(|file| private::incoming(&upload.id, &file.name)).collect();
     keys.sort();
     keys.dedup();
     keys

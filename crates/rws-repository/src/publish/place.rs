@@ -4,11 +4,13 @@ use futures::{FutureExt, StreamExt};
 use rws_model::ContentDigester;
 use rws_store::{Condition, Key, Kind, Span, StoreError, Version, Write};
 
-use super::TRANSFERS_AT_ONCE;
 use super::run::Run;
 use crate::gather::gather;
 use crate::plan::{PlacedFile, Plan};
 use crate::{RepositoryError, UploadId, private};
+
+/// How many files are placed at once: the store copies them itself, which is little but waiting for answers.
+const COPIES_AT_ONCE: usize = 32;
 
 /// What placing found.
 #[derive(Default)]
@@ -35,7 +37,7 @@ impl Run<'_> {
             places.push(async move { Ok((file, self.place_file(file).await?)) }.boxed());
         }
         let mut placed = Placed::default();
-        for (file, place) in gather::<_, RepositoryError>(TRANSFERS_AT_ONCE, places).await? {
+        for (file, place) in gather::<_, RepositoryError>(COPIES_AT_ONCE, places).await? {
             match place {
                 Place::Done(version) => placed.versions.push((file.path.clone(), version)),
                 Place::Taken => placed.taken.push(file.path.clone()),
@@ -47,7 +49,7 @@ impl Run<'_> {
 
     async fn place_file(&self, file: &PlacedFile) -> Result<Place, RepositoryError> {
         let to = self.key(&file.path)?;
-        let incoming = private::incoming(&file.upload, &file.digests.sha256);
+        let incoming = private::incoming(&file.upload, &file.name);
         let pool = file.pool.as_deref().map(|path| self.key(path)).transpose()?;
         for from in [Some(incoming), pool].into_iter().flatten() {
             let write = Write { condition: Condition::Absent, kind: Kind::Immutable };

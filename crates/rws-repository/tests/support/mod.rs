@@ -16,11 +16,11 @@ use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Distribution, Model
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, ReceivedFile};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
-use rws_repository::{IntakeError, RepositoryError};
+use rws_repository::{IntakeError, Reception, RepositoryError};
 use rws_rpm::Rpm;
 use rws_store::{
-    Body, Condition, Key, Kind, MemoryStore, Moment, ObservedStore, Observer, Operation, Span, Store, StoreError,
-    Write, collect,
+    Body, Condition, Key, Kind, LocalFile, MemoryStore, Moment, ObservedStore, Observer, Operation, Span, Store,
+    StoreError, Write, collect,
 };
 use tempfile::TempDir;
 
@@ -99,9 +99,19 @@ pub fn received(target: &ConfiguredTarget, files: &[PathBuf]) -> Vec<ReceivedFil
         let name = FileName::parse(path.file_name().unwrap().to_str().unwrap()).unwrap();
         let mut inspection = Inspection::new(&*target.format, &name);
         inspection.push(&std::fs::read(path).unwrap()).unwrap();
-        ReceivedFile { path: path.clone(), inspected: inspection.finish().unwrap() }
+        ReceivedFile { file: LocalFile::whole(path), inspected: inspection.finish().unwrap() }
     };
     files.iter().map(read).collect()
+}
+
+/// Takes files of the product `product`.
+pub async fn accept(
+    store: &Arc<dyn Store>,
+    targets: &[Arc<ConfiguredTarget>],
+    files: Vec<ReceivedFile>,
+) -> Result<Accepted, IntakeError> {
+    let reception = Reception::begin(Arc::clone(store)).await?;
+    intake::accept(reception, targets, Some("product"), files).await
 }
 
 /// One store with everything around it.
@@ -146,7 +156,7 @@ impl World {
         self.tick();
         let targets = self.catalogue.resolve(path).unwrap();
         let files = received(&targets[0], files);
-        intake::accept(&*self.memory, &targets, Some("product"), files).await
+        accept(&self.store(), &targets, files).await
     }
 
     pub fn publisher(&self, store: Arc<dyn Store>) -> Publisher {

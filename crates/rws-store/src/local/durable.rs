@@ -162,8 +162,8 @@ impl Directory {
                 self.flush_file(&file)
             }
             Body::File(source) => {
-                if fs::hard_link(source, temporary).is_err() {
-                    fs::copy(source, temporary)?;
+                if fs::hard_link(source.path(), temporary).is_err() {
+                    fs::copy(source.path(), temporary)?;
                 }
                 fs::set_permissions(temporary, Permissions::from_mode(0o644))?;
                 let file = OpenOptions::new().write(true).open(temporary)?;

@@ -125,6 +125,9 @@ impl Store for LocalStore {
     }
 
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {
+        if let Body::File(file) = &body {
+            file.ended().await.map_err(|error| StoreError::from_io("write", key.as_str(), error))?;
+        }
         let target = key.clone();
         self.run("write", key.as_str(), move |directory| directory.write(&target, &body, &write.condition)).await
     }

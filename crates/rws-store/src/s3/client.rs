@@ -15,9 +15,10 @@ use rusty_s3::{Bucket, Credentials, UrlStyle};
 
 use super::clock::StoreClock;
 use super::failure::Failure;
-use super::request::{Progress, Request, Upload};
+use super::request::Request;
 use super::resolver::Resolver;
 use super::settings::{Addressing, S3Settings};
+use super::upload::{Progress, Upload};
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -171,7 +172,7 @@ impl Client {
             signed = signed.header(*name, value);
         }
         if matches!(request.method, rusty_s3::Method::Put | rusty_s3::Method::Post) {
-            signed = signed.header(CONTENT_LENGTH, request.body.len());
+            signed = signed.header(CONTENT_LENGTH, request.body.length());
         }
         let signed = signed.body(Upload::new(request.body.clone(), progress.clone())).map_err(Failure::nonsense)?;
         let mut answer = std::pin::pin!(self.http.request(signed));

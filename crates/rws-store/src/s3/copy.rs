@@ -6,11 +6,12 @@
 
 use std::sync::PoisonError;
 
+use futures::stream;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rusty_s3::Method;
 
 use super::failure::{Failure, element};
-use super::multipart::Part;
+use super::multipart::{Part, parts};
 use super::{Request, S3Store, headers};
 use crate::{Body, Condition, Key, Kind, Span, Stat, Store, StoreError, Version, Write, collect};
 
@@ -114,7 +115,8 @@ impl S3Store {
     /// An object that one request cannot copy.
     async fn copy_in_parts(&self, from: &Key, to: &Key, write: &Write) -> Result<Stat, Failure> {
         let size_bytes = self.stat_written(from).await?.size_bytes;
-        self.in_parts(to, size_bytes, COPIED_PART_BYTES, write, |upload, Part { number, start, length }| async move {
+        let parts = stream::iter(parts(size_bytes, COPIED_PART_BYTES).map(Ok));
+        self.in_parts(to, parts, write, |upload, Part { number, start, length }| async move {
             let request = self
                 .request("copy", Method::Put, to)
                 .query("partNumber", number.to_string())

@@ -20,6 +20,7 @@ mod request;
 mod resolver;
 mod settings;
 mod tls;
+mod upload;
 mod write;
 
 use std::io;
@@ -133,8 +134,8 @@ impl Store for S3Store {
 
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {
         let written = match body {
-            Body::Bytes(bytes) => self.put(key, bytes, &write).await,
-            Body::File(path) => self.put_file(key, &path, &write).await,
+            Body::Bytes(bytes) => self.put(key, bytes.into(), &write).await,
+            Body::File(file) => self.put_file(key, &file, &write).await,
         };
         self.outcome("write", key, written)
     }

@@ -1,22 +1,20 @@
 //! Large files, in parts: each is repeated alone, and nothing is left when it fails.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use bytes::Bytes;
+use futures::stream::{self, Stream, TryStreamExt};
 use rusty_s3::Method;
 use rusty_s3::actions::{CompleteMultipartUpload, CreateMultipartUpload};
-use tokio::task::spawn_blocking;
 
 use super::failure::{Failure, in_namespace};
-use super::write::content_md5;
+use super::upload::FilePart;
+use super::write::local;
 use super::{S3Store, headers};
-use crate::{Key, Stat, Write};
+use crate::{Key, LocalFile, Stat, Write};
 
-/// The least size of a part: large enough for few requests, small enough that several are in memory.
+/// The least size of a part: large enough for few requests, small enough that one of them is soon sent again.
 const PART_BYTES: u64 = 8 << 20;
 
 /// How many parts are under way at once.
@@ -36,42 +34,47 @@ pub struct Part {
     pub length: u64,
 }
 
+/// The size of the parts of an object of at most this size.
+fn part_bytes(most_bytes: u64, least: u64) -> u64 {
+    least.max(most_bytes.div_ceil(MOST_PARTS))
+}
+
 /// Cuts an object into parts of one size, but for the last.
 pub fn parts(size_bytes: u64, least: u64) -> impl Iterator<Item = Part> {
-    let length = least.max(size_bytes.div_ceil(MOST_PARTS));
+    let length = part_bytes(size_bytes, least);
     (0..size_bytes.div_ceil(length)).map(move |index| {
         let start = index * length;
         Part { number: index + 1, start, length: length.min(size_bytes - start) }
     })
 }
 
+/// Cuts a file that may still grow into parts of one size, but for the last, each as soon as it is there.
+fn grown_parts(file: &LocalFile, length: u64) -> impl Stream<Item = Result<Part, Failure>> + '_ {
+    stream::try_unfold(0, move |index| async move {
+        let start = index * length;
+        let there = file.grown(start + length).await.map_err(local)?.size_bytes.saturating_sub(start);
+        let part = Part { number: index + 1, start, length: length.min(there) };
+        Ok((there > 0).then_some((part, index + 1)))
+    })
+}
+
 impl S3Store {
-    /// Sends a file in parts.
-    pub(super) async fn put_parts(
-        &self,
-        key: &Key,
-        path: &Path,
-        size_bytes: u64,
-        write: &Write,
-    ) -> Result<Stat, Failure> {
-        let local = |error: std::io::Error| Failure::unanswered(format!("{}: {error}", path.display()));
-        let file = Arc::new(File::open(path).map_err(local)?);
-        self.in_parts(key, size_bytes, PART_BYTES, write, |upload, part| {
-            let file = Arc::clone(&file);
+    /// Sends a file in parts, while it grows when the most that it can become is known.
+    pub(super) async fn put_parts(&self, key: &Key, file: &LocalFile, write: &Write) -> Result<Stat, Failure> {
+        let most_bytes = match file.expected_bytes() {
+            Some(expected) => expected,
+            None => file.ended().await.map_err(local)?,
+        };
+        let opened = Arc::new(File::open(file.path()).map_err(local)?);
+        self.in_parts(key, grown_parts(file, part_bytes(most_bytes, PART_BYTES)), write, |upload, part| {
+            let file = Arc::clone(&opened);
             async move {
-                let read = move || {
-                    let mut bytes = BytesMut::zeroed(usize::try_from(part.length).unwrap_or(usize::MAX));
-                    file.read_exact_at(&mut bytes, part.start).map(|()| bytes.freeze())
-                };
-                let read = spawn_blocking(read).await.map_err(Failure::nonsense)?;
-                let bytes: Bytes = read.map_err(|error| Failure::unanswered(format!("the spooled file: {error}")))?;
                 let request = self
                     .request("write", Method::Put, key)
                     .query("partNumber", part.number.to_string())
-                    .query("uploadId", upload)
-                    .header("content-md5", content_md5(bytes.clone()).await?)
-                    .body(bytes);
-                let reply = self.client().send(&request).await?;
+                    .query("uploadId", upload);
+                let payload = FilePart { file, start: part.start, length: part.length };
+                let reply = self.client().send(&self.with_body(request, payload.into()).await?).await?;
                 let version = headers::written_version(&reply.head.headers);
                 version.map(|version| version.0).ok_or_else(|| Failure::nonsense("a part has no ETag"))
             }
@@ -83,8 +86,7 @@ impl S3Store {
     pub(super) async fn in_parts<Sent: Future<Output = Result<String, Failure>>>(
         &self,
         key: &Key,
-        size_bytes: u64,
-        part_bytes: u64,
+        parts: impl Stream<Item = Result<Part, Failure>>,
         write: &Write,
         send: impl Fn(String, Part) -> Sent,
     ) -> Result<Stat, Failure> {
@@ -92,10 +94,14 @@ impl S3Store {
         let reply = self.client().send(&request).await?;
         let created = CreateMultipartUpload::parse_response(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
         let upload = created.upload_id();
-        let sent = stream::iter(parts(size_bytes, part_bytes)).map(|part| send(upload.to_owned(), part));
+        let sent = parts.map_ok(|part| {
+            let sent = send(upload.to_owned(), part);
+            async move { Ok((sent.await?, part.length)) }
+        });
         let done = async {
-            let tags: Vec<String> = sent.buffered(PARTS_AT_ONCE).try_collect().await?;
-            self.complete(key, upload, &tags, size_bytes).await
+            let sent: Vec<(String, u64)> = sent.try_buffered(PARTS_AT_ONCE).try_collect().await?;
+            let (tags, lengths): (Vec<String>, Vec<u64>) = sent.into_iter().unzip();
+            self.complete(key, upload, &tags, lengths.iter().sum()).await
         };
         match done.await {
             Ok(stat) => Ok(stat),
@@ -116,7 +122,7 @@ impl S3Store {
             .request("write", Method::Post, key)
             .query("uploadId", upload)
             .header("content-type", "application/xml")
-            .body(body.into());
+            .body(Bytes::from(body));
         match self.client().send(&request).await {
             Ok(_) => {}
             // the answer of an earlier attempt was lost

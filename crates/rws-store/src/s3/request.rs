@@ -1,21 +1,14 @@
 //! One request to the store, and how it is signed.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use jiff::Timestamp;
 use rusty_s3::signing::sign;
 use rusty_s3::{Bucket, Credentials, Method};
 use url::Url;
 
-/// How much of a body is given to the connection at once.
-const PIECE_BYTES: usize = 64 << 10;
+use super::upload::FilePart;
 
 /// How long a signed request may be under way before the store has read its head, in seconds.
 const SIGNED_FOR: u64 = 15 * 60;
@@ -34,7 +27,38 @@ pub struct Request {
     /// Headers with names in lower case: all of them are signed.
     pub headers: BTreeMap<&'static str, String>,
     /// What is sent.
-    pub body: Bytes,
+    pub body: Payload,
+}
+
+/// What is sent with a request, as often as that takes.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// Bytes at hand.
+    Bytes(Bytes),
+    /// A part of a file, which is read while it is sent.
+    File(FilePart),
+}
+
+impl Payload {
+    /// How many bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(part) => part.length,
+        }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<FilePart> for Payload {
+    fn from(part: FilePart) -> Self {
+        Self::File(part)
+    }
 }
 
 impl Request {
@@ -46,7 +70,7 @@ impl Request {
     /// A request for the whole bucket.
     pub fn bucket(operation: &'static str, method: Method) -> Self {
         let (query, headers) = (BTreeMap::new(), BTreeMap::new());
-        Self { operation, method, object: None, query, headers, body: Bytes::new() }
+        Self { operation, method, object: None, query, headers, body: Payload::Bytes(Bytes::new()) }
     }
 
     /// With a parameter.
@@ -65,8 +89,8 @@ impl Request {
 
     /// With a body.
     #[must_use]
-    pub fn body(mut self, body: Bytes) -> Self {
-        self.body = body;
+    pub fn body(mut self, body: impl Into<Payload>) -> Self {
+        self.body = body.into();
         self
     }
 
@@ -86,65 +110,5 @@ impl Request {
         let query = self.query.iter().map(|(name, value)| (*name, value.as_str()));
         let headers = self.headers.iter().map(|(name, value)| (*name, value.as_str()));
         sign(&date, self.method, url, key, secret, token, bucket.region(), seconds, query, headers)
-    }
-}
-
-/// When something was sent last.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    started: Instant,
-    last_milliseconds: Arc<AtomicU64>,
-}
-
-impl Progress {
-    /// Progress is being made now.
-    pub fn new() -> Self {
-        Self { started: Instant::now(), last_milliseconds: Arc::default() }
-    }
-
-    fn touch(&self) {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_milliseconds.store(now, Ordering::Relaxed);
-    }
-
-    /// For how long nothing was sent.
-    pub fn quiet(&self) -> Duration {
-        self.started.elapsed().saturating_sub(Duration::from_millis(self.last_milliseconds.load(Ordering::Relaxed)))
-    }
-}
-
-/// A body whose progress can be watched.
-pub struct Upload {
-    left: Bytes,
-    progress: Progress,
-}
-
-impl Upload {
-    /// Sends these bytes.
-    pub fn new(bytes: Bytes, progress: Progress) -> Self {
-        Self { left: bytes, progress }
-    }
-}
-
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        self.progress.touch();
-        let length = self.left.len().min(PIECE_BYTES);
-        let piece = self.left.split_to(length);
-        Poll::Ready((!piece.is_empty()).then_some(Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left.len() as u64)
     }
 }

@@ -1,7 +1,8 @@
 //! Writing in one request, and deleting.
 
-use std::path::Path;
-use std::sync::PoisonError;
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, PoisonError};
 
 use base64ct::{Base64, Encoding};
 use bytes::Bytes;
@@ -11,28 +12,50 @@ use rusty_s3::actions::{DeleteObjects, DeleteObjectsResponse, ObjectIdentifier};
 use tokio::task::spawn_blocking;
 
 use super::failure::{Failure, in_namespace};
-use super::{MULTIPART_BYTES, S3Store, Written, conditional, headers};
-use crate::{Condition, Key, Span, Stat, StoreError, Write, collect};
+use super::request::Payload;
+use super::upload::FilePart;
+use super::{MULTIPART_BYTES, Request, S3Store, Written, conditional, headers};
+use crate::{Condition, Growth, Key, LocalFile, Span, Stat, StoreError, Write, collect};
 
 /// How many keys one request deletes at most.
 const DELETED_AT_ONCE: usize = 1000;
 
 /// The digest that lets the store see damage on the way (RFC 1864).
-pub async fn content_md5(bytes: Bytes) -> Result<String, Failure> {
-    let digest = move || Base64::encode_string(&Md5::digest(&bytes));
-    spawn_blocking(digest).await.map_err(Failure::nonsense)
+async fn content_md5(payload: Payload) -> Result<String, Failure> {
+    let digest = move || {
+        let mut md5 = Md5::new();
+        match payload {
+            Payload::Bytes(bytes) => md5.update(&bytes),
+            Payload::File(part) => part.read(|bytes| md5.update(bytes))?,
+        }
+        Ok(Base64::encode_string(&md5.finalize()))
+    };
+    spawn_blocking(digest).await.map_err(Failure::nonsense)?.map_err(local)
+}
+
+/// The local file failed.
+pub fn local(error: io::Error) -> Failure {
+    Failure::unanswered(format!("the local file: {error}"))
 }
 
 impl S3Store {
-    /// Writes bytes at hand.
-    pub(super) async fn put(&self, key: &Key, bytes: Bytes, write: &Write) -> Result<Written, Failure> {
+    /// The request with what it sends, and the digest of that.
+    pub(super) async fn with_body(&self, request: Request, payload: Payload) -> Result<Request, Failure> {
+        Ok(request.header("content-md5", content_md5(payload.clone()).await?).body(payload))
+    }
+
+    /// Writes in one request.
+    pub(super) async fn put(&self, key: &Key, payload: Payload, write: &Write) -> Result<Written, Failure> {
         let request = self.attributes(self.request("write", Method::Put, key), key, write.kind);
-        let request = request.header("content-md5", content_md5(bytes.clone()).await?).body(bytes.clone());
+        let request = self.with_body(request, payload.clone()).await?;
         match self.client().send(&conditional(self, request, &write.condition)).await {
-            Ok(reply) => self.written(key, bytes.len() as u64, &reply.head.headers).await.map(Written::Done),
+            Ok(reply) => self.written(key, payload.length(), &reply.head.headers).await.map(Written::Done),
             Err(failure) if write.condition != Condition::Always && failure.is_conflict() => {
                 // an earlier attempt may be what is there
-                let own = if failure.unsure { self.holds(key, &bytes).await? } else { None };
+                let own = match payload {
+                    Payload::Bytes(bytes) if failure.unsure => self.holds(key, &bytes).await?,
+                    _ => None,
+                };
                 Ok(own.map_or(Written::Conflict, Written::Done))
             }
             Err(failure) => Err(failure),
@@ -40,12 +63,18 @@ impl S3Store {
     }
 
     /// Writes a local file.
-    pub(super) async fn put_file(&self, key: &Key, path: &Path, write: &Write) -> Result<Written, Failure> {
-        let local = |error: std::io::Error| Failure::unanswered(format!("{}: {error}", path.display()));
-        let size_bytes = tokio::fs::metadata(path).await.map_err(local)?.len();
-        if size_bytes <= MULTIPART_BYTES {
-            let bytes = tokio::fs::read(path).await.map_err(local)?;
-            return self.put(key, bytes.into(), write).await;
+    pub(super) async fn put_file(&self, key: &Key, file: &LocalFile, write: &Write) -> Result<Written, Failure> {
+        let Growth { size_bytes, is_whole } = file.grown(MULTIPART_BYTES + 1).await.map_err(local)?;
+        if is_whole && size_bytes <= MULTIPART_BYTES {
+            let payload = match write.condition {
+                // read while it is sent
+                Condition::Always => {
+                    let file = Arc::new(File::open(file.path()).map_err(local)?);
+                    FilePart { file, start: 0, length: size_bytes }.into()
+                }
+                _ => Bytes::from(tokio::fs::read(file.path()).await.map_err(local)?).into(),
+            };
+            return self.put(key, payload, write).await;
         }
         if write.condition != Condition::Always {
             // the end of a multipart upload keeps no condition on some services
@@ -54,7 +83,7 @@ impl S3Store {
                 "<Message>A file of this size cannot be written on a condition</Message>",
             ));
         }
-        self.put_parts(key, path, size_bytes, write).await.map(Written::Done)
+        self.put_parts(key, file, write).await.map(Written::Done)
     }
 
     /// The object after a write that succeeded.
@@ -109,7 +138,7 @@ impl S3Store {
             .query("delete", "")
             .header("content-md5", digest)
             .header("content-type", "application/xml")
-            .body(body.into());
+            .body(Bytes::from(body));
         let reply = self.client().send(&request).await?;
         let answer = DeleteObjectsResponse::parse(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
         let error = answer.errors.into_iter().find(|error| error.code != "NoSuchKey");

@@ -1,0 +1,103 @@
+//! The files of one request on their way into the store: large ones while they are still being received.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rws_model::FileName;
+use rws_store::{Body, Condition, Kind, LocalFile, Stat, Store, StoreError, Write};
+use tokio::sync::oneshot;
+
+use crate::{IntakeError, UploadId, private};
+
+/// A file that has become so large goes into the store at once. Smaller ones wait until all of the request is known to be
+/// good, so that a refused request costs the store nothing.
+const LARGE_BYTES: u64 = 16 << 20;
+
+/// How package files are written: the name of the upload is in theirs, so that nobody else writes them.
+const WRITE: Write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
+
+/// The files of one request. When this is dropped before it was accepted, nothing of it stays in the store.
+pub struct Reception {
+    store: Arc<dyn Store>,
+    id: UploadId,
+    early: BTreeMap<FileName, Early>,
+}
+
+/// A file that was begun with before the end of its request.
+pub struct Early {
+    written: oneshot::Receiver<Result<Stat, StoreError>>,
+    kept: Kept,
+}
+
+/// Told that the file is part of an upload; it is deleted when this is dropped.
+pub type Kept = oneshot::Sender<()>;
+
+impl Reception {
+    /// Begins a request.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not say what time it is.
+    pub async fn begin(store: Arc<dyn Store>) -> Result<Self, IntakeError> {
+        let id = UploadId::next(store.clock_milliseconds().await?);
+        Ok(Self { store, id, early: BTreeMap::new() })
+    }
+
+    /// The name of the upload.
+    pub fn id(&self) -> &UploadId {
+        &self.id
+    }
+
+    /// Where the files go.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// A file begins.
+    pub fn receive(&mut self, name: &FileName, file: LocalFile) {
+        let (answer, written) = oneshot::channel();
+        let (kept, keep) = oneshot::channel();
+        let (store, key) = (Arc::clone(&self.store), private::incoming(&self.id, name));
+        tokio::spawn(async move {
+            if !file.grown(LARGE_BYTES).await.is_ok_and(|growth| growth.size_bytes >= LARGE_BYTES) {
+                return;
+            }
+            _ = answer.send(store.write(&key, Body::File(file), WRITE).await);
+            if keep.await.is_err()
+                && let Err(error) = store.delete(&[key]).await
+            {
+                tracing::warn!(%error, "a file of a refused upload stays for a day");
+            }
+        });
+        self.early.insert(name.clone(), Early { written, kept });
+    }
+
+    /// Brings a good file into the store, or waits for what was begun with. What is returned has to be kept.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn bring(
+        &self,
+        name: &FileName,
+        file: &LocalFile,
+        early: Option<Early>,
+    ) -> Result<Option<Kept>, StoreError> {
+        if let Some(Early { written, kept }) = early
+            && let Ok(written) = written.await
+        {
+            if written.is_ok() {
+                return Ok(Some(kept));
+            }
+            // that may be long ago, and the file is here
+            _ = kept.send(());
+        }
+        let body = Body::File(file.clone());
+        self.store.write(&private::incoming(&self.id, name), body, WRITE).await.map(|_| None)
+    }
+
+    /// What was begun with for a file.
+    pub fn early(&mut self, name: &FileName) -> Option<Early> {
+        self.early.remove(name)
+    }
+}
