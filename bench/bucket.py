@@ -35,8 +35,8 @@ CAVEATS = [
     "The store is the gateway of the tests: one monitor, one disk in a sparse file, one copy of each object, no network. Gateway, disk, "
     "RWS and client share the cores, so that work which a real cluster would do elsewhere is missing here, on both sides.",
     "The package is one deb of zeros (stored data.tar); neither the gateway nor the disk compresses or skips them in this set-up.",
-    "An upload through RWS is answered when the package is in the bucket and its promise is kept: the file is received whole, with four "
-    "digests, inspected and spooled on the local disk, and only then sent. `received` is when the spooled file has its full size.",
+    "An upload through RWS is answered when the package is in the bucket and its promise is kept: the file is received, with four "
+    "digests, inspected and spooled on the local disk, and its parts are sent meanwhile. `received` is when the spooled file has its full size.",
     "boto3 runs with open connections in this process, without its import; curl counts from its first byte, without its start; the "
     "AWS CLI is counted with its start, as nobody can leave it out.",
     "Over plain http boto3 and the AWS CLI sign what they send (SHA-256) and add CRC32; RWS sends Content-MD5 instead; curl with a presigned URL "
