@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Sha1;
 use sha2::{Digest, Sha512};
 
+use crate::md5_pieces::Md5Pieces;
+
 /// A SHA-256 digest: the name of a file's content everywhere in RWS.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sha256([u8; 32]);
@@ -105,10 +107,23 @@ pub struct Digests {
 #[derive(Clone, Default)]
 pub struct Digester {
     size_bytes: u64,
-    md5: Md5,
+    md5: WholeMd5,
     sha1: Sha1,
     sha256: sha2::Sha256,
     sha512: Sha512,
+}
+
+/// MD5 of a file, alone or with its pieces.
+#[derive(Clone)]
+enum WholeMd5 {
+    Alone(Md5),
+    Pieces(Md5Pieces),
+}
+
+impl Default for WholeMd5 {
+    fn default() -> Self {
+        Self::Alone(Md5::new())
+    }
 }
 
 impl fmt::Debug for Digester {
@@ -123,10 +138,26 @@ impl Digester {
         Self::default()
     }
 
+    /// A digester that also tells the MD5 of each whole piece of `piece_bytes`, a multiple of 64.
+    pub fn with_pieces(piece_bytes: u64) -> Self {
+        Self { md5: WholeMd5::Pieces(Md5Pieces::new(piece_bytes)), ..Self::default() }
+    }
+
+    /// The MD5 of the pieces that have come wholly since this was asked last.
+    pub fn take_pieces(&mut self) -> Vec<[u8; 16]> {
+        match &mut self.md5 {
+            WholeMd5::Alone(_) => Vec::new(),
+            WholeMd5::Pieces(md5) => md5.take_pieces(),
+        }
+    }
+
     /// Takes the next bytes of the file.
     pub fn update(&mut self, bytes: &[u8]) {
         self.size_bytes += bytes.len() as u64;
-        self.md5.update(bytes);
+        match &mut self.md5 {
+            WholeMd5::Alone(md5) => md5.update(bytes),
+            WholeMd5::Pieces(md5) => md5.update(bytes),
+        }
         self.sha1.update(bytes);
         self.sha256.update(bytes);
         self.sha512.update(bytes);
@@ -135,7 +166,10 @@ impl Digester {
     /// The number of bytes seen and their digests.
     pub fn finish(self) -> (u64, Digests) {
         let digests = Digests {
-            md5: hex(&self.md5.finalize()),
+            md5: match self.md5 {
+                WholeMd5::Alone(md5) => hex(&md5.finalize()),
+                WholeMd5::Pieces(md5) => hex(&md5.finish()),
+            },
             sha1: hex(&self.sha1.finalize()),
             sha256: Sha256(self.sha256.finalize().into()),
             sha512: hex(&self.sha512.finalize()),

@@ -7,6 +7,7 @@
 
 mod digest;
 mod format;
+mod md5_pieces;
 mod name;
 mod record;
 mod refusal;

@@ -14,6 +14,17 @@ impl Inspection {
         Self { digester: Digester::new(), inspector: format.inspector(name) }
     }
 
+    /// Also tells the MD5 of each whole piece of so many bytes, a multiple of 64.
+    #[must_use]
+    pub fn with_pieces(self, piece_bytes: u64) -> Self {
+        Self { digester: Digester::with_pieces(piece_bytes), ..self }
+    }
+
+    /// The MD5 of the pieces that have come wholly since this was asked last.
+    pub fn take_pieces(&mut self) -> Vec<[u8; 16]> {
+        self.digester.take_pieces()
+    }
+
     /// Takes the next bytes.
     ///
     /// # Errors

@@ -71,7 +71,8 @@ impl Spool {
         expected_bytes: Option<u64>,
     ) -> Result<Self, SpoolError> {
         let (pieces, incoming) = mpsc::channel(PIECES);
-        let (directory, inspection) = (directory.to_owned(), Inspection::new(&**format, name));
+        let (directory, inspection) =
+            (directory.to_owned(), Inspection::new(&**format, name).with_pieces(LocalFile::PIECE_BYTES));
         let make = move || tempfile::Builder::new().prefix(SPOOL_PREFIX).tempfile_in(directory);
         let disk = spawn_blocking(make).await.map_err(io::Error::other)??;
         let (file, grower) = LocalFile::growing(disk.path(), expected_bytes);
@@ -126,7 +127,7 @@ fn receive(
     while let Some(piece) = incoming.blocking_recv() {
         inspection.push(&piece)?;
         writer.write_all(&piece)?;
-        grower.add(piece.len() as u64);
+        grower.add(piece.len() as u64, inspection.take_pieces());
     }
     let inspected = inspection.finish()?;
     Ok(Spooled { path: disk.into_temp_path(), inspected })

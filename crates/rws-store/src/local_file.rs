@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -12,6 +13,7 @@ pub struct LocalFile {
     expected_bytes: Option<u64>,
     /// None: it is whole.
     growth: Option<watch::Receiver<Growth>>,
+    pieces: Arc<Mutex<Vec<[u8; 16]>>>,
 }
 
 /// How much of a file is there.
@@ -25,18 +27,33 @@ pub struct Growth {
 
 /// The side that appends to a [`LocalFile`]. When it is dropped before [`Grower::finish`], the file never becomes whole.
 #[derive(Debug)]
-pub struct Grower(watch::Sender<Growth>);
+pub struct Grower {
+    growth: watch::Sender<Growth>,
+    pieces: Arc<Mutex<Vec<[u8; 16]>>>,
+}
 
 impl LocalFile {
+    /// The size of the pieces whose digests may be known, so that they need not be read once more before they are sent.
+    pub const PIECE_BYTES: u64 = 8 << 20;
+
     /// A file that does not grow any more.
     pub fn whole(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), expected_bytes: None, growth: None }
+        Self { path: path.into(), expected_bytes: None, growth: None, pieces: Arc::default() }
     }
 
     /// An empty file that will grow, to no more than `expected_bytes` where that is known.
     pub fn growing(path: impl Into<PathBuf>, expected_bytes: Option<u64>) -> (Self, Grower) {
         let (sender, growth) = watch::channel(Growth::default());
-        (Self { path: path.into(), expected_bytes, growth: Some(growth) }, Grower(sender))
+        let pieces: Arc<Mutex<Vec<_>>> = Arc::default();
+        let grower = Grower { growth: sender, pieces: Arc::clone(&pieces) };
+        (Self { path: path.into(), expected_bytes, growth: Some(growth), pieces }, grower)
+    }
+
+    /// The MD5 of a whole piece of [`LocalFile::PIECE_BYTES`], where whoever appends has told it.
+    pub fn piece_md5(&self, start: u64, length: u64) -> Option<[u8; 16]> {
+        let is_piece = length == Self::PIECE_BYTES && start.is_multiple_of(Self::PIECE_BYTES);
+        let index = usize::try_from(start / Self::PIECE_BYTES).ok().filter(|_| is_piece)?;
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
     }
 
     /// Where it is.
@@ -75,14 +92,15 @@ impl LocalFile {
 }
 
 impl Grower {
-    /// So many bytes more can be read.
-    pub fn add(&self, bytes: u64) {
-        self.0.send_modify(|growth| growth.size_bytes += bytes);
+    /// So many bytes more can be read; `pieces` are the MD5 digests of the next pieces that are whole with them.
+    pub fn add(&self, bytes: u64, pieces: impl IntoIterator<Item = [u8; 16]>) {
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner).extend(pieces);
+        self.growth.send_modify(|growth| growth.size_bytes += bytes);
     }
 
     /// Nothing will follow.
     pub fn finish(self) {
-        self.0.send_modify(|growth| growth.is_whole = true);
+        self.growth.send_modify(|growth| growth.is_whole = true);
     }
 }
 
@@ -94,13 +112,13 @@ mod tests {
     async fn a_file_is_waited_for_until_it_has_grown() {
         let (file, grower) = LocalFile::growing("/nowhere", Some(9));
         assert_eq!(file.grown(0).await.unwrap(), Growth::default());
-        grower.add(5);
+        grower.add(5, []);
         assert_eq!(file.grown(4).await.unwrap(), Growth { size_bytes: 5, is_whole: false });
         let waiting = tokio::spawn({
             let file = file.clone();
             async move { file.ended().await }
         });
-        grower.add(2);
+        grower.add(2, []);
         grower.finish();
         assert_eq!(waiting.await.unwrap().unwrap(), 7);
         assert_eq!(file.grown(100).await.unwrap(), Growth { size_bytes: 7, is_whole: true });
@@ -109,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_was_given_up_is_an_error() {
         let (file, grower) = LocalFile::growing("/nowhere", None);
-        grower.add(5);
+        grower.add(5, []);
         drop(grower);
         assert_eq!(file.grown(4).await.unwrap().size_bytes, 5);
         assert_eq!(file.grown(6).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);

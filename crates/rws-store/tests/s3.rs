@@ -210,7 +210,7 @@ async fn a_file_is_sent_while_it_grows() {
     let written = tokio::spawn(async move {
         store.write(&key("large"), Body::File(file), write(Condition::Always, Kind::Immutable)).await
     });
-    grower.add(20 << 20);
+    grower.add(20 << 20, []);
     let parts = || place.proxy.seen().iter().filter(|seen| seen.query.contains("partNumber=")).count();
     while parts() < 2 {
         tokio::time::sleep(Duration::from_millis(20)).await;

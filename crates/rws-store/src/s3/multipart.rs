@@ -10,12 +10,12 @@ use rusty_s3::actions::{CompleteMultipartUpload, CreateMultipartUpload};
 
 use super::failure::{Failure, in_namespace};
 use super::upload::FilePart;
-use super::write::local;
+use super::write::{base64, local};
 use super::{S3Store, headers};
 use crate::{Key, LocalFile, Stat, Write};
 
 /// The least size of a part: large enough for few requests, small enough that one of them is soon sent again.
-const PART_BYTES: u64 = 8 << 20;
+const PART_BYTES: u64 = LocalFile::PIECE_BYTES;
 
 /// How many parts are under way at once.
 const PARTS_AT_ONCE: usize = 3;
@@ -67,14 +67,18 @@ impl S3Store {
         };
         let opened = Arc::new(File::open(file.path()).map_err(local)?);
         self.in_parts(key, grown_parts(file, part_bytes(most_bytes, PART_BYTES)), write, |upload, part| {
-            let file = Arc::clone(&opened);
+            let opened = Arc::clone(&opened);
             async move {
                 let request = self
                     .request("write", Method::Put, key)
                     .query("partNumber", part.number.to_string())
                     .query("uploadId", upload);
-                let payload = FilePart { file, start: part.start, length: part.length };
-                let reply = self.client().send(&self.with_body(request, payload.into()).await?).await?;
+                let payload = FilePart { file: opened, start: part.start, length: part.length };
+                let request = match file.piece_md5(part.start, part.length) {
+                    Some(md5) => request.header("content-md5", base64(&md5)).body(payload),
+                    None => self.with_body(request, payload.into()).await?,
+                };
+                let reply = self.client().send(&request).await?;
                 let version = headers::written_version(&reply.head.headers);
                 version.map(|version| version.0).ok_or_else(|| Failure::nonsense("a part has no ETag"))
             }

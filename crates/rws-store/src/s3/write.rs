@@ -28,9 +28,14 @@ async fn content_md5(payload: Payload) -> Result<String, Failure> {
             Payload::Bytes(bytes) => md5.update(&bytes),
             Payload::File(part) => part.read(|bytes| md5.update(bytes))?,
         }
-        Ok(Base64::encode_string(&md5.finalize()))
+        Ok(base64(&md5.finalize()))
     };
     spawn_blocking(digest).await.map_err(Failure::nonsense)?.map_err(local)
+}
+
+/// A digest as headers have it (RFC 1864).
+pub fn base64(digest: &[u8]) -> String {
+    Base64::encode_string(digest)
 }
 
 /// The local file failed.
