@@ -389,7 +389,10 @@ def print_uploads(ways, size_bytes):
     report.print_table("Where the answer's time goes, and memory", head, rows)
     alone = digests_alone(size_bytes)
     print(f"four digests of as many bytes alone, one thread of Python: {alone:.1f} s, {size_bytes / 1e6 / alone:.0f} MB/s")
-    result = verdict("upload against boto3 upload_file", ratio_to(ways, "boto3 upload_file"), above_idle(ways["RWS"]))
+    result = {
+        rival: verdict(f"upload against {rival}", ratio_to(ways, rival), above_idle(ways["RWS"]))
+        for rival in ("aws s3 cp, with its start", "boto3 upload_file")
+    }
     print()
     return {"digests_alone_seconds": round(alone, 2), "budget": result}
 

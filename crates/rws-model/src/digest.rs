@@ -7,8 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Sha1;
 use sha2::{Digest, Sha512};
 
-use crate::md5_pieces::Md5Pieces;
-
 /// A SHA-256 digest: the name of a file's content everywhere in RWS.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sha256([u8; 32]);
@@ -104,32 +102,10 @@ pub struct Digests {
 }
 
 /// Computes [`Digests`] of bytes that stream past.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Digester {
-    size_bytes: u64,
-    md5: WholeMd5,
-    sha1: Sha1,
-    sha256: sha2::Sha256,
-    sha512: Sha512,
-}
-
-/// MD5 of a file, alone or with its pieces.
-#[derive(Clone)]
-enum WholeMd5 {
-    Alone(Md5),
-    Pieces(Md5Pieces),
-}
-
-impl Default for WholeMd5 {
-    fn default() -> Self {
-        Self::Alone(Md5::new())
-    }
-}
-
-impl fmt::Debug for Digester {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Digester").field("size_bytes", &self.size_bytes).finish_non_exhaustive()
-    }
+    md5: Md5,
+    rest: ShaDigester,
 }
 
 impl Digester {
@@ -138,38 +114,46 @@ impl Digester {
         Self::default()
     }
 
-    /// A digester that also tells the MD5 of each whole piece of `piece_bytes`, a multiple of 64.
-    pub fn with_pieces(piece_bytes: u64) -> Self {
-        Self { md5: WholeMd5::Pieces(Md5Pieces::new(piece_bytes)), ..Self::default() }
+    /// Takes the next bytes of the file.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        self.rest.update(bytes);
     }
 
-    /// The MD5 of the pieces that have come wholly since this was asked last.
-    pub fn take_pieces(&mut self) -> Vec<[u8; 16]> {
-        match &mut self.md5 {
-            WholeMd5::Alone(_) => Vec::new(),
-            WholeMd5::Pieces(md5) => md5.take_pieces(),
-        }
+    /// The number of bytes seen and their digests.
+    pub fn finish(self) -> (u64, Digests) {
+        self.rest.finish(self.md5.finalize().into())
     }
+}
 
+/// The same but for MD5, which is computed elsewhere: that takes as long as the others together.
+#[derive(Clone, Default)]
+pub struct ShaDigester {
+    size_bytes: u64,
+    sha1: Sha1,
+    sha256: sha2::Sha256,
+    sha512: Sha512,
+}
+
+impl fmt::Debug for ShaDigester {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ShaDigester").field("size_bytes", &self.size_bytes).finish_non_exhaustive()
+    }
+}
+
+impl ShaDigester {
     /// Takes the next bytes of the file.
     pub fn update(&mut self, bytes: &[u8]) {
         self.size_bytes += bytes.len() as u64;
-        match &mut self.md5 {
-            WholeMd5::Alone(md5) => md5.update(bytes),
-            WholeMd5::Pieces(md5) => md5.update(bytes),
-        }
         self.sha1.update(bytes);
         self.sha256.update(bytes);
         self.sha512.update(bytes);
     }
 
-    /// The number of bytes seen and their digests.
-    pub fn finish(self) -> (u64, Digests) {
+    /// The number of bytes seen and, with their MD5, their digests.
+    pub fn finish(self, md5: [u8; 16]) -> (u64, Digests) {
         let digests = Digests {
-            md5: match self.md5 {
-                WholeMd5::Alone(md5) => hex(&md5.finalize()),
-                WholeMd5::Pieces(md5) => hex(&md5.finish()),
-            },
+            md5: hex(&md5),
             sha1: hex(&self.sha1.finalize()),
             sha256: Sha256(self.sha256.finalize().into()),
             sha512: hex(&self.sha512.finalize()),

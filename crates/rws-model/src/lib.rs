@@ -15,11 +15,12 @@ mod settings;
 mod signer;
 mod target;
 
-pub use digest::{ContentDigester, Digester, Digests, Sha256, sha256};
+pub use digest::{ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
     Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, ListedFile, ListedPackage,
     NamedFile, Placement, Role, RootFile, RootInput,
 };
+pub use md5_pieces::Md5Pieces;
 pub use name::FileName;
 pub use record::{Change, Entry, Identity, Partition, Record, RecordFile, SLOT, fill_slot};
 pub use refusal::{Refusal, RefusalKind};

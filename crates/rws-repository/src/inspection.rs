@@ -1,30 +1,53 @@
 //! One file read once: digests and inspection in the same pass.
 
-use rws_model::{Digester, FileName, Format, Inspected, Inspector, Refusal};
+use rws_model::{FileName, Format, Inspected, Inspector, Md5Pieces, Refusal, ShaDigester};
+use rws_store::LocalFile;
 
 /// A file that streams past.
 pub struct Inspection {
-    digester: Digester,
+    md5: Md5Pieces,
+    rest: InspectionButMd5,
+}
+
+/// The half of an [`Inspection`] without MD5: both take the same bytes, each in its own thread, in about the same time.
+pub struct InspectionButMd5 {
+    digester: ShaDigester,
     inspector: Box<dyn Inspector>,
 }
 
 impl Inspection {
     /// Starts with a file of this name.
     pub fn new(format: &dyn Format, name: &FileName) -> Self {
-        Self { digester: Digester::new(), inspector: format.inspector(name) }
+        let rest = InspectionButMd5 { digester: ShaDigester::default(), inspector: format.inspector(name) };
+        Self { md5: Md5Pieces::new(LocalFile::PIECE_BYTES), rest }
     }
 
-    /// Also tells the MD5 of each whole piece of so many bytes, a multiple of 64.
-    #[must_use]
-    pub fn with_pieces(self, piece_bytes: u64) -> Self {
-        Self { digester: Digester::with_pieces(piece_bytes), ..self }
+    /// Both halves of one that has seen nothing.
+    pub fn halves(self) -> (Md5Pieces, InspectionButMd5) {
+        (self.md5, self.rest)
     }
 
-    /// The MD5 of the pieces that have come wholly since this was asked last.
-    pub fn take_pieces(&mut self) -> Vec<[u8; 16]> {
-        self.digester.take_pieces()
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// As soon as the file is seen to be bad.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        self.md5.update(bytes);
+        self.rest.push(bytes)
     }
 
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// When the file is bad.
+    pub fn finish(self) -> Result<Inspected, Refusal> {
+        self.rest.finish(self.md5.finish())
+    }
+}
+
+impl InspectionButMd5 {
     /// Takes the next bytes.
     ///
     /// # Errors
@@ -35,13 +58,13 @@ impl Inspection {
         self.inspector.push(bytes)
     }
 
-    /// Ends the file.
+    /// Ends the file, with what the other half has found.
     ///
     /// # Errors
     ///
     /// When the file is bad.
-    pub fn finish(self) -> Result<Inspected, Refusal> {
-        let (size_bytes, digests) = self.digester.finish();
+    pub fn finish(self, md5: [u8; 16]) -> Result<Inspected, Refusal> {
+        let (size_bytes, digests) = self.digester.finish(md5);
         self.inspector.finish(size_bytes, &digests)
     }
 }

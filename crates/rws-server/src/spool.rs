@@ -1,5 +1,6 @@
 //! One file of a request on its way to the local disk: written, digested and inspected in one pass, off the
-//! asynchronous threads, with a bounded number of pieces under way.
+//! asynchronous threads, with a bounded number of pieces under way. Two threads share the work: one writes and computes
+//! MD5, the other inspects and computes the other digests.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rws_model::{FileName, Format, Inspected, Refusal};
-use rws_repository::inspection::Inspection;
+use rws_model::{FileName, Format, Inspected, Md5Pieces, Refusal};
+use rws_repository::inspection::{Inspection, InspectionButMd5};
 use rws_repository::intake::ReceivedFile;
 use rws_store::{Grower, LocalFile};
 use tempfile::{NamedTempFile, TempPath};
@@ -35,8 +36,21 @@ pub enum SpoolError {
 /// A file that is being received.
 pub struct Spool {
     file: LocalFile,
-    pieces: Option<mpsc::Sender<Bytes>>,
-    worker: Option<JoinHandle<Result<Spooled, SpoolError>>>,
+    pieces: Option<[mpsc::Sender<Bytes>; 2]>,
+    workers: Option<Workers>,
+}
+
+/// The two threads.
+struct Workers {
+    written: JoinHandle<io::Result<Written>>,
+    inspected: JoinHandle<Result<InspectionButMd5, Refusal>>,
+}
+
+/// What came to the disk.
+struct Written {
+    disk: NamedTempFile,
+    grower: Grower,
+    md5: [u8; 16],
 }
 
 /// A file on the local disk; it goes when this is dropped.
@@ -70,14 +84,18 @@ impl Spool {
         name: &FileName,
         expected_bytes: Option<u64>,
     ) -> Result<Self, SpoolError> {
-        let (pieces, incoming) = mpsc::channel(PIECES);
-        let (directory, inspection) =
-            (directory.to_owned(), Inspection::new(&**format, name).with_pieces(LocalFile::PIECE_BYTES));
+        let (md5, inspection) = Inspection::new(&**format, name).halves();
+        let directory = directory.to_owned();
         let make = move || tempfile::Builder::new().prefix(SPOOL_PREFIX).tempfile_in(directory);
         let disk = spawn_blocking(make).await.map_err(io::Error::other)??;
         let (file, grower) = LocalFile::growing(disk.path(), expected_bytes);
-        let worker = spawn_blocking(move || receive(disk, &grower, inspection, incoming).inspect(|_| grower.finish()));
-        Ok(Self { file, pieces: Some(pieces), worker: Some(worker) })
+        let (to_disk, for_disk) = mpsc::channel(PIECES);
+        let (to_inspection, for_inspection) = mpsc::channel(PIECES);
+        let workers = Workers {
+            written: spawn_blocking(|| write(disk, grower, md5, for_disk)),
+            inspected: spawn_blocking(|| inspect(inspection, for_inspection)),
+        };
+        Ok(Self { file, pieces: Some([to_inspection, to_disk]), workers: Some(workers) })
     }
 
     /// The file on the disk, which grows.
@@ -92,9 +110,11 @@ impl Spool {
     /// As soon as the file is seen to be bad, or the disk fails.
     pub async fn push(&mut self, bytes: Bytes) -> Result<(), SpoolError> {
         let Some(pieces) = &self.pieces else { return self.join().await.map(drop) };
-        if pieces.send(bytes).await.is_err() {
-            // the worker has ended early: it says why
-            return self.join().await.map(drop);
+        for to in pieces {
+            if to.send(bytes.clone()).await.is_err() {
+                // a worker has ended early: it says why
+                return self.join().await.map(drop);
+            }
         }
         Ok(())
     }
@@ -110,25 +130,35 @@ impl Spool {
 
     async fn join(&mut self) -> Result<Spooled, SpoolError> {
         self.pieces = None;
-        match self.worker.take() {
-            Some(worker) => worker.await.unwrap_or_else(|error| Err(io::Error::other(error).into())),
-            None => Err(io::Error::other("the file has ended already").into()),
-        }
+        let Some(Workers { written, inspected }) = self.workers.take() else {
+            return Err(io::Error::other("the file has ended already").into());
+        };
+        let inspection = inspected.await.map_err(io::Error::other)??;
+        let Written { disk, grower, md5 } = written.await.map_err(io::Error::other)??;
+        let inspected = spawn_blocking(move || inspection.finish(md5)).await.map_err(io::Error::other)??;
+        grower.finish();
+        Ok(Spooled { path: disk.into_temp_path(), inspected })
     }
 }
 
-fn receive(
+fn write(
     disk: NamedTempFile,
-    grower: &Grower,
-    mut inspection: Inspection,
-    mut incoming: mpsc::Receiver<Bytes>,
-) -> Result<Spooled, SpoolError> {
-    let mut writer: &File = disk.as_file();
-    while let Some(piece) = incoming.blocking_recv() {
-        inspection.push(&piece)?;
-        writer.write_all(&piece)?;
-        grower.add(piece.len() as u64, inspection.take_pieces());
+    grower: Grower,
+    mut md5: Md5Pieces,
+    mut pieces: mpsc::Receiver<Bytes>,
+) -> io::Result<Written> {
+    let mut file: &File = disk.as_file();
+    while let Some(piece) = pieces.blocking_recv() {
+        md5.update(&piece);
+        file.write_all(&piece)?;
+        grower.add(piece.len() as u64, md5.take_pieces());
     }
-    let inspected = inspection.finish()?;
-    Ok(Spooled { path: disk.into_temp_path(), inspected })
+    Ok(Written { disk, grower, md5: md5.finish() })
+}
+
+fn inspect(mut inspection: InspectionButMd5, mut pieces: mpsc::Receiver<Bytes>) -> Result<InspectionButMd5, Refusal> {
+    while let Some(piece) = pieces.blocking_recv() {
+        inspection.push(&piece)?;
+    }
+    Ok(inspection)
 }
