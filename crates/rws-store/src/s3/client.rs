@@ -114,8 +114,7 @@ impl Client {
         self.repeat(request, |head, body| async move {
             let body = self.collect(body).await?;
             // an answer that began as a success may end as an error (CopyObject, CompleteMultipartUpload)
-            let text = String::from_utf8_lossy(body.get(..body.len().min(1024)).unwrap_or_default());
-            if text.contains("<Error>") {
+            if super::failure::is_error(&body) {
                 return Err(Failure::answered(200, &String::from_utf8_lossy(&body)));
             }
             Ok(Reply { head, body })

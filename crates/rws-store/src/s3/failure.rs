@@ -123,6 +123,16 @@ impl Failure {
     }
 }
 
+/// Whether a body is an error as a whole; spaces may come first, which keep a connection alive.
+pub fn is_error(body: &[u8]) -> bool {
+    let body = body.trim_ascii_start();
+    let after_declaration = body.strip_prefix(b"<?xml").and_then(|rest| {
+        let end = rest.iter().position(|byte| *byte == b'>')?;
+        rest.get(end + 1..)
+    });
+    after_declaration.unwrap_or(body).trim_ascii_start().starts_with(b"<Error")
+}
+
 /// An answer in the namespace that S3 documents: some services use another one, or none.
 pub fn in_namespace(xml: &str) -> String {
     const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
@@ -169,6 +179,19 @@ mod tests {
         }
         assert_eq!(in_namespace("<A/>"), "<A xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
         assert_eq!(in_namespace("no xml"), "no xml");
+    }
+
+    #[test]
+    fn an_error_in_an_answer_of_success_is_seen() {
+        let late = format!("<?xml version=\"1.0\"?>\n{}<Error><Code>InternalError</Code></Error>", " ".repeat(5000));
+        for error in [late.as_str(), " <Error xmlns=\"x\"><Code>A</Code></Error>", "<Error/>"] {
+            assert!(is_error(error.as_bytes()), "{error}");
+        }
+        // what could not be deleted among what could be
+        let partly = "<?xml version=\"1.0\"?><DeleteResult><Error><Code>AccessDenied</Code></Error></DeleteResult>";
+        for other in [partly, "", "<?xml", "<?xml version=\"1.0\"?>", "<CopyObjectResult/>"] {
+            assert!(!is_error(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

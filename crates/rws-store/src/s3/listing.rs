@@ -75,11 +75,15 @@ impl S3Store {
         if let Some(delimiter) = delimiter {
             request = request.query("delimiter", delimiter);
         }
-        if let Some(token) = token {
+        if let Some(token) = &token {
             request = request.query("continuation-token", token);
         }
         let reply = self.client().send(&request).await?;
-        ListObjectsV2::parse_response(&in_namespace(reply.text()?)).map_err(Failure::nonsense)
+        let page = ListObjectsV2::parse_response(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
+        if token.is_some() && page.next_continuation_token == token {
+            return Err(Failure::nonsense("the listing does not come to an end"));
+        }
+        Ok(page)
     }
 }
 
