@@ -78,6 +78,9 @@ pub enum IntakeError {
     /// The sender's mistake.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The request took so long that what it brought first may be taken for abandoned.
+    #[error("The request took longer than 12 hours. Nothing of it was kept.")]
+    TooSlow,
     /// The store or the repository failed: the sender may try again.
     #[error(transparent)]
     Failed(#[from] RepositoryError),

@@ -20,6 +20,10 @@ use crate::{RepositoryError, UploadId, pending, private, reading};
 /// How many objects of one upload are written at once.
 const WRITES_AT_ONCE: usize = 8;
 
+/// How long a request may take: large files are in the store from its beginning, where they are taken for abandoned
+/// after twice this time.
+const LONGEST_SECONDS: i64 = 12 * 60 * 60;
+
 /// One file of a request, received, good, and waiting on the local disk.
 #[derive(Debug)]
 pub struct ReceivedFile {
@@ -50,6 +54,9 @@ pub async fn accept(
     product: Option<&str>,
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
+    if reception.store().clock_milliseconds().await? / 1000 - reception.id().seconds() > LONGEST_SECONDS {
+        return Err(IntakeError::TooSlow);
+    }
     let mut upload = Upload::new(reception.id().clone());
     let (files, inspected): (Vec<LocalFile>, Vec<Inspected>) =
         files.into_iter().map(|file| (file.file, file.inspected)).unzip();

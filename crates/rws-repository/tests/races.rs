@@ -14,6 +14,8 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rws_openpgp::SigningKey;
+use rws_repository::Reception;
+use rws_repository::intake;
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
@@ -231,6 +233,20 @@ async fn a_listing_that_misses_a_file_removes_nothing() {
     })
     .await;
     assert_eq!(packages(&world).await, ["aa", "bb"]);
+}
+
+/// What was written at the beginning of a request is deleted after a day: a promise must not rest on it.
+#[tokio::test]
+async fn a_request_that_takes_half_a_day_is_refused() {
+    let world = World::new();
+    let targets = world.catalogue.resolve(FOCAL).unwrap();
+    for (hours, is_accepted) in [(11, true), (13, false)] {
+        let files = received(&targets[0], &[world.deb("aa", "1", "amd64", "a")]);
+        let reception = Reception::begin(world.store()).await.unwrap();
+        world.pass(hours * 3600);
+        let answer = intake::accept(reception, &targets, Some("product"), files).await;
+        assert_eq!(answer.is_ok(), is_accepted, "{answer:?}");
+    }
 }
 
 /// A request that was cut off before its upload object was written left files: no synchronisation publishes them.

@@ -116,6 +116,7 @@ impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::Refused(refusal) => refusal.into(),
+            IntakeError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", error.to_string()),
             IntakeError::Failed(error) => error.into(),
         }
     }
