@@ -1,6 +1,6 @@
 //! Roots and indexes, read as apt reads them.
 
-use rws_model::{Codec, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, Signer};
+use rws_model::{Codec, Digests, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, Signer};
 
 use crate::layout;
 
@@ -38,7 +38,8 @@ pub(crate) fn read_root(repository: &RepositoryId, root: &[RootFile]) -> Result<
             .unwrap_or((name, Codec::Plain));
         let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
         let names = vec![format!("{metadata}/{directory}/by-hash/SHA256/{sha256}"), format!("{metadata}/{name}")];
-        Ok(ListedFile { index: index.to_owned(), codec, size_bytes, sha256, names })
+        let holds_packages = is_index_of_packages(index);
+        Ok(ListedFile { index: index.to_owned(), codec, size_bytes, sha256, names, holds_packages })
     };
     let files = lines_of(release, "SHA256").map(read).collect::<Result<Vec<_>, String>>()?;
     if files.is_empty() { Err("Release lists no file with SHA256".to_owned()) } else { Ok(files) }
@@ -63,7 +64,15 @@ pub(crate) fn check_signatures(
     }
 }
 
+/// `…/Packages` and `…/Sources`; others list no files of the pool, or are compressed as RWS does not.
+fn is_index_of_packages(index: &str) -> bool {
+    matches!(index.rsplit('/').next(), Some("Packages" | "Sources"))
+}
+
 pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
+    if !is_index_of_packages(index) {
+        return Ok(Vec::new());
+    }
     let text = String::from_utf8_lossy(text);
     let stanzas = text.split("\n\n").filter(|stanza| !stanza.trim().is_empty());
     let mut packages = Vec::new();
@@ -81,14 +90,20 @@ pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>,
             let directory = field("Directory")?;
             for line in lines_of(stanza, "Checksums-Sha256") {
                 let (sha256, size_bytes, name) = listed(line)?;
-                packages.push(ListedPackage { path: format!("{directory}/{name}"), size_bytes, sha256 });
+                let path = format!("{directory}/{name}");
+                packages.push(ListedPackage { path, size_bytes, digests: sha256.into(), modified_seconds: None });
             }
         } else {
             let (path, size, digest) = (field("Filename")?, field("Size")?, field("SHA256")?);
             let size_bytes = size.parse().map_err(|_| format!("{index}: {path} has the size {size:?}"))?;
             let sha256 =
                 Sha256::from_hex(&digest).ok_or_else(|| format!("{index}: {path} has the digest {digest:?}"))?;
-            packages.push(ListedPackage { path, size_bytes, sha256 });
+            let digests = Digests { md5: field("MD5sum").ok(), sha1: field("SHA1").ok(), ..sha256.into() };
+            // what the tool before RWS wrote: the time of the file, in seconds with a fraction
+            let modified = field("FileTime").ok().and_then(|time| time.parse::<f64>().ok());
+            let modified_seconds = modified.map(|time| time.floor() as i64);
+            let path = path.strip_prefix("./").unwrap_or(&path).trim_start_matches('/').to_owned();
+            packages.push(ListedPackage { path, size_bytes, digests, modified_seconds });
         }
     }
     Ok(packages)

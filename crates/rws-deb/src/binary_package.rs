@@ -121,20 +121,33 @@ impl Inspector for BinaryPackage {
     }
 
     fn finish(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
+        let whole = check_whole(&self.archive, self.package.next).map_err(|fault| fault.refuse(&self.name));
+        whole.and_then(|()| self.finish_early(size_bytes, digests))
+    }
+
+    fn has_enough(&self) -> bool {
+        !self.package.control.is_empty()
+    }
+
+    fn finish_early(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
         let file = RecordFile { name: self.name, size_bytes, digests: digests.clone() };
         let name = file.name.clone();
-        finish(&self.archive, &self.package, file).map_err(|fault| fault.refuse(&name))
+        inspected(&self.package, file).map_err(|fault| fault.refuse(&name))
     }
 }
 
-fn finish(archive: &ar::Reader, package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
+/// Whether all members that a package has are there.
+fn check_whole(archive: &ar::Reader, next: Next) -> Result<(), Fault> {
     archive.finish()?;
-    match package.next {
-        Next::FormatVersion => return Err(Fault::Cut("an archive without members".to_owned())),
-        Next::Control => return Err(Fault::Members("it has no control.tar".to_owned())),
-        Next::Data => return Err(Fault::Members("it has no data.tar".to_owned())),
-        Next::End => {}
+    match next {
+        Next::FormatVersion => Err(Fault::Cut("an archive without members".to_owned())),
+        Next::Control => Err(Fault::Members("it has no control.tar".to_owned())),
+        Next::Data => Err(Fault::Members("it has no data.tar".to_owned())),
+        Next::End => Ok(()),
     }
+}
+
+fn inspected(package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
     if let Some(at) = package.control.iter().position(|byte| *byte == 0) {
         let line = package.control.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
         return Err(Fault::Stanza { file: "its control file", line, what: "it has a NUL byte".to_owned() });

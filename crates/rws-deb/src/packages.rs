@@ -16,8 +16,8 @@ pub(crate) fn entry(control: &Stanza<'_>, file: &RecordFile) -> Vec<u8> {
         ("Section", control.value("Section").to_vec()),
         ("Filename", filename),
         ("Size", file.size_bytes.to_string().into_bytes()),
-        ("MD5sum", file.digests.md5.clone().into_bytes()),
-        ("SHA1", file.digests.sha1.clone().into_bytes()),
+        ("MD5sum", file.digests.md5.clone().unwrap_or_default().into_bytes()),
+        ("SHA1", file.digests.sha1.clone().unwrap_or_default().into_bytes()),
         ("SHA256", file.digests.sha256.hex().into_bytes()),
         ("SHA512", Vec::new()),
     ];

@@ -29,4 +29,8 @@ impl Inspector for Part {
             file: RecordFile { name: self.0, size_bytes, digests: digests.clone() },
         })
     }
+
+    fn has_enough(&self) -> bool {
+        true
+    }
 }

@@ -7,12 +7,12 @@ use crate::field_order::{self, SOURCES, Statement};
 use crate::stanza::{Stanza, is_space};
 
 /// A list of files, and the digest of a file that it states.
-type List = (&'static str, fn(&RecordFile) -> String);
+type List = (&'static str, fn(&RecordFile) -> Option<String>);
 
 const LISTS: [List; 3] = [
     ("Files", |file| file.digests.md5.clone()),
     ("Checksums-Sha1", |file| file.digests.sha1.clone()),
-    ("Checksums-Sha256", |file| file.digests.sha256.hex()),
+    ("Checksums-Sha256", |file| Some(file.digests.sha256.hex())),
 ];
 
 /// The stanza of the `.dsc` in apt's order: `Package` in place of `Source`, the directory, and the `.dsc` itself first
@@ -29,7 +29,7 @@ pub(crate) fn entry(control: &Stanza<'_>, file: &RecordFile) -> Vec<u8> {
     for (field, digest) in LISTS {
         let mut list = Vec::new();
         if let Some(found) = control.field(field) {
-            push_line(&mut list, &digest(file), file);
+            push_line(&mut list, digest(file), file);
             list.extend_from_slice(b"\n ");
             list.extend(found.raw.iter().skip_while(|byte| is_space(**byte)));
         }
@@ -50,8 +50,9 @@ pub(crate) fn complete(entry: &[u8], files: &[RecordFile]) -> Result<Vec<u8>, Fa
     for (field, digest) in LISTS {
         if stanza.field(field).is_none() {
             let mut list = Vec::new();
-            for file in files {
-                push_line(&mut list, &digest(file), file);
+            // a list of a part of the files would be none
+            if files.iter().all(|file| digest(file).is_some()) {
+                files.iter().for_each(|file| push_line(&mut list, digest(file), file));
             }
             statements.push((field, list));
         }
@@ -59,6 +60,7 @@ pub(crate) fn complete(entry: &[u8], files: &[RecordFile]) -> Result<Vec<u8>, Fa
     Ok(field_order::write(&stanza, SOURCES, &statements))
 }
 
-fn push_line(list: &mut Vec<u8>, digest: &str, file: &RecordFile) {
+fn push_line(list: &mut Vec<u8>, digest: Option<String>, file: &RecordFile) {
+    let Some(digest) = digest else { return };
     list.extend_from_slice(format!("\n {digest} {} {}", file.size_bytes, file.name).as_bytes());
 }

@@ -167,7 +167,7 @@ impl<'a> Upload<'a> {
 
 /// Compares a file with what `namer` says of it: the size and every digest that is stated.
 fn check_stated(named: &NamedFile, file: &RecordFile, namer: &FileName) -> Result<(), Refusal> {
-    let sha256 = file.digests.sha256.hex();
+    let sha256 = Some(file.digests.sha256.hex());
     let digests = [
         ("MD5", &named.md5, &file.digests.md5),
         ("SHA-1", &named.sha1, &file.digests.sha1),
@@ -178,7 +178,9 @@ fn check_stated(named: &NamedFile, file: &RecordFile, namer: &FileName) -> Resul
         return refuse(format!("it has {} bytes, but {namer} states {}", file.size_bytes, named.size_bytes));
     }
     for (kind, stated, found) in digests {
-        if let Some(stated) = stated.as_ref().filter(|stated| *stated != found) {
+        if let (Some(stated), Some(found)) = (stated, found)
+            && stated != found
+        {
             return refuse(format!("its {kind} is {found}, but {namer} states {stated}"));
         }
     }

@@ -201,10 +201,10 @@ fn sources_signed_and_unsigned_old_and_new() {
             .map(|path| line(path, digest))
             .collect()
     };
-    let md5 = list(|file| file.digests.md5.clone());
-    let sha1 = list(|file| file.digests.sha1.clone());
+    let md5 = list(|file| file.digests.md5.clone().unwrap());
+    let sha1 = list(|file| file.digests.sha1.clone().unwrap());
     let sha256 = list(|file| file.digests.sha256.hex());
-    let sha512 = list(|file| file.digests.sha512.clone());
+    let sha512 = list(|file| file.digests.sha512.clone().unwrap());
     let head = "Format: 3.0 (quilt)\nSource: hello\nBinary: hello, hello-doc\nArchitecture: any all\nVersion: 1:1.0-1\n\
         Maintainer: A <a@example.org>\nUploaders: B <b@example.org>,\n C <c@example.org>\nSection: utils\nPriority: extra\n\
         X-Unknown: 1\nPackage-List:\n hello deb utils optional arch=any\n hello-doc deb doc optional arch=all\n";

@@ -72,8 +72,8 @@ fn lists(files: &[(&str, &[u8])], extra: &str, checksums: bool) -> String {
         let mut digester = rws_model::Digester::new();
         digester.update(bytes);
         let (size, digests) = digester.finish();
-        md5.push_str(&format!("\n {} {size} {extra}{name}", digests.md5));
-        sha1.push_str(&format!("\n {} {size} {name}", digests.sha1));
+        md5.push_str(&format!("\n {} {size} {extra}{name}", digests.md5.as_deref().unwrap()));
+        sha1.push_str(&format!("\n {} {size} {name}", digests.sha1.as_deref().unwrap()));
         sha256.push_str(&format!("\n {} {size} {name}", digests.sha256));
     }
     let more = if checksums { format!("Checksums-Sha1:{sha1}\nChecksums-Sha256:{sha256}\n") } else { String::new() };
@@ -225,17 +225,17 @@ fn an_old_dsc_gets_the_checksums_that_it_lacks() {
          Files:\n {} {} hello_1.0-1.dsc\n {} 4 {}\n {} 6 {}\n\
          Checksums-Sha1:\n {} {} hello_1.0-1.dsc\n {} 4 {}\n {} 6 {}\n\
          Checksums-Sha256:\n {} {} hello_1.0-1.dsc\n {} 4 {}\n {} 6 {}\nX-Own: 1\n\n",
-        digests[0].md5,
+        digests[0].md5.as_deref().unwrap(),
         text.len(),
-        digests[1].md5,
+        digests[1].md5.as_deref().unwrap(),
         ORIG.0,
-        digests[2].md5,
+        digests[2].md5.as_deref().unwrap(),
         DEBIAN.0,
-        digests[0].sha1,
+        digests[0].sha1.as_deref().unwrap(),
         text.len(),
-        digests[1].sha1,
+        digests[1].sha1.as_deref().unwrap(),
         ORIG.0,
-        digests[2].sha1,
+        digests[2].sha1.as_deref().unwrap(),
         DEBIAN.0,
         digests[0].sha256,
         text.len(),

@@ -89,16 +89,38 @@ impl ContentDigester {
 }
 
 /// MD5, SHA-1, SHA-256 and SHA-512 of one file, as lower-case hexadecimal digits but for SHA-256.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// An upload has all of them. Of a file that was in the store before RWS, and of which the index that was there states
+/// what has to be known, RWS need not read every byte: then those that this index does not state are absent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Digests {
     /// 32 hexadecimal digits.
-    pub md5: String,
+    pub md5: Option<String>,
     /// 40 hexadecimal digits.
-    pub sha1: String,
+    pub sha1: Option<String>,
     /// The content's name.
     pub sha256: Sha256,
     /// 128 hexadecimal digits.
-    pub sha512: String,
+    pub sha512: Option<String>,
+}
+
+impl Digests {
+    /// Adds what `other` knows of the same bytes.
+    pub fn complete(&mut self, other: &Self) {
+        for (mine, theirs) in
+            [(&mut self.md5, &other.md5), (&mut self.sha1, &other.sha1), (&mut self.sha512, &other.sha512)]
+        {
+            if mine.is_none() {
+                mine.clone_from(theirs);
+            }
+        }
+    }
+}
+
+impl From<Sha256> for Digests {
+    fn from(sha256: Sha256) -> Self {
+        Self { md5: None, sha1: None, sha256, sha512: None }
+    }
 }
 
 /// Computes [`Digests`] of bytes that stream past.
@@ -153,10 +175,10 @@ impl ShaDigester {
     /// The number of bytes seen and, with their MD5, their digests.
     pub fn finish(self, md5: [u8; 16]) -> (u64, Digests) {
         let digests = Digests {
-            md5: hex(&md5),
-            sha1: hex(&self.sha1.finalize()),
+            md5: Some(hex(&md5)),
+            sha1: Some(hex(&self.sha1.finalize())),
             sha256: Sha256(self.sha256.finalize().into()),
-            sha512: hex(&self.sha512.finalize()),
+            sha512: Some(hex(&self.sha512.finalize())),
         };
         (self.size_bytes, digests)
     }
@@ -197,10 +219,10 @@ mod tests {
         digester.update(b"bc");
         let (size_bytes, digests) = digester.finish();
         assert_eq!(size_bytes, 3);
-        assert_eq!(digests.md5, "900150983cd24fb0d6963f7d28e17f72");
-        assert_eq!(digests.sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(digests.md5.unwrap(), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(digests.sha1.unwrap(), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(digests.sha256.hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert!(digests.sha512.starts_with("ddaf35a193617aba"));
+        assert!(digests.sha512.unwrap().starts_with("ddaf35a193617aba"));
         assert_eq!(digests.sha256, sha256(b"abc"));
     }
 

@@ -107,6 +107,22 @@ pub trait Inspector: Send {
     ///
     /// When the file is cut, has trailing bytes, contradicts its own digests or its file name.
     fn finish(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal>;
+
+    /// Whether all has been seen that the entries are made of, so that the rest need not be read of a file whose digests
+    /// are known.
+    fn has_enough(&self) -> bool {
+        false
+    }
+
+    /// Ends a file whose rest was not read, with what is known of its size and digests. Only after
+    /// [`Inspector::has_enough`] has said so.
+    ///
+    /// # Errors
+    ///
+    /// When what was seen is bad.
+    fn finish_early(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
+        self.finish(size_bytes, digests)
+    }
 }
 
 /// What a file is in its upload.
@@ -291,6 +307,8 @@ pub struct ListedFile {
     pub sha256: Sha256,
     /// The names under which clients ask for it, in this order, relative to the tree.
     pub names: Vec<String>,
+    /// Whether [`Format::read_index`] finds package files in it.
+    pub holds_packages: bool,
 }
 
 /// A package file that an index lists.
@@ -300,6 +318,8 @@ pub struct ListedPackage {
     pub path: String,
     /// Its size.
     pub size_bytes: u64,
-    /// Its digest.
-    pub sha256: Sha256,
+    /// Its digests, as far as the index states them.
+    pub digests: Digests,
+    /// When the file was written last, in seconds since 1970, where the index states it.
+    pub modified_seconds: Option<i64>,
 }

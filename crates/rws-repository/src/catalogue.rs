@@ -20,6 +20,32 @@ pub struct Distribution {
     pub versions: Vec<String>,
 }
 
+/// What happens to other bytes for a package that is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The new ones take its place, as in the original.
+    #[default]
+    Replace,
+    /// The upload is refused.
+    Refuse,
+}
+
+/// What the configuration says of one target.
+pub struct Configured {
+    /// What shapes its repositories.
+    pub settings: RepositorySettings,
+    /// What happens to other bytes for a package that is there.
+    pub on_conflict: OnConflict,
+    /// The key that signs them.
+    pub signer: Option<Arc<dyn Signer>>,
+}
+
+impl From<(RepositorySettings, Option<Arc<dyn Signer>>)> for Configured {
+    fn from((settings, signer): (RepositorySettings, Option<Arc<dyn Signer>>)) -> Self {
+        Self { settings, on_conflict: OnConflict::default(), signer }
+    }
+}
+
 /// One target with everything that is known of it.
 #[derive(Clone)]
 pub struct ConfiguredTarget {
@@ -29,6 +55,8 @@ pub struct ConfiguredTarget {
     pub format: Arc<dyn Format>,
     /// What the configuration says of its repositories.
     pub settings: RepositorySettings,
+    /// What happens to other bytes for a package that is there.
+    pub on_conflict: OnConflict,
     /// The key that signs them; without one they are not signed.
     pub signer: Option<Arc<dyn Signer>>,
 }
@@ -99,13 +127,8 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// Makes the catalogue; `configure` says the settings and the key of each target.
-    pub fn new(
-        model: Model,
-        configure: impl Fn(&Target, &dyn Format) -> (RepositorySettings, Option<Arc<dyn Signer>>),
-    ) -> Self {
-        let mut targets = BTreeMap::new();
-        let mut repositories = BTreeMap::new();
-        let mut metadata = HashMap::new();
+    pub fn new<C: Into<Configured>>(model: Model, configure: impl Fn(&Target, &dyn Format) -> C) -> Self {
+        let mut catalogue = Self::of_repositories([]);
         for kind in &model.kinds {
             for series in model.series.iter().filter(|series| *series != ENABLED) {
                 for (name, distribution) in &model.distributions {
@@ -117,20 +140,39 @@ impl Catalogue {
                             distribution: name.clone(),
                             version: version.clone(),
                         };
-                        let (settings, signer) = configure(&target, &**format);
-                        let format = Arc::clone(format);
-                        let one = Arc::new(ConfiguredTarget { target: target.clone(), format, settings, signer });
+                        let Configured { settings, on_conflict, signer } = configure(&target, &**format).into();
+                        let (format, target) = (Arc::clone(format), target.clone());
+                        let one = ConfiguredTarget { target: target.clone(), format, settings, on_conflict, signer };
+                        let one = Arc::new(one);
                         for repository in one.repositories() {
-                            let layout = one.format.layout(&repository);
-                            metadata.insert(format!("{}/{}", layout.tree, layout.metadata), repository.clone());
-                            repositories.insert(repository, Arc::clone(&one));
+                            catalogue.add(repository, &one);
                         }
-                        targets.insert(target, one);
+                        catalogue.targets.insert(target, one);
                     }
                 }
             }
         }
-        Self { model, targets, repositories, metadata }
+        Self { model, ..catalogue }
+    }
+
+    /// A catalogue of single repositories, which no path of an upload stands for.
+    pub fn of_repositories(repositories: impl IntoIterator<Item = (RepositoryId, ConfiguredTarget)>) -> Self {
+        let mut catalogue = Self {
+            model: Model::default(),
+            targets: BTreeMap::new(),
+            repositories: BTreeMap::new(),
+            metadata: HashMap::new(),
+        };
+        for (repository, target) in repositories {
+            catalogue.add(repository, &Arc::new(target));
+        }
+        catalogue
+    }
+
+    fn add(&mut self, repository: RepositoryId, target: &Arc<ConfiguredTarget>) {
+        let layout = target.format.layout(&repository);
+        self.metadata.insert(format!("{}/{}", layout.tree, layout.metadata), repository.clone());
+        self.repositories.insert(repository, Arc::clone(target));
     }
 
     /// All targets.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rws_model::{Refusal, RepositoryId, SignError};
+use rws_model::{Refusal, RepositoryId, Sha256, SignError};
 use rws_store::StoreError;
 
 use crate::private;
@@ -72,9 +72,59 @@ impl RepositoryError {
     }
 }
 
+/// Other bytes for a package that is there, where these are refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The file that was refused.
+    pub file: String,
+    /// The repository that has the package.
+    pub repository: RepositoryId,
+    /// What it has.
+    pub present: Present,
+    /// The digest of what was sent.
+    pub uploaded: Sha256,
+}
+
+/// What stands in the way of other bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// The package with this digest.
+    Content(Sha256),
+    /// Another upload of the same package, which is not answered yet.
+    UnderWay,
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { file, repository, present, uploaded } = self;
+        match present {
+            Present::Content(present) => write!(
+                formatter,
+                "{file}: {repository} has this package with other bytes: SHA-256 {present} there, {uploaded} here"
+            ),
+            Present::UnderWay => write!(
+                formatter,
+                "{file}: another upload of the same package with other bytes than SHA-256 {uploaded} is under way in \
+                 {repository}"
+            ),
+        }
+    }
+}
+
 /// An upload was not accepted. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
+    /// Other bytes for a package that is there, in a repository that refuses them.
+    #[error("{0}")]
+    Conflict(Box<Conflict>),
+    /// The file is there, but only as a part of a source package.
+    #[error("{file} belongs to the source package {owner}. Delete that one: its files go with it.")]
+    PartOfSource {
+        /// The file.
+        file: String,
+        /// The package's own file.
+        owner: String,
+    },
     /// The sender's mistake.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -84,6 +134,12 @@ pub enum IntakeError {
     /// The store or the repository failed: the sender may try again.
     #[error(transparent)]
     Failed(#[from] RepositoryError),
+}
+
+impl From<Conflict> for IntakeError {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(Box::new(conflict))
+    }
 }
 
 impl From<StoreError> for IntakeError {

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use rws_model::{FileName, Inspected, Placement, RecordFile, RepositoryId, Role};
-use rws_store::{Body, Condition, Key, Kind, LocalFile, Store, StoreError, Write};
+use rws_store::{Body, Condition, Key, Kind, LocalFile, Stat, Store, StoreError, Write};
 
 use crate::catalogue::ConfiguredTarget;
+use crate::conflict;
 use crate::error::IntakeError;
 use crate::gather::gather;
 use crate::generation::path_order;
 use crate::plan::join;
+use crate::presence::Presence;
 use crate::reception::{Kept, Reception};
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, pending, private, reading};
@@ -75,15 +77,61 @@ pub async fn accept(
     if upload.changes.is_empty() {
         return Ok(Accepted { id: upload.id, repositories: Vec::new() });
     }
-    let kept = write_parts(&mut reception, &upload, &inspected, &files).await?;
+    conflict::check(reception.store(), &upload, targets).await?;
+    let (kept, written) = write_parts(&mut reception, &upload, &inspected, &files).await?;
+    if let Err(error) = conflict::claim(reception.store(), &upload, targets).await {
+        // what was begun with early goes with `kept`
+        _ = reception.store().delete(&written).await;
+        return Err(error);
+    }
     // what was written early stays now even if the end of the next write is not known
     kept.into_iter().for_each(|kept| _ = kept.send(()));
+    promise(reception.store(), upload).await
+}
 
-    // the moment of promise 1, for all repositories at once
+/// Takes the packages that have a file of this name out of all repositories of some targets: a change like any other.
+/// `None` where there is no such file.
+///
+/// # Errors
+///
+/// [`IntakeError::PartOfSource`], and what the store fails with.
+pub async fn remove(
+    store: &dyn Store,
+    targets: &[Arc<ConfiguredTarget>],
+    name: &FileName,
+) -> Result<Option<Accepted>, IntakeError> {
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
+    let mut part_of = None;
+    for target in targets {
+        for repository in target.repositories() {
+            for owner in Presence::load(store, target, &repository).await?.owners(name)? {
+                if owner.file == *name {
+                    upload.remove(owner.identity, repository.clone());
+                } else {
+                    part_of.get_or_insert(owner.file);
+                }
+            }
+        }
+    }
+    match part_of {
+        _ if !upload.changes.is_empty() => {}
+        Some(owner) => return Err(IntakeError::PartOfSource { file: name.to_string(), owner: owner.to_string() }),
+        None => return Ok(None),
+    }
+    let pointers = pointers(&upload);
+    let writes = pointers.iter().map(|pointer| write_pointer(store, pointer).boxed()).collect();
+    if let Err(error) = gather(WRITES_AT_ONCE, writes).await {
+        _ = store.delete(&pointers).await;
+        return Err(error.into());
+    }
+    promise(store, upload).await.map(Some)
+}
+
+/// The moment of promise 1, for all repositories at once: the upload object.
+async fn promise(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeError> {
     let bytes = serde_json::to_vec(&upload).map_err(|error| RepositoryError::damaged(&upload.id, error))?;
     let key = private::upload(&upload.id);
     let write = Write { condition: Condition::Absent, kind: Kind::PrivateImmutable };
-    let store = reception.store();
     if let Err(error) = store.write(&key, bytes.into(), write).await {
         // a lost answer: the name is ours alone, so that what is there is ours
         match store.stat(&key).await {
@@ -95,14 +143,25 @@ pub async fn accept(
     Ok(Accepted { id: upload.id, repositories })
 }
 
+/// Their time decides in which order uploads apply: they are written before the upload object.
+fn pointers(upload: &Upload) -> Vec<Key> {
+    upload.repositories().into_iter().map(|repository| private::pointer(repository, &upload.id)).collect()
+}
+
+async fn write_pointer(store: &dyn Store, pointer: &Key) -> Result<Stat, StoreError> {
+    // the name of the upload is in it, so that nobody else writes it
+    let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
+    store.write(pointer, Body::Bytes("".into()), write).await
+}
+
 /// Writes the files of an upload, each once whatever the number of its repositories, and its pointers. On failure
-/// nothing of them stays.
+/// nothing of them stays. What has to be kept, and the names of all that was written.
 async fn write_parts(
     reception: &mut Reception,
     upload: &Upload,
     inspected: &[Inspected],
     files: &[LocalFile],
-) -> Result<Vec<Kept>, IntakeError> {
+) -> Result<(Vec<Kept>, Vec<Key>), IntakeError> {
     let wanted: BTreeSet<&FileName> =
         upload.records.iter().flat_map(|record| &record.files).map(|file| &file.name).collect();
     let names = inspected.iter().map(|inspected| &inspected.file.name).zip(files);
@@ -112,22 +171,17 @@ async fn write_parts(
         .collect();
     let reception = &*reception;
     let incoming = files.iter().map(|(name, ..)| private::incoming(&upload.id, name));
-    // their time decides in which order uploads apply: they are written before the upload object
-    let pointers: Vec<Key> =
-        upload.repositories().into_iter().map(|repository| private::pointer(repository, &upload.id)).collect();
+    let pointers = pointers(upload);
     let keys: Vec<Key> = incoming.chain(pointers.iter().cloned()).collect();
     let mut writes: Vec<BoxFuture<'_, Result<Option<Kept>, StoreError>>> = Vec::new();
     for (name, file, early) in files {
         writes.push(reception.bring(name, file, early).boxed());
     }
     for pointer in &pointers {
-        // the name of the upload is in all of these, so that nobody else writes them
-        let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
-        let written = async move { reception.store().write(pointer, Body::Bytes("".into()), write).await };
-        writes.push(written.map_ok(|_| None).boxed());
+        writes.push(write_pointer(reception.store(), pointer).map_ok(|_| None).boxed());
     }
     match gather(WRITES_AT_ONCE, writes).await {
-        Ok(kept) => Ok(kept.into_iter().flatten().collect()),
+        Ok(kept) => Ok((kept.into_iter().flatten().collect(), keys)),
         Err(error) => {
             // without its upload object nothing of this counts; what stays because this fails too goes after a day
             _ = reception.store().delete(&keys).await;

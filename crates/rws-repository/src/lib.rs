@@ -2,7 +2,7 @@
 //!
 //! * [`catalogue`]: what the configuration says there can be.
 //! * [`Reception`]: the files of a request on their way into the store.
-//! * [`intake`]: an upload becomes a promise.
+//! * [`intake`]: an upload, or a removal, becomes a promise.
 //! * [`plan`]: a generation and changes become the next generation; pure.
 //! * [`render`]: its index files, block by block; pure.
 //! * [`publish`]: the publisher, the only one that writes public files.
@@ -11,6 +11,7 @@
 
 mod blocks;
 pub mod catalogue;
+mod conflict;
 mod error;
 mod existing;
 mod gather;
@@ -21,6 +22,7 @@ pub mod intake;
 mod pending;
 pub mod pins;
 pub mod plan;
+mod presence;
 pub mod private;
 pub mod publish;
 mod reading;
@@ -31,7 +33,7 @@ pub mod tree;
 mod upload;
 pub mod verify;
 
-pub use error::{IntakeError, RepositoryError};
+pub use error::{Conflict, IntakeError, Present, RepositoryError};
 pub use existing::existing;
 pub use generation::{Condemned, FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};
 pub use id::{GenerationId, UploadId};

@@ -8,13 +8,14 @@
 //! .rws/incoming/UPLOAD/NAME                  a package file of an upload
 //! .rws/failed/REPOSITORY/UPLOAD              an upload that could not be carried out there, and why
 //! .rws/claims/PATH                          what a public path is about to hold (S3 only)
+//! .rws/identities/REPOSITORY/SHA256         what a package is about to become (where other bytes are refused)
 //! .rws/lease.json                            who may write (only where S3 keeps no conditions)
 //! .rws/probe/                                what is tried at start (S3 only)
 //! .rws/local/                                temporary and lock files of a local store
 //! .rws/secrets/                              what the embedded default made for itself (local directory only)
 //! ```
 
-use rws_model::{FileName, RepositoryId};
+use rws_model::{FileName, Identity, RepositoryId, sha256};
 use rws_store::Key;
 
 use crate::{GenerationId, UploadId};
@@ -119,6 +120,14 @@ pub fn incoming_upload(key: &Key) -> Option<UploadId> {
 
 /// Where claims of public paths are; the store makes and settles them.
 pub const CLAIMS: &str = ".rws/claims/";
+
+/// Where claims of identities are.
+pub const IDENTITIES: &str = ".rws/identities/";
+
+/// The claim of an identity in a repository: what it is about to become.
+pub fn identity(repository: &RepositoryId, identity: &Identity) -> Key {
+    key(format!("{IDENTITIES}{repository}/{}", sha256(identity.0.as_bytes())))
+}
 
 /// What probes of killed processes left.
 pub const PROBES: &str = ".rws/probe/";

@@ -56,6 +56,11 @@ impl Upload {
         }
     }
 
+    /// Takes a package out of a repository.
+    pub fn remove(&mut self, identity: Identity, repository: RepositoryId) {
+        self.changes.push(UploadChange { repository, identity, record: None });
+    }
+
     /// The repositories that it changes.
     pub fn repositories(&self) -> BTreeSet<&RepositoryId> {
         self.changes.iter().map(|change| &change.repository).collect()

@@ -189,7 +189,7 @@ impl Place<'_> {
         if stat.size_bytes != package.size_bytes {
             return Ok(fault("it has another size than the index says"));
         }
-        if self.depth == Depth::Bytes && self.digest(&key).await? != Some(package.sha256) {
+        if self.depth == Depth::Bytes && self.digest(&key).await? != Some(package.digests.sha256) {
             return Ok(fault("it has another digest than the index says"));
         }
         Ok(None)

@@ -58,7 +58,8 @@ pub fn read_root(root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
         let name = location.ok_or_else(incomplete)?;
         let codecs = [Codec::Gzip, Codec::Xz, Codec::Zstd].into_iter();
         let codec = codecs.clone().find(|codec| name.ends_with(codec.extension())).unwrap_or(Codec::Plain);
-        Ok(ListedFile { index, codec, size_bytes, sha256, names: vec![name] })
+        let holds_packages = index == "primary";
+        Ok(ListedFile { index, codec, size_bytes, sha256, names: vec![name], holds_packages })
     };
     let files = elements(repomd, "data").map(read).collect::<Result<Vec<_>, String>>()?;
     if files.iter().any(|file| file.index == "primary") {
@@ -88,7 +89,9 @@ pub fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String
         let size = elements(package, "size").next().and_then(|(attributes, _)| attribute(attributes, "package"));
         let size_bytes = size.and_then(|size| size.parse().ok()).ok_or_else(incomplete)?;
         let sha256 = digest(package, "checksum").ok_or_else(incomplete)?;
-        Ok(ListedPackage { path, size_bytes, sha256 })
+        let time = elements(package, "time").next().and_then(|(attributes, _)| attribute(attributes, "file"));
+        let modified_seconds = time.and_then(|time| time.parse().ok());
+        Ok(ListedPackage { path, size_bytes, digests: sha256.into(), modified_seconds })
     };
     elements(&text, "package").map(read).collect()
 }

@@ -49,6 +49,17 @@ impl Inspector for RpmInspector {
         let file = RecordFile { name: name.clone(), size_bytes, digests: digests.clone() };
         stream.finish().and_then(|headers| inspect(&headers, nevra, file)).map_err(|fault| fault.refuse(&name))
     }
+
+    fn has_enough(&self) -> bool {
+        self.nevra.is_some()
+    }
+
+    fn finish_early(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
+        let Self { name, stream, nevra } = *self;
+        let file = RecordFile { name: name.clone(), size_bytes, digests: digests.clone() };
+        let headers = stream.headers().ok_or(Fault::Cut("main header"));
+        headers.and_then(|headers| inspect(headers, nevra, file)).map_err(|fault| fault.refuse(&name))
+    }
 }
 
 fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<Inspected, Fault> {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use rws_model::Refusal;
-use rws_repository::{IntakeError, RepositoryError};
+use rws_repository::{IntakeError, Present, RepositoryError};
 use rws_store::StoreError;
 use serde::Serialize;
 
@@ -117,6 +117,16 @@ impl From<IntakeError> for Problem {
         match error {
             IntakeError::Refused(refusal) => refusal.into(),
             IntakeError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", error.to_string()),
+            IntakeError::Conflict(conflict) => {
+                let hint = match conflict.present {
+                    Present::Content(_) => "raise the version, or delete the package that is there first",
+                    Present::UnderWay => "wait until it is answered, then try again",
+                };
+                Self::new(StatusCode::CONFLICT, "conflict", conflict.to_string()).of_file(conflict.file).with_hint(hint)
+            }
+            IntakeError::PartOfSource { ref file, .. } => {
+                Self::new(StatusCode::CONFLICT, "part-of-source", error.to_string()).of_file(file.clone())
+            }
             IntakeError::Failed(error) => error.into(),
         }
     }

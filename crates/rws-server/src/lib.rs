@@ -14,6 +14,7 @@ mod own;
 pub mod passwords;
 mod path;
 mod range;
+mod remove;
 mod routes;
 mod schedule;
 mod service;

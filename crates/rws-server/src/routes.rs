@@ -12,7 +12,7 @@ use rws_repository::pins::Reader;
 use crate::answer::{Answer, Problem, allowed, reads, unauthorized};
 use crate::connection::reader;
 use crate::service::Service;
-use crate::{assets, download, listing, own, path, schedule, upload};
+use crate::{assets, download, listing, own, path, remove, schedule, upload};
 
 const ROOT_METHODS: &str = "GET, HEAD, OPTIONS";
 const PATH_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
@@ -75,8 +75,8 @@ async fn write(service: &Arc<Service>, method: &Method, raw: &str, request: Requ
             schedule::post(service, &user, &path, request.headers(), query.as_deref()).await
         }
         _ => {
-            let message = "Delete has not yet been implemented.";
-            Problem::new(StatusCode::NOT_IMPLEMENTED, "not-implemented", message).answer()
+            let query = request.uri().query().map(str::to_owned);
+            remove::delete(service, &user, &path, request.headers(), query.as_deref()).await
         }
     }
 }

@@ -49,7 +49,7 @@ pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Reque
     match receive(service, &targets, &parts.headers, parser, &mut body).await {
         Ok(accepted) => {
             let wait = wait(&parts.headers, parts.uri.query());
-            answer(service, &accepted, wait).await
+            answer(service, &accepted, StatusCode::CREATED, wait).await
         }
         Err(problem) => {
             // a client reads the answer once it has sent what it is sending
@@ -195,14 +195,15 @@ pub fn wait(headers: &HeaderMap, query: Option<&str>) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
-async fn answer(service: &Service, accepted: &Accepted, wait: Option<Duration>) -> Answer {
+/// The answer to an accepted change: `done` at once, or, for a client that waits, once it is published.
+pub async fn answer(service: &Service, accepted: &Accepted, done: StatusCode, wait: Option<Duration>) -> Answer {
     let status = format!("/-/status/{}", accepted.id);
     let progress = match wait {
         Some(time) => service.scheduler.wait(&accepted.id, time).await,
         None => Progress::Published(Default::default()),
     };
     let mut answer = match progress {
-        Progress::Published(_) => message(StatusCode::CREATED, "OK"),
+        Progress::Published(_) => message(done, "OK"),
         Progress::Pending => json(StatusCode::ACCEPTED, &serde_json::json!({ "message": "OK", "status": status })),
         Progress::Failed(reason) => Problem::new(StatusCode::CONFLICT, "not-published", reason).answer(),
     };

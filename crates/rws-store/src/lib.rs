@@ -13,6 +13,7 @@ mod key;
 mod local;
 mod local_file;
 mod memory;
+mod mounted;
 mod observed;
 mod s3;
 mod store;
@@ -24,6 +25,7 @@ pub use key::Key;
 pub use local::LocalStore;
 pub use local_file::{Grower, Growth, LocalFile};
 pub use memory::MemoryStore;
+pub use mounted::MountedStore;
 pub use observed::{Moment, ObservedStore, Observer, Operation};
 pub use s3::{Addressing, Conditions, S3Settings, S3Store};
 pub use store::{

@@ -18,6 +18,7 @@ mod contract {
     mod names;
     mod packages;
     mod paths;
+    mod removing;
     mod replacing;
     mod rows;
     mod scheduling;
@@ -37,12 +38,12 @@ mod contract {
 //   C  failing repository backs off, visible in logs, metrics and status; RWS_FORCE_SYNC and `malformed_list.txt`; Suite
 //      of a repository taken over; kill at any instant (here: only between answer and publish); a status survives a restart and is kept 7 days
 //   D  rpm with text that is not UTF-8, without PAYLOADSIZE, with `&` in file names: indexed
-//   E  on_conflict `refuse` (409 with both digests); create_empty; Suite of new repositories; `/-/incoming/…` (dput)
-//   F  DELETE removes a package file; 408 stalled body; 413 too large; 409; many ranges
+//   E  create_empty; Suite of new repositories; `/-/incoming/…` (dput)
+//   F  408 stalled body; 413 too large; many ranges
 //
 // Interfaces
 //   D  `/-/metadata/…`
-//   E  on_conflict, valid_until_seconds, contents, keep, create_empty
+//   E  valid_until_seconds, contents, keep, create_empty
 //   F  `/-/metrics`, `/-/openapi.json`, `/-/repositories`, JSON listings
 //   G  `rws hash-password`
 //

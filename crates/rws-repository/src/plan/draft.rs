@@ -195,6 +195,10 @@ impl<'a> Draft<'a> {
             let row = match self.file(&path)?.filter(|row| row.users > 0) {
                 Some(mut row) => {
                     row.users += 1;
+                    if row.digests.sha256 == file.digests.sha256 {
+                        // an older index may have stated less of it than an upload knows
+                        row.digests.complete(&file.digests);
+                    }
                     row
                 }
                 None => {
@@ -257,7 +261,7 @@ impl<'a> Draft<'a> {
     pub(super) fn notice(&mut self, noticed: &Noticed) -> io::Result<()> {
         for row in &noticed.known {
             let now = self.file(&row.path)?;
-            let users = now.as_ref().filter(|now| now.digests == row.digests).map_or(0, |now| now.users);
+            let users = now.as_ref().filter(|now| now.digests.sha256 == row.digests.sha256).map_or(0, |now| now.users);
             // a path that a package has with other bytes was dealt with by the changes
             if users > 0 || now.is_none_or(|now| now.users == 0) {
                 self.files.insert(row.path.clone(), Some(FileRow { users, ..row.clone() }));

@@ -158,7 +158,7 @@ impl Run<'_> {
     }
 
     /// Whether a plain-named file is there that is none of the head's own.
-    async fn is_foreign(&self, state: &State) -> Result<bool, RepositoryError> {
+    pub(super) async fn is_foreign(&self, state: &State) -> Result<bool, RepositoryError> {
         let Some(head) = state.head() else { return Ok(false) };
         let mut names = self.target.format.root_names(self.repository);
         names.extend(head.plain.keys().cloned());

@@ -3,9 +3,10 @@
 use rws_store::{Body, Condition, Key, Kind, Write};
 
 use super::run::Run;
+use crate::catalogue::OnConflict;
 use crate::pending::Pending;
 use crate::upload::Upload;
-use crate::{RepositoryError, UploadId, private};
+use crate::{RepositoryError, UploadId, conflict, private};
 
 impl Run<'_> {
     /// Deletes the pointers of uploads that the current generation contains, and the package files of uploads that had no
@@ -23,6 +24,10 @@ impl Run<'_> {
             let aside = private::failed(self.repository, id);
             let write = Write { condition: Condition::Always, kind: Kind::Private };
             self.store().write(&aside, Body::from(reason.clone().into_bytes()), write).await?;
+        }
+        let refuses = self.target.on_conflict == OnConflict::Refuse;
+        for waiting in pending.uploads.iter().filter(|waiting| refuses && contained.contains(&waiting.upload.id)) {
+            keys.extend(conflict::claims(&waiting.upload, self.repository));
         }
         for id in contained {
             keys.push(private::pointer(self.repository, id));

@@ -17,7 +17,10 @@ mod clean;
 mod commit;
 mod expose;
 mod place;
+mod progress;
+mod recorded;
 mod run;
+mod stored;
 mod synchronise;
 
 use std::collections::BTreeMap;
@@ -29,6 +32,7 @@ use rws_store::{Key, Store};
 use crate::catalogue::Catalogue;
 use crate::{GenerationId, RepositoryError, UploadId};
 use expose::Exposed;
+pub use progress::Comparison;
 use run::Run;
 
 /// How many objects of one publish are read or written at once.
@@ -99,17 +103,23 @@ pub struct Publisher {
     malformed: Malformed,
     /// The plain-named files that this process wrote last.
     exposed: Mutex<BTreeMap<Key, Exposed>>,
+    progress: progress::All,
 }
 
 impl Publisher {
     /// A publisher of the repositories that `catalogue` lists.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>, malformed: Malformed) -> Self {
-        Self { store, catalogue, malformed, exposed: Mutex::default() }
+        Self { store, catalogue, malformed, exposed: Mutex::default(), progress: progress::All::default() }
     }
 
     /// The store.
     pub fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// The comparisons with the store that are under way.
+    pub fn comparisons(&self) -> Vec<Comparison> {
+        self.progress.now()
     }
 
     /// What is configured.

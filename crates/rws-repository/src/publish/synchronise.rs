@@ -2,23 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use futures::{FutureExt, StreamExt};
-use rws_model::{Assembled, Change, FileName, Identity, Inspected, Placement, Record, RecordFile, Refusal, Role};
-use rws_store::{Condition, Kind, Listed, Span, Version, Write, collect};
+use futures::{StreamExt, TryStreamExt, stream};
+use rws_model::{Assembled, Change, FileName, Identity, Placement, Record, RecordFile, Refusal, Role};
+use rws_store::{Condition, Kind, Span, Version, Write, collect};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use super::Malformed;
+use super::progress::Comparing;
+use super::recorded::Recorded;
 use super::run::{Run, State};
-use crate::gather::gather;
+use super::stored::{ReadFile, Reading, StoredFile};
 use crate::generation::{FileRow, PackageRow};
-use crate::inspection::Inspection;
 use crate::plan::{Noticed, Origin, PlannedChange, join};
 use crate::{RepositoryError, private};
 
 /// The name of the list of malformed packages, in the directory of the metadata.
 const MALFORMED_LIST: &str = "malformed_list.txt";
 
-/// How many files are read at once.
-const READS_AT_ONCE: usize = 4;
+/// How many files are read at once. Each has a thread, where it is digested too.
+const READS_AT_ONCE: usize = 8;
 
 /// What a synchronisation found.
 #[derive(Default)]
@@ -31,19 +34,6 @@ pub(super) struct Found {
     pub(super) noticed: Noticed,
     /// The paths of malformed packages that were left out, below the tree.
     pub(super) malformed: Vec<String>,
-}
-
-/// A file in the store, below the tree.
-struct StoredFile {
-    path: String,
-    name: FileName,
-    listed: Listed,
-}
-
-/// A file that was read.
-struct ReadFile {
-    stored: StoredFile,
-    inspected: Inspected,
 }
 
 /// What the index says now.
@@ -84,14 +74,15 @@ impl Run<'_> {
         let mut gone = self.gone(&indexed, &listed).await?;
         let unknown = indexed.files.values().filter(|row| row.users == 0 && !listed.contains(row.path.as_str()));
         found.noticed.gone = unknown.map(|row| row.path.clone()).collect();
-        let read = self.read_new(&indexed, stored, malformed, &mut found).await?;
+        let read = self.read_new(state, &indexed, stored, malformed, &mut found).await?;
         // a package goes with the bytes of any of its files; what is there now may be it again
         let changed: HashSet<&str> = read
             .iter()
             .filter(|file| {
-                indexed.files.get(&file.stored.path).is_some_and(|row| row.digests != file.inspected.file.digests)
+                let now = file.inspected.file.digests.sha256;
+                indexed.files.get(&file.path).is_some_and(|row| row.digests.sha256 != now)
             })
-            .map(|file| file.stored.path.as_str())
+            .map(|file| file.path.as_str())
             .collect();
         for row in indexed.packages.values() {
             if paths(row).any(|path| changed.contains(path.as_str())) {
@@ -169,6 +160,7 @@ impl Run<'_> {
     /// Reads the files that are not known as they are now, and with each all files of its package.
     async fn read_new(
         &self,
+        state: &State,
         indexed: &Indexed,
         stored: Vec<StoredFile>,
         malformed: Malformed,
@@ -180,30 +172,35 @@ impl Run<'_> {
         let whole: HashSet<String> =
             sets.filter(|row| paths(row).any(|path| new.contains(path.as_str()))).flat_map(paths).collect();
         let new: HashSet<String> = new.into_iter().map(str::to_owned).chain(whole).collect();
-        let wanted = stored.into_iter().filter(|file| new.contains(&file.path));
-        let reads = wanted.map(|file| self.read(file).boxed()).collect();
-        let mut read = Vec::new();
-        for one in gather(READS_AT_ONCE, reads).await? {
+        let wanted: Vec<StoredFile> = stored.into_iter().filter(|file| new.contains(&file.path)).collect();
+        let mut read = Vec::with_capacity(wanted.len());
+        if wanted.is_empty() {
+            return Ok(read);
+        }
+        let recorded = self.recorded(state).await?;
+        let comparing = Comparing::begin(&self.publisher.progress, self.repository, wanted.len());
+        let mut reads = stream::iter(wanted).map(|file| self.read(file, &recorded)).buffered(READS_AT_ONCE);
+        while let Some(one) = reads.try_next().await? {
+            comparing.advance();
             match one {
-                (stored, Ok(inspected)) => read.push(ReadFile { stored, inspected: *inspected }),
-                (stored, Err(refusal)) => self.malformed(stored.path, refusal, malformed, found)?,
+                Ok(file) => read.push(file),
+                Err((path, refusal)) => self.malformed(path, refusal, malformed, found)?,
             }
         }
         Ok(read)
     }
 
-    async fn read(&self, file: StoredFile) -> Result<(StoredFile, Result<Box<Inspected>, Refusal>), RepositoryError> {
-        let Some(mut content) = self.store().read(&file.listed.key, Span::Whole).await? else {
-            let refusal = Refusal::new(file.name.as_str(), "it went away while it was read");
-            return Ok((file, Err(refusal)));
-        };
-        let mut inspection = Inspection::new(&*self.target.format, &file.name);
-        while let Some(piece) = content.bytes.next().await {
-            if let Err(refusal) = inspection.push(&piece?) {
-                return Ok((file, Err(refusal)));
-            }
-        }
-        Ok((file, inspection.finish().map(Box::new)))
+    /// Reads a file in a thread of its own.
+    async fn read(
+        &self,
+        file: StoredFile,
+        recorded: &Recorded,
+    ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
+        let reading = Reading { store: self.publisher.store.clone(), format: self.target.format.clone() };
+        let known = recorded.of(&file.path, &file.listed.stat).cloned();
+        let (runtime, path) = (Handle::current(), file.path.clone());
+        let read = spawn_blocking(move || runtime.block_on(reading.read(file, known))).await;
+        read.unwrap_or_else(|error| Err(RepositoryError::damaged(path, error)))
     }
 
     /// Makes changes of what was read: packages one by one, sources with the files beside them.
@@ -215,15 +212,15 @@ impl Run<'_> {
         malformed: Malformed,
         found: &mut Found,
     ) -> Result<(), RepositoryError> {
-        let beside: HashMap<&str, &ReadFile> = read.iter().map(|read| (read.stored.path.as_str(), read)).collect();
+        let beside: HashMap<&str, &ReadFile> = read.iter().map(|read| (read.path.as_str(), read)).collect();
         let mut taken: HashSet<&Identity> = HashSet::new();
         for file in &read {
             // known from now on, whatever becomes of it
             found.noticed.known.push(FileRow {
-                path: file.stored.path.clone(),
+                path: file.path.clone(),
                 size_bytes: file.inspected.file.size_bytes,
                 digests: file.inspected.file.digests.clone(),
-                version: Some(file.stored.listed.stat.version.clone()),
+                version: Some(file.version.clone()),
                 users: 0,
             });
             if matches!(file.inspected.role, Role::Part | Role::Listing) {
@@ -231,10 +228,10 @@ impl Run<'_> {
             }
             let identity = &file.inspected.identity;
             let elsewhere = indexed.packages.get(&identity.0).filter(|_| !gone.contains(&identity.0));
-            let elsewhere = elsewhere.is_some_and(|row| paths(row).all(|path| path != file.stored.path));
+            let elsewhere = elsewhere.is_some_and(|row| paths(row).all(|path| path != file.path));
             if elsewhere || !taken.insert(identity) {
                 tracing::warn!(
-                    repository = %self.repository, path = %file.stored.path,
+                    repository = %self.repository, path = %file.path,
                     "left out: another file is the same package"
                 );
                 continue;
@@ -243,14 +240,14 @@ impl Run<'_> {
                 Ok(record) => {
                     let versions = record.files.iter().filter_map(|file| {
                         let path = join(&record.directory, file.name.as_str());
-                        let read = beside.get(path.as_str()).map(|read| read.stored.listed.stat.version.clone());
+                        let read = beside.get(path.as_str()).map(|read| read.version.clone());
                         let known = indexed.files.get(&path).and_then(|row| row.version.clone());
                         Some((file.name.to_string(), read.or(known)?))
                     });
                     let versions = versions.collect();
                     found.changes.push(self.change(identity.clone(), Some(record), versions));
                 }
-                Err(refusal) => self.malformed(file.stored.path.clone(), refusal, malformed, found)?,
+                Err(refusal) => self.malformed(file.path.clone(), refusal, malformed, found)?,
             }
         }
         Ok(())
@@ -263,7 +260,7 @@ impl Run<'_> {
         indexed: &Indexed,
         beside: &HashMap<&str, &ReadFile>,
     ) -> Result<Record, Refusal> {
-        let directory = file.stored.path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let directory = file.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let pool = |path: &str| {
             let path = join(directory, path.rsplit('/').next().unwrap_or(path));
             if let Some(read) = beside.get(path.as_str()) {
@@ -281,7 +278,7 @@ impl Run<'_> {
             pool: &pool,
         };
         let assembled = self.target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;
-        let none = || Refusal::new(file.stored.name.as_str(), "it is no package");
+        let none = || Refusal::new(file.name.as_str(), "it is no package");
         let Assembled { record, .. } = assembled.into_iter().next().ok_or_else(none)?;
         Ok(Record { directory: directory.to_owned(), ..record })
     }

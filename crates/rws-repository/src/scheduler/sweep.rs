@@ -132,7 +132,7 @@ impl Scheduler {
         }
         if is_thorough {
             self.tidy(now).await?;
-            for place in [private::CLAIMS, private::PROBES] {
+            for place in [private::CLAIMS, private::IDENTITIES, private::PROBES] {
                 let listed = store.list(place).await?.into_iter();
                 abandoned.extend(listed.filter(|one| is_old(one, ABANDONED_MILLISECONDS)).map(|one| one.key));
             }

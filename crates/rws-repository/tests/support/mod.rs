@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use rws_deb::Deb;
 use rws_model::{FileName, Format, RepositoryId, RepositorySettings, Signer, sha256};
-use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Distribution, Model};
+use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, ReceivedFile};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
@@ -31,6 +31,11 @@ pub fn catalogue() -> Arc<Catalogue> {
 
 /// The same with a key.
 pub fn catalogue_signed_by(signer: Option<Arc<dyn Signer>>) -> Arc<Catalogue> {
+    catalogue_with(OnConflict::Replace, signer)
+}
+
+/// The same with a policy for other bytes.
+pub fn catalogue_with(on_conflict: OnConflict, signer: Option<Arc<dyn Signer>>) -> Arc<Catalogue> {
     let mut distributions = BTreeMap::new();
     let one = |format: Arc<dyn Format>, version: &str| Distribution {
         format: Ok(format),
@@ -47,7 +52,7 @@ pub fn catalogue_signed_by(signer: Option<Arc<dyn Signer>>) -> Arc<Catalogue> {
     };
     Arc::new(Catalogue::new(model, |_, format| {
         let architectures: &[&str] = if format.name() == "deb" { &["amd64", "arm64"] } else { &["x86_64", "aarch64"] };
-        (settings(architectures), signer.clone())
+        Configured { settings: settings(architectures), on_conflict, signer: signer.clone() }
     }))
 }
 
@@ -124,9 +129,13 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(catalogue())
+    }
+
+    pub fn with(catalogue: Arc<Catalogue>) -> Self {
         let world = Self {
             memory: Arc::new(MemoryStore::new()),
-            catalogue: catalogue(),
+            catalogue,
             directory: tempfile::tempdir().unwrap(),
             clock: AtomicI64::new(1_795_000_000_000),
         };

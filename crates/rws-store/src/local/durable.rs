@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
+use super::clock::Clock;
 use crate::{Body, Condition, Key, Kind, Stat, Version, Write};
 
 /// How often a write is tried whose directory another process removes, because it was empty, at the same instant.
@@ -24,6 +25,8 @@ pub struct Directory {
     temporary: PathBuf,
     locks: PathBuf,
     durability: Durability,
+    /// Whose time files get: replicas on several machines may share the directory.
+    clock: Clock,
 }
 
 /// Whether what was written outlives a loss of power.
@@ -43,7 +46,8 @@ impl Directory {
             File::open(above)?.sync_all()?;
         }
         let (temporary, locks) = (work.join("tmp"), work.join("locks"));
-        let directory = Self { root: root.to_owned(), temporary, locks, durability };
+        let clock = Clock::of(temporary.clone());
+        let directory = Self { root: root.to_owned(), temporary, locks, durability, clock };
         if let Some(private) = work.parent() {
             match DirBuilder::new().mode(0o700).create(private) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -69,6 +73,11 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// The time by the directory's clock, since 1970.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
     }
 
     pub fn root(&self) -> &Path {
@@ -113,7 +122,7 @@ impl Directory {
         if write.kind == Kind::Mutable || fs::hard_link(source, &temporary).is_err() {
             fs::copy(source, &temporary)?;
             let file = OpenOptions::new().write(true).open(&temporary)?;
-            stamp(&file, None)?;
+            self.stamp(&file, None)?;
             self.flush_file(&file)?;
         }
         let placed = self.place(&temporary, to, &write.condition);
@@ -158,7 +167,7 @@ impl Directory {
             Body::Bytes(bytes) => {
                 let mut file = File::create_new(temporary)?;
                 file.write_all(bytes)?;
-                stamp(&file, None)?;
+                self.stamp(&file, None)?;
                 self.flush_file(&file)
             }
             Body::File(source) => {
@@ -167,7 +176,7 @@ impl Directory {
                 }
                 fs::set_permissions(temporary, Permissions::from_mode(0o644))?;
                 let file = OpenOptions::new().write(true).open(temporary)?;
-                stamp(&file, None)?;
+                self.stamp(&file, None)?;
                 self.flush_file(&file)
             }
         }
@@ -188,7 +197,7 @@ impl Directory {
                 let file = OpenOptions::new().write(true).open(temporary)?;
                 // the time of a linked file is that of its other name too, and it is another inode than the current
                 if file.metadata()?.nlink() == 1 {
-                    stamp(&file, Some(&current.version))?;
+                    self.stamp(&file, Some(&current.version))?;
                 }
                 Some(lock)
             }
@@ -223,6 +232,12 @@ impl Directory {
         Ok(stat(&fs::metadata(&path)?))
     }
 
+    /// Gives a file a time of its own: the present, in nanoseconds, and later than that of `replaced`.
+    fn stamp(&self, file: &File, replaced: Option<&Version>) -> io::Result<()> {
+        let floor = replaced.and_then(version_nanoseconds).map_or(0, |nanoseconds| nanoseconds + 1);
+        file.set_modified(UNIX_EPOCH + self.now().max(Duration::from_nanos(floor)))
+    }
+
     fn flush_file(&self, file: &File) -> io::Result<()> {
         if self.durability == Durability::Durable { file.sync_all() } else { Ok(()) }
     }
@@ -253,14 +268,6 @@ impl Directory {
 
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
-}
-
-/// Gives a file a time of its own: the present, in nanoseconds, and later than that of `replaced`.
-fn stamp(file: &File, replaced: Option<&Version>) -> io::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let floor = replaced.and_then(version_nanoseconds).map_or(0, |nanoseconds| nanoseconds + 1);
-    let time = UNIX_EPOCH + now.max(Duration::from_nanos(floor));
-    file.set_modified(time)
 }
 
 /// What the file system says of a file.

@@ -7,6 +7,7 @@
 //!   version never comes back (inode numbers are used again, and a kernel's own clock moves in steps of milliseconds).
 //! * A copy of what never changes is a hard link; a plain name gets bytes of its own.
 
+mod clock;
 mod durable;
 mod tree;
 
@@ -14,7 +15,6 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -155,8 +155,7 @@ impl Store for LocalStore {
     }
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        Ok(i64::try_from(self.directory.now().as_millis()).unwrap_or(i64::MAX))
     }
 }
 

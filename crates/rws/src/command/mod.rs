@@ -2,6 +2,8 @@
 
 pub mod config;
 mod hash_password;
+mod index;
+mod progress;
 mod serve;
 mod sync;
 mod verify;
@@ -40,6 +42,8 @@ enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// Publish plain directories or bucket prefixes, each one repository, without a server and its configuration
+    Index(index::IndexArguments),
     /// Print the hash of a password that is read from standard input
     HashPassword,
     /// Look at the configuration
@@ -82,32 +86,32 @@ pub fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<()
     let file = arguments.config;
     match arguments.command {
         Command::HashPassword => hash_password::run(),
-        Command::Config { action } => config::run(action, &Overrides { file, data_directory: None }, environment),
+        Command::Index(arguments) => {
+            start_log("warn");
+            runtime()?.block_on(index::run(&arguments, environment))
+        }
+        Command::Config { action } => config::run(action, &Overrides { file, ..Overrides::default() }, environment),
         Command::Serve(ServeArguments { listen, data_dir }) => {
-            let configuration = load(file, data_dir, environment)?;
+            let configuration = load(Overrides { file, data_directory: data_dir, without_users: false }, environment)?;
             let listen = ListeningAddress::resolve(listen.as_deref(), environment)?;
             start_log("info");
             runtime()?.block_on(serve::run(listen, configuration))
         }
         Command::Sync(RepositoriesArguments { paths, data_dir, .. }) => {
-            let configuration = load(file, data_dir, environment)?;
+            let configuration = load(Overrides { file, data_directory: data_dir, without_users: true }, environment)?;
             start_log("warn");
             runtime()?.block_on(sync::run(&configuration, &paths))
         }
         Command::Verify { repositories: RepositoriesArguments { paths, data_dir, .. }, deep, repair } => {
-            let configuration = load(file, data_dir, environment)?;
+            let configuration = load(Overrides { file, data_directory: data_dir, without_users: true }, environment)?;
             start_log("warn");
             runtime()?.block_on(verify::run(&configuration, &paths, &verify::Wish { deep, repair }))
         }
     }
 }
 
-fn load(
-    file: Option<PathBuf>,
-    data_directory: Option<PathBuf>,
-    environment: &Environment,
-) -> anyhow::Result<Configuration> {
-    let configuration = Configuration::load(&Overrides { file, data_directory }, environment)?;
+fn load(overrides: Overrides, environment: &Environment) -> anyhow::Result<Configuration> {
+    let configuration = Configuration::load(&overrides, environment)?;
     for warning in &configuration.warnings {
         eprintln!("warning: {warning}");
     }

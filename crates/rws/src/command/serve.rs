@@ -42,7 +42,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     };
     let service = Arc::new(Service {
         scheduler: Arc::clone(&scheduler),
-        tree: Tree::new(Arc::clone(&installation.store), Arc::clone(&installation.catalogue)),
+        tree: Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue)),
         catalogue: Arc::clone(&installation.catalogue),
         users: Users::new(users),
         keys: Keys {
@@ -50,9 +50,9 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
             modules: installation.keys.modules.as_ref().map(|key| key.public_key_armored().to_owned()),
         },
         read_only: configuration.server.read_only,
-        writing: installation.writing(),
+        writing: installation.place.writing(),
         uploads: Semaphore::new(UPLOADS_AT_ONCE),
-        spool: installation.spool.clone(),
+        spool: installation.place.spool.clone(),
         version: env!("CARGO_PKG_VERSION"),
     });
 
@@ -61,12 +61,12 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         made.print(address);
     }
     let read_only = configuration.server.read_only;
-    installation.connect(if read_only { Use::Read } else { Use::Write });
+    installation.place.connect(if read_only { Use::Read } else { Use::Write });
     if !read_only {
-        tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.writing()));
+        tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));
     }
     let served = serve(listener, service).await;
-    installation.release().await;
+    installation.place.release().await;
     served
 }
 

@@ -6,6 +6,7 @@ use rws_repository::RepositoryError;
 use rws_repository::publish::{Occasion, Outcome, Publisher};
 use rws_repository::scheduler::Scheduler;
 
+use super::progress::shown;
 use crate::configuration::Configuration;
 use crate::installation::Installation;
 
@@ -17,7 +18,7 @@ use crate::installation::Installation;
 pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Result<()> {
     let installation = Installation::open(configuration)?;
     let repositories = installation.repositories(paths)?;
-    installation.connect_to_write().await?;
+    installation.place.connect_to_write().await?;
     let scheduler = Scheduler::new(installation.publisher());
     let occasion = Occasion { synchronise: true, ..Occasion::default() };
     let (mut count, mut failed) = (0, 0);
@@ -25,7 +26,7 @@ pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Res
         count += 1;
         failed += usize::from(!reconcile(scheduler.publisher(), repository, occasion).await);
     }
-    installation.release().await;
+    installation.place.release().await;
     match (count, failed) {
         (0, _) if !paths.is_empty() => bail!("there is no repository at {}", paths.join(", ")),
         (count, 0) => println!("{count} repositories are as the store is"),
@@ -36,17 +37,22 @@ pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Res
 
 /// Reconciles a repository and says what became of it; whether that was good.
 pub async fn reconcile(publisher: &Publisher, repository: &RepositoryId, occasion: Occasion) -> bool {
-    match publisher.reconcile(repository, occasion).await.and_then(synchronised) {
+    report(repository.as_str(), shown(publisher, publisher.reconcile(repository, occasion)).await)
+}
+
+/// Says what became of a repository; whether that was good.
+pub fn report(name: &str, outcome: Result<Outcome, RepositoryError>) -> bool {
+    match outcome.and_then(synchronised) {
         Ok(Outcome { generation: Some(generation), published_at: Some(_), .. }) => {
-            println!("{repository}: published {generation}");
+            println!("{name}: published {generation}");
             true
         }
         Ok(_) => {
-            println!("{repository}: unchanged");
+            println!("{name}: unchanged");
             true
         }
         Err(error) => {
-            eprintln!("{repository}: {error}");
+            eprintln!("{name}: {error}");
             false
         }
     }

@@ -29,13 +29,13 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
     let installation = Installation::open(configuration)?;
     let repositories = installation.repositories(paths)?;
     if wish.repair {
-        installation.connect_to_write().await?;
+        installation.place.connect_to_write().await?;
     }
     let depth = if wish.deep { Depth::Bytes } else { Depth::Presence };
-    let verifier = Verifier { store: &*installation.store, catalogue: &installation.catalogue, depth };
+    let verifier = Verifier { store: &*installation.place.store, catalogue: &installation.catalogue, depth };
     let publisher = installation.publisher();
     let (mut count, mut bad) = (0, 0);
-    for repository in &existing(&*installation.store, &installation.catalogue, &repositories).await? {
+    for repository in &existing(&*installation.place.store, &installation.catalogue, &repositories).await? {
         let Some(mut checked) = verifier.check(repository).await? else { continue };
         count += 1;
         report(repository, &checked);
@@ -52,7 +52,7 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
         }
         bad += usize::from(!checked.faults.is_empty());
     }
-    installation.release().await;
+    installation.place.release().await;
     match (count, bad) {
         (0, _) if !paths.is_empty() => bail!("there is no repository at {}", paths.join(", ")),
         (count, 0) => println!("{count} repositories are whole"),

@@ -78,6 +78,18 @@ impl Environment {
         Self { values: values.filter(used).collect() }
     }
 
+    /// The same with other values for some variables; `None` unsets one.
+    #[must_use]
+    pub fn with(mut self, values: impl IntoIterator<Item = (Variable, Option<String>)>) -> Self {
+        for (variable, value) in values {
+            match value.filter(|value| !value.is_empty()) {
+                Some(value) => _ = self.values.insert(variable.name, value.into()),
+                None => _ = self.values.remove(variable.name),
+            }
+        }
+        self
+    }
+
     /// Whether the variable is set and not empty.
     pub fn is_set(&self, variable: Variable) -> bool {
         self.values.contains_key(variable.name)

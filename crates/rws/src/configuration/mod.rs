@@ -50,6 +50,8 @@ pub struct Overrides {
     pub file: Option<PathBuf>,
     /// `--data-dir`
     pub data_directory: Option<PathBuf>,
+    /// Nobody is served, so that no users are needed.
+    pub without_users: bool,
 }
 
 /// The configuration, everything resolved.
@@ -117,7 +119,10 @@ impl Configuration {
         let rules = repositories::read(&file, &model, &mut warnings)?;
         let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
         Ok(Self {
-            credentials: require_users(users, &store, server, environment, &origin)?,
+            credentials: match overrides.without_users {
+                true => users.or_else(|| matches!(store, StoreConfiguration::S3 { .. }).then(Users::new)),
+                false => require_users(users, &store, server, environment, &origin)?,
+            },
             spool_directory: environment.path(RWS_SPOOL_DIR),
             force_sync: environment.boolean(RWS_FORCE_SYNC).unwrap_or(force_sync),
             main_key: signing::main_key(environment, &mut warnings)?,

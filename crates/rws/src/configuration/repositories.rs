@@ -1,6 +1,7 @@
 //! What the configuration says of single repositories: the list `repositories`, whose later entries win.
 
 use rws_model::{Compression, RepositorySettings, Target};
+use rws_repository::catalogue::OnConflict;
 use serde_json::{Value, json};
 
 use super::mistake::Mistake;
@@ -25,20 +26,10 @@ const KEYS: [&str; 12] = [
 ];
 
 /// Keys that are read and checked, but that nothing heeds yet. Whoever builds one takes it out.
-const NOT_IN_EFFECT: [&str; 4] = ["on_conflict", "create_empty", "contents", "keep"];
+const NOT_IN_EFFECT: [&str; 3] = ["create_empty", "contents", "keep"];
 
 /// Names that stand for no single architecture.
 const NO_ARCHITECTURES: [&str; 7] = ["all", "any", "source", "noarch", "src", "nosrc", "SRPMS"];
-
-/// What happens to other bytes for an identity that is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnConflict {
-    /// The new ones take its place, as in the original.
-    #[default]
-    Replace,
-    /// The upload is refused.
-    Refuse,
-}
 
 /// What the configuration says of one repository beside the form of its indexes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

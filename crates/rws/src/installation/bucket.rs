@@ -101,14 +101,26 @@ impl Bucket {
         self.guard.release().await;
     }
 
-    /// Warns of other installations above and below.
-    async fn look_around(&self) -> Result<(), StoreError> {
+    /// The path of another installation above this one.
+    ///
+    /// # Errors
+    ///
+    /// When the bucket cannot be read.
+    pub async fn installation_above(&self) -> Result<Option<String>, StoreError> {
         let mut path = self.base_path.as_str();
         while !path.is_empty() {
             path = path.rsplit_once('/').map_or("", |(above, _)| above);
             if self.store.is_installed_at(path).await? {
-                self.overlap(path, "lies above this one's S3_BASE_PATH");
+                return Ok(Some(path.to_owned()));
             }
+        }
+        Ok(None)
+    }
+
+    /// Warns of other installations above and below.
+    async fn look_around(&self) -> Result<(), StoreError> {
+        if let Some(path) = self.installation_above().await? {
+            self.overlap(&path, "lies above this one's S3_BASE_PATH");
         }
         let directories = self.store.list_directory("").await?.into_iter().filter_map(|entry| match entry {
             DirectoryEntry::Directory(name) if !name.starts_with('.') => Some(name),

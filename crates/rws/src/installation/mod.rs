@@ -2,42 +2,37 @@
 
 mod bucket;
 mod embedded;
+mod place;
 pub mod signing;
 mod spool;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use rws_deb::Deb;
 use rws_model::{Format, RepositoryId};
-use rws_repository::catalogue::{Catalogue, Distribution, Model};
+use rws_repository::catalogue::{Catalogue, Configured, Distribution, Model};
 use rws_repository::publish::{Malformed, Publisher};
 use rws_rpm::Rpm;
-use rws_store::{LocalStore, Store, Writing};
-use tokio::sync::watch;
 
 use crate::configuration::{Configuration, StoreConfiguration};
-use bucket::Bucket;
 pub use bucket::Use;
 use embedded::Secrets;
+pub use place::{Place, installation_above};
 use signing::SigningKeys;
 
 /// One installation.
 pub struct Installation {
     /// Where the repositories are.
-    pub store: Arc<dyn Store>,
+    pub place: Place,
     /// What there can be.
     pub catalogue: Arc<Catalogue>,
     /// What signs.
     pub keys: SigningKeys,
     /// What the embedded default made for itself; none with a bucket.
     pub secrets: Option<Secrets>,
-    /// The local directory for files under way.
-    pub spool: PathBuf,
     malformed: Malformed,
-    bucket: Option<Arc<Bucket>>,
 }
 
 impl Installation {
@@ -47,73 +42,20 @@ impl Installation {
     ///
     /// When the data directory or the spool cannot be used, or a key is not fit to sign.
     pub fn open(configuration: &Configuration) -> anyhow::Result<Self> {
-        let spool = spool::open(configuration)?;
-        let (store, secrets, bucket) = match &configuration.store {
-            StoreConfiguration::Local { directory } => {
-                let store = LocalStore::open(directory);
-                let store = store.context("the data directory cannot be used; choose another with --data-dir")?;
-                (Arc::new(store) as Arc<dyn Store>, Some(Secrets::open(directory)?), None)
-            }
-            StoreConfiguration::S3 { .. } => {
-                let (store, bucket) = Bucket::open(&configuration.store, &spool)?;
-                (store, None, Some(bucket))
-            }
+        let place = Place::open(configuration)?;
+        let secrets = match &configuration.store {
+            StoreConfiguration::Local { directory } => Some(Secrets::open(directory)?),
+            StoreConfiguration::S3 { .. } => None,
         };
         let keys = SigningKeys::load(configuration, secrets.as_ref(), now())?;
         let catalogue = Arc::new(catalogue(configuration, &keys));
         let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
-        Ok(Self { store, catalogue, keys, secrets, spool, malformed, bucket })
+        Ok(Self { place, catalogue, keys, secrets, malformed })
     }
 
     /// What publishes.
     pub fn publisher(&self) -> Publisher {
-        Publisher::new(Arc::clone(&self.store), Arc::clone(&self.catalogue), self.malformed)
-    }
-
-    /// Whether this process may write.
-    pub fn writing(&self) -> watch::Receiver<Writing> {
-        match &self.bucket {
-            Some(bucket) => bucket.writing(),
-            None => watch::Sender::new(Writing::Many).subscribe(),
-        }
-    }
-
-    /// Begins to check the bucket, where there is one, behind what else goes on. A process that only reads needs no
-    /// right to write.
-    pub fn connect(&self, use_: Use) {
-        if let Some(bucket) = &self.bucket {
-            tokio::spawn(Arc::clone(bucket).connect(use_));
-        }
-    }
-
-    /// Checks the bucket and waits until this process may write.
-    ///
-    /// # Errors
-    ///
-    /// When the bucket cannot be used.
-    pub async fn connect_to_write(&self) -> anyhow::Result<()> {
-        self.connect(Use::Write);
-        let mut writing = self.writing();
-        let checked = |writing: &Writing| !matches!(writing, Writing::Unknown { .. });
-        // its first state says only that nothing was asked yet
-        if !checked(&writing.borrow()) {
-            writing.changed().await?;
-        }
-        let now = writing.borrow().clone();
-        match &now {
-            Writing::Unknown { .. } => bail!("{}", now.sentence()),
-            Writing::Waiting { .. } => eprintln!("waiting: {}", now.sentence()),
-            Writing::Never | Writing::Many | Writing::Alone => {}
-        }
-        writing.wait_for(Writing::is_allowed).await?;
-        Ok(())
-    }
-
-    /// Lets other processes write, where only one can.
-    pub async fn release(&self) {
-        if let Some(bucket) = &self.bucket {
-            bucket.release().await;
-        }
+        Publisher::new(Arc::clone(&self.place.store), Arc::clone(&self.catalogue), self.malformed)
     }
 
     /// The repositories of some paths, anchors too; those of all that is configured for none.
@@ -144,7 +86,7 @@ pub fn now() -> i64 {
 }
 
 /// The one place where formats are chosen.
-fn format(base: &str) -> Result<Arc<dyn Format>, String> {
+pub fn format(base: &str) -> Result<Arc<dyn Format>, String> {
     match base {
         "deb" => Ok(Arc::new(Deb)),
         "rpm" => Ok(Arc::new(Rpm)),
@@ -165,5 +107,9 @@ fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
         distributions: known.distributions.iter().map(|(name, known)| (name.clone(), distribution(known))).collect(),
         anchors: known.anchors.clone(),
     };
-    Catalogue::new(model, |target, format| (configuration.settings_for(target, format.name()), keys.of(&target.series)))
+    Catalogue::new(model, |target, format| Configured {
+        settings: configuration.settings_for(target, format.name()),
+        on_conflict: configuration.policy_for(target).on_conflict,
+        signer: keys.of(&target.series),
+    })
 }

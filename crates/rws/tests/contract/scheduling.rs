@@ -1,4 +1,4 @@
-//! POST, DELETE, OPTIONS, and methods that a path does not have.
+//! POST, OPTIONS, and methods that a path does not have.
 
 use super::index::{expect_files_agree, packages, primary};
 use super::rows::Rows;
@@ -53,33 +53,6 @@ fn post() {
         let listed = packages(&server, "/release/2.8/ubuntu", "focal", "arm64");
         assert_eq!(expect_files_agree(&server, "/release/2.8/ubuntu", &listed), std::slice::from_ref(&arm.name));
     });
-    rows.end();
-}
-
-#[test]
-fn delete() {
-    let server = Server::start();
-    expect_created(&put(&server, &format!("{RPM_TARGET}?wait=30"), Form::of([&FIXTURES.rpm])));
-    let before = traces(&server);
-    let mut rows = Rows::default();
-    for path in [
-        format!("{RPM_TARGET}/{}", FIXTURES.rpm.name),
-        format!("{RPM_TARGET}/x86_64/Packages/{}", FIXTURES.rpm.name),
-        RPM_TARGET.to_owned(),
-        "/bad".to_owned(),
-        "/.rws/secrets/signing-key.asc".to_owned(),
-    ] {
-        rows.row(&format!("with a user: {path}"), || {
-            let answer = call(&server, "DELETE", &path);
-            expect_message(&answer, 501, "Delete has not yet been implemented.");
-        });
-        rows.row(&format!("without a user: {path}"), || {
-            let answer = Request::new("DELETE", &path).send(&server);
-            expect_status(&answer, 401);
-            assert_eq!(answer.text(), "Unauthorized Access");
-        });
-    }
-    rows.row("nothing is gone", || expect_no_traces(&server, &before));
     rows.end();
 }
 

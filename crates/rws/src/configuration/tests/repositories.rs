@@ -1,8 +1,8 @@
 //! The list `repositories`.
 
 use super::*;
-use crate::configuration::repositories::OnConflict;
 use rws_model::Compression;
+use rws_repository::catalogue::OnConflict;
 
 #[test]
 fn the_defaults_depend_on_the_format_only() {

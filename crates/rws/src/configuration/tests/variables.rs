@@ -140,7 +140,8 @@ fn the_command_line_wins_over_the_environment() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("rws.json");
     std::fs::write(&file, small().to_string()).unwrap();
-    let overrides = Overrides { file: Some(file.clone()), data_directory: Some("option".into()) };
+    let overrides =
+        Overrides { file: Some(file.clone()), data_directory: Some("option".into()), ..Overrides::default() };
     let configuration = Configuration::load(&overrides, &environment).unwrap();
     assert_eq!(configuration.source, Source::File(file));
     assert_eq!(shown(&configuration)["store"]["local"]["directory"], "option");

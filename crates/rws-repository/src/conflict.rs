@@ -1,0 +1,133 @@
+//! Other bytes for a package that is there, in repositories whose policy refuses them.
+//!
+//! Two uploads at the same time are settled before either is answered: the one that creates the claim of the identity first
+//! goes on. A claim goes when the upload is published; then the generation has the package. A claim that is left behind is
+//! taken over after some minutes.
+
+use std::sync::Arc;
+
+use rws_model::{Identity, RepositoryId, Sha256};
+use rws_store::{Condition, Key, Kind, Store, StoreError, Write};
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{ConfiguredTarget, OnConflict};
+use crate::error::{Conflict, IntakeError, Present};
+use crate::presence::Presence;
+use crate::upload::Upload;
+use crate::{RepositoryError, UploadId, private, reading};
+
+/// From a claim to the upload object it takes seconds; a claim that old is of a process that died.
+const ABANDONED_MILLISECONDS: i64 = 10 * 60 * 1000;
+
+/// What an identity is about to become.
+#[derive(Serialize, Deserialize)]
+struct Claim {
+    upload: UploadId,
+    content: Sha256,
+}
+
+/// What an upload makes of one identity in one repository that refuses other bytes.
+struct Wanted<'a> {
+    target: &'a ConfiguredTarget,
+    repository: &'a RepositoryId,
+    identity: &'a Identity,
+    content: Sha256,
+    file: String,
+}
+
+fn wanted<'a>(upload: &'a Upload, targets: &'a [Arc<ConfiguredTarget>]) -> Vec<Wanted<'a>> {
+    let mut all = Vec::new();
+    for target in targets.iter().filter(|target| target.on_conflict == OnConflict::Refuse) {
+        let repositories = target.repositories();
+        for change in upload.changes.iter().filter(|change| repositories.contains(&change.repository)) {
+            let record = change.record.and_then(|at| upload.records.get(at));
+            let Some(file) = record.and_then(|record| record.files.first()) else { continue };
+            let (content, file) = (file.digests.sha256, file.name.to_string());
+            let (repository, identity) = (&change.repository, &change.identity);
+            all.push(Wanted { target, repository, identity, content, file });
+        }
+    }
+    all
+}
+
+/// Refuses an upload that brings other bytes for what is there.
+///
+/// # Errors
+///
+/// [`IntakeError::Conflict`], and what the store fails with.
+pub async fn check(store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Result<(), IntakeError> {
+    for one in wanted(upload, targets) {
+        let presence = Presence::load(store, one.target, one.repository).await?;
+        one.compare(presence.content(one.identity)?)?;
+    }
+    Ok(())
+}
+
+/// Claims all identities of an upload, so that no other upload is answered with other bytes for them.
+///
+/// # Errors
+///
+/// [`IntakeError::Conflict`] when another upload was first, and what the store fails with.
+pub async fn claim(store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Result<(), IntakeError> {
+    for one in wanted(upload, targets) {
+        let claim = Claim { upload: upload.id.clone(), content: one.content };
+        let claimed = one.claim(store, &claim).await?;
+        // what was published meanwhile has no claim any more: looked at behind it
+        let presence = Presence::load(store, one.target, one.repository).await?;
+        let content = presence.content(one.identity)?;
+        one.compare(content)?;
+        if !claimed && content.is_none() {
+            return Err(one.conflict(Present::UnderWay).into());
+        }
+    }
+    Ok(())
+}
+
+/// The claims of an upload in a repository.
+pub fn claims(upload: &Upload, repository: &RepositoryId) -> Vec<Key> {
+    let changes = upload.changes.iter().filter(|change| change.repository == *repository);
+    changes.map(|change| private::identity(repository, &change.identity)).collect()
+}
+
+impl Wanted<'_> {
+    fn compare(&self, present: Option<Sha256>) -> Result<(), IntakeError> {
+        match present {
+            Some(present) if present != self.content => Err(self.conflict(Present::Content(present)).into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn conflict(&self, present: Present) -> Conflict {
+        let (file, repository) = (self.file.clone(), self.repository.clone());
+        Conflict { file, repository, present, uploaded: self.content }
+    }
+
+    /// Whether the identity may become this content: the claim is ours, or one of the same bytes.
+    async fn claim(&self, store: &dyn Store, claim: &Claim) -> Result<bool, IntakeError> {
+        let key = private::identity(self.repository, self.identity);
+        let bytes = serde_json::to_vec(claim).map_err(|error| RepositoryError::damaged(&key, error))?;
+        let mut condition = Condition::Absent;
+        // absent, then there and abandoned: whoever else takes it over has won
+        for _ in 0..2 {
+            let write = Write { condition, kind: Kind::Private };
+            match store.write(&key, bytes.clone().into(), write).await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let Some((holder, version)) = reading::json::<Claim>(store, &key).await? else { return Ok(false) };
+            if holder.content == claim.content {
+                return Ok(true);
+            }
+            let age = match store.stat(&key).await? {
+                Some(stat) => store.clock_milliseconds().await? - stat.modified_milliseconds,
+                None => return Ok(false),
+            };
+            if age < ABANDONED_MILLISECONDS {
+                return Ok(false);
+            }
+            condition = Condition::Matches(version);
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,108 @@
+//! What a repository has, with what uploads have promised and no generation contains yet.
+
+use rws_model::{FileName, Identity, RepositoryId, Sha256};
+use rws_store::Store;
+
+use crate::catalogue::ConfiguredTarget;
+use crate::generation::{Generation, package_order, path_order};
+use crate::pending::{self, PendingUpload};
+use crate::plan::join;
+use crate::{RepositoryError, reading};
+
+/// What a repository has at a moment.
+pub struct Presence<'a> {
+    target: &'a ConfiguredTarget,
+    repository: &'a RepositoryId,
+    generation: Option<Generation>,
+    pending: Vec<PendingUpload>,
+}
+
+/// A package that has a file of some name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The package.
+    pub identity: Identity,
+    /// Its own file: the package itself, not one that it only names.
+    pub file: FileName,
+}
+
+impl<'a> Presence<'a> {
+    /// Reads a repository as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or an object of RWS is damaged.
+    pub async fn load(
+        store: &dyn Store,
+        target: &'a ConfiguredTarget,
+        repository: &'a RepositoryId,
+    ) -> Result<Self, RepositoryError> {
+        let head = reading::head(store, repository).await?.map(|(head, _)| head);
+        let applied = head.as_ref().map(|head| head.applied.as_slice()).unwrap_or_default();
+        let pending = pending::read(store, repository, applied).await?.uploads;
+        let generation = match &head {
+            Some(head) => Some(reading::generation(store, repository, &head.generation).await?),
+            None => None,
+        };
+        Ok(Self { target, repository, generation, pending })
+    }
+
+    /// The content of a package's own file; `None` for one that is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the current generation is damaged.
+    pub fn content(&self, identity: &Identity) -> Result<Option<Sha256>, RepositoryError> {
+        let mut content = match &self.generation {
+            Some(generation) => {
+                content_in(generation, self.target, identity).map_err(RepositoryError::generation(self.repository))?
+            }
+            None => None,
+        };
+        for change in self.changes().filter(|change| change.identity == *identity) {
+            let file = change.record.as_ref().and_then(|record| record.files.first());
+            content = file.map(|file| file.digests.sha256);
+        }
+        Ok(content)
+    }
+
+    /// The packages that have a file of this name.
+    ///
+    /// # Errors
+    ///
+    /// When the current generation is damaged.
+    pub fn owners(&self, name: &FileName) -> Result<Vec<Owner>, RepositoryError> {
+        let mut owners: Vec<Owner> = Vec::new();
+        if let Some(generation) = &self.generation {
+            for row in generation.packages.all().map_err(RepositoryError::generation(self.repository))? {
+                if let (true, Some(file)) = (row.files.contains(name), row.files.first()) {
+                    owners.push(Owner { identity: Identity(row.identity), file: file.clone() });
+                }
+            }
+        }
+        for change in self.changes() {
+            owners.retain(|owner| owner.identity != change.identity);
+            let files = change.record.iter().flat_map(|record| &record.files);
+            let mut names = files.map(|file| &file.name);
+            if let Some(first) = names.clone().next().filter(|_| names.any(|one| one == name)) {
+                owners.push(Owner { identity: change.identity.clone(), file: first.clone() });
+            }
+        }
+        Ok(owners)
+    }
+
+    fn changes(&self) -> impl Iterator<Item = rws_model::Change> {
+        self.pending.iter().flat_map(|waiting| waiting.upload.changes_for(self.repository))
+    }
+}
+
+fn content_in(
+    generation: &Generation,
+    target: &ConfiguredTarget,
+    identity: &Identity,
+) -> std::io::Result<Option<Sha256>> {
+    let Some(row) = generation.packages.get(&identity.0, &package_order(&*target.format))? else { return Ok(None) };
+    let Some(first) = row.files.first() else { return Ok(None) };
+    let file = generation.files.get(&join(&row.directory, first.as_str()), &path_order)?;
+    Ok(file.map(|file| file.digests.sha256))
+}

@@ -1,0 +1,104 @@
+//! Package files in the store, read for the index.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use rws_model::{FileName, Format, Inspected, ListedPackage, Refusal};
+use rws_store::{Listed, Span, Store, Version};
+
+use crate::RepositoryError;
+use crate::inspection::Inspection;
+
+/// How much is read first of a file whose digests are known: more than the headers of almost all packages.
+const FRONT_BYTES: u64 = 64 << 10;
+
+/// A file in the store, below the tree.
+#[derive(Clone)]
+pub(super) struct StoredFile {
+    pub(super) path: String,
+    pub(super) name: FileName,
+    pub(super) listed: Listed,
+}
+
+/// A file that was read.
+pub(super) struct ReadFile {
+    pub(super) path: String,
+    pub(super) name: FileName,
+    /// What the store said of it while it was read.
+    pub(super) version: Version,
+    pub(super) inspected: Inspected,
+}
+
+/// Reads files of one format.
+#[derive(Clone)]
+pub(super) struct Reading {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) format: Arc<dyn Format>,
+}
+
+impl Reading {
+    /// Reads a file; only its front where it is known what all of it is. The path and the reason of one that is bad.
+    pub(super) async fn read(
+        &self,
+        file: StoredFile,
+        known: Option<ListedPackage>,
+    ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
+        let read = match known {
+            Some(known) => self.front(&file, &known).await?,
+            None => None,
+        };
+        let read = match read {
+            Some(read) => read,
+            None => self.whole(&file).await?,
+        };
+        let StoredFile { path, name, .. } = file;
+        Ok(match read {
+            Ok((version, inspected)) => Ok(ReadFile { path, name, version, inspected }),
+            Err(refusal) => Err((path, refusal)),
+        })
+    }
+
+    /// The front of a file, as far as its entries need; `None` where that would be all of it, or where it has changed.
+    async fn front(
+        &self,
+        file: &StoredFile,
+        known: &ListedPackage,
+    ) -> Result<Option<Result<(Version, Inspected), Refusal>>, RepositoryError> {
+        let version = file.listed.stat.version.clone();
+        let mut inspector = self.format.inspector(&file.name);
+        let (mut start, mut length) = (0, FRONT_BYTES);
+        while !inspector.has_enough() {
+            if start + length >= known.size_bytes {
+                return Ok(None);
+            }
+            let Some(mut content) = self.store.read(&file.listed.key, Span::Part { start, length }).await? else {
+                return Ok(None);
+            };
+            if content.stat.version != version {
+                return Ok(None);
+            }
+            while let Some(piece) = content.bytes.next().await {
+                if let Err(refusal) = inspector.push(&piece?) {
+                    return Ok(Some(Err(refusal)));
+                }
+            }
+            start += length;
+            length *= 4;
+        }
+        let inspected = inspector.finish_early(known.size_bytes, &known.digests);
+        Ok(Some(inspected.map(|inspected| (version, inspected))))
+    }
+
+    async fn whole(&self, file: &StoredFile) -> Result<Result<(Version, Inspected), Refusal>, RepositoryError> {
+        let Some(mut content) = self.store.read(&file.listed.key, Span::Whole).await? else {
+            return Ok(Err(Refusal::new(file.name.as_str(), "it went away while it was read")));
+        };
+        let mut inspection = Inspection::new(&*self.format, &file.name);
+        while let Some(piece) = content.bytes.next().await {
+            if let Err(refusal) = inspection.push(&piece?) {
+                return Ok(Err(refusal));
+            }
+        }
+        Ok(inspection.finish().map(|inspected| (content.stat.version, inspected)))
+    }
+}

@@ -1,0 +1,191 @@
+//! `rws index`: publishes a plain directory or bucket prefix, as the tool did that RWS replaces.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use rws_model::{RepositoryId, RepositorySettings, Signer, Target};
+use rws_repository::catalogue::{Catalogue, ConfiguredTarget, OnConflict};
+use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_store::{DirectoryEntry, MountedStore, Store};
+
+use super::progress::shown;
+use super::sync::report;
+use crate::configuration::environment::{
+    RWS_SPOOL_DIR, S3_ACCESS_KEY, S3_BASE_PATH, S3_BUCKET, S3_PUBLIC_READ, S3_REGION, S3_SECRET_KEY, S3_URL,
+};
+use crate::configuration::{Configuration, Environment, Overrides, repositories};
+use crate::installation::{self, Place, installation_above, signing};
+
+/// The name under which a repository at the root of its store is known.
+const MOUNT: &str = "repository";
+
+/// What RWS says of a bucket where nothing else is said.
+const REGION: &str = "us-east-1";
+
+#[derive(Debug, clap::Args)]
+pub struct IndexArguments {
+    /// Directories, or s3://BUCKET/PREFIX: deb with pool/CODENAME/…, else rpm. RWS keeps its own files in .rws there
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<String>,
+    /// Sign with the key in GPG_SIGN_KEY_ARMORED
+    #[arg(long)]
+    sign: bool,
+    /// Leave malformed packages out, and list them in malformed_list.txt, instead of stopping
+    #[arg(long)]
+    force: bool,
+    /// Local directory for files under way
+    #[arg(long, value_name = "DIRECTORY")]
+    temp_dir: Option<PathBuf>,
+    /// URL of the S3 service, instead of S3_URL
+    #[arg(long, value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// Region of the bucket, instead of S3_REGION [default: us-east-1]
+    #[arg(long, value_name = "REGION")]
+    s3_region: Option<String>,
+    /// Access key id, instead of S3_ACCESS_KEY
+    #[arg(long, value_name = "KEY")]
+    s3_access_key_id: Option<String>,
+    /// Secret access key; everybody on the machine can see it here: rather use S3_SECRET_KEY
+    #[arg(long, value_name = "SECRET")]
+    s3_secret_access_key: Option<String>,
+    /// Let anonymous users read what is written
+    #[arg(long)]
+    s3_public_read: bool,
+}
+
+/// Publishes each repository.
+///
+/// # Errors
+///
+/// When a path cannot be used, or a repository could not be published.
+pub async fn run(arguments: &IndexArguments, environment: &Environment) -> anyhow::Result<()> {
+    let mut failed = 0;
+    for path in &arguments.paths {
+        match index(arguments, path, environment).await.with_context(|| path.clone()) {
+            Ok(true) => {}
+            Ok(false) => failed += 1,
+            // a wrong setting is wrong for all of them
+            Err(error) if error.is::<crate::configuration::Mistake>() => return Err(error),
+            Err(error) => {
+                eprintln!("{error:#}");
+                failed += 1;
+            }
+        }
+    }
+    let count = arguments.paths.len();
+    ensure!(failed == 0, "{failed} of {count} could not be published");
+    Ok(())
+}
+
+/// Publishes what is at one path; whether all of it was good.
+async fn index(arguments: &IndexArguments, path: &str, environment: &Environment) -> anyhow::Result<bool> {
+    let configuration = configuration(arguments, path, environment)?;
+    let signer = signer(arguments, &configuration)?;
+    if !path.starts_with("s3://")
+        && let Some(above) = installation_above(Path::new(path))
+    {
+        bail!("it belongs to the installation at {0}; use `rws sync --data-dir {0}`", above.display());
+    }
+    let place = Place::open(&configuration)?;
+    if let Some(above) = place.installation_above().await? {
+        bail!("it belongs to the installation at {above:?} in this bucket; use `rws sync` with its settings");
+    }
+    let found = find(&*place.store).await?;
+    if found.is_empty() {
+        bail!("there are no packages: neither pool/CODENAME/… with debs nor any rpm");
+    }
+    place.connect_to_write().await?;
+    let targets = found.into_iter().map(|(repository, base)| {
+        let target = target(base, signer.clone())?;
+        Ok((repository, target))
+    });
+    let targets = targets.collect::<anyhow::Result<Vec<_>>>()?;
+    let ids: Vec<RepositoryId> = targets.iter().map(|(id, _)| id.clone()).collect();
+    let store = Arc::new(MountedStore::new(Arc::clone(&place.store), MOUNT));
+    let malformed = if arguments.force || configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
+    let publisher = Publisher::new(store, Arc::new(Catalogue::of_repositories(targets)), malformed);
+    let occasion = Occasion { synchronise: true, start: true, ..Occasion::default() };
+    let mut good = true;
+    for id in &ids {
+        let outcome = shown(&publisher, publisher.reconcile(id, occasion)).await;
+        let codename = id.as_str().strip_prefix(MOUNT).unwrap_or_default();
+        good &= report(&format!("{}{codename}", path.trim_end_matches('/')), outcome);
+    }
+    place.release().await;
+    Ok(good)
+}
+
+/// The configuration of one path: the environment's, with the bucket or the directory of the path.
+fn configuration(arguments: &IndexArguments, path: &str, environment: &Environment) -> anyhow::Result<Configuration> {
+    let environment = environment.clone();
+    let given = |option: &Option<String>, otherwise: Option<&str>| option.clone().or(otherwise.map(str::to_owned));
+    let spool = arguments.temp_dir.as_ref().map(|directory| directory.display().to_string());
+    let environment = match spool {
+        Some(spool) => environment.with([(RWS_SPOOL_DIR, Some(spool))]),
+        None => environment,
+    };
+    let mut overrides = Overrides { without_users: true, ..Overrides::default() };
+    let Some(bucket) = path.strip_prefix("s3://") else {
+        overrides.data_directory = Some(PathBuf::from(path));
+        ensure!(Path::new(path).is_dir(), "it is no directory");
+        let none = [S3_URL, S3_REGION, S3_BUCKET, S3_BASE_PATH, S3_ACCESS_KEY, S3_SECRET_KEY, S3_PUBLIC_READ];
+        return Ok(Configuration::load(&overrides, &environment.with(none.map(|variable| (variable, None))))?);
+    };
+    let (bucket, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
+    let mut values = vec![(S3_BUCKET, Some(bucket.to_owned())), (S3_BASE_PATH, Some(prefix.to_owned()))];
+    let region = (!environment.is_set(S3_REGION)).then_some(REGION);
+    for (variable, value) in [
+        (S3_URL, given(&arguments.s3_endpoint, None)),
+        (S3_REGION, given(&arguments.s3_region, region)),
+        (S3_ACCESS_KEY, given(&arguments.s3_access_key_id, None)),
+        (S3_SECRET_KEY, given(&arguments.s3_secret_access_key, None)),
+        (S3_PUBLIC_READ, arguments.s3_public_read.then(|| "1".to_owned())),
+    ] {
+        if value.is_some() {
+            values.push((variable, value));
+        }
+    }
+    Ok(Configuration::load(&overrides, &environment.with(values))?)
+}
+
+fn signer(arguments: &IndexArguments, configuration: &Configuration) -> anyhow::Result<Option<Arc<dyn Signer>>> {
+    match (&configuration.main_key, arguments.sign) {
+        (_, false) => Ok(None),
+        (Some(key), true) => Ok(Some(Arc::new(signing::import(key, installation::now())?))),
+        (None, true) => bail!("--sign needs a key: set GPG_SIGN_KEY_ARMORED"),
+    }
+}
+
+/// The repositories of a store, each with the `base` of its packages.
+async fn find(store: &dyn Store) -> anyhow::Result<Vec<(RepositoryId, &'static str)>> {
+    let directories = async |prefix: &str| -> anyhow::Result<Vec<String>> {
+        let entries = store.list_directory(prefix).await?.into_iter();
+        let directory = |entry| match entry {
+            DirectoryEntry::Directory(name) => Some(name),
+            DirectoryEntry::File(..) => None,
+        };
+        Ok(entries.filter_map(directory).collect())
+    };
+    let mut found = Vec::new();
+    if directories("").await?.iter().any(|name| name == "pool") {
+        for codename in directories("pool/").await? {
+            let id = RepositoryId::parse(&format!("{MOUNT}/{codename}"));
+            found.push((id.with_context(|| format!("pool/{codename} is no codename"))?, "deb"));
+        }
+        return Ok(found);
+    }
+    if store.list("").await?.iter().any(|listed| listed.key.as_str().ends_with(".rpm")) {
+        found.extend(RepositoryId::parse(MOUNT).map(|id| (id, "rpm")));
+    }
+    Ok(found)
+}
+
+fn target(base: &'static str, signer: Option<Arc<dyn Signer>>) -> anyhow::Result<ConfiguredTarget> {
+    let part = || MOUNT.to_owned();
+    let target = Target { kind: part(), series: part(), distribution: part(), version: part() };
+    let format = installation::format(base).map_err(|base| anyhow::anyhow!("{base} is no format"))?;
+    // what its packages have, and no more
+    let settings = RepositorySettings { architectures: Vec::new(), ..repositories::settings(&[], &target, base) };
+    Ok(ConfiguredTarget { target, format, settings, on_conflict: OnConflict::default(), signer })
+}
