@@ -12,4 +12,4 @@ tests/s3-servers start
 set -a
 . "${RWS_TEST_CACHE:-target/test-cache}/s3/env"
 set +a
-RWS_TEST_UPLOADS=${1:-600} RWS_TEST_KILLS=${2:-200} cargo test --release --locked -p rws --test replicas -- --nocapture
+RWS_TEST_PLAIN=1 RWS_TEST_UPLOADS=${1:-600} RWS_TEST_KILLS=${2:-200} cargo test --release --locked -p rws --test replicas -- --nocapture

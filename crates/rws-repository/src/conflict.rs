@@ -26,6 +26,17 @@ struct Claim {
     content: Sha256,
 }
 
+/// Whose claim stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claimed {
+    /// This upload's, written just now.
+    New,
+    /// One of the same bytes.
+    Before,
+    /// One of other bytes.
+    ByOthers,
+}
+
 /// What an upload makes of one identity in one repository that refuses other bytes.
 struct Wanted<'a> {
     target: &'a ConfiguredTarget,
@@ -72,11 +83,18 @@ pub async fn claim(store: &dyn Store, upload: &Upload, targets: &[Arc<Configured
     for one in wanted(upload, targets) {
         let claim = Claim { upload: upload.id.clone(), content: one.content };
         let claimed = one.claim(store, &claim).await?;
+        let key = private::identity(one.repository, one.identity);
         // what was published meanwhile has no claim any more: looked at behind it
         let presence = Presence::load(store, one.target, one.repository).await?;
         let content = presence.content(one.identity)?;
-        one.compare(content)?;
-        if !claimed && content.is_none() {
+        if let Err(conflict) = one.compare(content) {
+            if claimed == Claimed::New {
+                // nobody can rely on it: the package is there
+                store.delete(&[key]).await?;
+            }
+            return Err(conflict);
+        }
+        if claimed == Claimed::ByOthers && content.is_none() {
             return Err(one.conflict(Present::UnderWay).into());
         }
     }
@@ -102,8 +120,8 @@ impl Wanted<'_> {
         Conflict { file, repository, present, uploaded: self.content }
     }
 
-    /// Whether the identity may become this content: the claim is ours, or one of the same bytes.
-    async fn claim(&self, store: &dyn Store, claim: &Claim) -> Result<bool, IntakeError> {
+    /// Claims that the identity becomes this content.
+    async fn claim(&self, store: &dyn Store, claim: &Claim) -> Result<Claimed, IntakeError> {
         let key = private::identity(self.repository, self.identity);
         let bytes = serde_json::to_vec(claim).map_err(|error| RepositoryError::damaged(&key, error))?;
         let mut condition = Condition::Absent;
@@ -111,23 +129,25 @@ impl Wanted<'_> {
         for _ in 0..2 {
             let write = Write { condition, kind: Kind::Private };
             match store.write(&key, bytes.clone().into(), write).await {
-                Ok(_) => return Ok(true),
+                Ok(_) => return Ok(Claimed::New),
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            let Some((holder, version)) = reading::json::<Claim>(store, &key).await? else { return Ok(false) };
+            let Some((holder, version)) = reading::json::<Claim>(store, &key).await? else {
+                return Ok(Claimed::ByOthers);
+            };
             if holder.content == claim.content {
-                return Ok(true);
+                return Ok(Claimed::Before);
             }
             let age = match store.stat(&key).await? {
                 Some(stat) => store.clock_milliseconds().await? - stat.modified_milliseconds,
-                None => return Ok(false),
+                None => return Ok(Claimed::ByOthers),
             };
             if age < ABANDONED_MILLISECONDS {
-                return Ok(false);
+                return Ok(Claimed::ByOthers);
             }
             condition = Condition::Matches(version);
         }
-        Ok(false)
+        Ok(Claimed::ByOthers)
     }
 }

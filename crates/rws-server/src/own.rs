@@ -2,6 +2,7 @@
 
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 use rws_repository::UploadId;
 use rws_repository::scheduler::Progress;
 use rws_store::Writing;
@@ -67,11 +68,16 @@ fn overview(service: &Service) -> Answer {
     let failing = service.scheduler.failing();
     let failing: serde_json::Map<_, _> =
         failing.into_iter().map(|(repository, error)| (repository.as_str().to_owned(), error.into())).collect();
+    let comparisons = service.scheduler.publisher().comparisons().into_iter();
+    let comparing: serde_json::Map<_, _> = comparisons
+        .map(|one| (one.repository.as_str().to_owned(), json!({ "read": one.read, "files": one.files })))
+        .collect();
     let body = json!({
         "version": service.version,
         "read_only": service.read_only,
         "writers": { "state": state, "message": writing.sentence() },
         "failing": failing,
+        "comparing": comparing,
     });
     json_answer(StatusCode::OK, &body)
 }
@@ -113,7 +119,11 @@ async fn status(service: &Service, id: &str) -> Result<Option<Answer>, Problem> 
         None => return Ok(None),
         Some(Progress::Pending) => json!({ "upload": id, "state": "pending" }),
         Some(Progress::Published(generations)) => {
-            let generations = generations.iter().map(|(repository, id)| (repository.to_string(), json!(id)));
+            let generations = generations.iter().map(|(repository, id)| {
+                let published_at = id.as_ref().and_then(|id| Timestamp::from_second(id.seconds()).ok());
+                let published_at = published_at.map(|time| time.to_string());
+                (repository.to_string(), json!({ "generation": id, "published_at": published_at }))
+            });
             let generations: serde_json::Map<_, _> = generations.collect();
             json!({ "upload": id, "state": "published", "repositories": generations })
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
 use rws_repository::publish::Occasion;
+use rws_repository::scheduler::Urgency;
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, json, message};
@@ -39,7 +40,8 @@ async fn schedule(
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
     }
     for repository in &existing {
-        service.scheduler.wake(repository, Occasion { synchronise: true, ..Occasion::default() });
+        let occasion = Occasion { synchronise: true, ..Occasion::default() };
+        service.scheduler.wake(repository, occasion, Urgency::Prompt);
     }
     let Some(time) = wait(headers, query) else { return Ok(scheduled(&missing)) };
     if !service.scheduler.settle(&existing, time).await {

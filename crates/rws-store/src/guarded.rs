@@ -396,6 +396,11 @@ impl Store for GuardedStore {
         self.inner.list_directory(prefix).await
     }
 
+    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+        // whoever may write finishes or gives up what it began: these are older
+        self.inner.give_up_unfinished(prefix, before_milliseconds).await
+    }
+
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         self.inner.clock_milliseconds().await
     }

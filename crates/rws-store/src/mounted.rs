@@ -98,4 +98,11 @@ impl Store for MountedStore {
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         self.inner.clock_milliseconds().await
     }
+
+    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+        match self.listed_below(prefix) {
+            Some((below, _)) => self.inner.give_up_unfinished(below, before_milliseconds).await,
+            None => Ok(0),
+        }
+    }
 }

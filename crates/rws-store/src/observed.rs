@@ -97,6 +97,10 @@ impl Store for ObservedStore {
         self.inner.clock_milliseconds().await
     }
 
+    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+        self.inner.give_up_unfinished(prefix, before_milliseconds).await
+    }
+
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {
         self.inner.presigned_url(key, seconds)
     }

@@ -178,6 +178,12 @@ pub trait Store: Send + Sync {
     /// The store's clock, in milliseconds since 1970. It may be up to a second behind, never ahead.
     async fn clock_milliseconds(&self) -> Result<i64, StoreError>;
 
+    /// Gives up what was begun with below `prefix` before a time (milliseconds since 1970) and never finished: parts of
+    /// files whose process died. How many files; none where the store keeps no such parts.
+    async fn give_up_unfinished(&self, _prefix: &str, _before_milliseconds: i64) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
     /// A URL at which anybody can read the object for so many seconds; `None` where the store has no such thing.
     fn presigned_url(&self, _key: &Key, _seconds: u64) -> Option<String> {
         None

@@ -224,6 +224,48 @@ async fn a_file_is_sent_while_it_grows() {
 }
 
 /// What S3 answers to a copy of more than 5 GiB.
+/// A process dies while it sends a large file: its parts stay until somebody gives them up.
+async fn parts_of_dead_processes_go(server: S3Server, tells_when_they_began: bool) {
+    let place = place(server).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large");
+    std::fs::write(&path, large(20 << 20)).unwrap();
+    let (file, grower) = LocalFile::growing(&path, Some(100 << 20));
+    grower.add(20 << 20, []);
+    let store = place.store.clone();
+    let name = key(".rws/incoming/upload/large");
+    let sending = tokio::spawn(async move {
+        store.write(&name, Body::File(file), write(Condition::Always, Kind::PrivateImmutable)).await
+    });
+    let sent = |seen: &Seen| seen.query.contains("partNumber=2") && seen.status == 200;
+    while !place.proxy.seen().iter().any(sent) {
+        tokio::task::yield_now().await;
+    }
+    sending.abort();
+    assert!(sending.await.unwrap_err().is_cancelled());
+    let now = place.direct.clock_milliseconds().await.unwrap();
+    let give_up = async |prefix: &str, before| place.direct.give_up_unfinished(prefix, before).await.unwrap();
+    if tells_when_they_began {
+        assert_eq!(give_up(".rws/incoming/", now - 3_600_000).await, 0, "it may be under way still");
+    }
+    assert_eq!(give_up("live/", now + 60_000).await, 0);
+    assert_eq!(give_up(".rws/incoming/", now + 60_000).await, 1);
+    assert_eq!(give_up(".rws/incoming/", now + 60_000).await, 0);
+    assert_eq!(place.server.keys(&place.bucket), [""; 0]);
+    drop(grower);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_dead_processes_go_on_moto() {
+    // it says of all that they began in 2010
+    parts_of_dead_processes_go(S3Server::moto(), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_dead_processes_go_on_ceph() {
+    parts_of_dead_processes_go(S3Server::ceph(), true).await;
+}
+
 async fn what_one_request_cannot_copy_is_copied_in_parts(server: S3Server) {
     let place = place(server).await;
     let bytes = large(11 << 20);

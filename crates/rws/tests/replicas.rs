@@ -1,7 +1,8 @@
 //! Three real servers over one store, killed and started again while packages are uploaded to all of them and clients
 //! read: every answered package is in the index, once, and no reader ever stumbles.
 //!
-//! `RWS_TEST_UPLOADS` and `RWS_TEST_KILLS` set the numbers, which are small where nothing else is asked for.
+//! `RWS_TEST_UPLOADS` and `RWS_TEST_KILLS` set the numbers, which are small where nothing else is asked for. With
+//! `RWS_TEST_PLAIN=1` dnf and zypper read by plain addresses too, for which nothing is promised: what they meet is counted.
 
 #![expect(clippy::expect_used, reason = "a test says so by failing")]
 
@@ -18,12 +19,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::apt::Apt;
 use support::bucket::Bucket;
 use support::curl::{self, Upload};
-use support::dnf::Dnf;
+use support::dnf::{self, Dnf};
 use support::packages::deb::Deb;
 use support::packages::rpm::Rpm;
 use support::program::Program;
 use support::server::{Credentials, Options, Server};
 use support::storage::Storage;
+use support::zypper::{self, Zypper};
 use support::{project_root, temporary_directory, wait, write_file};
 
 const DEB: &str = "/live/1.10/debian/bookworm";
@@ -84,6 +86,35 @@ impl Addresses {
 
     fn of(&self, server: usize) -> String {
         self.now.lock().expect("nobody panicked")[server].clone()
+    }
+}
+
+/// Clients that read by plain addresses, and how often each read and failed.
+struct PlainReaders {
+    dnf: Dnf,
+    zypper: Zypper,
+    counts: [[AtomicUsize; 2]; 2],
+}
+
+impl PlainReaders {
+    fn new(server: &Server) -> Option<Self> {
+        if number("RWS_TEST_PLAIN", 0) == 0 {
+            return None;
+        }
+        let (repository, key) = (server.url(RPM_REPOSITORY), server.url("/-/keys/main.asc"));
+        let zypper = Zypper::new();
+        zypper.add_repo_file(&zypper::repo_file("plain", &repository, &key)).expect_success();
+        let dnf = Dnf::new(&dnf::repo_file("plain", &repository, &key), "7");
+        Some(Self { dnf, zypper, counts: Default::default() })
+    }
+
+    fn read(&self, client: usize) {
+        let ran = if client == 0 { self.dnf.makecache() } else { self.zypper.refresh() };
+        self.counts[client][0].fetch_add(1, Ordering::SeqCst);
+        if ran.code != Some(0) {
+            self.counts[client][1].fetch_add(1, Ordering::SeqCst);
+            println!("by a plain address: {}", ran.output());
+        }
     }
 }
 
@@ -185,6 +216,7 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
     let mut reader = Reader::new(&servers[0], &addresses, directory.path());
     reader.start();
 
+    let plain = PlainReaders::new(&servers[0]);
     let (queue, reading, updates) = (Mutex::new(packages), AtomicBool::new(true), AtomicUsize::new(0));
     let caches = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -214,6 +246,14 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
                 caches.fetch_add(1, Ordering::SeqCst);
             }
         });
+        for client in 0..2 {
+            let (plain, reading) = (&plain, &reading);
+            scope.spawn(move || {
+                while let Some(plain) = plain.as_ref().filter(|_| reading.load(Ordering::SeqCst)) {
+                    plain.read(client);
+                }
+            });
+        }
         let mut random = random();
         for kill in 0..kills {
             thread::sleep(Duration::from_millis(random()));
@@ -242,6 +282,12 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
         "{storage:?}: {uploads} uploads, {kills} kills; apt {updates:?}, dnf {caches:?}, reader {}",
         read["rounds"]
     );
+    if let Some(plain) = &plain {
+        println!(
+            "{storage:?}: by plain addresses, read and failed: dnf {:?}, zypper {:?}",
+            plain.counts[0], plain.counts[1]
+        );
+    }
     assert_eq!(read["faults"], serde_json::json!([]));
     assert!(read["rounds"][1].as_u64() > Some(3), "{read}");
     assert!(updates.into_inner() > 1 && caches.into_inner() > 1, "the clients read too little");

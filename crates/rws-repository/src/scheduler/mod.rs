@@ -13,7 +13,7 @@ use std::time::Duration;
 use rws_model::RepositoryId;
 use rws_store::StoreError;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::intake::Accepted;
@@ -26,12 +26,27 @@ use uploads::Uploads;
 /// How many repositories are published at the same time.
 const PUBLISHED_AT_ONCE: usize = 4;
 
+/// How many of these may be ones that nobody waits for in particular: the rest is for small uploads.
+const PATIENT_AT_ONCE: usize = PUBLISHED_AT_ONCE - 1;
+
 /// How many repositories are compared with the store at the same time, beside those that are published.
 const SYNCHRONISED_AT_ONCE: usize = 2;
 
 /// The pause after a first failure; doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Longer than anything takes.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Who waits for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody who changed this repository alone.
+    Prompt,
+    /// Nobody in particular: it is one of many, or there is something to clear away.
+    Patient,
+}
 
 /// Wakes the publisher.
 pub struct Scheduler {
@@ -43,6 +58,7 @@ pub struct Scheduler {
     /// How many sweeps there were.
     sweeps: AtomicUsize,
     publishing: Semaphore,
+    patient: Semaphore,
     synchronising: Semaphore,
     changed: watch::Sender<u64>,
 }
@@ -54,6 +70,8 @@ struct Slot {
     again: Option<Occasion>,
     /// Whether somebody asked since the last run began.
     asked: bool,
+    /// Whether somebody waits for it in particular.
+    prompt: bool,
     /// When the next root may be published.
     not_before: Option<Instant>,
     failures: u32,
@@ -74,6 +92,7 @@ impl Scheduler {
             later: Mutex::default(),
             sweeps: AtomicUsize::new(0),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
+            patient: Semaphore::new(PATIENT_AT_ONCE),
             synchronising: Semaphore::new(SYNCHRONISED_AT_ONCE),
             changed: watch::Sender::new(0),
         })
@@ -87,17 +106,19 @@ impl Scheduler {
     /// Takes note of an accepted upload and publishes it.
     pub fn take(self: &Arc<Self>, accepted: &Accepted) {
         lock(&self.uploads).take(&accepted.id, &accepted.repositories);
+        let urgency = if accepted.repositories.len() > 1 { Urgency::Patient } else { Urgency::Prompt };
         for repository in &accepted.repositories {
-            self.wake(repository, Occasion::default());
+            self.wake(repository, Occasion::default(), urgency);
         }
     }
 
     /// Reconciles a repository soon: at once, or after the run that is under way.
-    pub fn wake(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) {
+    pub fn wake(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion, urgency: Urgency) {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
         slot.again = Some(slot.again.unwrap_or_default().and(occasion));
         slot.asked = true;
+        slot.prompt |= urgency == Urgency::Prompt;
         self.changed.send_modify(|count| *count += 1);
         if !slot.running {
             slot.running = true;
@@ -113,7 +134,7 @@ impl Scheduler {
             tokio::spawn(async move {
                 tokio::time::sleep(pause).await;
                 lock(&scheduler.later).remove(&repository);
-                scheduler.wake(&repository, Occasion::default());
+                scheduler.wake(&repository, Occasion::default(), Urgency::Patient);
             });
         }
     }
@@ -159,9 +180,13 @@ impl Scheduler {
     }
 
     async fn reconcile(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) -> Result<(), RepositoryError> {
-        let permits = if occasion.synchronise { &self.synchronising } else { &self.publishing };
         // the semaphores are never closed
+        let _patience = if occasion.synchronise { None } else { self.patience(repository).await };
+        let permits = if occasion.synchronise { &self.synchronising } else { &self.publishing };
         let _permit = permits.acquire().await;
+        if let Some(slot) = lock(&self.slots).get_mut(repository) {
+            slot.prompt = false;
+        }
         let started = Instant::now();
         let expected = lock(&self.uploads).expected(repository);
         let outcome = self.reconcile_apart(repository, occasion).await?;
@@ -184,6 +209,18 @@ impl Scheduler {
         }
         self.note(repository, &outcome, expected).await?;
         outcome.synchronised
+    }
+
+    /// Waits for its turn among those that nobody waits for, unless somebody does, or comes to do so.
+    async fn patience(&self, repository: &RepositoryId) -> Option<SemaphorePermit<'_>> {
+        let prompt = || lock(&self.slots).get(repository).filter(|slot| slot.prompt).map(|_| ());
+        if prompt().is_some() {
+            return None;
+        }
+        tokio::select! {
+            permit = self.patient.acquire() => permit.ok(),
+            _ = self.until(FAR, prompt) => None,
+        }
     }
 
     /// Notes what became of uploads.

@@ -9,7 +9,7 @@ use rws_model::RepositoryId;
 use rws_store::{Key, Listed, Writing};
 use tokio::sync::watch;
 
-use super::Scheduler;
+use super::{Scheduler, Urgency};
 use crate::publish::Occasion;
 use crate::{RepositoryError, UploadId, private, reading};
 
@@ -54,14 +54,15 @@ impl Scheduler {
             let repository = private::head_repository(&key);
             if let Some(repository) = repository.filter(|known| self.publisher.catalogue().repository(known).is_some())
             {
-                self.wake(&repository, Occasion { start: true, synchronise, ..Occasion::default() });
+                let occasion = Occasion { start: true, synchronise, ..Occasion::default() };
+                self.wake(&repository, occasion, Urgency::Patient);
             }
         }
         self.sweep().await?;
         if synchronise {
             let all: Vec<_> = self.publisher.catalogue().targets().flat_map(|target| target.repositories()).collect();
             for repository in self.existing(&all).await? {
-                self.wake(&repository, Occasion { synchronise, ..Occasion::default() });
+                self.wake(&repository, Occasion { synchronise, ..Occasion::default() }, Urgency::Patient);
             }
         }
         Ok(())
@@ -114,7 +115,7 @@ impl Scheduler {
         }
         for repository in wanted {
             if self.publisher.catalogue().repository(&repository).is_some() {
-                self.wake(&repository, Occasion::default());
+                self.wake(&repository, Occasion::default(), Urgency::Patient);
             }
         }
         for listed in incoming {
@@ -132,6 +133,10 @@ impl Scheduler {
         }
         if is_thorough {
             self.tidy(now).await?;
+            let given_up = store.give_up_unfinished(private::INCOMING, now - ABANDONED_MILLISECONDS).await?;
+            if given_up > 0 {
+                tracing::info!(files = given_up, "parts of files were given up whose process died");
+            }
             for place in [private::CLAIMS, private::IDENTITIES, private::PROBES] {
                 let listed = store.list(place).await?.into_iter();
                 abandoned.extend(listed.filter(|one| is_old(one, ABANDONED_MILLISECONDS)).map(|one| one.key));
@@ -164,7 +169,7 @@ impl Scheduler {
             }
             head.untouchable().into_iter().for_each(|key| _ = manifests.remove(key));
             if !manifests.is_empty() {
-                self.wake(&repository, Occasion { tidy: true, ..Occasion::default() });
+                self.wake(&repository, Occasion { tidy: true, ..Occasion::default() }, Urgency::Patient);
             }
         }
         Ok(())

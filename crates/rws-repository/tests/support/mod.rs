@@ -24,6 +24,8 @@ use rws_store::{
 };
 use tempfile::TempDir;
 
+const SERIES: [&str; 6] = ["1.10", "2.8", "2.9", "3.0", "3.1", "3.2"];
+
 /// A catalogue of two deb targets (two kinds of `ubuntu/focal`), an rpm target, and an anchor over the debs.
 pub fn catalogue() -> Arc<Catalogue> {
     catalogue_signed_by(None)
@@ -45,10 +47,13 @@ pub fn catalogue_with(on_conflict: OnConflict, signer: Option<Arc<dyn Signer>>) 
     distributions.insert("el".to_owned(), one(Arc::new(Rpm), "7"));
     let model = Model {
         kinds: vec!["live".to_owned(), "release".to_owned()],
-        series: vec!["1.10".to_owned(), "2.8".to_owned()],
+        series: SERIES.map(str::to_owned).to_vec(),
         enabled: vec!["1.10".to_owned(), "2.8".to_owned()],
         distributions,
-        anchors: BTreeMap::from([("both".to_owned(), vec!["live/2.8".to_owned(), "release/2.8".to_owned()])]),
+        anchors: BTreeMap::from([
+            ("both".to_owned(), vec!["live/2.8".to_owned(), "release/2.8".to_owned()]),
+            ("all".to_owned(), SERIES.map(str::to_owned).to_vec()),
+        ]),
     };
     Arc::new(Catalogue::new(model, |_, format| {
         let architectures: &[&str] = if format.name() == "deb" { &["amd64", "arm64"] } else { &["x86_64", "aarch64"] };

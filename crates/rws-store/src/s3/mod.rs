@@ -20,6 +20,7 @@ mod request;
 mod resolver;
 mod settings;
 mod tls;
+mod unfinished;
 mod upload;
 mod write;
 
@@ -168,6 +169,10 @@ impl Store for S3Store {
             }
         }
         Ok(self.client().clock.now_milliseconds())
+    }
+
+    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+        self.give_up(prefix, before_milliseconds).await
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {
