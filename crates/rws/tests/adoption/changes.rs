@@ -2,7 +2,7 @@
 
 use super::stage::{
     ARCHIVE, DEB_TARGET, FIXTURES, Fixtures, PACKAGES, POOL, RPM_TARGET, TREE, TREES, apt, dnf, expect_debs,
-    expect_downloaded, expect_rpms, original_debs, original_rpms, post,
+    expect_downloaded, expect_rpms, expect_whole, original_debs, original_rpms, post,
 };
 use crate::on_directory_and_moto;
 use crate::support::curl::Upload;
@@ -37,7 +37,7 @@ fn debs_that_changed_came_or_went_after_mkrepo_are_indexed_as_they_are(kind: Kin
     assert!(!known.contains("rws-arm"), "{known}");
     let installed = apt.install(&["rws-big", "rws-new"]).expect_clean();
     expect_downloaded(&installed.files, [other_big_deb, &FIXTURES.new_deb]);
-    original.command(&["verify", "--deep", DEB_TARGET]).expect_success();
+    expect_whole(&original, DEB_TARGET, 1);
 }
 
 fn rpms_that_changed_came_or_went_after_mkrepo_are_indexed_as_they_are(kind: Kind) {
@@ -56,7 +56,7 @@ fn rpms_that_changed_came_or_went_after_mkrepo_are_indexed_as_they_are(kind: Kin
     let dnf = dnf(&original, &server.url(&format!("/{TREE}")));
     dnf.makecache().expect_success();
     expect_downloaded(&dnf.download(&["rws-big", "rws-new"]), [other_big_rpm, &FIXTURES.new_rpm]);
-    original.command(&["verify", "--deep", RPM_TARGET]).expect_success();
+    expect_whole(&original, RPM_TARGET, 3);
 }
 
 #[track_caller]
@@ -82,6 +82,7 @@ fn the_first_upload_into_an_archive_keeps_what_was_there(kind: Kind) {
     expect_downloaded(&installed.files, [&FIXTURES.deb, &FIXTURES.new_deb]);
     expect_downloaded(&apt.source("rws-src").expect_clean().files, &FIXTURES.source);
     assert_eq!(original.marks(&paths), marks);
+    expect_whole(&original, DEB_TARGET, 1);
 }
 
 fn the_first_upload_into_an_rpm_repository_keeps_what_was_there(kind: Kind) {

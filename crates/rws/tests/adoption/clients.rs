@@ -1,8 +1,10 @@
 //! Clients of repositories that were taken over, before and after.
 
+use std::collections::BTreeMap;
+
 use super::stage::{
     ARCHIVE, ARM_TREE, DEB_TARGET, FIXTURES, RPM_TARGET, SOURCE_TREE, SUITE, TREE, TREES, apt, dnf, expect_debs,
-    expect_downloaded, expect_rpms, get, original_debs, original_rpms, post,
+    expect_downloaded, expect_rpms, expect_whole, get, original_debs, original_rpms, post,
 };
 use crate::on_directory_and_moto;
 use crate::support::apt::Apt;
@@ -21,7 +23,7 @@ on_directory_and_moto! {
 
 /// Nothing of these files was written again, nor asked for to be written.
 #[track_caller]
-fn expect_untouched(original: &Original, marks: &std::collections::BTreeMap<String, String>) {
+fn expect_untouched(original: &Original, marks: &BTreeMap<String, String>) {
     let paths: Vec<String> = marks.keys().cloned().collect();
     assert_eq!(original.marks(&paths), *marks);
     for path in paths {
@@ -50,6 +52,7 @@ fn apt_reads_a_repository_that_was_taken_over(kind: Kind) {
     expect_downloaded(&installed.files, FIXTURES.debs());
     expect_downloaded(&apt.source("rws-src").expect_clean().files, &FIXTURES.source);
     expect_untouched(&original, &marks);
+    expect_whole(&original, DEB_TARGET, 1);
 }
 
 fn dnf_and_zypper_read_repositories_that_were_taken_over(kind: Kind) {
@@ -77,6 +80,7 @@ fn dnf_and_zypper_read_repositories_that_were_taken_over(kind: Kind) {
     // without a shell and the like in the repository only this one can be installed
     expect_downloaded(&zypper.install(&["rws-noarch"]), [&FIXTURES.noarch_rpm]);
     expect_untouched(&original, &marks);
+    expect_whole(&original, RPM_TARGET, 3);
 }
 
 #[track_caller]

@@ -1,6 +1,6 @@
 //! A repository that createrepo_c made, with more than packages in it.
 
-use super::stage::{FIXTURES, PACKAGES, RPM_TARGET, TREE, dnf, expect_downloaded, expect_rpms, post};
+use super::stage::{FIXTURES, PACKAGES, RPM_TARGET, TREE, dnf, expect_downloaded, expect_rpms, expect_whole, post};
 use crate::on_directory_and_moto;
 use crate::support::mkrepo::{Kind, Original};
 use crate::support::program::Program;
@@ -55,4 +55,5 @@ fn a_repository_of_createrepo_c_is_taken_over(kind: Kind) {
     assert_eq!(dnf.packages().len(), 3);
     expect_downloaded(&dnf.download(&["rws-one", "rws-noarch", "rws-big"]), FIXTURES.rpms());
     assert_eq!(original.marks(&paths), marks);
+    expect_whole(&original, RPM_TARGET, 1);
 }

@@ -2,7 +2,7 @@
 
 use super::stage::{
     ARCHIVE, DEB_TARGET, FIXTURES, PACKAGES, POOL, RPM_TARGET, SUITE, TREE, TREES, apt, dnf, expect_debs,
-    expect_downloaded, expect_rpms, get, original_debs, original_rpms, post,
+    expect_downloaded, expect_rpms, expect_whole, get, original_debs, original_rpms, post,
 };
 use crate::on_directory_and_moto;
 use crate::support::file_server::FileServer;
@@ -19,17 +19,28 @@ on_directory_and_moto! {
 #[track_caller]
 fn restart_and_wait_for_a_look(server: &mut Server, repository: &str) {
     server.restart();
-    let mut last = String::new();
+    let mut last = serde_json::Value::Null;
     let seen = wait::until_or(wait::BOUND, || {
-        last = get(server, "/-/status").text();
-        last.contains(repository).then_some(())
+        last = get(server, "/-/status").json();
+        last["failing"][repository].as_str().filter(|reason| reason.contains("another tool")).map(|_| ())
     });
-    assert!(seen.is_some(), "{repository} is never in the status: {last}");
+    assert!(seen.is_some(), "the status never says that {repository} is of another tool, but {last}");
+}
+
+/// What mkrepo has run on again.
+struct Taken<'a> {
+    target: &'a str,
+    /// how many the target has
+    repositories: usize,
+    /// one of them
+    repository: &'a str,
+    root: &'a str,
 }
 
 /// That RWS left the foreign root alone and puts its own there when it is told to.
 #[track_caller]
-fn expect_foreign_until_asked(original: &Original, server: &mut Server, target: &str, repository: &str, root: &str) {
+fn expect_foreign_until_asked(original: &Original, server: &mut Server, taken: &Taken) {
+    let Taken { target, repositories, repository, root } = *taken;
     let foreign = original.text(root);
     restart_and_wait_for_a_look(server, repository);
     assert_eq!(original.text(root), foreign, "RWS wrote over a root that is not its own");
@@ -37,8 +48,7 @@ fn expect_foreign_until_asked(original: &Original, server: &mut Server, target: 
     let own = original.text(root);
     assert_ne!(own, foreign);
     assert_eq!(get(server, &format!("/{root}")).expect_status(200).text(), own);
-    let said = original.command(&["verify", "--deep", target]).expect_success().everything();
-    assert!(said.contains("whole"), "{said}");
+    expect_whole(original, target, repositories);
 }
 
 fn mkrepo_can_go_on_with_an_archive_and_rws_after_it(kind: Kind) {
@@ -62,7 +72,9 @@ fn mkrepo_can_go_on_with_an_archive_and_rws_after_it(kind: Kind) {
         expect_downloaded(&installed.files, [&FIXTURES.deb, &FIXTURES.all_deb, &FIXTURES.new_deb]);
     }
 
-    expect_foreign_until_asked(&original, &mut server, DEB_TARGET, "release/2.8/ubuntu/focal", &root);
+    let repository = "release/2.8/ubuntu/focal";
+    let taken = Taken { target: DEB_TARGET, repositories: 1, repository, root: &root };
+    expect_foreign_until_asked(&original, &mut server, &taken);
     expect_debs(&server, "amd64", [&FIXTURES.deb, &FIXTURES.all_deb, &FIXTURES.big_deb, &FIXTURES.new_deb]);
     let apt = apt(&original, &server.url(&format!("/{ARCHIVE}")));
     apt.update().expect_clean();
@@ -89,7 +101,8 @@ fn mkrepo_can_go_on_with_an_rpm_repository_and_rws_after_it(kind: Kind) {
         expect_downloaded(&dnf.download(&["rws-one", "rws-new"]), [&FIXTURES.rpm, &FIXTURES.new_rpm]);
     }
 
-    expect_foreign_until_asked(&original, &mut server, RPM_TARGET, TREE, &root);
+    let taken = Taken { target: RPM_TARGET, repositories: 3, repository: TREE, root: &root };
+    expect_foreign_until_asked(&original, &mut server, &taken);
     expect_rpms(&server, TREE, FIXTURES.rpms().into_iter().chain([&FIXTURES.new_rpm]));
     let dnf = dnf(&original, &server.url(&format!("/{TREE}")));
     dnf.makecache().expect_success();

@@ -1,7 +1,8 @@
 //! Repositories that were left half-written, or without metadata.
 
-use super::stage::{FIXTURES, apt, dnf, expect_debs_of, expect_downloaded, expect_rpms, post};
+use super::stage::{FIXTURES, apt, expect_debs_of, expect_downloaded, expect_rpms, expect_whole, post};
 use crate::on_directory_and_moto;
+use crate::support::dnf::{Dnf, repo_file};
 use crate::support::form::File;
 use crate::support::mkrepo::{Kind, Original};
 
@@ -93,18 +94,25 @@ fn half_written_archives_are_synchronised(kind: Kind) {
     let base = |series: &str| format!("release/{series}/ubuntu");
     make(&original, &ruins, base, "pool/focal/main/r/rws");
     let server = original.serve();
-    for ruin in ruins {
+    for ruin in &ruins {
         println!("series {}", ruin.series);
         let base = base(ruin.series);
         post(&server, &format!("/{base}/focal"));
         expect_debs_of(&server, &base, "amd64", ruin.packages.iter().copied());
-        let apt = apt(&original, &server.url(&format!("/{base}")));
-        apt.update().expect_clean();
-        let installed = apt.install(&["rws-one", "rws-all"]).expect_clean();
-        expect_downloaded(&installed.files, ruin.packages.iter().copied());
         assert_eq!(original.get(&format!("{base}/dists/focal/malformed_list.txt")), None);
     }
-    original.command(&["verify", "--all"]).expect_success();
+    let urls: Vec<String> = ruins.iter().map(|ruin| server.url(&format!("/{}", base(ruin.series)))).collect();
+    let apt = apt(&original, &urls.join(" "));
+    apt.update().expect_clean();
+    for name in ["rws-one", "rws-all"] {
+        let known = apt.cache(&["madison", name]).expect_clean().output();
+        for url in &urls {
+            assert!(known.contains(&format!("{url} focal/main")), "{name} is not at {url}:\n{known}");
+        }
+    }
+    let installed = apt.install(&["rws-one", "rws-all"]).expect_clean();
+    expect_downloaded(&installed.files, packages());
+    expect_whole(&original, "--all", ruins.len());
 }
 
 fn half_written_rpm_repositories_are_synchronised(kind: Kind) {
@@ -144,15 +152,21 @@ fn half_written_rpm_repositories_are_synchronised(kind: Kind) {
     let base = |series: &str| format!("live/{series}/el/7/x86_64");
     make(&original, &ruins, base, "Packages");
     let server = original.serve();
-    for ruin in ruins {
+    let mut repositories = String::new();
+    for ruin in &ruins {
         println!("series {}", ruin.series);
         let base = base(ruin.series);
         post(&server, &format!("/live/{}/el/7", ruin.series));
         expect_rpms(&server, &base, ruin.packages.iter().copied());
-        let dnf = dnf(&original, &server.url(&format!("/{base}")));
-        dnf.makecache().expect_success();
-        assert_eq!(dnf.packages().len(), ruin.packages.len());
         assert_eq!(original.get(&format!("{base}/repodata/malformed_list.txt")), None);
+        repositories.push_str(&repo_file(ruin.series, &server.url(&format!("/{base}")), &original.key_url()));
     }
-    original.command(&["verify", "--all"]).expect_success();
+    let dnf = Dnf::new(&repositories, "7");
+    dnf.makecache().expect_success();
+    let known = dnf.repoquery(&["--qf", "%{repoid} %{name}"]).expect_success().output();
+    for ruin in &ruins {
+        let of_series = known.lines().filter(|line| line.split(' ').next() == Some(ruin.series));
+        assert_eq!(of_series.count(), ruin.packages.len(), "series {}:\n{known}", ruin.series);
+    }
+    expect_whole(&original, "--all", ruins.len());
 }

@@ -142,6 +142,13 @@ pub fn post(server: &Server, target: &str) {
     curl::request(&server.url(&format!("{target}?wait=60")), Some(server.credentials()), &post).expect_status(200);
 }
 
+/// RWS has a head for all of a target's repositories, so many, and what that refers to is there, byte by byte.
+#[track_caller]
+pub fn expect_whole(original: &Original, target: &str, repositories: usize) {
+    let said = original.command(&["verify", "--deep", target]).expect_success().everything();
+    assert!(said.contains(&format!("\n{repositories} repositories are whole")), "{said}");
+}
+
 pub fn names<'a>(files: impl IntoIterator<Item = &'a File>) -> BTreeSet<String> {
     files.into_iter().map(|file| file.name.clone()).collect()
 }
