@@ -15,18 +15,6 @@ on_directory_and_moto! {
     mkrepo_can_go_on_with_an_rpm_repository_and_rws_after_it,
 }
 
-/// Starts RWS again, and waits until it has looked at a repository that it must leave alone: it says so.
-#[track_caller]
-fn restart_and_wait_for_a_look(server: &mut Server, repository: &str) {
-    server.restart();
-    let mut last = serde_json::Value::Null;
-    let seen = wait::until_or(wait::BOUND, || {
-        last = get(server, "/-/status").json();
-        last["failing"][repository].as_str().filter(|reason| reason.contains("another tool")).map(|_| ())
-    });
-    assert!(seen.is_some(), "the status never says that {repository} is of another tool, but {last}");
-}
-
 /// What mkrepo has run on again.
 struct Taken<'a> {
     target: &'a str,
@@ -42,7 +30,15 @@ struct Taken<'a> {
 fn expect_foreign_until_asked(original: &Original, server: &mut Server, taken: &Taken) {
     let Taken { target, repositories, repository, root } = *taken;
     let foreign = original.text(root);
-    restart_and_wait_for_a_look(server, repository);
+    server.restart();
+    // it looks at what is there, and says that it leaves it alone
+    let mut last = serde_json::Value::Null;
+    let said = wait::until_or(wait::BOUND, || {
+        assert_eq!(original.text(root), foreign, "RWS wrote over a root that is not its own");
+        last = get(server, "/-/status").json();
+        last["failing"][repository].as_str().filter(|reason| reason.contains("another tool")).map(|_| ())
+    });
+    assert!(said.is_some(), "the status never says that {repository} is of another tool, but {last}");
     assert_eq!(original.text(root), foreign, "RWS wrote over a root that is not its own");
     post(server, target);
     let own = original.text(root);

@@ -51,7 +51,7 @@ const AGE: Duration = Duration::from_secs(3600);
 enum Place {
     Directory(TempDir),
     /// RWS asks through the proxy, everybody else directly
-    Bucket(Bucket, Proxy),
+    Bucket(Box<Bucket>, Proxy),
 }
 
 /// All that the original left: the repositories, and the key that they are signed with. Paths are those of URLs,
@@ -72,7 +72,7 @@ impl Original {
                 let bucket = Bucket::on(S3Server::moto()).with("S3_BASE_PATH", PREFIX);
                 let bucket = bucket.with("GPG_SIGN_KEY_ARMORED", &key.secret_armored());
                 let proxy = Proxy::start(&bucket.s3.url);
-                Place::Bucket(bucket, proxy)
+                Place::Bucket(Box::new(bucket), proxy)
             }
         };
         Self { place, key, work: temporary_directory() }
