@@ -7,7 +7,7 @@ use super::stage::{
 use crate::on_directory_and_moto;
 use crate::support::curl::Upload;
 use crate::support::form::File;
-use crate::support::mkrepo::{Kind, Original};
+use crate::support::original::{Kind, Original};
 use crate::support::server::Server;
 use crate::support::{temporary_directory, write_file};
 

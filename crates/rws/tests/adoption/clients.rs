@@ -10,7 +10,7 @@ use crate::on_directory_and_moto;
 use crate::support::apt::Apt;
 use crate::support::dnf::Dnf;
 use crate::support::file_server::FileServer;
-use crate::support::mkrepo::{Kind, Original};
+use crate::support::original::{Kind, Original};
 use crate::support::read_file;
 use crate::support::zypper::{self, Zypper};
 

@@ -2,7 +2,7 @@
 
 use super::stage::{FIXTURES, PACKAGES, RPM_TARGET, TREE, dnf, expect_downloaded, expect_rpms, expect_whole, post};
 use crate::on_directory_and_moto;
-use crate::support::mkrepo::{Kind, Original};
+use crate::support::original::{Kind, Original};
 use crate::support::program::Program;
 use crate::support::{file_name, files_in, read_file, temporary_directory, write_file};
 

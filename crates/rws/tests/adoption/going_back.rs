@@ -6,7 +6,7 @@ use super::stage::{
 };
 use crate::on_directory_and_moto;
 use crate::support::file_server::FileServer;
-use crate::support::mkrepo::{Kind, Original};
+use crate::support::original::{Kind, Original};
 use crate::support::server::Server;
 use crate::support::wait;
 

@@ -5,7 +5,7 @@ use super::stage::{
     post,
 };
 use crate::support::form::File;
-use crate::support::mkrepo::{Kind, Original};
+use crate::support::original::{Kind, Original};
 
 /// So much of a package may be read: its header, its control member.
 const LITTLE: u64 = 256 << 10;

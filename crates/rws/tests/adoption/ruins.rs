@@ -4,7 +4,7 @@ use super::stage::{FIXTURES, apt, expect_debs_of, expect_downloaded, expect_rpms
 use crate::on_directory_and_moto;
 use crate::support::dnf::{Dnf, repo_file};
 use crate::support::form::File;
-use crate::support::mkrepo::{Kind, Original};
+use crate::support::original::{Kind, Original};
 
 on_directory_and_moto! {
     half_written_archives_are_synchronised,

@@ -9,7 +9,7 @@ use crate::support::apt::Apt;
 use crate::support::curl::{self, Answer};
 use crate::support::dnf::{self, Dnf};
 use crate::support::form::File;
-use crate::support::mkrepo::Original;
+use crate::support::original::Original;
 use crate::support::packages::deb::{Compression, Deb};
 use crate::support::packages::rpm::Rpm;
 use crate::support::packages::source::SourcePackage;

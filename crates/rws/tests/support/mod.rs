@@ -11,6 +11,7 @@ pub mod file_server;
 pub mod form;
 pub mod gpgv;
 pub mod mkrepo;
+pub mod original;
 pub mod packages;
 pub mod private_root;
 pub mod program;
