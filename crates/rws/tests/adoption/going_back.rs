@@ -6,6 +6,7 @@ use super::stage::{
 };
 use crate::on_directory_and_moto;
 use crate::support::file_server::FileServer;
+use crate::support::mkrepo::expect_writable;
 use crate::support::original::{Kind, Original};
 use crate::support::server::Server;
 use crate::support::wait;
@@ -31,6 +32,7 @@ fn expect_foreign_until_asked(original: &Original, server: &mut Server, taken: &
     let Taken { target, repositories, repository, root } = *taken;
     let foreign = original.text(root);
     server.restart();
+    expect_writable(server);
     // it looks at what is there, and says that it leaves it alone
     let mut last = serde_json::Value::Null;
     let said = wait::until_or(wait::BOUND, || {

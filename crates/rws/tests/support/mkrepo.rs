@@ -1,9 +1,10 @@
 //! What runs on the storage of the original service: its metadata tool, `mkrepo`, and RWS.
 
+use super::bucket::LEASE_BOUND;
 use super::original::{Original, Place, key};
 use super::program::{Program, Ran};
 use super::server::{Options, Server, own_variables};
-use super::{temporary_directory, test_cache};
+use super::{curl, temporary_directory, test_cache, wait};
 use rws_lab::Seen;
 
 impl Original {
@@ -36,16 +37,18 @@ impl Original {
         }
     }
 
-    /// A server of RWS over it, with the same key, that is ready.
+    /// A server of RWS over it, with the same key, that may write.
     #[track_caller]
     pub fn serve(&self) -> Server {
-        match &self.place {
+        let server = match &self.place {
             Place::Directory(directory) => {
                 let data_dir = Some(directory.path().to_owned());
                 Server::start_with(Options { data_dir, environment: self.environment(), ..Options::default() })
             }
             Place::Bucket(bucket, proxy) => bucket.through(proxy).serve(),
-        }
+        };
+        expect_writable(&server);
+        server
     }
 
     /// A command of RWS that is no server, beside one.
@@ -78,4 +81,16 @@ impl Original {
             }
         }
     }
+}
+
+/// Waits (bounded) until a server may write. moto looks at a condition and writes in two steps: on a busy machine RWS
+/// sees at its start, once in a while, that two of many writers won, and waits for the lease of a single writer.
+#[track_caller]
+pub fn expect_writable(server: &Server) {
+    let mut last = serde_json::Value::Null;
+    let may = wait::until_or(LEASE_BOUND, || {
+        last = curl::get(&server.url("/-/status")).json();
+        last["writers"]["state"].as_str().filter(|state| ["many", "single"].contains(state)).map(|_| ())
+    });
+    assert!(may.is_some(), "the server may not write: {last}; its log:\n{}", server.log());
 }
