@@ -110,6 +110,11 @@ impl SecretKey {
         key
     }
 
+    /// The home of gpg that has this key, and no other one.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     #[track_caller]
     pub fn public_armored(&self) -> Vec<u8> {
         self.gpg().args(["--armor", "--export"]).succeed().stdout

@@ -13,6 +13,8 @@ pub struct Rpm {
     architecture: String,
     tags: Vec<(String, String)>,
     payload: String,
+    url: String,
+    padding: Vec<u8>,
 }
 
 impl Rpm {
@@ -26,6 +28,8 @@ impl Rpm {
             architecture: "x86_64".to_owned(),
             tags: Vec::new(),
             payload: "w6.gzdio".to_owned(),
+            url: "https://example.invalid/?a=1&b=2".to_owned(),
+            padding: Vec::new(),
         }
     }
 
@@ -49,7 +53,21 @@ impl Rpm {
         self
     }
 
-    /// The payload's compression as rpmbuild names it: `w6.gzdio`, `w6.xzdio`, `w3.zstdio`.
+    /// Another homepage than one with awkward characters.
+    #[must_use]
+    pub fn url(mut self, url: &str) -> Self {
+        self.url = url.to_owned();
+        self
+    }
+
+    /// One more file of these bytes, in the source package too.
+    #[must_use]
+    pub fn padding(mut self, bytes: &[u8]) -> Self {
+        self.padding = bytes.to_owned();
+        self
+    }
+
+    /// The payload's compression as rpmbuild names it: `w6.gzdio`, `w6.xzdio`, `w3.zstdio`; `w.ufdio` for none.
     #[must_use]
     pub fn payload(mut self, payload: &str) -> Self {
         self.payload = payload.to_owned();
@@ -87,6 +105,9 @@ impl Rpm {
         let spec = work.path().join(format!("{}.spec", self.name));
         write_file(&spec, self.spec());
         let top = work.path().join("top");
+        if !self.padding.is_empty() {
+            write_file(&top.join("SOURCES/padding"), &self.padding);
+        }
         let mut rpmbuild = Program::new("rpmbuild", work.path())
             .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH)
             .arg(stage)
@@ -113,10 +134,10 @@ impl Rpm {
     }
 
     fn spec(&self) -> String {
-        let Self { name, version, release, .. } = self;
+        let Self { name, version, release, url, .. } = self;
         let mut preamble = format!(
             "Name: {name}\nVersion: {version}\nRelease: {release}\nSummary: Fixture {name}\nLicense: MIT\nGroup: Test\n\
-             URL: https://example.invalid/?a=1&b=2\n"
+             URL: {url}\n"
         );
         if let Some(epoch) = self.epoch {
             preamble.push_str(&format!("Epoch: {epoch}\n"));
@@ -127,12 +148,17 @@ impl Rpm {
         for (tag, value) in &self.tags {
             preamble.push_str(&format!("{tag}: {value}\n"));
         }
+        let mut padding = String::new();
+        if !self.padding.is_empty() {
+            preamble.push_str("Source0: padding\n");
+            padding = format!("cp %{{SOURCE0}} %{{buildroot}}/usr/share/{name}/padding\n");
+        }
         format!(
             "{preamble}\n%description\nA fixture with <awkward> & \"quoted\" text.\n\n\
              %install\nmkdir -p %{{buildroot}}/usr/share/{name} %{{buildroot}}/etc %{{buildroot}}/usr/bin\n\
              echo '{name} {version}' > %{{buildroot}}/usr/share/{name}/README\n\
              echo 'a=1' > %{{buildroot}}/etc/{name}.conf\n\
-             echo '#!/bin/sh' > %{{buildroot}}/usr/bin/{name}\n\n\
+             echo '#!/bin/sh' > %{{buildroot}}/usr/bin/{name}\n{padding}\n\
              %files\n/usr/share/{name}\n%config(noreplace) /etc/{name}.conf\n%attr(755,root,root) /usr/bin/{name}\n\n\
              %changelog\n* Sun Sep 13 2020 Nobody <nobody@example.invalid> - {version}-{release}\n- Fixture.\n"
         )

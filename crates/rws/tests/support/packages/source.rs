@@ -39,6 +39,7 @@ pub struct SourcePackage {
     upstream_signature: bool,
     /// `gz`, `xz`
     upstream_compression: &'static str,
+    padding: Vec<u8>,
 }
 
 impl SourcePackage {
@@ -50,6 +51,7 @@ impl SourcePackage {
             components: Vec::new(),
             upstream_signature: false,
             upstream_compression: "gz",
+            padding: Vec::new(),
         }
     }
 
@@ -74,6 +76,13 @@ impl SourcePackage {
         self
     }
 
+    /// One more file of these bytes, in the upstream tarball where there is one.
+    #[must_use]
+    pub fn padding(mut self, bytes: &[u8]) -> Self {
+        self.padding = bytes.to_owned();
+        self
+    }
+
     /// Builds it into a directory of its own below the given one.
     #[track_caller]
     pub fn build(&self, directory: &Path) -> SourceFiles {
@@ -81,6 +90,9 @@ impl SourcePackage {
         let tree_name = format!("{}-{}", self.name, self.upstream_version());
         let tree = work.path().join(&tree_name);
         write_file(&tree.join("README"), format!("{} {}\n", self.name, self.version));
+        if !self.padding.is_empty() {
+            write_file(&tree.join("padding"), &self.padding);
+        }
         if !self.is_native() {
             self.make_tarballs(work.path(), &tree_name);
         }
