@@ -45,6 +45,13 @@ pub(crate) fn read_root(repository: &RepositoryId, root: &[RootFile]) -> Result<
     if files.is_empty() { Err("Release lists no file with SHA256".to_owned()) } else { Ok(files) }
 }
 
+/// `Date` of `Release` (RFC 5322, whatever the form of its zone).
+pub(crate) fn date(repository: &RepositoryId, root: &[RootFile]) -> Option<i64> {
+    let date = file(repository, root, "Release")?.lines().find_map(|line| line.strip_prefix("Date:"))?;
+    let date = date.trim().replace("UTC", "+0000").replace("GMT", "+0000");
+    jiff::fmt::rfc2822::parse(&date).ok().map(|date| date.timestamp().as_second())
+}
+
 pub(crate) fn check_signatures(
     repository: &RepositoryId,
     root: &[RootFile],
@@ -88,10 +95,17 @@ pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>,
         };
         if index.ends_with("/Sources") {
             let directory = field("Directory")?;
+            let other = |list: &str, wanted: &str| {
+                let columns = lines_of(stanza, list).map(|line| line.split_whitespace().collect::<Vec<_>>());
+                let found = columns.into_iter().find(|columns| columns.last() == Some(&wanted));
+                found.and_then(|columns| columns.first().map(|digest| (*digest).to_owned()))
+            };
             for line in lines_of(stanza, "Checksums-Sha256") {
                 let (sha256, size_bytes, name) = listed(line)?;
+                let digests =
+                    Digests { md5: other("Files", name), sha1: other("Checksums-Sha1", name), ..sha256.into() };
                 let path = format!("{directory}/{name}");
-                packages.push(ListedPackage { path, size_bytes, digests: sha256.into(), modified_seconds: None });
+                packages.push(ListedPackage { path, size_bytes, digests, modified_seconds: None });
             }
         } else {
             let (path, size, digest) = (field("Filename")?, field("Size")?, field("SHA256")?);
@@ -112,6 +126,25 @@ pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_of_all_tools_are_read() {
+        let repository = RepositoryId::parse("live/1.10/ubuntu/focal").unwrap();
+        let read = |date: &str| {
+            let text = format!("Codename: focal\nDate: {date}\nSHA256:\n");
+            date_of(&repository, text)
+        };
+        for text in
+            ["Sun, 22 Nov 2026 13:30:00 +0000", "Sun, 22 Nov 2026 13:30:00 -0000", "Sun, 22 Nov 2026 13:30:00 UTC"]
+        {
+            assert_eq!(read(text), Some(1_795_354_200), "{text}");
+        }
+        assert_eq!(read("yesterday"), None);
+    }
+
+    fn date_of(repository: &RepositoryId, text: String) -> Option<i64> {
+        date(repository, &[RootFile { name: "dists/focal/Release".to_owned(), text }])
+    }
 
     #[test]
     fn sources_list_all_files() {

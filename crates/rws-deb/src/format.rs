@@ -92,6 +92,10 @@ impl Format for Deb {
         audit::read_root(repository, root)
     }
 
+    fn root_date(&self, repository: &RepositoryId, root: &[RootFile]) -> Option<i64> {
+        audit::date(repository, root)
+    }
+
     fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
         audit::read_index(index, text)
     }

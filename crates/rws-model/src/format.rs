@@ -76,6 +76,11 @@ pub trait Format: Send + Sync {
     /// What is wrong with the root, in a sentence.
     fn read_root(&self, repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String>;
 
+    /// The date that a root states, of any tool, in seconds since 1970; clients take no root with an earlier one for newer.
+    fn root_date(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Option<i64> {
+        None
+    }
+
     /// The package files that an index lists; `text` is its plain form.
     ///
     /// # Errors

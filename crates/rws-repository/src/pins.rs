@@ -1,8 +1,8 @@
 //! Which head a reader goes on with.
 //!
 //! A root may be several files (repomd.xml and its signature), and a client that knows no by-hash names asks for its root
-//! and for plain-named indexes one after the other. Somebody may publish in between. Therefore the first of these files
-//! that a reader gets pins the head for the others: for the rest of its connection (zypper), or for some seconds for the
+//! and for plain-named indexes one after the other. Somebody may publish in between. Therefore the first file of a root
+//! that a reader gets pins the head for the others and for the indexes: for the rest of its connection (zypper), or for some seconds for the
 //! same client on other connections (dnf opens one for every file). A reader that asks for the same file again has begun
 //! anew and gets what is current; nothing is ever older than what was asked for first.
 

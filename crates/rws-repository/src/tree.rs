@@ -134,7 +134,7 @@ impl Tree {
         }
         let head = reading::head(&*self.store, repository).await?.map(|(head, _)| Arc::new(head));
         if let (Some(reader), Some(head)) = (reader, &head)
-            && (place.is_root || head.plain.contains_key(&place.name))
+            && place.is_root
         {
             self.pins.begin(reader, repository, &place.name, head);
         }

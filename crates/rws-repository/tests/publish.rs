@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use rws_repository::RepositoryError;
 use rws_repository::publish::{Malformed, Occasion, Publisher};
-use rws_store::{Moment, Observer, Operation, StoreError};
+use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
 use support::{Crash, World, id, observed};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
@@ -382,19 +382,57 @@ async fn malformed_packages_are_listed_until_they_are_gone() {
 }
 
 #[tokio::test]
-async fn a_foreign_root_is_left_alone_until_somebody_synchronises() {
+async fn a_foreign_root_is_left_alone_until_somebody_synchronises_or_uploads() {
+    for uploads in [false, true] {
+        let world = World::new();
+        world.upload(FOCAL, &[world.deb("aa", "1", "amd64", "a")]).await.unwrap();
+        world.publish(FOCAL).await.unwrap();
+        // somebody put a package there and ran the old tool
+        let by_hand = std::fs::read(world.deb("hand", "1", "amd64", "hand")).unwrap();
+        world.put(&format!("{TREE}/pool/focal/main/p/product/hand_1_amd64.deb"), by_hand).await;
+        world.put(&format!("{TREE}/dists/focal/Release"), b"Origin: the old tool\n".to_vec()).await;
+        world.tick();
+        let start = Occasion { start: true, ..Occasion::default() };
+        let refused = world.publisher(world.store()).reconcile(&id(FOCAL), start).await;
+        assert!(matches!(refused, Err(RepositoryError::Foreign { .. })), "{refused:?}");
+        assert_eq!(world.root(TREE, "focal").await.unwrap(), "Origin: the old tool\n");
+        if uploads {
+            world.upload(FOCAL, &[world.deb("bb", "1", "amd64", "b")]).await.unwrap();
+            let outcome = world.publish(FOCAL).await.unwrap();
+            assert_eq!((outcome.applied.len(), outcome.lost_commits), (1, 0));
+            assert_eq!(world.leftovers().await, Vec::<String>::new());
+        } else {
+            world.synchronise(FOCAL).await.unwrap();
+        }
+        let root = world.root(TREE, "focal").await.unwrap();
+        assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), if uploads { 3 } else { 2 });
+        world.check_plain(TREE, "focal").await;
+    }
+}
+
+/// The old tool deletes the index files that it finds named in a root, so those of the current generation: a synchronisation
+/// makes them anew, without reading the packages.
+#[tokio::test]
+async fn indexes_that_another_tool_deleted_are_made_anew() {
     let world = World::new();
-    world.upload(FOCAL, &[world.deb("aa", "1", "amd64", "a")]).await.unwrap();
+    let files = [world.deb("aa", "1", "amd64", "a"), world.deb("bb", "1", "all", "b")];
+    world.upload(FOCAL, &files).await.unwrap();
     world.publish(FOCAL).await.unwrap();
-    world.put(&format!("{TREE}/dists/focal/Release"), b"Origin: the old tool\n".to_vec()).await;
-    world.upload(FOCAL, &[world.deb("bb", "1", "amd64", "b")]).await.unwrap();
-    let refused = world.publish(FOCAL).await;
-    assert!(matches!(refused, Err(RepositoryError::Foreign { .. })), "{refused:?}");
-    assert_eq!(world.root(TREE, "focal").await.unwrap(), "Origin: the old tool\n");
-    world.synchronise(FOCAL).await.unwrap();
     let root = world.root(TREE, "focal").await.unwrap();
-    assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), 2);
+    let before = world.read_deb(TREE, "focal", &root).await;
+    for key in world.keys(&format!("{TREE}/dists/focal/main/")).await {
+        world.memory.delete(&[Key::parse(&key).unwrap()]).await.unwrap();
+    }
+    world.tick();
+    let counted = Crash::at(usize::MAX, Moment::Before);
+    let publisher = world.publisher(observed(&world, counted.clone()));
+    let occasion = Occasion { synchronise: true, ..Occasion::default() };
+    assert!(publisher.reconcile(&id(FOCAL), occasion).await.unwrap().published_at.is_some());
+    let root = world.root(TREE, "focal").await.unwrap();
+    assert_eq!(world.read_deb(TREE, "focal", &root).await, before);
     world.check_plain(TREE, "focal").await;
+    world.upload(FOCAL, &[world.deb("cc", "1", "amd64", "c")]).await.unwrap();
+    world.publish(FOCAL).await.unwrap();
 }
 
 /// However a repository came to be, the same packages give the same indexes.

@@ -1,6 +1,7 @@
 //! One way through the protocol.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use rws_model::Sha256;
 
@@ -24,7 +25,11 @@ impl Run<'_> {
         lost_commits: usize,
     ) -> Result<Option<Outcome>, RepositoryError> {
         let now = self.store().clock_milliseconds().await? / 1000;
-        let state = self.state(occasion.rebuild).await?;
+        let mut state = self.state(occasion.rebuild).await?;
+        if occasion.synchronise {
+            self.set_aside_what_is_broken(&mut state).await?;
+        }
+        let rebuild = occasion.rebuild || state.former.is_some();
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
         let pending = pending::read(self.store(), self.repository, &applied).await?;
         let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
@@ -44,7 +49,7 @@ impl Run<'_> {
         let made_with = self.target.made_with();
         let anew = occasion.start && state.head().is_some_and(|head| head.made_with != made_with);
         let take_over = found.looked && self.is_foreign(&state).await?;
-        let publish = !plan.is_empty() || anew || take_over || occasion.rebuild;
+        let publish = !plan.is_empty() || anew || take_over || rebuild;
         let due = state.head().map(|head| head.due(now)).unwrap_or_default();
         if !due.is_empty() {
             self.store().delete(&due).await?;
@@ -61,6 +66,7 @@ impl Run<'_> {
             None => return self.nothing_to_publish(&pending, failed, synchronised, lost_commits).await.map(Some),
         };
         let Commit::Won(head) = commit else { return Ok(None) };
+        self.has_taken.fetch_or(!applied.is_empty(), Ordering::Relaxed);
 
         let remembered = head.applied.iter().filter(|id| pending.pointers.contains(id) && !applied.contains(id));
         let contained: Vec<UploadId> = applied.iter().chain(remembered).cloned().collect();

@@ -22,6 +22,9 @@ use crate::{GenerationId, RepositoryError, UploadId, private, reading};
 /// A manifest that no head knows after this time belongs to a publisher that died.
 const ABANDONED_SECONDS: i64 = 24 * 60 * 60;
 
+/// Clients refuse a root whose date is further in the future (apt: 10 s).
+const FUTURE_SECONDS: i64 = 10;
+
 /// What a commit leaves to do.
 pub(super) enum Commit {
     /// This head is the current one.
@@ -74,7 +77,7 @@ impl Run<'_> {
         }
         drop(present_files);
 
-        let published_at = self.next_second(state.head()).await?;
+        let published_at = self.next_second(state.head(), step.take_over).await?;
         let root = self.root(&rendered.indexes, published_at)?;
         let generation = Generation {
             repository: self.repository.clone(),
@@ -140,10 +143,17 @@ impl Run<'_> {
 
     /// The time of the next root: later than the last one, by the store's clock. There is one in a second at most, so
     /// that readers that compare whole seconds see every one.
-    async fn next_second(&self, head: Option<&Head>) -> Result<i64, RepositoryError> {
+    async fn next_second(&self, head: Option<&Head>, take_over: bool) -> Result<i64, RepositoryError> {
+        let mut last = head.map(|head| head.published_at);
         let now = self.store().clock_milliseconds().await?;
-        let Some(head) = head else { return Ok(now / 1000) };
-        let next = head.published_at + 1;
+        if take_over {
+            // a root of another tool is an earlier one too; a date far in the future is a mistake that clients refuse
+            let (root, written) = self.public_root().await?;
+            let date = self.target.format.root_date(self.repository, &root);
+            last = last.max(written).max(date.filter(|date| *date <= now / 1000 + FUTURE_SECONDS));
+        }
+        let Some(last) = last else { return Ok(now / 1000) };
+        let next = last + 1;
         let early = (next * 1000 - now).clamp(0, 1000);
         if early > 0 {
             tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;

@@ -24,6 +24,7 @@ mod stored;
 mod synchronise;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rws_model::RepositoryId;
@@ -138,10 +139,20 @@ impl Publisher {
         let target =
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
         let tree = target.format.layout(repository).tree;
-        let run = Run { publisher: self, repository, target, tree, unused: Mutex::default() };
-        for lost_commits in 0..TRIES {
-            if let Some(outcome) = run.attempt(occasion, lost_commits).await? {
-                return Ok(outcome);
+        let has_taken = AtomicBool::new(false);
+        let run = Run { publisher: self, repository, target, tree, unused: Mutex::default(), has_taken };
+        let (mut occasion, mut lost_commits) = (occasion, 0);
+        for _ in 0..TRIES {
+            match run.attempt(occasion, lost_commits).await {
+                Ok(None) => lost_commits += 1,
+                Ok(Some(outcome)) => return Ok(outcome),
+                // Another tool was here since. Who uploads wants to see it in the root: what that tool did is taken in.
+                Err(RepositoryError::Foreign { .. })
+                    if run.has_taken.load(Ordering::Relaxed) && !occasion.synchronise =>
+                {
+                    occasion.synchronise = true;
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(RepositoryError::Contended(repository.clone()))

@@ -2,24 +2,42 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rws_model::{ListedFile, ListedPackage, RootFile, sha256};
+use rws_model::{Digests, ListedFile, ListedPackage, RootFile, sha256};
 use rws_store::{Span, Stat, collect};
 
 use super::run::{Run, State};
 use crate::RepositoryError;
 use crate::blocks::codec;
+use crate::generation::FileRow;
 
-/// Package files as an older index lists them, by their paths below the tree.
+/// What is known of package files without reading them, by their paths below the tree.
 #[derive(Default)]
-pub(super) struct Recorded(HashMap<String, ListedPackage>);
+pub(super) struct Recorded {
+    /// As an older index lists them.
+    listed: HashMap<String, ListedPackage>,
+    /// As an own generation knows them whose index files are gone.
+    own: HashMap<String, FileRow>,
+}
+
+/// What all of a file is.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) size_bytes: u64,
+    pub(super) digests: Digests,
+}
 
 impl Recorded {
-    /// What is said of a file that is as it was then: the store says the same size and the same second.
-    pub(super) fn of(&self, path: &str, stat: &Stat) -> Option<&ListedPackage> {
-        self.0.get(path).filter(|listed| {
-            let second = stat.modified_milliseconds.div_euclid(1000);
-            listed.size_bytes == stat.size_bytes && listed.modified_seconds == Some(second)
-        })
+    /// What is known of a file that is as it was then: the store says the same size, and the same second or, where it
+    /// names contents by their MD5 (S3, for what was sent in one request), the MD5 that the index states.
+    pub(super) fn of(&self, path: &str, stat: &Stat) -> Option<Known> {
+        if let Some(row) = self.own.get(path).filter(|row| row.version.as_ref() == Some(&stat.version)) {
+            return Some(Known { size_bytes: row.size_bytes, digests: row.digests.clone() });
+        }
+        let listed = self.listed.get(path).filter(|listed| listed.size_bytes == stat.size_bytes)?;
+        let second = stat.modified_milliseconds.div_euclid(1000);
+        let is_same = listed.modified_seconds == Some(second)
+            || listed.digests.md5.as_ref().is_some_and(|md5| md5.eq_ignore_ascii_case(&stat.version.0));
+        is_same.then(|| Known { size_bytes: listed.size_bytes, digests: listed.digests.clone() })
     }
 }
 
@@ -28,14 +46,14 @@ impl Run<'_> {
     /// it, or that cannot be read, says nothing: then the packages are read.
     pub(super) async fn recorded(&self, state: &State) -> Result<Recorded, RepositoryError> {
         let mut recorded = Recorded::default();
+        if let Some(former) = &state.former {
+            let rows = former.files.all().map_err(RepositoryError::generation(self.repository))?;
+            recorded.own.extend(rows.into_iter().map(|row| (row.path.clone(), row)));
+        }
         if state.head.is_some() && !self.is_foreign(state).await? {
             return Ok(recorded);
         }
-        let mut root = Vec::new();
-        for name in self.target.format.root_names(self.repository) {
-            let bytes = self.public_bytes(&name).await?.unwrap_or_default();
-            root.extend(String::from_utf8(bytes).ok().map(|text| RootFile { name, text }));
-        }
+        let root = self.public_root().await?.0;
         let listed = match self.target.format.read_root(self.repository, &root) {
             Ok(listed) => listed,
             Err(reason) => {
@@ -49,11 +67,23 @@ impl Run<'_> {
                 && let Some(packages) = self.packages_of(file).await?
             {
                 done.insert(&file.index);
-                recorded.0.extend(packages.into_iter().map(|package| (package.path.clone(), package)));
+                recorded.listed.extend(packages.into_iter().map(|package| (package.path.clone(), package)));
             }
         }
-        tracing::info!(repository = %self.repository, files = recorded.0.len(), "an older index lists package files");
+        tracing::info!(repository = %self.repository, files = recorded.listed.len(), "an older index lists package files");
         Ok(recorded)
+    }
+
+    /// The public root, whoever wrote it, and when one of its files was written last, in seconds since 1970.
+    pub(super) async fn public_root(&self) -> Result<(Vec<RootFile>, Option<i64>), RepositoryError> {
+        let (mut root, mut written) = (Vec::new(), None);
+        for name in self.target.format.root_names(self.repository) {
+            let Some(content) = self.store().read(&self.key(&name)?, Span::Whole).await? else { continue };
+            written = written.max(Some(content.stat.modified_milliseconds.div_euclid(1000)));
+            let text = String::from_utf8(collect(content.bytes).await?.to_vec());
+            root.extend(text.ok().map(|text| RootFile { name, text }));
+        }
+        Ok((root, written))
     }
 
     /// The package files that one form of an older index lists.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use rws_model::RepositoryId;
 use rws_store::{Key, Store, Version};
@@ -21,12 +22,16 @@ pub(super) struct Run<'a> {
     pub(super) tree: String,
     /// What was written for commits that were lost.
     pub(super) unused: Mutex<BTreeSet<Key>>,
+    /// Whether a head was committed that contains uploads which it did not contain before.
+    pub(super) has_taken: AtomicBool,
 }
 
 /// The present state of a repository.
 pub(super) struct State {
     pub(super) head: Option<(Head, Version)>,
     pub(super) generation: Option<Generation>,
+    /// The generation of the head, where its indexes are to be made anew because files of them are gone.
+    pub(super) former: Option<Generation>,
 }
 
 impl State {
@@ -59,7 +64,22 @@ impl Run<'_> {
             Some((head, _)) => Some(reading::generation(self.store(), self.repository, &head.generation).await?),
             None => None,
         };
-        Ok(State { head, generation })
+        Ok(State { head, generation, former: None })
+    }
+
+    /// Sets the generation aside when another tool removed files of its indexes: then they have to be made anew, of packages
+    /// that are known.
+    pub(super) async fn set_aside_what_is_broken(&self, state: &mut State) -> Result<(), RepositoryError> {
+        let Some(generation) = &state.generation else { return Ok(()) };
+        for file in generation.indexes.iter().flat_map(|index| &index.files) {
+            let stat = self.store().stat(&self.key(&file.stored_name)?).await?;
+            if stat.is_none_or(|stat| stat.size_bytes != file.size_bytes) {
+                tracing::warn!(repository = %self.repository, file = file.stored_name, "gone; the indexes are made anew");
+                state.former = state.generation.take();
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// The counter of the head that is current now.

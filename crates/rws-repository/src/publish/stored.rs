@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use rws_model::{FileName, Format, Inspected, ListedPackage, Refusal};
+use rws_model::{ContentDigester, FileName, Format, Inspected, Refusal};
 use rws_store::{Listed, Span, Store, Version};
 
+use super::recorded::Known;
 use crate::RepositoryError;
 use crate::inspection::Inspection;
 
@@ -41,7 +42,7 @@ impl Reading {
     pub(super) async fn read(
         &self,
         file: StoredFile,
-        known: Option<ListedPackage>,
+        known: Option<Known>,
     ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
         let read = match known {
             Some(known) => self.front(&file, &known).await?,
@@ -58,17 +59,18 @@ impl Reading {
         })
     }
 
-    /// The front of a file, as far as its entries need; `None` where that would be all of it, or where it has changed.
+    /// The front of a file, as far as its entries need; `None` where it has changed, or is not what is known of it.
     async fn front(
         &self,
         file: &StoredFile,
-        known: &ListedPackage,
+        known: &Known,
     ) -> Result<Option<Result<(Version, Inspected), Refusal>>, RepositoryError> {
         let version = file.listed.stat.version.clone();
         let mut inspector = self.format.inspector(&file.name);
         let (mut start, mut length) = (0, FRONT_BYTES);
+        let mut digester = ContentDigester::new();
         while !inspector.has_enough() {
-            if start + length >= known.size_bytes {
+            if start >= known.size_bytes {
                 return Ok(None);
             }
             let Some(mut content) = self.store.read(&file.listed.key, Span::Part { start, length }).await? else {
@@ -78,12 +80,19 @@ impl Reading {
                 return Ok(None);
             }
             while let Some(piece) = content.bytes.next().await {
-                if let Err(refusal) = inspector.push(&piece?) {
+                let piece = piece?;
+                digester.update(&piece);
+                if let Err(refusal) = inspector.push(&piece) {
                     return Ok(Some(Err(refusal)));
                 }
             }
             start += length;
             length *= 4;
+        }
+        // all of a small file was read: it need not be believed
+        let (read, sha256) = digester.finish();
+        if read == known.size_bytes && sha256 != known.digests.sha256 {
+            return Ok(None);
         }
         let inspected = inspector.finish_early(known.size_bytes, &known.digests);
         Ok(Some(inspected.map(|inspected| (version, inspected))))

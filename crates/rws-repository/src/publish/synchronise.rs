@@ -197,7 +197,7 @@ impl Run<'_> {
         recorded: &Recorded,
     ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
         let reading = Reading { store: self.publisher.store.clone(), format: self.target.format.clone() };
-        let known = recorded.of(&file.path, &file.listed.stat).cloned();
+        let known = recorded.of(&file.path, &file.listed.stat);
         let (runtime, path) = (Handle::current(), file.path.clone());
         let read = spawn_blocking(move || runtime.block_on(reading.read(file, known))).await;
         read.unwrap_or_else(|error| Err(RepositoryError::damaged(path, error)))
