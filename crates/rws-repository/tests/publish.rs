@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use rws_repository::RepositoryError;
 use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
 use support::{Crash, World, id, observed};
 
@@ -400,6 +401,7 @@ async fn a_foreign_root_is_left_alone_until_somebody_synchronises_or_uploads() {
             world.upload(FOCAL, &[world.deb("bb", "1", "amd64", "b")]).await.unwrap();
             let outcome = world.publish(FOCAL).await.unwrap();
             assert_eq!((outcome.applied.len(), outcome.lost_commits), (1, 0));
+            Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
             assert_eq!(world.leftovers().await, Vec::<String>::new());
         } else {
             world.synchronise(FOCAL).await.unwrap();

@@ -14,6 +14,10 @@ use rws_openpgp::KeyError;
 use crate::command::Arguments;
 use crate::configuration::{Environment, Mistake};
 
+/// A server publishes now and then, and rests for long: an allocator that gives memory back.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The command line or the configuration is wrong: trying again without a change cannot help.
 const USAGE: u8 = 2;
 

@@ -69,10 +69,7 @@ impl Reading {
         let mut inspector = self.format.inspector(&file.name);
         let (mut start, mut length) = (0, FRONT_BYTES);
         let mut digester = ContentDigester::new();
-        while !inspector.has_enough() {
-            if start >= known.size_bytes {
-                return Ok(None);
-            }
+        while !inspector.has_enough() && start < known.size_bytes {
             let Some(mut content) = self.store.read(&file.listed.key, Span::Part { start, length }).await? else {
                 return Ok(None);
             };
@@ -89,12 +86,13 @@ impl Reading {
             start += length;
             length *= 4;
         }
-        // all of a small file was read: it need not be believed
-        let (read, sha256) = digester.finish();
-        if read == known.size_bytes && sha256 != known.digests.sha256 {
-            return Ok(None);
-        }
-        let inspected = inspector.finish_early(known.size_bytes, &known.digests);
+        let (read_bytes, sha256) = digester.finish();
+        let inspected = match read_bytes == known.size_bytes {
+            // all of a small file was read: nothing need be believed
+            true if sha256 != known.digests.sha256 => return Ok(None),
+            true => inspector.finish(known.size_bytes, &known.digests),
+            false => inspector.finish_early(known.size_bytes, &known.digests),
+        };
         Ok(Some(inspected.map(|inspected| (version, inspected))))
     }
 
