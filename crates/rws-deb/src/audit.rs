@@ -1,6 +1,6 @@
 //! Roots and indexes, read as apt reads them.
 
-use rws_model::{Codec, Digests, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, Signer};
+use rws_model::{Codec, Digests, ListedFile, ListedPackage, ListedRole, RepositoryId, RootFile, Sha256, Signer};
 
 use crate::layout;
 
@@ -38,8 +38,8 @@ pub(crate) fn read_root(repository: &RepositoryId, root: &[RootFile]) -> Result<
             .unwrap_or((name, Codec::Plain));
         let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
         let names = vec![format!("{metadata}/{directory}/by-hash/SHA256/{sha256}"), format!("{metadata}/{name}")];
-        let holds_packages = is_index_of_packages(index);
-        Ok(ListedFile { index: index.to_owned(), codec, size_bytes, sha256, names, holds_packages })
+        let role = if is_index_of_packages(index) { ListedRole::Packages } else { ListedRole::Derived };
+        Ok(ListedFile { index: index.to_owned(), codec, size_bytes, sha256, names, role })
     };
     let files = lines_of(release, "SHA256").map(read).collect::<Result<Vec<_>, String>>()?;
     if files.is_empty() { Err("Release lists no file with SHA256".to_owned()) } else { Ok(files) }

@@ -96,6 +96,7 @@ fn publish(root: &Path, upload: &Path) {
         settings: &settings,
         indexes: &indexes,
         files: &index_files,
+        entries: &[],
         published_at: 1_700_000_000,
     };
     for file in Deb.root(&input, None).unwrap() {

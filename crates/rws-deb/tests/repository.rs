@@ -78,7 +78,8 @@ fn root(settings: &RepositorySettings, published_at: i64, signer: Option<&dyn Si
     let indexes = indexes(&["binary-riscv64", "binary-all", "source"], settings);
     let files = empty_files(&indexes);
     let repository = &focal();
-    Deb.root(&RootInput { repository, settings, indexes: &indexes, files: &files, published_at }, signer).unwrap()
+    Deb.root(&RootInput { repository, settings, indexes: &indexes, files: &files, entries: &[], published_at }, signer)
+        .unwrap()
 }
 
 #[test]

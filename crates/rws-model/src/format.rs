@@ -88,6 +88,20 @@ pub trait Format: Send + Sync {
     /// What is wrong with the index, in a sentence.
     fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String>;
 
+    /// Makes a record of metadata that no package has.
+    ///
+    /// # Errors
+    ///
+    /// When the format has none of this kind, or the file is broken.
+    fn metadata(&self, offer: &MetadataOffer<'_>) -> Result<Metadata, Refusal> {
+        Err(Refusal::new(offer.name, "repositories of this kind have no other metadata"))
+    }
+
+    /// The identity of metadata of a kind.
+    fn metadata_identity(&self, kind: &str) -> Identity {
+        Identity(format!("metadata {kind}"))
+    }
+
     /// Verifies the signatures of a root with the key that should have made them.
     ///
     /// # Errors
@@ -286,6 +300,8 @@ pub struct RootInput<'a> {
     pub indexes: &'a [Index],
     /// The files of these indexes: each index in each of its [`Index::codecs`], in this order.
     pub files: &'a [IndexFile],
+    /// What packages say to the root itself, sorted by their identities.
+    pub entries: &'a [Vec<u8>],
     /// Seconds since 1970, larger than in any earlier root of this repository.
     pub published_at: i64,
 }
@@ -312,8 +328,52 @@ pub struct ListedFile {
     pub sha256: Sha256,
     /// The names under which clients ask for it, in this order, relative to the tree.
     pub names: Vec<String>,
-    /// Whether [`Format::read_index`] finds package files in it.
-    pub holds_packages: bool,
+    /// What it is to RWS.
+    pub role: ListedRole,
+}
+
+/// What a file that a root lists is to RWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedRole {
+    /// An index in which [`Format::read_index`] finds package files.
+    Packages,
+    /// Another index that RWS makes itself, or that depends on one.
+    Derived,
+    /// Metadata of another kind, which is carried from generation to generation ([`Format::metadata`]).
+    Carried,
+}
+
+/// A file of metadata that no package has: comps, updateinfo.
+pub struct MetadataOffer<'a> {
+    /// Its kind, as the root names it: `group`, `updateinfo`.
+    pub kind: &'a str,
+    /// Its name, without a directory; where somebody sends it, what that client calls its kind.
+    pub name: &'a str,
+    /// Its bytes.
+    pub content: &'a [u8],
+    /// Where it comes from.
+    pub origin: MetadataOrigin,
+}
+
+/// Where a file of metadata comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataOrigin {
+    /// Somebody sends it: it is checked.
+    Sent,
+    /// It stood in the root of another tool: it is taken as it is.
+    Carried {
+        /// When it was written, in seconds since 1970.
+        timestamp: i64,
+    },
+}
+
+/// A file of metadata on its way into a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Its record: one file, whose name holds its digest, and an entry of the root ([`crate::ROOT`]).
+    pub record: Record,
+    /// The bytes of the file, as they are published.
+    pub content: Vec<u8>,
 }
 
 /// A package file that an index lists.

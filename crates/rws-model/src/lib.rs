@@ -18,11 +18,11 @@ mod target;
 pub use digest::{ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
     Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, ListedFile, ListedPackage,
-    NamedFile, Placement, Role, RootFile, RootInput,
+    ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement, Role, RootFile, RootInput,
 };
 pub use md5_pieces::Md5Pieces;
 pub use name::FileName;
-pub use record::{Change, Entry, Identity, Partition, Record, RecordFile, SLOT, fill_slot};
+pub use record::{Change, Entry, Identity, Partition, ROOT, Record, RecordFile, SLOT, fill_slot};
 pub use refusal::{Refusal, RefusalKind};
 pub use settings::{Compression, RepositorySettings};
 pub use signer::{SignError, Signer};

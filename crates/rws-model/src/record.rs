@@ -15,6 +15,9 @@ pub struct Identity(pub String);
 /// A class of entries, for example `binary-amd64` or `primary`. An index takes entries of one or more partitions.
 pub type Partition = String;
 
+/// The class of entries that stand in the root itself, and in no index.
+pub const ROOT: &str = "(root)";
+
 /// One rendered entry of one package: opaque to everybody but the format that wrote it.
 ///
 /// A byte [`SLOT`] in the text stands for the directory of the package's files, which is chosen when the package is

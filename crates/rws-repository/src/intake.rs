@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
-use rws_model::{FileName, Inspected, Placement, RecordFile, RepositoryId, Role};
+use rws_model::{FileName, Inspected, Metadata, Placement, RecordFile, RepositoryId, Role};
 use rws_store::{Body, Condition, Key, Kind, LocalFile, Stat, Store, StoreError, Write};
 
 use crate::catalogue::ConfiguredTarget;
@@ -118,13 +119,66 @@ pub async fn remove(
         Some(owner) => return Err(IntakeError::PartOfSource { file: name.to_string(), owner: owner.to_string() }),
         None => return Ok(None),
     }
+    announce(store, upload).await.map(Some)
+}
+
+/// Takes a file of metadata for some repositories: a change like any other.
+///
+/// # Errors
+///
+/// What the store fails with.
+pub async fn describe(
+    store: &dyn Store,
+    metadata: Metadata,
+    repositories: &[RepositoryId],
+) -> Result<Accepted, IntakeError> {
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
+    let files: Vec<Key> = metadata.record.files.iter().map(|file| private::incoming(&upload.id, &file.name)).collect();
+    upload.add(metadata.record, repositories);
+    let pointers = pointers(&upload);
+    let content = Bytes::from(metadata.content);
+    let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
+    let mut writes: Vec<BoxFuture<'_, Result<Stat, StoreError>>> = Vec::new();
+    for file in &files {
+        writes.push(store.write(file, Body::Bytes(content.clone()), write.clone()));
+    }
+    writes.extend(pointers.iter().map(|pointer| write_pointer(store, pointer).boxed()));
+    if let Err(error) = gather(WRITES_AT_ONCE, writes).await {
+        _ = store.delete(&files.into_iter().chain(pointers).collect::<Vec<_>>()).await;
+        return Err(error.into());
+    }
+    promise(store, upload).await
+}
+
+/// Takes metadata of a kind out of those of some repositories that have it. `None` where none has.
+///
+/// # Errors
+///
+/// What the store fails with.
+pub async fn undescribe(
+    store: &dyn Store,
+    targets: &[(Arc<ConfiguredTarget>, RepositoryId)],
+    kind: &str,
+) -> Result<Option<Accepted>, IntakeError> {
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
+    for (target, repository) in targets {
+        let identity = target.format.metadata_identity(kind);
+        if Presence::load(store, target, repository).await?.content(&identity)?.is_some() {
+            upload.remove(identity, repository.clone());
+        }
+    }
+    if upload.changes.is_empty() { Ok(None) } else { announce(store, upload).await.map(Some) }
+}
+
+/// Writes the pointers of an upload without files, and then the upload.
+async fn announce(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeError> {
     let pointers = pointers(&upload);
     let writes = pointers.iter().map(|pointer| write_pointer(store, pointer).boxed()).collect();
     if let Err(error) = gather(WRITES_AT_ONCE, writes).await {
         _ = store.delete(&pointers).await;
         return Err(error.into());
     }
-    promise(store, upload).await.map(Some)
+    promise(store, upload).await
 }
 
 /// The moment of promise 1, for all repositories at once: the upload object.

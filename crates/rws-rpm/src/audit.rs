@@ -1,6 +1,6 @@
 //! Roots and indexes, read as dnf reads them.
 
-use rws_model::{Codec, ListedFile, ListedPackage, RootFile, Sha256, Signer};
+use rws_model::{Codec, ListedFile, ListedPackage, ListedRole, RootFile, Sha256, Signer};
 
 use crate::repomd::DIRECTORY;
 
@@ -58,8 +58,14 @@ pub fn read_root(root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
         let name = location.ok_or_else(incomplete)?;
         let codecs = [Codec::Gzip, Codec::Xz, Codec::Zstd].into_iter();
         let codec = codecs.clone().find(|codec| name.ends_with(codec.extension())).unwrap_or(Codec::Plain);
-        let holds_packages = index == "primary";
-        Ok(ListedFile { index, codec, size_bytes, sha256, names: vec![name], holds_packages })
+        let role = match index.as_str() {
+            "primary" => ListedRole::Packages,
+            "filelists" | "other" | "filelists-ext" => ListedRole::Derived,
+            // databases and chunked forms of these
+            other if other.ends_with("_db") || other.ends_with("_zck") => ListedRole::Derived,
+            _ => ListedRole::Carried,
+        };
+        Ok(ListedFile { index, codec, size_bytes, sha256, names: vec![name], role })
     };
     let files = elements(repomd, "data").map(read).collect::<Result<Vec<_>, String>>()?;
     if files.iter().any(|file| file.index == "primary") {

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use rws_model::{
     Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
-    ListedPackage, Partition, Placement, Refusal, RepositoryId, RepositorySettings, RootFile, RootInput, Sha256,
-    SignError, Signer, Target,
+    ListedPackage, Metadata, MetadataOffer, Partition, Placement, Refusal, RepositoryId, RepositorySettings, RootFile,
+    RootInput, Sha256, SignError, Signer, Target,
 };
 
 use crate::inspector::RpmInspector;
-use crate::{audit, file_name, identity, placement, repomd};
+use crate::{audit, file_name, identity, metadata, placement, repomd};
 
 /// The RPM package format.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +80,10 @@ impl Format for Rpm {
 
     fn read_root(&self, _repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
         audit::read_root(root)
+    }
+
+    fn metadata(&self, offer: &MetadataOffer<'_>) -> Result<Metadata, Refusal> {
+        metadata::read(offer)
     }
 
     fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {

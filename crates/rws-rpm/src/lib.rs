@@ -16,6 +16,7 @@ mod inspector;
 mod integrity;
 mod lead;
 mod markup;
+mod metadata;
 mod other;
 mod package;
 mod placement;

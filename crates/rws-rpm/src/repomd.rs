@@ -6,6 +6,9 @@ use rws_model::{
 
 use crate::markup::{Markup, escape_value};
 
+/// Stands in an entry of the root for the time of its publication, as the three indexes have it. No XML can have it.
+pub const TIME: &str = "\u{1}";
+
 /// The directory of the metadata.
 pub const DIRECTORY: &str = "repodata";
 
@@ -67,6 +70,9 @@ fn render(input: &RootInput<'_>) -> String {
         if let Some(file) = input.files.iter().find(is_first) {
             text.push_str(&data(file, input.published_at));
         }
+    }
+    for entry in input.entries {
+        text.push_str(&String::from_utf8_lossy(entry).replace(TIME, &input.published_at.to_string()));
     }
     text.push_str("</repomd>\n");
     text

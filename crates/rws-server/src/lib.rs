@@ -9,6 +9,7 @@ mod connection;
 mod download;
 mod form;
 mod listing;
+mod metadata;
 pub mod multipart;
 mod own;
 pub mod passwords;

@@ -12,9 +12,10 @@ use rws_repository::pins::Reader;
 use crate::answer::{Answer, Problem, allowed, reads, unauthorized};
 use crate::connection::reader;
 use crate::service::Service;
-use crate::{assets, download, listing, own, path, remove, schedule, upload};
+use crate::{assets, download, listing, metadata, own, path, remove, schedule, upload};
 
 const ROOT_METHODS: &str = "GET, HEAD, OPTIONS";
+const METADATA_METHODS: &str = "DELETE, OPTIONS, PUT";
 const PATH_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
 
 /// The router of a service.
@@ -33,7 +34,11 @@ async fn dispatch(service: &Arc<Service>, request: Request<Body>) -> Answer {
     let method = request.method().clone();
     let raw = request.uri().path().to_owned();
     if let Some(own_path) = raw.strip_prefix("/-/") {
+        let is_metadata = own_path.starts_with("metadata/");
         return match method {
+            Method::PUT | Method::DELETE if is_metadata => write(service, &method, &raw, request).await,
+            Method::OPTIONS if is_metadata => allowed(StatusCode::OK, METADATA_METHODS),
+            _ if is_metadata => allowed(StatusCode::METHOD_NOT_ALLOWED, METADATA_METHODS),
             _ if reads(&method) => own::get(service, own_path, request.headers()).await,
             Method::OPTIONS => allowed(StatusCode::OK, ROOT_METHODS),
             _ => allowed(StatusCode::METHOD_NOT_ALLOWED, ROOT_METHODS),
@@ -68,6 +73,9 @@ async fn write(service: &Arc<Service>, method: &Method, raw: &str, request: Requ
     }
     let Some(path) = path::decoded(raw) else { return Problem::bad_request("path", "Invalid URL.").answer() };
     let path = path.strip_prefix('/').unwrap_or(&path).to_owned();
+    if let Some(path) = path.strip_prefix("-/metadata/") {
+        return metadata::change(service, &user, path, request).await;
+    }
     match *method {
         Method::PUT => upload::put(service, &user, &path, request).await,
         Method::POST => {

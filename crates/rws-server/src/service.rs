@@ -39,6 +39,8 @@ pub struct Service {
     pub writing: watch::Receiver<Writing>,
     /// One permit for each upload that is received at the same time.
     pub uploads: Semaphore,
+    /// One permit: files of metadata are taken one at a time.
+    pub metadata: Semaphore,
     /// A local directory for files that are being received; on the file system of a local store.
     pub spool: PathBuf,
     /// The version of the program.

@@ -15,6 +15,7 @@ mod contract {
     mod forms;
     mod index;
     mod lifetime;
+    mod metadata;
     mod names;
     mod packages;
     mod paths;
@@ -42,7 +43,6 @@ mod contract {
 //   F  408 stalled body; 413 too large; many ranges
 //
 // Interfaces
-//   D  `/-/metadata/…`
 //   E  valid_until_seconds, contents, keep, create_empty
 //   F  `/-/metrics`, `/-/openapi.json`, `/-/repositories`, JSON listings
 //   G  `rws hash-password`

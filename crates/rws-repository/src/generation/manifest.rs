@@ -71,6 +71,8 @@ pub struct Generation {
     pub packages: Table<PackageRow>,
     /// Its files, in byte order.
     pub files: Table<FileRow>,
+    /// What packages say to the root, by their identities.
+    pub root_entries: BTreeMap<String, Vec<u8>>,
     /// Its indexes.
     pub indexes: Vec<IndexState>,
     /// The uploads that the generation before did not contain.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use rws_model::{Partition, Record, RecordFile, Sha256, fill_slot, sha256};
+use rws_model::{Partition, ROOT, Record, RecordFile, Sha256, fill_slot, sha256};
 use rws_store::Version;
 
 use super::{Noticed, Origin, PackageEdit, PlacedFile, Plan, PlannedChange, Present, join};
@@ -278,6 +278,7 @@ impl<'a> Draft<'a> {
     /// The plan.
     pub(super) fn finish(self) -> io::Result<Plan> {
         let mut partitions = self.present.generation.map(|now| now.partitions.clone()).unwrap_or_default();
+        let mut root_entries = self.present.generation.map(|now| now.root_entries.clone()).unwrap_or_default();
         let mut touched = BTreeSet::new();
         let mut packages: Vec<PackageEdit> = Vec::new();
         for edit in self.packages.into_values() {
@@ -298,9 +299,14 @@ impl<'a> Draft<'a> {
                 touched.insert(partition.clone());
                 *partitions.entry(partition.clone()).or_default() += 1;
             }
+            root_entries.remove(&edit.identity);
+            if let Some((_, text)) = edit.texts.iter().find(|(partition, _)| partition == ROOT) {
+                root_entries.insert(edit.identity.clone(), text.clone());
+            }
             packages.push(edit);
         }
-        partitions.retain(|_, count| *count > 0);
+        partitions.retain(|partition, count| *count > 0 && partition != ROOT);
+        touched.remove(ROOT);
         packages.sort_by(|left, right| (self.order)(&left.identity, &right.identity));
         let mut files = self.files;
         if let Some(generation) = self.present.generation {
@@ -320,6 +326,7 @@ impl<'a> Draft<'a> {
             placed: self.placed.into_values().collect(),
             partitions,
             touched,
+            root_entries,
             retired: self.retired.into_values().collect(),
             failed: self.failed,
         })

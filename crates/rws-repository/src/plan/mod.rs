@@ -65,6 +65,8 @@ pub struct Plan {
     pub partitions: BTreeMap<Partition, u64>,
     /// The partitions with changed entries.
     pub touched: BTreeSet<Partition>,
+    /// What packages say to the root, afterwards.
+    pub root_entries: BTreeMap<String, Vec<u8>>,
     /// All files that only earlier generations refer to, afterwards.
     pub retired: Vec<Retired>,
     /// Uploads that cannot be carried out, with the reason. Nothing of their change is in the plan.

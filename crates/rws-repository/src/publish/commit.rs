@@ -1,6 +1,6 @@
 //! Steps 3 to 5: the files of the next generation, its manifest, and the swap of the head.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -78,7 +78,8 @@ impl Run<'_> {
         drop(present_files);
 
         let published_at = self.next_second(state.head(), step.take_over).await?;
-        let root = self.root(&rendered.indexes, published_at)?;
+        let root_entries = std::mem::take(&mut plan.root_entries);
+        let root = self.root(&rendered.indexes, &root_entries, published_at)?;
         let generation = Generation {
             repository: self.repository.clone(),
             id: GenerationId::new(published_at, Uuid::new_v4()),
@@ -86,6 +87,7 @@ impl Run<'_> {
             partitions: std::mem::take(&mut plan.partitions),
             packages,
             files,
+            root_entries,
             indexes: rendered.indexes,
             uploads: step.applied.to_vec(),
         };
@@ -161,7 +163,13 @@ impl Run<'_> {
         Ok(next.max(now / 1000))
     }
 
-    fn root(&self, indexes: &[IndexState], published_at: i64) -> Result<Vec<RootFile>, RepositoryError> {
+    fn root(
+        &self,
+        indexes: &[IndexState],
+        entries: &BTreeMap<String, Vec<u8>>,
+        published_at: i64,
+    ) -> Result<Vec<RootFile>, RepositoryError> {
+        let entries: Vec<Vec<u8>> = entries.values().cloned().collect();
         let files: Vec<IndexFile> = indexes.iter().flat_map(|state| state.files.iter().cloned()).collect();
         let indexes: Vec<_> = indexes.iter().map(|state| state.index.clone()).collect();
         let input = RootInput {
@@ -169,6 +177,7 @@ impl Run<'_> {
             settings: &self.target.settings,
             indexes: &indexes,
             files: &files,
+            entries: &entries,
             published_at,
         };
         Ok(self.target.format.root(&input, self.target.signer.as_deref())?)

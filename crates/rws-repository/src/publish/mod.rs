@@ -13,6 +13,7 @@
 //! steps 6 and 7, which only look at what is there.
 
 mod attempt;
+mod carry;
 mod clean;
 mod commit;
 mod expose;

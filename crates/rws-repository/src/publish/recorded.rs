@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rws_model::{Digests, ListedFile, ListedPackage, RootFile, sha256};
+use rws_model::{Digests, ListedFile, ListedPackage, ListedRole, RootFile, sha256};
 use rws_store::{Span, Stat, collect};
 
 use super::run::{Run, State};
@@ -17,6 +17,8 @@ pub(super) struct Recorded {
     listed: HashMap<String, ListedPackage>,
     /// As an own generation knows them whose index files are gone.
     own: HashMap<String, FileRow>,
+    /// Metadata of other kinds that the older root lists.
+    pub(super) carried: Vec<ListedFile>,
 }
 
 /// What all of a file is.
@@ -62,7 +64,8 @@ impl Run<'_> {
             }
         };
         let mut done: HashSet<&str> = HashSet::new();
-        for file in listed.iter().filter(|file| file.holds_packages) {
+        recorded.carried = listed.iter().filter(|file| file.role == ListedRole::Carried).cloned().collect();
+        for file in listed.iter().filter(|file| file.role == ListedRole::Packages) {
             if !done.contains(file.index.as_str())
                 && let Some(packages) = self.packages_of(file).await?
             {
@@ -103,7 +106,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    async fn public_bytes(&self, name: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
+    pub(super) async fn public_bytes(&self, name: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
         match self.store().read(&self.key(name)?, Span::Whole).await? {
             Some(content) => Ok(Some(collect(content.bytes).await?.to_vec())),
             None => Ok(None),

@@ -174,10 +174,11 @@ impl Run<'_> {
         let new: HashSet<String> = new.into_iter().map(str::to_owned).chain(whole).collect();
         let wanted: Vec<StoredFile> = stored.into_iter().filter(|file| new.contains(&file.path)).collect();
         let mut read = Vec::with_capacity(wanted.len());
+        let recorded = self.recorded(state).await?;
+        self.carry(&recorded, found).await?;
         if wanted.is_empty() {
             return Ok(read);
         }
-        let recorded = self.recorded(state).await?;
         let comparing = Comparing::begin(&self.publisher.progress, self.repository, wanted.len());
         let mut reads = stream::iter(wanted).map(|file| self.read(file, &recorded)).buffered(READS_AT_ONCE);
         while let Some(one) = reads.try_next().await? {

@@ -83,8 +83,14 @@ fn the_root_names_all_indexes_and_is_signed_behind_itself() {
     };
     let files: Vec<_> = indexes.iter().map(|index| file(&index.name)).collect();
     let repository = RepositoryId::parse("live/1.10/el/7/x86_64").unwrap();
-    let input =
-        RootInput { repository: &repository, settings: &settings, indexes: &indexes, files: &files, published_at: 77 };
+    let input = RootInput {
+        repository: &repository,
+        settings: &settings,
+        indexes: &indexes,
+        files: &files,
+        entries: &[],
+        published_at: 77,
+    };
     let signed = root(&input, Some(&Key)).unwrap();
     let names: Vec<_> = signed.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["repodata/repomd.xml", "repodata/repomd.xml.asc", "repodata/repomd.xml.key"]);

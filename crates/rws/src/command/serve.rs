@@ -52,6 +52,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         read_only: configuration.server.read_only,
         writing: installation.place.writing(),
         uploads: Semaphore::new(UPLOADS_AT_ONCE),
+        metadata: Semaphore::new(1),
         spool: installation.place.spool.clone(),
         version: env!("CARGO_PKG_VERSION"),
     });

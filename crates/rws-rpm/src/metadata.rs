@@ -1,0 +1,176 @@
+//! Metadata that no package has and that stands in `repomd.xml` beside the three indexes: comps, updateinfo, modules,
+//! appstream, and whatever other tools put there.
+
+mod check;
+
+use std::io::{self, Read};
+
+use rws_model::{
+    Codec, ContentDigester, Digester, Entry, FileName, Identity, Metadata, MetadataOffer, MetadataOrigin, ROOT, Record,
+    RecordFile, Refusal, SLOT, Sha256,
+};
+
+use crate::inspector::RENDERER;
+use crate::markup::escape_value;
+use crate::repomd;
+
+/// The most that a file which is sent may have when it is decompressed.
+const OPEN_BYTES: u64 = 64 << 20;
+
+/// The most of a carried file that is decompressed, to state its open checksum.
+const CARRIED_BYTES: u64 = 1 << 30;
+
+/// A kind that can be sent.
+struct Kind {
+    /// What clients call it, beside its name in `repomd.xml`.
+    alias: &'static str,
+    /// Its name in `repomd.xml`.
+    name: &'static str,
+    /// The end of the file's name.
+    file: &'static str,
+    codec: Codec,
+}
+
+/// `group` is not compressed: yum on EL 6 reads no other form under this name.
+const KINDS: [Kind; 4] = [
+    Kind { alias: "comps", name: "group", file: "comps.xml", codec: Codec::Plain },
+    Kind { alias: "updateinfo", name: "updateinfo", file: "updateinfo.xml.gz", codec: Codec::Gzip },
+    Kind { alias: "modules", name: "modules", file: "modules.yaml.gz", codec: Codec::Gzip },
+    Kind { alias: "appstream", name: "appstream", file: "appstream.xml.gz", codec: Codec::Gzip },
+];
+
+/// Reads a file and makes a record of it.
+pub fn read(offer: &MetadataOffer<'_>) -> Result<Metadata, Refusal> {
+    match offer.origin {
+        MetadataOrigin::Sent => sent(offer, OPEN_BYTES),
+        MetadataOrigin::Carried { timestamp } => {
+            let codec = codec_of(offer.name);
+            let open = open_digest(codec, offer.content).ok().filter(|_| codec != Codec::Plain);
+            record(offer.kind, strip_digest(offer.name), offer.content.to_vec(), open, &timestamp.to_string())
+        }
+    }
+}
+
+/// What somebody sends, in any compression: checked, and published in the form of its kind.
+fn sent(offer: &MetadataOffer<'_>, most_bytes: u64) -> Result<Metadata, Refusal> {
+    let refuse = |reason: String| Refusal::new(offer.name, reason);
+    let kind = KINDS.iter().find(|kind| [kind.alias, kind.name].contains(&offer.kind)).ok_or_else(|| {
+        refuse("it is none of comps, updateinfo, modules, appstream; other kinds are only carried and removed".into())
+    })?;
+    let mut plain = Vec::new();
+    let limited = reader(codec_by_magic(offer.content), offer.content).map(|open| open.take(most_bytes + 1));
+    let read = limited.and_then(|mut open| open.read_to_end(&mut plain));
+    read.map_err(|error| refuse(format!("it cannot be decompressed: {error}")))?;
+    if plain.len() as u64 > most_bytes {
+        return Err(refuse(format!("it has more than {most_bytes} bytes when decompressed")));
+    }
+    check::check(kind.name, &plain).map_err(refuse)?;
+    let content = match kind.codec {
+        Codec::Plain => plain.clone(),
+        _ => gzip(&plain).map_err(|error| refuse(error.to_string()))?,
+    };
+    let mut digester = ContentDigester::new();
+    digester.update(&plain);
+    let open = Some(digester.finish()).filter(|_| kind.codec != Codec::Plain);
+    record(kind.name, kind.file, content, open, repomd::TIME)
+}
+
+/// The record of a file, and its entry in `repomd.xml`.
+fn record(
+    kind: &str,
+    name: &str,
+    content: Vec<u8>,
+    open: Option<(u64, Sha256)>,
+    timestamp: &str,
+) -> Result<Metadata, Refusal> {
+    let mut digester = Digester::new();
+    digester.update(&content);
+    let (size_bytes, digests) = digester.finish();
+    let sha256 = digests.sha256;
+    let name = FileName::parse(&format!("{sha256}-{name}"))?;
+    let (mut escaped_kind, mut escaped_name) = (String::new(), String::new());
+    escape_value(kind, &mut escaped_kind);
+    escape_value(name.as_str(), &mut escaped_name);
+    let slot = char::from(SLOT);
+    let (mut open_checksum, mut open_size) = (String::new(), String::new());
+    if let Some((bytes, digest)) = open {
+        open_checksum = format!("    <open-checksum type=\"sha256\">{digest}</open-checksum>\n");
+        open_size = format!("    <open-size>{bytes}</open-size>\n");
+    }
+    let text = format!(
+        "  <data type=\"{escaped_kind}\">\n    <checksum type=\"sha256\">{sha256}</checksum>\n{open_checksum}    \
+         <location href=\"{slot}/{escaped_name}\"/>\n    <timestamp>{timestamp}</timestamp>\n    \
+         <size>{size_bytes}</size>\n{open_size}  </data>\n",
+    );
+    let record = Record {
+        identity: Identity(format!("metadata {kind}")),
+        directory: repomd::DIRECTORY.to_owned(),
+        files: vec![RecordFile { name, size_bytes, digests }],
+        entries: vec![Entry { partition: ROOT.to_owned(), text: text.into_bytes() }],
+        renderer: RENDERER,
+    };
+    Ok(Metadata { record, content })
+}
+
+/// The name without the digest that stands before it.
+fn strip_digest(name: &str) -> &str {
+    match name.split_at_checked(65) {
+        Some((digest, rest)) if digest.ends_with('-') && Sha256::from_hex(&digest[..64]).is_some() => rest,
+        _ => name,
+    }
+}
+
+fn codec_of(name: &str) -> Codec {
+    let codecs = [Codec::Gzip, Codec::Xz, Codec::Zstd];
+    codecs.into_iter().find(|codec| name.ends_with(codec.extension())).unwrap_or(Codec::Plain)
+}
+
+fn codec_by_magic(content: &[u8]) -> Codec {
+    match content {
+        [0x1f, 0x8b, ..] => Codec::Gzip,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Codec::Xz,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Codec::Zstd,
+        _ => Codec::Plain,
+    }
+}
+
+fn reader<'a>(codec: Codec, content: &'a [u8]) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match codec {
+        Codec::Plain => Box::new(content),
+        Codec::Gzip => Box::new(flate2::read::MultiGzDecoder::new(content)),
+        Codec::Xz => {
+            let stream = liblzma::stream::Stream::new_stream_decoder(DECODER_BYTES, liblzma::stream::CONCATENATED)?;
+            Box::new(liblzma::read::XzDecoder::new_stream(content, stream))
+        }
+        Codec::Zstd => {
+            let mut decoder = zstd::Decoder::with_buffer(content)?;
+            decoder.window_log_max(WINDOW_LOG)?;
+            Box::new(decoder)
+        }
+    })
+}
+
+/// What a decoder may need: more than any level of xz and zstd that is in use.
+const DECODER_BYTES: u64 = 128 << 20;
+const WINDOW_LOG: u32 = 27;
+
+fn open_digest(codec: Codec, content: &[u8]) -> io::Result<(u64, Sha256)> {
+    let mut open = reader(codec, content)?.take(CARRIED_BYTES + 1);
+    let (mut digester, mut piece) = (ContentDigester::new(), vec![0; 64 << 10]);
+    loop {
+        match open.read(&mut piece)? {
+            0 if open.limit() == 0 => return Err(io::ErrorKind::FileTooLarge.into()),
+            0 => return Ok(digester.finish()),
+            length => digester.update(&piece[..length]),
+        }
+    }
+}
+
+fn gzip(plain: &[u8]) -> io::Result<Vec<u8>> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    io::Write::write_all(&mut writer, plain)?;
+    writer.finish()
+}
+
+#[cfg(test)]
+mod tests;
