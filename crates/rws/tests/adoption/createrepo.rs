@@ -2,6 +2,7 @@
 
 use super::stage::{FIXTURES, PACKAGES, RPM_TARGET, TREE, dnf, expect_downloaded, expect_rpms, expect_whole, post};
 use crate::on_directory_and_moto;
+use crate::support::curl;
 use crate::support::original::{Kind, Original};
 use crate::support::program::Program;
 use crate::support::{file_name, files_in, read_file, temporary_directory, write_file};
@@ -36,9 +37,13 @@ fn a_repository_of_createrepo_c_is_taken_over(kind: Kind) {
         write_file(&tree.join("Packages").join(&file.name), &file.bytes);
     }
     Program::new("createrepo_c", work.path()).arg(&tree).succeed();
-    let updates = work.path().join("updateinfo.xml");
-    write_file(&updates, UPDATES);
-    Program::new("modifyrepo_c", work.path()).arg(&updates).arg(tree.join("repodata")).succeed();
+    let add = |name: &str, content: &str| {
+        let file = work.path().join(name);
+        write_file(&file, content);
+        Program::new("modifyrepo_c", work.path()).arg(&file).arg(tree.join("repodata")).succeed();
+    };
+    add("updateinfo.xml", UPDATES);
+    add("unheard-of.xml", "<unheard-of/>\n");
 
     let original = Original::on(kind);
     let paths = original.put_all(PACKAGES, FIXTURES.rpms());
@@ -53,6 +58,23 @@ fn a_repository_of_createrepo_c_is_taken_over(kind: Kind) {
     let dnf = dnf(&original, &server.url(&format!("/{TREE}")));
     dnf.makecache().expect_success();
     assert_eq!(dnf.packages().len(), 3);
+    for _ in 0..2 {
+        let root = curl::get(&server.url(&format!("/{TREE}/repodata/repomd.xml"))).expect_status(200).text();
+        for kind in ["primary", "filelists", "other", "updateinfo", "unheard-of"] {
+            assert_eq!(root.matches(&format!("<data type=\"{kind}\">")).count(), 1, "{kind} in {root}");
+        }
+        assert!(!root.contains("_db\""), "{root}");
+        let advisories = dnf.run(&["updateinfo", "list", "--all"]).expect_success().output();
+        assert!(advisories.contains("RWS-2020:0001"), "{advisories}");
+        // and from generation to generation
+        let comps = "<comps><group><id>rws-group</id><name>RWS group</name></group></comps>";
+        let address = server.url(&format!("/-/metadata{RPM_TARGET}/x86_64/comps?wait=60"));
+        let arguments = ["--request", "PUT", "--data-binary", comps].map(str::to_owned);
+        curl::request(&address, Some(server.credentials()), &arguments).expect_created();
+        dnf.makecache().expect_success();
+    }
+    let groups = dnf.run(&["group", "list", "--hidden"]).expect_success().output();
+    assert!(groups.contains("RWS group"), "{groups}");
     expect_downloaded(&dnf.download(&["rws-one", "rws-noarch", "rws-big"]), FIXTURES.rpms());
     assert_eq!(original.marks(&paths), marks);
     expect_whole(&original, RPM_TARGET, 1);
