@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import http.client
-import json
 import os
 import pathlib
 import queue
@@ -16,7 +15,8 @@ import threading
 import time
 
 import client
-from server import REPOSITORY, Server, TICKS_PER_SECOND, binary, process_cpu_seconds
+import server
+from server import REPOSITORY, Server, TICKS_PER_SECOND, process_cpu_seconds
 
 TEST_CACHE = pathlib.Path(os.environ.get("RWS_TEST_CACHE", REPOSITORY / "target/test-cache"))
 REGION = "us-east-1"
@@ -93,22 +93,12 @@ class Gateway:
         return sum(process_cpu_seconds(int(file.read_text().split()[0])) for file in files if file.exists())
 
 
-class Installation:
+class Installation(server.Installation):
     """What the program needs to run on a bucket."""
 
     def __init__(self, gateway, bucket, key):
-        self.user, self.password = "bench", secrets.token_hex(12)
-        command = [str(binary()), "hash-password"]
-        hashed = subprocess.run(command, input=self.password + "\n", stdout=subprocess.PIPE, text=True, check=True).stdout
-        self.environment = {
-            "S3_URL": gateway.url,
-            "S3_REGION": REGION,
-            "S3_BUCKET": bucket,
-            "S3_ACCESS_KEY": gateway.access_key,
-            "S3_SECRET_KEY": gateway.secret_key,
-            "RWS_CREDENTIALS": json.dumps({self.user: hashed.strip()}),
-            "GPG_SIGN_KEY_ARMORED": key,
-        }
+        store = {"S3_URL": gateway.url, "S3_REGION": REGION, "S3_BUCKET": bucket, "S3_ACCESS_KEY": gateway.access_key, "S3_SECRET_KEY": gateway.secret_key}
+        super().__init__(store, key)
 
 
 class CpuMeter:

@@ -24,9 +24,9 @@ DESCRIPTION = """\
  package."""
 
 
-def package_name(number):
+def package_name(number, digits=4):
     """Names that sort over the whole alphabet, so that a new one falls anywhere in the index."""
-    return f"{hashlib.md5(str(number).encode()).hexdigest()[:6].translate(LETTERS)}-bench-{number:04}"
+    return f"{hashlib.md5(str(number).encode()).hexdigest()[:6].translate(LETTERS)}-bench-{number:0{digits}}"
 
 
 LETTERS = str.maketrans("0123456789", "ghijklmnop")
@@ -140,14 +140,14 @@ def rpms(count):
         yield path.name, path.read_bytes()
 
 
-def subpackage(name):
+def subpackage(name, more=""):
     description = re.sub(r"^ \.$", "", DESCRIPTION.replace("\n ", "\n").strip(), flags=re.MULTILINE)
     return f"""
 %package -n {name}
 Summary: library {name} of a benchmark
 Requires: glibc >= 2.34, libgcc >= 3.0, libstdc++ >= 11, zlib, openssl-libs >= 3.0.0
 Provides: {name}-api = 1.4, lib{name}.so.1()(64bit)
-%description -n {name}
+{more}%description -n {name}
 {description}
 """
 

@@ -1,8 +1,10 @@
 """The program, started as a user starts it, and what the kernel says of its process."""
 
+import json
 import os
 import pathlib
 import re
+import secrets
 import signal
 import subprocess
 import threading
@@ -32,20 +34,29 @@ def process_cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
+def environment_without_own():
+    """The program's own variables would change what is measured."""
+    return {name: value for name, value in os.environ.items() if name != "PORT" and not name.startswith(("RWS_", "S3_", "GPG_"))}
+
+
+class Installation:
+    """What the program does not make itself, so that it is the same after a restart: a store, a user, a signing key."""
+
+    def __init__(self, store, key):
+        self.user, self.password = "bench", secrets.token_hex(12)
+        command = [str(binary()), "hash-password"]
+        hashed = subprocess.run(command, input=self.password + "\n", stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.environment = {**store, "RWS_CREDENTIALS": json.dumps({self.user: hashed.strip()}), "GPG_SIGN_KEY_ARMORED": key}
+
+
 class Server:
     """A running program on its data directory; use it with `with`.
 
-    With an `installation` it runs on a bucket: that has `environment`, the program's variables, and `user` and
-    `password`, which the program does not make there.
+    With an `installation` it runs on that one's store, with its `environment`, `user` and `password`.
     """
 
     def __init__(self, directory, installation=None):
-        # The program's own variables would change what is measured.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name != "PORT" and not name.startswith(("RWS_", "S3_", "GPG_"))
-        }
+        environment = environment_without_own()
         directory.mkdir(parents=True, exist_ok=True)
         self.data = directory / "data"
         self.lines = []
