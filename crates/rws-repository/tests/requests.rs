@@ -11,19 +11,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rws_lab::{Fault, Proxy, S3Server};
-use rws_model::{FileName, Identity, Record, Signer};
+use rws_model::Signer;
 use rws_openpgp::SigningKey;
 use rws_repository::catalogue::Catalogue;
-use rws_repository::inspection::Inspection;
 use rws_repository::intake::Accepted;
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
 use rws_repository::tree::{Found, Tree, Wanted};
-use rws_repository::{IntakeError, RepositoryError, Upload, UploadId};
+use rws_repository::{IntakeError, RepositoryError};
 use rws_store::{
-    Addressing, Body, CachedStore, Condition, Conditions, GuardedStore, Key, Kind, LeaseTimes, MemoryStore, S3Settings,
-    S3Store, Span, Store, Write, collect,
+    Addressing, CachedStore, Conditions, GuardedStore, LeaseTimes, S3Settings, S3Store, Span, Store, collect,
 };
-use support::{accept, catalogue_signed_by, check_plain, deb, get, id, read_deb, received};
+use support::{accept, catalogue_signed_by, check_plain, deb, get, id, read_deb, received, record, seed};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -74,77 +72,6 @@ fn settings(server: &S3Server, url: &str, bucket: &str, base_path: &str) -> S3Se
 
 fn signer() -> Arc<dyn Signer> {
     Arc::new(SigningKey::generate("test <test@localhost>", 1_700_000_000, &mut [7; 32]).unwrap())
-}
-
-/// The record of a package file.
-fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
-    let targets = catalogue.resolve(path).unwrap();
-    let target = &targets[0];
-    let name = FileName::parse(file.file_name().unwrap().to_str().unwrap()).unwrap();
-    let mut inspection = Inspection::new(&*target.format, &name);
-    inspection.push(&std::fs::read(file).unwrap()).unwrap();
-    let placement = rws_model::Placement {
-        target: &target.target,
-        product: Some("product"),
-        architectures: &target.settings.architectures,
-        pool: &|_| None,
-    };
-    target.format.assemble(&[inspection.finish().unwrap()], &placement).unwrap().remove(0).record
-}
-
-/// The same package under another name of the same length.
-fn renamed(record: &Record, from: &str, to: &str) -> Record {
-    let mut record = record.clone();
-    let text = |text: &str| text.replace(from, to);
-    record.identity = Identity(text(&record.identity.0));
-    for file in &mut record.files {
-        file.name = FileName::parse(&text(file.name.as_str())).unwrap();
-    }
-    for entry in &mut record.entries {
-        // the slot for the directory is no text
-        let mut bytes = entry.text.clone();
-        let positions: Vec<usize> = bytes
-            .windows(from.len())
-            .enumerate()
-            .filter(|(_, part)| *part == from.as_bytes())
-            .map(|(position, _)| position)
-            .collect();
-        for position in positions {
-            bytes[position..position + to.len()].copy_from_slice(to.as_bytes());
-        }
-        entry.text = bytes;
-    }
-    record
-}
-
-/// A repository of `count` packages like `record`, published in memory; all but its packages go to a bucket.
-async fn seed(store: &dyn Store, catalogue: &Arc<Catalogue>, repository: &str, record: &Record, count: usize) {
-    let memory = Arc::new(MemoryStore::new());
-    let mut upload = Upload::new(UploadId::next(1_795_000_000_000));
-    for number in 0..count {
-        upload.add(renamed(record, "name00000", &format!("name{number:05}")), &[id(repository)]);
-    }
-    let write = |kind| Write { condition: Condition::Always, kind };
-    let put = async |name: String, bytes: Vec<u8>| {
-        memory.write(&Key::parse(&name).unwrap(), bytes.into(), write(Kind::Private)).await.unwrap();
-    };
-    for file in upload.records.iter().flat_map(|record| &record.files) {
-        put(format!(".rws/incoming/{}/{}", upload.id, file.name), b"package".to_vec()).await;
-    }
-    put(format!(".rws/pending/{repository}/{}", upload.id), Vec::new()).await;
-    put(format!(".rws/uploads/{}.json", upload.id), serde_json::to_vec(&upload).unwrap()).await;
-    memory.set_clock_milliseconds(1_795_000_000_000);
-    let publisher = Publisher::new(memory.clone(), Arc::clone(catalogue), Malformed::Stop);
-    let outcome = publisher.reconcile(&id(repository), Occasion::default()).await.unwrap();
-    assert_eq!(outcome.applied.len(), 1);
-    for listed in memory.list("").await.unwrap() {
-        let is_package = listed.key.as_str().ends_with(".deb") || listed.key.as_str().ends_with(".rpm");
-        if !is_package {
-            let content = memory.read(&listed.key, Span::Whole).await.unwrap().unwrap();
-            let bytes = collect(content.bytes).await.unwrap();
-            store.write(&listed.key, Body::Bytes(bytes), write(Kind::Private)).await.unwrap();
-        }
-    }
 }
 
 fn rpm(directory: &Path, name: &str) -> PathBuf {

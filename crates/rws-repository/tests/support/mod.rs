@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rws_deb::Deb;
-use rws_model::{FileName, Format, RepositoryId, RepositorySettings, Signer, sha256};
+use rws_model::{FileName, Format, Identity, Record, RepositoryId, RepositorySettings, Signer, sha256};
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, ReceivedFile};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
-use rws_repository::{IntakeError, Reception, RepositoryError};
+use rws_repository::{IntakeError, Reception, RepositoryError, Upload, UploadId};
 use rws_rpm::Rpm;
 use rws_store::{
     Body, Condition, Key, Kind, LocalFile, MemoryStore, Moment, ObservedStore, Observer, Operation, Span, Store,
@@ -329,4 +329,75 @@ impl Observer for Crash {
 
 pub fn observed(world: &World, observer: Arc<dyn Observer>) -> Arc<dyn Store> {
     Arc::new(ObservedStore::new(world.store(), observer))
+}
+
+/// The record of a package file.
+pub fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
+    let targets = catalogue.resolve(path).unwrap();
+    let target = &targets[0];
+    let name = FileName::parse(file.file_name().unwrap().to_str().unwrap()).unwrap();
+    let mut inspection = Inspection::new(&*target.format, &name);
+    inspection.push(&std::fs::read(file).unwrap()).unwrap();
+    let placement = rws_model::Placement {
+        target: &target.target,
+        product: Some("product"),
+        architectures: &target.settings.architectures,
+        pool: &|_| None,
+    };
+    target.format.assemble(&[inspection.finish().unwrap()], &placement).unwrap().remove(0).record
+}
+
+/// The same package under another name of the same length.
+pub fn renamed(record: &Record, from: &str, to: &str) -> Record {
+    let mut record = record.clone();
+    let text = |text: &str| text.replace(from, to);
+    record.identity = Identity(text(&record.identity.0));
+    for file in &mut record.files {
+        file.name = FileName::parse(&text(file.name.as_str())).unwrap();
+    }
+    for entry in &mut record.entries {
+        // the slot for the directory is no text
+        let mut bytes = entry.text.clone();
+        let positions: Vec<usize> = bytes
+            .windows(from.len())
+            .enumerate()
+            .filter(|(_, part)| *part == from.as_bytes())
+            .map(|(position, _)| position)
+            .collect();
+        for position in positions {
+            bytes[position..position + to.len()].copy_from_slice(to.as_bytes());
+        }
+        entry.text = bytes;
+    }
+    record
+}
+
+/// A repository of `count` packages like `record`, published in memory; all but its packages go to a bucket.
+pub async fn seed(store: &dyn Store, catalogue: &Arc<Catalogue>, repository: &str, record: &Record, count: usize) {
+    let memory = Arc::new(MemoryStore::new());
+    let mut upload = Upload::new(UploadId::next(1_795_000_000_000));
+    for number in 0..count {
+        upload.add(renamed(record, "name00000", &format!("name{number:05}")), &[id(repository)]);
+    }
+    let write = |kind| Write { condition: Condition::Always, kind };
+    let put = async |name: String, bytes: Vec<u8>| {
+        memory.write(&Key::parse(&name).unwrap(), bytes.into(), write(Kind::Private)).await.unwrap();
+    };
+    for file in upload.records.iter().flat_map(|record| &record.files) {
+        put(format!(".rws/incoming/{}/{}", upload.id, file.name), b"package".to_vec()).await;
+    }
+    put(format!(".rws/pending/{repository}/{}", upload.id), Vec::new()).await;
+    put(format!(".rws/uploads/{}.json", upload.id), serde_json::to_vec(&upload).unwrap()).await;
+    memory.set_clock_milliseconds(1_795_000_000_000);
+    let publisher = Publisher::new(memory.clone(), Arc::clone(catalogue), Malformed::Stop);
+    let outcome = publisher.reconcile(&id(repository), Occasion::default()).await.unwrap();
+    assert_eq!(outcome.applied.len(), 1);
+    for listed in memory.list("").await.unwrap() {
+        let is_package = listed.key.as_str().ends_with(".deb") || listed.key.as_str().ends_with(".rpm");
+        if !is_package {
+            let content = memory.read(&listed.key, Span::Whole).await.unwrap().unwrap();
+            let bytes = collect(content.bytes).await.unwrap();
+            store.write(&listed.key, Body::Bytes(bytes), write(Kind::Private)).await.unwrap();
+        }
+    }
 }
