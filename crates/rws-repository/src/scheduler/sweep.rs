@@ -133,9 +133,11 @@ impl Scheduler {
         }
         if is_thorough {
             self.tidy(now).await?;
-            let given_up = store.give_up_unfinished(private::INCOMING, now - ABANDONED_MILLISECONDS).await?;
-            if given_up > 0 {
-                tracing::info!(files = given_up, "parts of files were given up whose process died");
+            match store.give_up_unfinished(private::INCOMING, now - ABANDONED_MILLISECONDS).await {
+                Ok(0) => {}
+                Ok(files) => tracing::info!(files, "parts of files were given up whose process died"),
+                // a key may lack the right, and a service the request: all else goes on
+                Err(error) => tracing::warn!(%error, "parts of files whose process died stay in the bucket"),
             }
             for place in [private::CLAIMS, private::IDENTITIES, private::PROBES] {
                 let listed = store.list(place).await?.into_iter();
