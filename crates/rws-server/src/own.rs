@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::answer::{Answer, Problem, json as json_answer, text};
 use crate::service::Service;
-use crate::setup::Setup;
+use crate::setup::{self, Setup};
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -32,7 +32,7 @@ async fn answer(service: &Service, path: &str, headers: &HeaderMap) -> Result<Op
         ("version", "") => Some(json_answer(StatusCode::OK, &json!({ "name": "rws", "version": service.version }))),
         ("keys", "main.asc") => service.keys.main.clone().map(|key| text(StatusCode::OK, PGP, key)),
         ("keys", "modules.asc") => service.keys.modules.clone().map(|key| text(StatusCode::OK, PGP, key)),
-        ("setup", rest) => setup(service, rest, headers),
+        ("setup", rest) => client_file(service, rest, headers),
         ("mirrorlist", rest) => mirrorlist(service, rest, headers).await?,
         ("status", id) => status(service, id).await?,
         _ => None,
@@ -82,8 +82,9 @@ fn overview(service: &Service) -> Answer {
     json_answer(StatusCode::OK, &body)
 }
 
-fn setup(service: &Service, path: &str, headers: &HeaderMap) -> Option<Answer> {
-    let (target, extension) = path.rsplit_once('.')?;
+/// A ready-made file for a client.
+fn client_file(service: &Service, path: &str, headers: &HeaderMap) -> Option<Answer> {
+    let (target, extension) = setup::parts(path)?;
     let targets = service.catalogue.resolve(target).ok()?;
     let [target] = targets.as_slice() else { return None };
     let key = target.signer.as_ref().map(|signer| {

@@ -12,13 +12,35 @@ pub struct Setup<'a> {
     pub key: Option<(&'a str, &'a str)>,
 }
 
+/// Who reads a `.repo` file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Client {
+    Dnf,
+    Zypper,
+    /// yum on EL 6 and 7.
+    Yum,
+}
+
+/// What client files end in. Versions have dots too.
+const EXTENSIONS: [&str; 5] = ["sources", "list", "zypper.repo", "yum.repo", "repo"];
+
+/// The target and the extension in the name of a client file.
+pub fn parts(path: &str) -> Option<(&str, &'static str)> {
+    EXTENSIONS.into_iter().find_map(|extension| {
+        let target = path.strip_suffix(extension)?.strip_suffix('.')?;
+        Some((target, extension))
+    })
+}
+
 impl Setup<'_> {
     /// The file with this extension; `None` where the target's format has none of this kind.
     pub fn file(&self, extension: &str) -> Option<String> {
         match (self.target.format.name(), extension) {
             ("deb", "sources") => Some(self.sources()),
             ("deb", "list") => Some(self.list()),
-            ("rpm", "repo") => Some(self.repo()),
+            ("rpm", "repo") => Some(self.repo(Client::Dnf)),
+            ("rpm", "zypper.repo") => Some(self.repo(Client::Zypper)),
+            ("rpm", "yum.repo") => Some(self.repo(Client::Yum)),
             _ => None,
         }
     }
@@ -69,14 +91,24 @@ impl Setup<'_> {
 
     /// A mirror list makes dnf read one immutable generation; zypper and old yum keep a mirror list too long and use
     /// the plain address.
-    fn repo(&self) -> String {
+    fn repo(&self, client: Client) -> String {
         let (name, target, base) = (self.name(), &self.target.target, self.base);
-        let mut file = format!("# save as /etc/yum.repos.d/{name}.repo (zypper: /etc/zypp/repos.d/)\n");
+        let directory = if client == Client::Zypper { "/etc/zypp/repos.d" } else { "/etc/yum.repos.d" };
+        let mut file = format!("# save as {directory}/{name}.repo\n");
+        if client == Client::Dnf {
+            let setup = format!("{base}/-/setup/{target}");
+            file.push_str(&format!("# zypper: {setup}.zypper.repo; yum on EL 6 and 7: {setup}.yum.repo\n"));
+        }
         for (suffix, title, architecture, enabled) in [("", "", "$basearch", 1), ("-source", ", sources", "SRPMS", 0)] {
+            let plain = format!("baseurl={base}/{target}/{architecture}/");
+            let address = match client {
+                Client::Dnf => format!("mirrorlist={base}/-/mirrorlist/{target}/{architecture}\n#{plain}"),
+                Client::Zypper => format!("{plain}\ntype=rpm-md\nautorefresh=1"),
+                Client::Yum => plain,
+            };
             file.push_str(&format!(
-                "[{name}{suffix}]\nname={target}{title}\nmirrorlist={base}/-/mirrorlist/{target}/{architecture}\n\
-                 # zypper, and yum on EL 6 and 7: this instead of mirrorlist\n#baseurl={base}/{target}/{architecture}/\n\
-                 enabled={enabled}\nmetadata_expire=300\ngpgcheck=0\nrepo_gpgcheck={}\n",
+                "[{name}{suffix}]\nname={target}{title}\n{address}\nenabled={enabled}\nmetadata_expire=300\ngpgcheck=0\n\
+                 repo_gpgcheck={}\n",
                 u8::from(self.key.is_some()),
             ));
             if let Some((_, key)) = self.key {

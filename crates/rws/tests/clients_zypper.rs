@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 const UPLOAD: &str = "/live/1.10/opensuse-leap/15.2?wait=60";
 const TREE: &str = "/live/1.10/opensuse-leap/15.2";
-const SETUP: &str = "/-/setup/live/1.10/opensuse-leap/15.2.repo";
+const SETUPS: [&str; 2] =
+    ["/-/setup/live/1.10/opensuse-leap/15.2.zypper.repo", "/-/setup/live/1.10/opensuse-leap/15.2.repo"];
 const KEY: &str = "/-/keys/main.asc";
 
 struct Published {
@@ -105,12 +106,14 @@ fn the_key_beside_the_metadata_is_enough(storage: Storage) {
 
 fn ready_made_repo_file_works(storage: Storage) {
     let published = published(storage);
-    let text = curl::get(&published.server.url(SETUP)).expect_status(200).text();
-    assert!(text.contains("repo_gpgcheck=1"), "the metadata's signature must be checked:\n{text}");
-    let zypper = Zypper::new();
-    zypper.add_repo(&published.server.url(SETUP), None).expect_success();
-    zypper.refresh().expect_success();
-    expect_same_files(&zypper.install(&["rws-awkward"]), &[published.binary.clone(), published.noarch.clone()]);
+    for setup in SETUPS {
+        let text = curl::get(&published.server.url(setup)).expect_status(200).text();
+        assert!(text.contains("repo_gpgcheck=1"), "the metadata's signature must be checked:\n{text}");
+        let zypper = Zypper::new();
+        zypper.add_repo(&published.server.url(setup), None).expect_success();
+        zypper.refresh().expect_success();
+        expect_same_files(&zypper.install(&["rws-awkward"]), &[published.binary.clone(), published.noarch.clone()]);
+    }
 }
 
 fn zypper_sees_new_packages(storage: Storage) {

@@ -102,6 +102,9 @@ fn own_addresses() {
         ("/-/setup/release/2.8/ubuntu/focal.sources", "URIs: http"),
         ("/-/setup/release/2.8/ubuntu/focal.list", "signed-by="),
         ("/-/setup/live/1.10/el/7.repo", "mirrorlist="),
+        ("/-/setup/live/1.10/el/7.yum.repo", "\nbaseurl="),
+        ("/-/setup/live/1.10/opensuse-leap/15.2.zypper.repo", "\ntype=rpm-md\n"),
+        ("/-/setup/live/1.10/opensuse-leap/15.2.repo", "mirrorlist="),
         ("/-/mirrorlist/live/1.10/el/7/x86_64", "/@"),
     ] {
         rows.row(path, || {
