@@ -165,6 +165,7 @@ fn inspected(package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
         entries: vec![entry],
         names: Vec::new(),
         renderer: RENDERER,
+        warnings: Vec::new(),
         file,
     })
 }

@@ -40,6 +40,7 @@ fn listing(file: RecordFile, names: Vec<rws_model::NamedFile>) -> Inspected {
         entries: Vec::new(),
         names,
         renderer: RENDERER,
+        warnings: Vec::new(),
         file,
     }
 }

@@ -78,6 +78,7 @@ fn inspected(bytes: &[u8], file: RecordFile) -> Result<Inspected, Fault> {
         entries: vec![entry],
         names,
         renderer: RENDERER,
+        warnings: Vec::new(),
         file,
     })
 }

@@ -26,6 +26,7 @@ impl Inspector for Part {
             entries: Vec::new(),
             names: Vec::new(),
             renderer: RENDERER,
+            warnings: Vec::new(),
             file: RecordFile { name: self.0, size_bytes, digests: digests.clone() },
         })
     }

@@ -189,6 +189,8 @@ pub struct Inspected {
     pub names: Vec<NamedFile>,
     /// The version of the code that rendered the entries.
     pub renderer: u32,
+    /// What its sender should know although it is taken, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Where an upload goes, for [`Format::assemble`].

@@ -1,12 +1,12 @@
 //! The entry of a package in `filelists.xml`: all of its files.
 
 use crate::fault::Fault;
-use crate::markup::Markup;
+use crate::markup::{Markup, Written};
 use crate::package::Package;
 use crate::primary;
 
 /// Renders the entry.
-pub fn render(package: &Package<'_>, pkgid: &str) -> Result<String, Fault> {
+pub fn render(package: &Package<'_>, pkgid: &str) -> Result<Written, Fault> {
     let mut markup = Markup::with_capacity(4096);
     start(&mut markup, package, pkgid);
     primary::files(&mut markup, "  ", package, |_| true)?;

@@ -3,6 +3,7 @@
 use rws_model::{Digests, Entry, FileName, Inspected, Inspector, RecordFile, Refusal, Role};
 
 use crate::fault::Fault;
+use crate::markup::Written;
 use crate::package::{self, Nevra, Package};
 use crate::primary::PackageFile;
 use crate::stream::{Headers, Stream};
@@ -69,12 +70,18 @@ fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<
     let package = Package::read(headers, &nevra, &self_provide)?;
     let pkgid = file.digests.sha256.hex();
     let package_file = PackageFile { name: &file.name, size_bytes: file.size_bytes, pkgid: &pkgid };
-    let entry = |partition: &str, text: String| Entry { partition: partition.to_owned(), text: text.into_bytes() };
-    let entries = vec![
-        entry("primary", primary::render(&package, &package_file)?),
-        entry("filelists", filelists::render(&package, &pkgid)?),
-        entry("other", other::render(&package, &pkgid)?),
+    let written = [
+        ("primary", primary::render(&package, &package_file)?),
+        ("filelists", filelists::render(&package, &pkgid)?),
+        ("other", other::render(&package, &pkgid)?),
     ];
+    let dropped = written.iter().any(|(_, entry)| entry.dropped);
+    let warning = "its header has control characters, which XML cannot have: they are left out of the metadata";
+    let entry = |(partition, Written { text, .. }): (&str, Written)| Entry {
+        partition: partition.to_owned(),
+        text: text.into_bytes(),
+    };
+    let entries = written.map(entry).to_vec();
     let role = if nevra.architecture == "src" { Role::Source } else { Role::Binary };
     Ok(Inspected {
         file,
@@ -84,5 +91,6 @@ fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<
         entries,
         names: Vec::new(),
         renderer: RENDERER,
+        warnings: if dropped { vec![warning.to_owned()] } else { Vec::new() },
     })
 }

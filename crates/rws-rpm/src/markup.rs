@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::fault::Fault;
-use crate::text::clean;
+use crate::text::{clean, has_forbidden};
 
 /// The largest entry of one package in one index. The largest known, of debug packages, have a third of it; without a
 /// bound one small header with a long directory and many files in it would fill the memory.
@@ -14,12 +14,22 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 pub struct Markup {
     text: String,
     full: bool,
+    dropped: bool,
+}
+
+/// An entry that was written.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Its text.
+    pub text: String,
+    /// Whether characters were left out that XML does not allow.
+    pub dropped: bool,
 }
 
 impl Markup {
     /// Starts with `capacity` bytes of memory.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { text: String::with_capacity(capacity), full: false }
+        Self { text: String::with_capacity(capacity), ..Self::default() }
     }
 
     /// Writes markup as it is.
@@ -40,6 +50,7 @@ impl Markup {
     /// Writes the content of an element.
     pub fn content(&mut self, bytes: &[u8]) -> &mut Self {
         if self.has_room(bytes.len()) {
+            self.dropped = self.dropped || has_forbidden(bytes);
             escape_content(&clean(bytes), &mut self.text);
         }
         self
@@ -48,6 +59,7 @@ impl Markup {
     /// Writes the value of an attribute.
     pub fn value(&mut self, bytes: &[u8]) -> &mut Self {
         if self.has_room(bytes.len()) {
+            self.dropped = self.dropped || has_forbidden(bytes);
             escape_value(&clean(bytes), &mut self.text);
         }
         self
@@ -78,9 +90,13 @@ impl Markup {
         !self.full
     }
 
-    /// The text.
-    pub fn finish(self) -> Result<String, Fault> {
-        if self.full { Err(Fault::EntrySize(MOST_BYTES)) } else { Ok(self.text) }
+    /// The entry.
+    pub fn finish(self) -> Result<Written, Fault> {
+        if self.full {
+            Err(Fault::EntrySize(MOST_BYTES))
+        } else {
+            Ok(Written { text: self.text, dropped: self.dropped })
+        }
     }
 }
 
@@ -127,6 +143,6 @@ mod tests {
         let mut markup = Markup::default();
         markup.line("", "a", "<&>\"\t\r\né".as_bytes()).attribute("b", "<&>\"'\t\r\né😀".as_bytes());
         let expected = "<a>&lt;&amp;&gt;\"\t&#13;\né</a>\n b=\"&lt;&amp;&gt;&quot;'&#9;&#13;&#10;&#xE9;&#x1F600;\"";
-        assert_eq!(markup.finish().unwrap(), expected);
+        assert_eq!(markup.finish().unwrap().text, expected);
     }
 }

@@ -3,11 +3,11 @@
 use crate::changelog;
 use crate::fault::Fault;
 use crate::filelists;
-use crate::markup::Markup;
+use crate::markup::{Markup, Written};
 use crate::package::Package;
 
 /// Renders the entry.
-pub fn render(package: &Package<'_>, pkgid: &str) -> Result<String, Fault> {
+pub fn render(package: &Package<'_>, pkgid: &str) -> Result<Written, Fault> {
     let mut markup = Markup::with_capacity(2048);
     filelists::start(&mut markup, package, pkgid);
     for entry in changelog::newest(package.main) {

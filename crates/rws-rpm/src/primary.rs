@@ -5,7 +5,7 @@ use rws_model::{FileName, SLOT};
 use crate::dependency::Dependency;
 use crate::fault::Fault;
 use crate::files::{FileKind, Files, is_primary};
-use crate::markup::Markup;
+use crate::markup::{Markup, Written};
 use crate::package::Package;
 use crate::tag;
 
@@ -21,7 +21,7 @@ pub struct PackageFile<'a> {
 }
 
 /// Renders the entry.
-pub fn render(package: &Package<'_>, file: &PackageFile<'_>) -> Result<String, Fault> {
+pub fn render(package: &Package<'_>, file: &PackageFile<'_>) -> Result<Written, Fault> {
     let mut markup = Markup::with_capacity(4096);
     let nevra = package.nevra;
     markup.raw("<package type=\"rpm\">\n");

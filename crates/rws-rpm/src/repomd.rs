@@ -101,7 +101,7 @@ pub fn escape_directory(directory: &str) -> Vec<u8> {
     let mut markup = Markup::default();
     markup.value(directory.as_bytes());
     // a directory is far below the bound of an entry
-    markup.finish().unwrap_or_default().into_bytes()
+    markup.finish().unwrap_or_default().text.into_bytes()
 }
 
 #[cfg(test)]

@@ -22,6 +22,14 @@ pub fn clean(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Whether [`clean`] drops characters that XML does not allow.
+pub fn has_forbidden(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => !text.chars().all(is_allowed),
+        Err(_) => bytes.iter().any(|byte| *byte < 0x80 && !is_allowed(char::from(*byte))),
+    }
+}
+
 fn is_allowed(character: char) -> bool {
     match character {
         '\t' | '\n' | '\r' => true,
@@ -32,7 +40,7 @@ fn is_allowed(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::clean;
+    use super::{clean, has_forbidden};
 
     #[test]
     fn what_is_not_utf8_is_latin1_without_its_middle() {
@@ -44,6 +52,7 @@ mod tests {
     #[test]
     fn characters_that_xml_forbids_are_dropped() {
         assert_eq!(clean(b"a\x00\x01\x1b\tb\r\n\x7f"), "a\tb\r\n\x7f");
+        assert!(has_forbidden(b"a\x01") && has_forbidden(b"\xff\x01") && !has_forbidden(b"a\t\r\n\xff\x9f"));
         assert_eq!(clean("a\u{fffe}\u{ffff}\u{10ffff}".as_bytes()), "a\u{10ffff}");
     }
 }

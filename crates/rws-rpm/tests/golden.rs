@@ -138,6 +138,9 @@ fn every_real_package_is_described_as_createrepo_c_does() {
             failures.push(format!("{shown}: the name of another package: {was_renamed}"));
         }
         renamed += usize::from(was_renamed);
+        if inspected.warnings.is_empty() == CONTROL_CHARACTERS.contains(&shown.as_str()) {
+            failures.push(format!("{shown}: the sender is told {:?}", inspected.warnings));
+        }
         let (mut found, mut excused) = (Vec::new(), Vec::new());
         for (part, entry) in PARTS.iter().zip(&inspected.entries) {
             assert_eq!(*part, entry.partition);

@@ -65,6 +65,11 @@ impl Spooled {
         &self.inspected.file.name
     }
 
+    /// What its sender should know, a sentence each.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.inspected.warnings.iter().map(|warning| format!("{}: {warning}", self.inspected.file.name))
+    }
+
     /// What the intake needs, and what keeps the file on the disk.
     pub fn into_received(self) -> (TempPath, ReceivedFile) {
         let received = ReceivedFile { file: LocalFile::whole(&*self.path), inspected: self.inspected };

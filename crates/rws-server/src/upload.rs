@@ -33,6 +33,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Where the status of an upload is, in every answer.
 pub const STATUS_HEADER: HeaderName = HeaderName::from_static("rws-status");
 
+/// What is said of a file that is taken nevertheless.
+const WARNING_HEADER: HeaderName = HeaderName::from_static("rws-warning");
+
+/// So many warnings are said.
+const MOST_WARNINGS: usize = 20;
+
 /// Takes an upload.
 pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Answer {
     let (parts, body) = request.into_parts();
@@ -47,9 +53,10 @@ pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Reque
     };
     let mut body = body.into_data_stream();
     match receive(service, &targets, &parts.headers, parser, &mut body).await {
-        Ok(accepted) => {
+        Ok((accepted, warnings)) => {
             let wait = wait(&parts.headers, parts.uri.query());
-            answer(service, &accepted, StatusCode::CREATED, wait).await
+            let answer = answer(service, &accepted, StatusCode::CREATED, wait).await;
+            with_warnings(answer, &warnings)
         }
         Err(problem) => {
             // a client reads the answer once it has sent what it is sending
@@ -77,7 +84,7 @@ async fn receive(
     headers: &HeaderMap,
     parser: MultipartParser,
     body: &mut BodyDataStream,
-) -> Result<Accepted, Problem> {
+) -> Result<(Accepted, Vec<String>), Problem> {
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
     let expected_bytes = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -102,8 +109,9 @@ async fn receive(
             return Err(unfit(file.name().as_str(), &*target.format));
         }
     }
+    let warnings = form.files.iter().flat_map(Spooled::warnings).collect();
     let accepted = accept(service, reception, targets.to_vec(), product, form.files).await;
-    accepted.map_err(|error| match error {
+    accepted.map(|accepted| (accepted, warnings)).map_err(|error| match error {
         // the original knew architectures by file names only, and said this
         IntakeError::Refused(refusal) if refusal.kind == RefusalKind::Architecture => {
             unfit(&refusal.file, &*first.format)
@@ -193,6 +201,18 @@ pub fn wait(headers: &HeaderMap, query: Option<&str>) -> Option<Duration> {
     let preferred = preferred.find_map(|preference| preference.trim().strip_prefix("wait="));
     let seconds = path::query(query, "wait").or_else(|| preferred.map(str::to_owned))?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+/// The same answer with a header for each warning (RFC 9111 has dropped `Warning`; this one is our own): the body stays what
+/// jobs for the original expect.
+fn with_warnings(mut answer: Answer, warnings: &[String]) -> Answer {
+    for warning in warnings.iter().take(MOST_WARNINGS) {
+        tracing::warn!(warning, "taken with a warning");
+        if let Ok(value) = HeaderValue::from_str(&warning.escape_default().to_string()) {
+            answer.headers_mut().append(WARNING_HEADER, value);
+        }
+    }
+    answer
 }
 
 /// The answer to an accepted change: `done` at once, or, for a client that waits, once it is published.

@@ -8,7 +8,7 @@ use support::dnf::{self, Dnf};
 use support::gpgv::{SecretKey, Verifier};
 use support::packages::real::shared_rpm;
 use support::packages::rpm::Rpm;
-use support::server::Server;
+use support::server::{Options, Server};
 use support::storage::Storage;
 use support::{expect_same_files, temporary_directory};
 use tempfile::TempDir;
@@ -147,6 +147,29 @@ fn every_payload_compression_is_downloaded(storage: Storage) {
     let dnf = client(&server, "x86_64");
     dnf.makecache().expect_success();
     expect_same_files(&dnf.download(&["rws-gz", "rws-xz", "rws-zst"]), &files);
+}
+
+/// Zstandard metadata by configuration: several publishes make files of many frames.
+#[test]
+fn zstd_metadata_is_read() {
+    let directory = temporary_directory();
+    let change = |file: &mut serde_json::Value| {
+        file["repositories"] = serde_json::json!([{ "match": "live/1.10/el/7", "compression": ["zstd"] }]);
+    };
+    let environment = vec![("RWS_CFG".to_owned(), support::configuration_file(directory.path(), change))];
+    let server = Server::start_with(Options { environment, ..Options::default() });
+    let files: Vec<PathBuf> =
+        (0..4).map(|number| Rpm::new(&format!("rws-zstd{number}"), "1.0", "1").build(directory.path())).collect();
+    for file in &files {
+        publish(&server, std::slice::from_ref(file));
+    }
+    let root = curl::get(&server.url(&format!("{TREE}/x86_64/repodata/repomd.xml"))).expect_status(200).text();
+    assert_eq!(root.matches(".xml.zst\"").count(), 3, "{root}");
+    let dnf = client(&server, "x86_64");
+    dnf.makecache().expect_success();
+    expect_same_files(&dnf.download(&["rws-zstd0", "rws-zstd1", "rws-zstd2", "rws-zstd3"]), &files);
+    let found = dnf.repoquery(&["--list", "rws-zstd2"]).expect_success().output();
+    assert!(!found.trim().is_empty());
 }
 
 fn real_packages_are_downloaded(storage: Storage) {

@@ -20,6 +20,7 @@ fn file(name: &str, architecture: &str) -> Inspected {
         entries: Vec::new(),
         names: Vec::new(),
         renderer: 1,
+        warnings: Vec::new(),
     }
 }
 

@@ -7,8 +7,9 @@ use super::stage::{
     traces,
 };
 use crate::support::form::{File, Form};
+use crate::support::packages::rpm::Rpm;
 use crate::support::server::Server;
-use crate::support::temporary_directory;
+use crate::support::{file_name, read_file, temporary_directory};
 
 #[test]
 fn malformed_and_truncated_packages() {
@@ -142,6 +143,20 @@ fn architectures_have_their_places() {
         });
     }
     rows.end();
+}
+
+/// XML cannot have control characters: they are left out of the metadata, and the sender is told.
+#[test]
+fn control_characters_are_left_out_and_said() {
+    let (server, directory) = (Server::start(), temporary_directory());
+    let path = Rpm::new("rws-control", "1.0", "1").tag("Vendor", "one\u{1}two").build(directory.path());
+    let file = File::new(&file_name(&path), read_file(&path));
+    let answer = put(&server, &format!("{RPM_TARGET}?wait=30"), Form::of([&file, &FIXTURES.rpm]));
+    expect_created(&answer);
+    let warnings: Vec<_> = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("rws-warning")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].1.starts_with(&format!("{}: its header has control characters", file.name)), "{warnings:?}");
+    assert_eq!(primary(&server, &format!("{RPM_TARGET}/x86_64")).len(), 2);
 }
 
 #[test]
