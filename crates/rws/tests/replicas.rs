@@ -42,13 +42,14 @@ fn number(variable: &str, otherwise: usize) -> usize {
     if text.is_empty() { otherwise } else { text.parse().expect("a number") }
 }
 
-/// Three servers over one store.
+/// Three servers over one store, and the address at which its archive can be read without any of them.
 #[track_caller]
-fn replicas(storage: Storage) -> Vec<Server> {
+fn replicas(storage: Storage) -> (Vec<Server>, String) {
     match storage {
         Storage::Ceph => {
-            let bucket = Bucket::on_ceph();
-            (0..3).map(|_| bucket.serve()).collect()
+            let bucket = Bucket::on_ceph().with("S3_PUBLIC_READ", "true");
+            let archive = bucket.url(ARCHIVE.trim_start_matches('/'));
+            ((0..3).map(|_| bucket.serve()).collect(), archive)
         }
         Storage::Directory => {
             let first = Server::start();
@@ -57,7 +58,8 @@ fn replicas(storage: Storage) -> Vec<Server> {
                 Server::start_with(Options { data_dir, credentials, ..Options::default() })
             };
             let (second, third) = (other(), other());
-            vec![first, second, third]
+            let archive = format!("file:{}{ARCHIVE}", first.data_dir().display());
+            (vec![first, second, third], archive)
         }
     }
 }
@@ -200,7 +202,7 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
         });
         expected.insert(name, 1);
     }
-    let mut servers = replicas(storage);
+    let (mut servers, direct) = replicas(storage);
     let credentials = servers[0].credentials().clone();
     let addresses = Addresses::new(&servers, directory.path());
     for _ in 0..2 {
@@ -210,6 +212,7 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
     // the first server is not killed: clients that have its address read on
     let key = curl::get(&servers[0].url("/-/keys/main.asc")).expect_status(200).body;
     let apt = Apt::signed_by(&servers[0].url(ARCHIVE), "bookworm", &key);
+    let apt_of_store = Apt::signed_by(&direct, "bookworm", &key);
     let repo = curl::get(&servers[0].url("/-/setup/live/1.10/el/7.repo")).expect_status(200).text();
     assert!(repo.contains("mirrorlist=") && repo.contains("repo_gpgcheck=1"), "{repo}");
     let dnf = Dnf::new(&repo, "7");
@@ -218,7 +221,7 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
 
     let plain = PlainReaders::new(&servers[0]);
     let (queue, reading, updates) = (Mutex::new(packages), AtomicBool::new(true), AtomicUsize::new(0));
-    let caches = AtomicUsize::new(0);
+    let (caches, updates_of_store) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
         let uploaders: Vec<_> = (0..3)
             .map(|first| {
@@ -238,6 +241,12 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
             while reading.load(Ordering::SeqCst) {
                 apt.update().expect_clean();
                 updates.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let store_loop = scope.spawn(|| {
+            while reading.load(Ordering::SeqCst) {
+                apt_of_store.update().expect_clean();
+                updates_of_store.fetch_add(1, Ordering::SeqCst);
             }
         });
         let dnf_loop = scope.spawn(|| {
@@ -263,7 +272,7 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
         }
         let uploaded: Vec<_> = uploaders.into_iter().map(|uploader| uploader.join()).collect();
         reading.store(false, Ordering::SeqCst);
-        for ended in uploaded.into_iter().chain([apt_loop.join(), dnf_loop.join()]) {
+        for ended in uploaded.into_iter().chain([apt_loop.join(), store_loop.join(), dnf_loop.join()]) {
             if let Err(panic) = ended {
                 std::panic::resume_unwind(panic);
             }
@@ -279,7 +288,8 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
     assert!(complete.is_some(), "{} packages were answered, found are {last}", expected.len());
     let read = reader.end();
     println!(
-        "{storage:?}: {uploads} uploads, {kills} kills; apt {updates:?}, dnf {caches:?}, reader {}",
+        "{storage:?}: {uploads} uploads, {kills} kills; apt {updates:?}, apt on the store itself {updates_of_store:?}, dnf \
+         {caches:?}, reader {}",
         read["rounds"]
     );
     if let Some(plain) = &plain {
@@ -290,5 +300,7 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
     }
     assert_eq!(read["faults"], serde_json::json!([]));
     assert!(read["rounds"][1].as_u64() > Some(3), "{read}");
-    assert!(updates.into_inner() > 1 && caches.into_inner() > 1, "the clients read too little");
+    for count in [updates, updates_of_store, caches] {
+        assert!(count.into_inner() > 1, "the clients read too little");
+    }
 }
