@@ -63,12 +63,7 @@ fn make(directory: &Path) -> Vec<PathBuf> {
         .tag("Obsoletes", "ten");
     let anywhere = Rpm::new("anywhere", "2", "1").architecture("noarch").payload("w3.zstdio").tag("Suggests", "eleven");
     let other = Rpm::new("other", "1", "1").architecture("aarch64").tag("Enhances", "twelve");
-    vec![
-        awkward.build(directory),
-        awkward.build_source(directory),
-        anywhere.build(directory),
-        other.build(directory),
-    ]
+    vec![awkward.build(directory), awkward.build_source(directory), anywhere.build(directory), other.build(directory)]
 }
 
 /// The file name that each header asks for.

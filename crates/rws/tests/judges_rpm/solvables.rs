@@ -62,7 +62,9 @@ impl Solvables {
 
 /// `solvable 12 (13):`
 fn is_start(line: &str) -> bool {
-    let Some((number, id)) = line.strip_prefix("solvable ").and_then(|rest| rest.split_once(" (")) else { return false };
+    let Some((number, id)) = line.strip_prefix("solvable ").and_then(|rest| rest.split_once(" (")) else {
+        return false;
+    };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number(number) && id.strip_suffix("):").is_some_and(is_number)
 }
