@@ -3,11 +3,12 @@
 
 import argparse
 import collections
+import contextlib
 import gzip
 import hashlib
 import os
 import pathlib
-import re
+import random
 import shutil
 import statistics
 import tempfile
@@ -194,10 +195,12 @@ def main():
     facts = report.machine(options.directory)
     report.print_caveats(CAVEATS, facts)
     found = collections.defaultdict(lambda: collections.defaultdict(lambda: collections.defaultdict(list)))
-    for kind in options.kinds:
-        # these take 350 MB: one size is enough to see what hashing costs
-        for count in options.sizes if not kind.startswith("larger") else [options.larger_size]:
-            measure(kind, count, options.rounds, options.directory, found)
+    # larger debs take 350 MB: one size is enough to see what hashing costs
+    sizes = {"larger deb": [options.larger_size]}
+    with contextlib.suppress(KeyboardInterrupt):  # what there is by then is shown and kept
+        for kind in options.kinds:
+            for count in sizes.get(kind, options.sizes):
+                measure(kind, count, options.rounds, options.directory, found)
     print()
     report.print_table(f"Medians of {options.rounds} rounds", HEAD, list(rows(found)))
     report.keep(options.keep_as, facts, {"rounds": options.rounds, "load_average_at_the_end": [round(load, 2) for load in os.getloadavg()], **found})

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use judges_rpm::collection::{Createrepo, Part, parts};
-use judges_rpm::solvables::{Solvables, lines_apart};
+use judges_rpm::solvables::{ORDER, Solvables, lines_apart};
 use support::dnf::Dnf;
 use support::packages::rpm::Rpm;
 use support::program::{Program, Ran};
@@ -33,7 +33,8 @@ const CONTROL_CHARACTERS: [&str; 3] = [
     "xtables-addons-kmp-default-2.14_k4.12.14_lp151.16-lp151.3.10.x86_64",
 ];
 
-/// The questions to `dnf repoquery`, each about all packages.
+/// The questions to `dnf repoquery`, each about all packages. Of `--list` the order is excused: packages of one name stand
+/// in the order of the repository, which each writer chooses.
 const QUESTIONS: [&str; 10] = [
     "--recommends",
     "--requires",
@@ -88,10 +89,9 @@ fn dnf_prints_the_same_as_from_createrepo_c() {
     let mut lines = 0;
     for question in QUESTIONS.iter().map(|option| vec![*option]).chain([vec!["--qf", EVERYTHING]]) {
         let (ours, theirs) = (ours.ask(&question), theirs.ask(&question));
-        // the dependencies of all packages are one sorted list, the rest stands package by package
         let differences = lines_apart(&ours.everything(), &theirs.everything());
-        assert!(differences.is_empty(), "{question:?}:\n{}", differences.join("\n"));
-        assert_eq!(ours.everything(), theirs.everything(), "{question:?}: the order of the lines");
+        let excused = question == ["--list"] && differences == [ORDER];
+        assert!(excused || differences.is_empty(), "{question:?}:\n{}", differences.join("\n"));
         println!("{} lines: dnf repoquery {}", ours.output().lines().count(), question[0]);
         lines += ours.output().lines().count();
     }

@@ -86,7 +86,10 @@ fn path_of(solvable: &str) -> String {
     format!("{}/{file}", need("solvable:mediadir"))
 }
 
-/// The lines that only one of two texts has, or, where there are none and the texts differ, that their order differs.
+/// All that differs is the order of the lines.
+pub const ORDER: &str = "the order of the lines";
+
+/// The lines that only one of two texts has, or [`ORDER`].
 pub fn lines_apart(ours: &str, theirs: &str) -> Vec<String> {
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     ours.lines().for_each(|line| *counts.entry(line.trim_start()).or_default() += 1);
@@ -96,5 +99,5 @@ pub fn lines_apart(ours: &str, theirs: &str) -> Vec<String> {
         lines.map(|(line, _)| format!("{who} {line}")).collect::<Vec<_>>()
     };
     let found = [of("ours:  ", 1), of("theirs:", -1)].concat();
-    if found.is_empty() && ours != theirs { vec!["the order of the lines".to_owned()] } else { found }
+    if found.is_empty() && ours != theirs { vec![ORDER.to_owned()] } else { found }
 }
