@@ -4,6 +4,7 @@ import collections
 import os
 import pathlib
 import re
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -102,16 +103,21 @@ class Cost:
 def watched(command, directory, environment=None, stdout=subprocess.DEVNULL):
     """Wall and CPU seconds and peak RSS of a command. The peak is looked at every 10 ms: rusage has that of this process in it."""
     with tempfile.TemporaryFile() as complaints:
-        before, start = os.times(), time.monotonic()
+        before, start = children_cpu_seconds(), time.monotonic()
         process = subprocess.Popen(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=complaints)
         with Peak(process.pid) as peak:
             process.wait()
-            seconds, after = time.monotonic() - start, os.times()
+            seconds, after = time.monotonic() - start, children_cpu_seconds()
         complaints.seek(0)
         if process.returncode:
             raise SystemExit(f"{' '.join(command[:4])} failed: {complaints.read()[-2000:].decode()}")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return {"seconds": round(seconds, 4), "cpu_seconds": round(cpu, 2), "peak_rss_bytes": peak.size_bytes}
+    return {"seconds": round(seconds, 4), "cpu_seconds": round(after - before, 4), "peak_rss_bytes": peak.size_bytes}
+
+
+def children_cpu_seconds():
+    """Of all children that have ended, and theirs: user and system, to the microsecond."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class Peak:

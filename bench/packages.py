@@ -74,9 +74,11 @@ Description: library number {name} of a benchmark
 """
 
 
-def deb(name, version="1.4.2-1"):
-    """File name and content of a small, valid .deb."""
+def deb(name, version="1.4.2-1", padding=b""):
+    """File name and content of a small, valid .deb; with `padding` of one more file that is as large."""
     files = [(f"./usr/lib/{name}/part-{part}", f"{name} {part}\n".encode() * 4) for part in range(4)]
+    if padding:
+        files.append((f"./usr/lib/{name}/padding", padding))
     sums = "".join(f"{hashlib.md5(content).hexdigest()}  {path[2:]}\n" for path, content in files)
     members = [
         ("debian-binary", b"2.0\n"),

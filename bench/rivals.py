@@ -14,6 +14,8 @@ ARGUMENTS_AT_ONCE = 5000
 class Tool:
     """A tool in a directory of its own, where `tree` has the packages. `full` and `more` return commands."""
 
+    environment = None
+
     def __init__(self, directory):
         self.directory, self.tree = directory, directory / "tree"
 
@@ -106,17 +108,17 @@ TOOLS = [AptFtparchive, Reprepro, Aptly, Createrepo]
 USUAL = {"deb": AptFtparchive, "rpm": Createrepo}
 
 
-def measure(make, paths, extra):
+def measure(make, paths, extra, place=None):
     """Numbers of the first index and of each further package; None where the tool is not installed."""
     if not shutil.which(make.program):
         return None
-    with tempfile.TemporaryDirectory(dir=packages.CACHE) as directory:
+    with tempfile.TemporaryDirectory(dir=place or packages.CACHE) as directory:
         tool = make(pathlib.Path(directory))
         link(paths, tool.tree)
         tool.prepare()
-        full = _run(tool, tool.full(paths))
-        _run(tool, tool.after_full())
-        return {"tool": tool.label, "full": full, "more": [_run(tool, tool.more(path)) for path in extra]}
+        full = run(tool, tool.full(paths))
+        run(tool, tool.after_full())
+        return {"tool": tool.label, "full": full, "more": [run(tool, tool.more(path)) for path in extra]}
 
 
 def one_more(kind, files, many, rounds=3):
@@ -139,15 +141,15 @@ def link(paths, target):
         (target / path.name).hardlink_to(path)
 
 
-def _run(tool, commands):
+def run(tool, commands):
     """One number of each for all commands together."""
     total = {"seconds": 0.0, "cpu_seconds": 0.0, "peak_rss_bytes": 0}
     for command in commands:
         with open(tool.directory / "output", "wb") as output:
-            one = counters.watched(command, tool.directory, stdout=output)
+            one = counters.watched(command, tool.directory, tool.environment, stdout=output)
         total = {
             "seconds": round(total["seconds"] + one["seconds"], 4),
-            "cpu_seconds": round(total["cpu_seconds"] + one["cpu_seconds"], 2),
+            "cpu_seconds": round(total["cpu_seconds"] + one["cpu_seconds"], 4),
             "peak_rss_bytes": max(total["peak_rss_bytes"], one["peak_rss_bytes"]),
         }
     return total

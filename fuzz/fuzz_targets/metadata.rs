@@ -1,0 +1,20 @@
+//! A file of comps, updateinfo, modules or appstream as it is sent or carried. The first byte says which.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rws_model::{Format, MetadataOffer, MetadataOrigin};
+use rws_rpm::Rpm;
+
+const KINDS: [(&str, &str); 4] =
+    [("group", "comps.xml"), ("updateinfo", "updateinfo.xml"), ("modules", "modules.yaml"), ("appstream", "appstream.xml")];
+/// Of carried files: the name says how they are compressed. Files that are sent show it themselves.
+const ENDS: [&str; 4] = ["", ".gz", ".xz", ".zst"];
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((first, content)) = bytes.split_first() else { return };
+    let (kind, name) = KINDS[usize::from(first % 4)];
+    let name = format!("{name}{}", ENDS[usize::from(first / 4 % 4)]);
+    // ASCII digits stand for files that are sent
+    let origin = if *first < 128 { MetadataOrigin::Sent } else { MetadataOrigin::Carried { timestamp: 1_600_000_000 } };
+    let _ = Rpm.metadata(&MetadataOffer { kind, name: &name, content, origin });
+});
