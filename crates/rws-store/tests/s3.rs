@@ -53,7 +53,7 @@ async fn place(server: S3Server) -> Place {
     let through = S3Settings {
         url: proxy.url().to_owned(),
         // a server of tests may take a second on a machine with much to do
-        timeout: Duration::from_millis(1_500),
+        timeout: Duration::from_millis(1_000),
         retries: 2,
         ..settings(&server, &bucket)
     };
