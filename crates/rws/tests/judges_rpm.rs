@@ -7,7 +7,7 @@
 //!   stated size instead of 0: neither libsolv nor dnf reads them, so nothing is excused. The golden comparison in
 //!   `rws-rpm` names these packages.
 //! - Packages with control characters, which createrepo_c refuses, are indexed: [`CONTROL_CHARACTERS`].
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
+#![expect(clippy::expect_used, reason = "a test says so by failing")]
 
 mod judges_rpm {
     pub mod collection;
