@@ -52,7 +52,7 @@ pub fn parts() -> Vec<Part> {
 
 /// A handful of packages of this machine's rpmbuild.
 fn make(directory: &Path) -> Vec<PathBuf> {
-    let awkward = Rpm::new("lib++awkward~name", "1.0~rc1^2", "1.el9")
+    let awkward = Rpm::new("lib++awkward.name_1", "1.0~rc1^2", "1.el9")
         .epoch(3)
         .tag("Requires", "(one if two), /bin/sh, three >= 1:2-3")
         .tag("Requires(post)", "four")
