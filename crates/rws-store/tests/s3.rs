@@ -53,7 +53,7 @@ async fn place(server: S3Server) -> Place {
     let through = S3Settings {
         url: proxy.url().to_owned(),
         // a server of tests may take a second on a machine with much to do
-        timeout: Duration::from_millis(1_000),
+        timeout: Duration::from_millis(1_200),
         retries: 2,
         ..settings(&server, &bucket)
     };
@@ -456,7 +456,7 @@ async fn what_does_not_pass_is_an_error_that_says_what_to_do() {
     for (fault, expected) in [
         (Fault::Answer { status: 503, code: "SlowDown", effect: false }, "S3 answered 503 SlowDown"),
         (Fault::Reset { effect: false }, "S3 cannot be reached"),
-        (Fault::Stall { effect: false }, "S3 made no progress for 0.7 seconds"),
+        (Fault::Stall { effect: false }, "S3 made no progress for 1.2 seconds"),
     ] {
         place.proxy.forget();
         place.proxy.set_fault(Some(Arc::new(move |_| Some(fault.clone()))));
