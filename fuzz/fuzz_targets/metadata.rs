@@ -5,8 +5,12 @@ use libfuzzer_sys::fuzz_target;
 use rws_model::{Format, MetadataOffer, MetadataOrigin};
 use rws_rpm::Rpm;
 
-const KINDS: [(&str, &str); 4] =
-    [("group", "comps.xml"), ("updateinfo", "updateinfo.xml"), ("modules", "modules.yaml"), ("appstream", "appstream.xml")];
+const KINDS: [(&str, &str); 4] = [
+    ("group", "comps.xml"),
+    ("updateinfo", "updateinfo.xml"),
+    ("modules", "modules.yaml"),
+    ("appstream", "appstream.xml"),
+];
 /// Of carried files: the name says how they are compressed. Files that are sent show it themselves.
 const ENDS: [&str; 4] = ["", ".gz", ".xz", ".zst"];
 

@@ -67,7 +67,11 @@ pub(crate) fn control_file(packing: Packing, packed: &[u8]) -> Result<Vec<u8>, F
     let member = packing.member();
     let damaged = |error: io::Error| match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
         Some(fault) => fault.clone(),
-        None => Fault::ControlMember { member, what: error.to_string() },
+        None => {
+            // readers put names from the archive into their messages
+            let what = error.to_string().replace(char::is_control, "?");
+            Fault::ControlMember { member, what }
+        }
     };
     let mut unpacked = Limited { inner: packing.unpack(packed).map_err(damaged)?, left_bytes: UNPACKED_LIMIT_BYTES };
     let control = find_control(&mut unpacked, member, &damaged)?;

@@ -169,6 +169,15 @@ fn odd_control_archives_are_refused() {
 }
 
 #[test]
+fn a_refusal_is_one_line_whatever_the_archive_says() {
+    // found by the fuzzer: the reader of tar names the member whose checksum is no number
+    let mut control = tar(&[("./a\nb\u{1b}[31m", b"x"), ("./control", CONTROL.as_bytes())]);
+    control[148..156].copy_from_slice(b"!!!!!!!!");
+    let reason = reason(inspect(NAME, &package_of("control.tar", &control)));
+    assert!(reason.contains("./a?b?[31m") && !reason.contains(char::is_control), "{reason:?}");
+}
+
+#[test]
 fn damaged_compression_is_refused() {
     let archive = tar(&[("control", CONTROL.as_bytes())]);
     let zstd = zstd::stream::encode_all(&archive[..], 3).unwrap();
