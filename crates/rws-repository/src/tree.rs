@@ -141,8 +141,8 @@ impl Tree {
         Ok(head)
     }
 
-    /// The file at a path of a kept generation: its root and its indexes; packages come from the one tree, whatever the
-    /// generation.
+    /// The file at a path of a kept generation: its root and its indexes; packages, and other files whose names hold their
+    /// digests, come from the one tree, whatever the generation.
     async fn file_of_generation(
         &self,
         id: &GenerationId,
@@ -159,6 +159,8 @@ impl Tree {
         }
         match names.files.get(&place.name) {
             Some(stored) => self.object(&join(&place.tree, stored), wanted, true, None).await,
+            // sent and carried metadata: like packages, one file for all generations
+            None if is_immutable(path) => self.object(path, wanted, true, None).await,
             None => Ok(None),
         }
     }

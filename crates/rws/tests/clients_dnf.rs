@@ -10,7 +10,7 @@ use support::packages::real::shared_rpm;
 use support::packages::rpm::Rpm;
 use support::server::{Options, Server};
 use support::storage::Storage;
-use support::{expect_same_files, temporary_directory};
+use support::{expect_same_files, files_below, temporary_directory};
 use tempfile::TempDir;
 
 const UPLOAD: &str = "/live/1.10/el/7?wait=60";
@@ -71,6 +71,7 @@ on_every_storage! {
     sources_are_downloaded,
     noarch_is_in_every_architecture,
     ready_made_repo_file_works,
+    ready_made_repo_file_brings_sent_metadata,
     dnf_sees_new_packages,
     every_payload_compression_is_downloaded,
     real_packages_are_downloaded,
@@ -123,6 +124,29 @@ fn ready_made_repo_file_works(storage: Storage) {
     let downloaded = dnf.download(&["rws-awkward", "rws-noarch"]);
     expect_same_files(&downloaded, &[published.binary.clone(), published.noarch.clone()]);
     expect_same_files(&dnf.download(&["--source", "rws-awkward"]), &[published.sources[0].clone()]);
+}
+
+/// The ready-made file leads to the address of one generation.
+fn ready_made_repo_file_brings_sent_metadata(storage: Storage) {
+    let published = published(storage);
+    let server = &published.server;
+    for (kind, content) in [
+        ("comps", "<comps><group><id>rws-group</id><name>RWS group</name></group></comps>"),
+        ("updateinfo", "<updates><update type=\"security\"><id>RWS-2026:1</id><title>one</title></update></updates>"),
+        ("modules", "---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: rws\n  stream: \"1\"\n...\n"),
+    ] {
+        let address = server.url(&format!("/-/metadata{TREE}/x86_64/{kind}?wait=60"));
+        let arguments = ["--request", "PUT", "--data-binary", content].map(str::to_owned);
+        curl::request(&address, Some(server.credentials()), &arguments).expect_created();
+    }
+    let dnf = Dnf::new(&curl::get(&server.url("/-/setup/live/1.10/el/7.repo")).expect_status(200).text(), "7");
+    dnf.makecache().expect_success();
+    let groups = dnf.run(&["group", "list", "--hidden"]).expect_success().output();
+    assert!(groups.contains("RWS group"), "{groups}");
+    let cached = files_below(&dnf.path(""));
+    for kind in ["comps.xml", "updateinfo.xml.gz", "modules.yaml.gz"] {
+        assert!(cached.iter().any(|path| path.to_string_lossy().ends_with(kind)), "{kind} in {cached:?}");
+    }
 }
 
 fn dnf_sees_new_packages(storage: Storage) {

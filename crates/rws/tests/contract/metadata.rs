@@ -21,18 +21,22 @@ fn send(server: &Server, name: &str, content: &str) -> Answer {
     Request::new("PUT", &path(name, "?wait=30")).user(server.credentials()).body(content).send(server)
 }
 
-/// The kinds that the root lists, each with the file, whose digest is checked.
+/// The kinds that the root lists, each with the file, whose digest is checked: there, and at the address of the generation.
 #[track_caller]
 fn listed(server: &Server) -> Vec<(String, Vec<u8>)> {
     let root = get(server, &format!("{RPM_TARGET}/x86_64/repodata/repomd.xml")).text();
+    let mirrors = get(server, &format!("/-/mirrorlist{RPM_TARGET}/x86_64")).text();
+    let generation = mirrors.trim().strip_prefix(server.base_url()).unwrap();
     let mut found = Vec::new();
     for data in root.split("<data type=\"").skip(1) {
         let kind = data.split('"').next().unwrap().to_owned();
         let href = data.split("<location href=\"").nth(1).unwrap().split('"').next().unwrap();
         let digest = data.split("<checksum type=\"sha256\">").nth(1).unwrap().split('<').next().unwrap();
         let file = get(server, &format!("{RPM_TARGET}/x86_64/{href}"));
-        expect_status(&file, 200);
-        assert_eq!(sha256(&file.body), digest, "{kind}");
+        for file in [&file, &get(server, &format!("{generation}{href}"))] {
+            expect_status(file, 200);
+            assert_eq!(sha256(&file.body), digest, "{kind}");
+        }
         found.push((kind, file.body));
     }
     found
