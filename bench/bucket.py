@@ -9,7 +9,6 @@ import queue
 import re
 import statistics
 import tempfile
-import threading
 import time
 
 import client
@@ -19,6 +18,7 @@ import report
 from large_upload import digests_alone
 from server import MemorySampler, Server
 from visible import QUIET_SECONDS, Rounds, fill, put, quiet_publishes
+from watch import Watch
 
 LARGE = client.DebRepository("release/2.8/ubuntu/jammy")
 MANY = client.DebRepository("release/2.8/ubuntu/noble")
@@ -26,7 +26,6 @@ WARM = client.DebRepository("live/2.8/ubuntu/jammy")
 POLL_SECONDS = 0.01
 IDLE_SECONDS = 3
 AFTER_SECONDS = 3
-SPOOL_POLL_SECONDS = 0.005
 AT_ONCE = 4
 LEAST_RATIO = 0.8
 MOST_BYTES_ABOVE_IDLE = 64 * 2**20
@@ -49,30 +48,21 @@ CAVEATS = [
 ]
 
 
-class SpoolWatch:
+class SpoolWatch(Watch):
     """When a file in the spool directory has a size: then RWS has received it, and goes on to send it."""
 
+    interval_seconds = 0.005
+
     def __init__(self, directory, size_bytes):
-        self.directory, self.size_bytes = directory, size_bytes
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.full = None
+        super().__init__()
+        self.directory, self.size_bytes, self.full = directory, size_bytes, None
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
-
-    def _run(self):
-        while not self.ended.wait(SPOOL_POLL_SECONDS):
-            for path in self.directory.glob("rws-upload-*"):
-                with contextlib.suppress(FileNotFoundError):
-                    if path.stat().st_size == self.size_bytes:
-                        self.full = time.monotonic()
-                        return
+    def look(self):
+        for path in self.directory.glob("rws-upload-*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_size == self.size_bytes:
+                    self.full = time.monotonic()
+                    return False
 
 
 class Setting:

@@ -8,8 +8,9 @@ import resource
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
+
+from watch import Watch
 
 
 def cpu_clock(pid):
@@ -120,30 +121,19 @@ def children_cpu_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
-class Peak:
+class Peak(Watch):
     """The peak RSS of a process (VmHWM) as it was seen last, from a thread of this process."""
 
     def __init__(self, pid):
+        super().__init__()
         self.status, self.size_bytes = pathlib.Path(f"/proc/{pid}/status"), 0
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
-
-    def _run(self):
-        while not self.ended.is_set():
-            try:
-                if found := re.search(r"^VmHWM:\s+(\d+) kB$", self.status.read_text(), re.MULTILINE):
-                    self.size_bytes = int(found.group(1)) * 1024
-            except OSError:
-                return
-            self.ended.wait(0.01)
+    def look(self):
+        try:
+            if found := re.search(r"^VmHWM:\s+(\d+) kB$", self.status.read_text(), re.MULTILINE):
+                self.size_bytes = int(found.group(1)) * 1024
+        except OSError:
+            return False
 
 
 def middle(values, scale=1.0, digits=0):

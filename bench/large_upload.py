@@ -21,7 +21,7 @@ CAVEATS = [
     report.LOCAL_STORE,
     "curl, on the same cores, reads the file from the page cache and sends it over loopback; what it takes the server lacks.",
     "The file is zeros: digests, which take most of the time, do not care; a disk that compresses would.",
-    f"RSS is read every {MemorySampler.INTERVAL_SECONDS * 1000:.0f} ms, the peak is the kernel's own (VmHWM); the page cache of what was written is not in it.",
+    f"RSS is read every {MemorySampler.interval_seconds * 1000:.0f} ms, the peak is the kernel's own (VmHWM); the page cache of what was written is not in it.",
     "Idle is after one small upload and publish, so that code and the password are warm; each round has a fresh server.",
     "One thread's digests: the four digests of the same bytes one after the other in Python's hashlib (OpenSSL), nothing else.",
 ]

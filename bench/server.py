@@ -12,6 +12,8 @@ import time
 import urllib.error
 import urllib.request
 
+from watch import Watch
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -145,33 +147,24 @@ class Server:
         (pathlib.Path("/proc") / str(self.pid) / "clear_refs").write_text("5")
 
 
-class MemorySampler:
-    """RSS every 50 ms, from a thread of this process."""
+class MemorySampler(Watch):
+    """RSS every 50 ms, and how many seconds after the start it was so."""
 
-    INTERVAL_SECONDS = 0.05
+    interval_seconds = 0.05
 
     def __init__(self, server):
-        self.server = server
-        self.samples = []
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__()
+        self.server, self.samples = server, []
 
     def __enter__(self):
         self.start = time.monotonic()
-        self.thread.start()
-        return self
+        return super().__enter__()
 
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
-
-    def _run(self):
-        while not self.ended.is_set():
-            try:
-                self.samples.append((time.monotonic() - self.start, self.server.rss_bytes()))
-            except OSError:
-                return
-            self.ended.wait(self.INTERVAL_SECONDS)
+    def look(self):
+        try:
+            self.samples.append((time.monotonic() - self.start, self.server.rss_bytes()))
+        except OSError:
+            return False
 
     def between(self, start, end):
         """The samples taken between two times of time.monotonic()."""

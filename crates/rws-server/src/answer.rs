@@ -7,6 +7,7 @@ use rws_model::Refusal;
 use rws_repository::{IntakeError, Present, RepositoryError};
 use rws_store::StoreError;
 use serde::Serialize;
+use tokio::task::JoinError;
 
 /// An answer.
 pub type Answer = Response<Body>;
@@ -87,6 +88,15 @@ impl Problem {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
         }
         answer
+    }
+}
+
+/// A task of the request panicked, or the server is going down.
+impl From<JoinError> for Problem {
+    fn from(error: JoinError) -> Self {
+        tracing::error!(%error, "the work for a request ended early");
+        let message = format!("The work for this request ended early: {error}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 }
 

@@ -24,24 +24,20 @@ struct Place {
 }
 
 /// Adds, replaces or removes a file of metadata; `path` is what follows `/-/metadata/`.
-pub async fn change(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Answer {
+pub async fn change(
+    service: &Arc<Service>,
+    user: &User,
+    path: &str,
+    request: Request<Body>,
+) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
-    let place = match place(service, user, path) {
-        Ok(place) => place,
-        Err(problem) => return problem.answer(),
-    };
-    let wait = wait(&parts.headers, parts.uri.query());
+    let place = place(service, user, path)?;
     let (done, accepted) = match parts.method {
-        Method::PUT => (StatusCode::CREATED, put(service, place, body).await),
-        _ => (StatusCode::OK, remove(service, place).await),
+        Method::PUT => (StatusCode::CREATED, put(service, place, body).await?),
+        _ => (StatusCode::OK, remove(service, place).await?),
     };
-    match accepted {
-        Ok(accepted) => {
-            service.scheduler.take(&accepted);
-            answer(service, &accepted, done, wait).await
-        }
-        Err(problem) => problem.answer(),
-    }
+    service.scheduler.take(&accepted);
+    Ok(answer(service, &accepted, done, wait(&parts.headers, parts.uri.query())).await)
 }
 
 fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {
@@ -74,10 +70,7 @@ async fn put(service: &Arc<Service>, place: Place, body: Body) -> Result<Accepte
         let origin = MetadataOrigin::Sent;
         format.metadata(&MetadataOffer { kind: &kind, name: &kind, content: &content, origin })
     });
-    let ended = |error: tokio::task::JoinError| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", format!("The check ended early: {error}"))
-    };
-    let metadata = checked.await.map_err(ended)??;
+    let metadata = checked.await??;
     let repositories: Vec<RepositoryId> = place.repositories.into_iter().map(|(_, repository)| repository).collect();
     Ok(intake::describe(&*store, metadata, &repositories).await?)
 }

@@ -18,19 +18,6 @@ pub async fn delete(
     path: &str,
     headers: &HeaderMap,
     query: Option<&str>,
-) -> Answer {
-    match remove(service, user, path, headers, query).await {
-        Ok(answer) => answer,
-        Err(problem) => problem.answer(),
-    }
-}
-
-async fn remove(
-    service: &Arc<Service>,
-    user: &User,
-    path: &str,
-    headers: &HeaderMap,
-    query: Option<&str>,
 ) -> Result<Answer, Problem> {
     let Some((path, name)) = path.rsplit_once('/') else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let targets = resolve(service, user, path, "Can't delete the package")?;
@@ -46,10 +33,7 @@ async fn remove(
         accepted.iter().for_each(|accepted| removing.scheduler.take(accepted));
         Ok::<_, Problem>(accepted)
     });
-    let ended = |error: tokio::task::JoinError| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", format!("The removal ended early: {error}"))
-    };
-    match work.await.map_err(ended)?? {
+    match work.await?? {
         Some(accepted) => Ok(answer(service, &accepted, StatusCode::OK, wait(headers, query)).await),
         None => {
             let message = format!("There is no package file {name} at {path}.");

@@ -73,20 +73,19 @@ async fn write(service: &Arc<Service>, method: &Method, raw: &str, request: Requ
     }
     let Some(path) = path::decoded(raw) else { return Problem::bad_request("path", "Invalid URL.").answer() };
     let path = path.strip_prefix('/').unwrap_or(&path).to_owned();
-    if let Some(path) = path.strip_prefix("-/metadata/") {
-        return metadata::change(service, &user, path, request).await;
-    }
-    match *method {
-        Method::PUT => upload::put(service, &user, &path, request).await,
-        Method::POST => {
-            let query = request.uri().query().map(str::to_owned);
-            schedule::post(service, &user, &path, request.headers(), query.as_deref()).await
+    let answered = if let Some(path) = path.strip_prefix("-/metadata/") {
+        metadata::change(service, &user, path, request).await
+    } else if *method == Method::PUT {
+        upload::put(service, &user, &path, request).await
+    } else {
+        let (parts, _body) = request.into_parts();
+        let query = parts.uri.query();
+        match *method {
+            Method::POST => schedule::post(service, &user, &path, &parts.headers, query).await,
+            _ => remove::delete(service, &user, &path, &parts.headers, query).await,
         }
-        _ => {
-            let query = request.uri().query().map(str::to_owned);
-            remove::delete(service, &user, &path, request.headers(), query.as_deref()).await
-        }
-    }
+    };
+    answered.unwrap_or_else(|problem| problem.answer())
 }
 
 async fn read(service: &Service, method: &Method, uri: &Uri, headers: &HeaderMap, reader: Option<&Reader>) -> Answer {

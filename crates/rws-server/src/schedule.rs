@@ -12,14 +12,7 @@ use crate::service::Service;
 use crate::upload::{resolve, wait};
 
 /// Schedules a synchronisation of all repositories of a path that exist.
-pub async fn post(service: &Arc<Service>, user: &User, path: &str, headers: &HeaderMap, query: Option<&str>) -> Answer {
-    match schedule(service, user, path, headers, query).await {
-        Ok(answer) => answer,
-        Err(problem) => problem.answer(),
-    }
-}
-
-async fn schedule(
+pub async fn post(
     service: &Arc<Service>,
     user: &User,
     path: &str,

@@ -40,28 +40,25 @@ const WARNING_HEADER: HeaderName = HeaderName::from_static("rws-warning");
 const MOST_WARNINGS: usize = 20;
 
 /// Takes an upload.
-pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Answer {
+pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
     let Ok(_permit) = service.uploads.try_acquire() else {
         let message = "Too many uploads at the same time. Try again in a moment.";
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).answer();
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
     };
     // before any byte of the body is read: then a client that asks first has nothing to send
-    let (targets, parser) = match prepare(service, user, path, &parts.headers) {
-        Ok(prepared) => prepared,
-        Err(problem) => return problem.answer(),
-    };
+    let (targets, parser) = prepare(service, user, path, &parts.headers)?;
     let mut body = body.into_data_stream();
     match receive(service, &targets, &parts.headers, parser, &mut body).await {
         Ok((accepted, warnings)) => {
             let wait = wait(&parts.headers, parts.uri.query());
             let answer = answer(service, &accepted, StatusCode::CREATED, wait).await;
-            with_warnings(answer, &warnings)
+            Ok(with_warnings(answer, &warnings))
         }
         Err(problem) => {
             // a client reads the answer once it has sent what it is sending
             _ = tokio::time::timeout(DRAIN, drain(&mut body)).await;
-            problem.answer()
+            Err(problem)
         }
     }
 }
