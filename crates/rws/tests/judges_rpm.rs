@@ -1,4 +1,4 @@
-//! The judges of RPM metadata: libsolv and dnf read the same from what `rws index` wrote as from what createrepo_c
+//! The judges of RPM metadata: libsolv, dnf and zypper read the same from what `rws index` wrote as from what createrepo_c
 //! wrote of the same package files.
 //!
 //! What RWS states otherwise on purpose, and what becomes of it here:
@@ -23,6 +23,7 @@ use judges_rpm::solvables::{ORDER, Solvables, lines_apart};
 use support::dnf::Dnf;
 use support::packages::rpm::Rpm;
 use support::program::{Program, Ran};
+use support::zypper::{Found, Zypper};
 use support::{file_name, files_in, temporary_directory};
 
 /// Packages that createrepo_c 1.2 refuses for control characters, under their own names. RWS leaves the characters out:
@@ -47,6 +48,9 @@ const QUESTIONS: [&str; 10] = [
     "--changelogs",
     "--list",
 ];
+
+/// What `zypper info` adds to its own summary of a package.
+const SECTIONS: [&str; 6] = ["--requires", "--recommends", "--suggests", "--provides", "--conflicts", "--obsoletes"];
 
 /// All that dnf knows of one package, so that nothing changes places between packages.
 const EVERYTHING: &str = "== %{name}-%{epoch}:%{version}-%{release}.%{arch} %{location} %{sourcerpm}\n\
@@ -82,22 +86,48 @@ fn libsolv_reads_the_same_as_from_createrepo_c() {
 
 #[test]
 fn dnf_prints_the_same_as_from_createrepo_c() {
-    let part = parts().swap_remove(0);
-    let excluded = refused(&part);
-    let ours = Repository::new(&part.indexed_by_rws(), &excluded);
-    let theirs = Repository::new(&part.indexed_by(Createrepo::Present), &excluded);
-    let mut lines = 0;
-    for question in QUESTIONS.iter().map(|option| vec![*option]).chain([vec!["--qf", EVERYTHING]]) {
-        let (ours, theirs) = (ours.ask(&question), theirs.ask(&question));
-        let differences = lines_apart(&ours.everything(), &theirs.everything());
-        let excused = question == ["--list"] && differences == [ORDER];
-        assert!(excused || differences.is_empty(), "{question:?}:\n{}", differences.join("\n"));
-        println!("{} lines: dnf repoquery {}", ours.output().lines().count(), question[0]);
-        lines += ours.output().lines().count();
+    let (mut lines, mut count, mut left_out) = (0, 0, Vec::new());
+    for (number, part) in parts().into_iter().enumerate() {
+        let excluded = refused(&part);
+        let ours = Repository::new(&part.indexed_by_rws(), &excluded);
+        let theirs = Repository::new(&part.indexed_by(Createrepo::Present), &excluded);
+        // the parts after the first are small: what is asked of one list of all packages is asked in one question
+        let questions = if number == 0 { &QUESTIONS[..] } else { &["--changelogs"] };
+        for question in questions.iter().map(|option| vec![*option]).chain([vec!["--qf", EVERYTHING]]) {
+            let (ours, theirs) = (ours.ask(&question), theirs.ask(&question));
+            let differences = lines_apart(&ours.everything(), &theirs.everything());
+            let excused = question == ["--list"] && differences == [ORDER];
+            assert!(excused || differences.is_empty(), "{question:?}:\n{}", differences.join("\n"));
+            lines += ours.output().lines().count();
+        }
+        let names = ours.ask(&["--qf", "%{location}"]).output().lines().count();
+        assert_eq!(names, part.names().len() - excluded.len(), "packages that dnf sees");
+        count += names;
+        left_out.extend(excluded);
     }
-    let names = ours.ask(&["--qf", "%{location}"]).output().lines().count();
-    assert_eq!(names, part.names().len() - excluded.len(), "packages that dnf sees");
-    println!("{lines} lines about {names} packages are the same; left out: {excluded:?}");
+    println!("{lines} lines about {count} packages are the same; left out: {left_out:?}");
+}
+
+#[test]
+fn zypper_shows_the_same_as_from_createrepo_c() {
+    let mut count = 0;
+    for part in parts() {
+        let ours = reader(&part.indexed_by_rws());
+        let theirs = reader(&part.indexed_by(Createrepo::Present));
+        let (found, expected) = (all_found(&ours), all_found(&theirs));
+        assert_eq!(expected.difference(&found).next(), None, "only createrepo_c has it");
+        let is_refused =
+            |found: &Found| refused(&part).iter().any(|name| name.starts_with(&format!("{}-", found.name)));
+        assert_eq!(found.difference(&expected).find(|found| !is_refused(found)), None, "only RWS has it");
+        let names: BTreeSet<&str> = expected.iter().map(|found| found.name.as_str()).collect();
+        let question: Vec<&str> = ["--no-refresh", "info"].into_iter().chain(SECTIONS).chain(names).collect();
+        let (ours, theirs) = (ours.run(&question).expect_success(), theirs.run(&question).expect_success());
+        let differences = lines_apart(&ours.output(), &theirs.output());
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+        println!("{} lines: zypper info", ours.output().lines().count());
+        count += found.len();
+    }
+    println!("{count} packages are the same to zypper");
 }
 
 /// The comparison itself: one version in one dependency, changed behind RWS's back.
@@ -137,4 +167,19 @@ impl Repository {
         let excluded = self.excluded.iter().map(String::as_str);
         self.dnf.repoquery(&excluded.chain(question.iter().copied()).collect::<Vec<_>>()).expect_success()
     }
+}
+
+/// zypper with one repository.
+#[track_caller]
+fn reader(directory: &Path) -> Zypper {
+    let zypper = Zypper::new();
+    let address = format!("file://{}", directory.display());
+    zypper.run(&["addrepo", "--no-gpgcheck", &address, "judged"]).expect_success();
+    zypper.refresh().expect_success();
+    zypper
+}
+
+#[track_caller]
+fn all_found(zypper: &Zypper) -> BTreeSet<Found> {
+    zypper.search(&["--type", "package", "--type", "srcpackage"]).into_iter().collect()
 }

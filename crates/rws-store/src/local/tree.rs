@@ -41,8 +41,12 @@ pub fn entries(directory: &Path) -> io::Result<Vec<DirectoryEntry>> {
     for entry in read {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        // follows links; what vanished since, or leads nowhere, is not there
-        let Some(metadata) = absent(fs::metadata(entry.path()))? else { continue };
+        // what vanished since, or is a link that leads nowhere, is not there; only a link needs its whole path walked
+        let Some(mut metadata) = absent(entry.metadata())? else { continue };
+        if metadata.is_symlink() {
+            let Some(target) = absent(fs::metadata(entry.path()))? else { continue };
+            metadata = target;
+        }
         if metadata.is_dir() {
             entries.push((name.clone(), DirectoryEntry::Directory(name)));
         } else if metadata.is_file() {

@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use rws_model::{RepositoryId, RepositorySettings, Signer, Target};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, OnConflict};
 use rws_repository::publish::{Malformed, Occasion, Publisher};
-use rws_store::{DirectoryEntry, MountedStore, Store};
+use rws_store::{DirectoryEntry, Key, MountedStore, Store};
 
 use super::progress::shown;
 use super::sync::report;
@@ -159,26 +159,25 @@ fn signer(arguments: &IndexArguments, configuration: &Configuration) -> anyhow::
 
 /// The repositories of a store, each with the `base` of its packages.
 async fn find(store: &dyn Store) -> anyhow::Result<Vec<(RepositoryId, &'static str)>> {
-    let directories = async |prefix: &str| -> anyhow::Result<Vec<String>> {
-        let entries = store.list_directory(prefix).await?.into_iter();
-        let directory = |entry| match entry {
-            DirectoryEntry::Directory(name) => Some(name),
-            DirectoryEntry::File(..) => None,
-        };
-        Ok(entries.filter_map(directory).collect())
-    };
     let mut found = Vec::new();
-    if directories("").await?.iter().any(|name| name == "pool") {
-        for codename in directories("pool/").await? {
-            let id = RepositoryId::parse(&format!("{MOUNT}/{codename}"));
-            found.push((id.with_context(|| format!("pool/{codename} is no codename"))?, "deb"));
-        }
-        return Ok(found);
+    for entry in store.list_directory("pool/").await? {
+        let DirectoryEntry::Directory(codename) = entry else { continue };
+        let id = RepositoryId::parse(&format!("{MOUNT}/{codename}"));
+        found.push((id.with_context(|| format!("pool/{codename} is no codename"))?, "deb"));
     }
-    if store.list("").await?.iter().any(|listed| listed.key.as_str().ends_with(".rpm")) {
+    if found.is_empty() && holds_rpms(store).await? {
         found.extend(RepositoryId::parse(MOUNT).map(|id| (id, "rpm")));
     }
     Ok(found)
+}
+
+/// Whether there is an rpm, or an index of some: an indexed directory is not listed once more for this.
+async fn holds_rpms(store: &dyn Store) -> anyhow::Result<bool> {
+    let indexed = Key::parse("repodata/repomd.xml").context("a path of every rpm repository")?;
+    if store.stat(&indexed).await?.is_some() {
+        return Ok(true);
+    }
+    Ok(store.list("").await?.iter().any(|listed| listed.key.as_str().ends_with(".rpm")))
 }
 
 fn target(base: &'static str, signer: Option<Arc<dyn Signer>>) -> anyhow::Result<ConfiguredTarget> {
