@@ -1,8 +1,8 @@
 //! MD5 (RFC 1321) of a stream and of each of its pieces, in one pass.
 //!
 //! Every step of MD5 waits for the step before, so that most of the processor idles. Two computations over the same bytes
-//! take turns here: both together take a sixth longer than one (measured: 0.87 s against 0.74 s for 500 MB, and 1.47 s for
-//! one after the other).
+//! take turns here: both together take a sixth to a half longer than one (measured: 0.87 s against 0.74 s for 500 MB, 1.19 s
+//! against 0.80 s for 350 MB on another processor), one after the other twice as long.
 
 const BLOCK_BYTES: usize = 64;
 
@@ -81,7 +81,14 @@ impl Md5Pieces {
         while !bytes.is_empty() {
             let left = self.piece_bytes - self.done_bytes % self.piece_bytes;
             let (piece, after) = bytes.split_at(bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
-            compress(&mut self.states, piece);
+            if self.done_bytes < self.piece_bytes {
+                // the first piece begins as the whole does: most files are no longer than it
+                let [whole, first] = &mut self.states;
+                compress(std::array::from_mut(whole), piece);
+                *first = *whole;
+            } else {
+                compress(&mut self.states, piece);
+            }
             self.done_bytes += piece.len() as u64;
             bytes = after;
             if self.done_bytes.is_multiple_of(self.piece_bytes) {
