@@ -76,6 +76,10 @@ impl Format for Deb {
         Some(layout::plain_name(repository, index, codec))
     }
 
+    fn valid_seconds(&self, settings: &RepositorySettings) -> Option<u64> {
+        settings.valid_until_seconds
+    }
+
     fn keep_seconds(&self) -> i64 {
         24 * 60 * 60
     }

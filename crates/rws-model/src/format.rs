@@ -59,6 +59,11 @@ pub trait Format: Send + Sync {
     /// metadata without asking again.
     fn keep_seconds(&self) -> i64;
 
+    /// For how many seconds clients accept a root; `None` for ever.
+    fn valid_seconds(&self, _settings: &RepositorySettings) -> Option<u64> {
+        None
+    }
+
     /// The names of all files that a root can have, relative to [`Layout::tree`], whether it is signed or not.
     fn root_names(&self, repository: &RepositoryId) -> Vec<String>;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::generation::Keep;
 use rws_model::{Format, RepositoryId, RepositorySettings, Sha256, Signer, Target, sha256};
 
 /// The version of the form of published repositories: a larger one is published anew at start.
@@ -30,19 +31,32 @@ pub enum OnConflict {
     Refuse,
 }
 
+/// What the configuration says of a target beside the form of its repositories.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// What happens to other bytes for a package that is there.
+    pub on_conflict: OnConflict,
+    /// Whether its repositories are there, signed, before their first package.
+    pub create_empty: bool,
+    /// At least so many earlier generations are kept, where it is said.
+    pub keep_generations: Option<usize>,
+    /// All earlier generations are kept for so many seconds after they were replaced, where it is said.
+    pub keep_seconds: Option<i64>,
+}
+
 /// What the configuration says of one target.
 pub struct Configured {
     /// What shapes its repositories.
     pub settings: RepositorySettings,
-    /// What happens to other bytes for a package that is there.
-    pub on_conflict: OnConflict,
+    /// What else there is to know of them.
+    pub policy: Policy,
     /// The key that signs them.
     pub signer: Option<Arc<dyn Signer>>,
 }
 
 impl From<(RepositorySettings, Option<Arc<dyn Signer>>)> for Configured {
     fn from((settings, signer): (RepositorySettings, Option<Arc<dyn Signer>>)) -> Self {
-        Self { settings, on_conflict: OnConflict::default(), signer }
+        Self { settings, policy: Policy::default(), signer }
     }
 }
 
@@ -55,8 +69,8 @@ pub struct ConfiguredTarget {
     pub format: Arc<dyn Format>,
     /// What the configuration says of its repositories.
     pub settings: RepositorySettings,
-    /// What happens to other bytes for a package that is there.
-    pub on_conflict: OnConflict,
+    /// What else it says of them.
+    pub policy: Policy,
     /// The key that signs them; without one they are not signed.
     pub signer: Option<Arc<dyn Signer>>,
 }
@@ -65,6 +79,23 @@ impl ConfiguredTarget {
     /// Its repositories: all that can exist.
     pub fn repositories(&self) -> Vec<RepositoryId> {
         self.format.repositories(&self.target, &self.settings.architectures)
+    }
+
+    /// Which earlier generations of its repositories are kept.
+    pub fn keep(&self) -> Keep {
+        let Policy { keep_generations, keep_seconds, .. } = self.policy;
+        let least = keep_generations.unwrap_or_default();
+        match keep_seconds {
+            Some(seconds) => Keep::all(least, seconds),
+            None => Keep::notable(least, self.format.keep_seconds()),
+        }
+    }
+
+    /// When a root of that date has to be replaced by one that says the same, in seconds since 1970; `None` for roots that
+    /// are valid for ever. Half of its time is left then for those who could not do so at once.
+    pub fn renew_at(&self, published_at: i64) -> Option<i64> {
+        let valid = i64::try_from(self.format.valid_seconds(&self.settings)?).unwrap_or(i64::MAX);
+        Some(published_at.saturating_add(valid / 2))
     }
 
     /// The digest of all that shapes a generation besides its packages.
@@ -140,9 +171,9 @@ impl Catalogue {
                             distribution: name.clone(),
                             version: version.clone(),
                         };
-                        let Configured { settings, on_conflict, signer } = configure(&target, &**format).into();
+                        let Configured { settings, policy, signer } = configure(&target, &**format).into();
                         let (format, target) = (Arc::clone(format), target.clone());
-                        let one = ConfiguredTarget { target: target.clone(), format, settings, on_conflict, signer };
+                        let one = ConfiguredTarget { target: target.clone(), format, settings, policy, signer };
                         let one = Arc::new(one);
                         for repository in one.repositories() {
                             catalogue.add(repository, &one);
@@ -173,6 +204,11 @@ impl Catalogue {
         let layout = target.format.layout(&repository);
         self.metadata.insert(format!("{}/{}", layout.tree, layout.metadata), repository.clone());
         self.repositories.insert(repository, Arc::clone(target));
+    }
+
+    /// All repositories that can exist.
+    pub fn repositories(&self) -> impl Iterator<Item = (&RepositoryId, &Arc<ConfiguredTarget>)> {
+        self.repositories.iter()
     }
 
     /// All targets.

@@ -48,7 +48,7 @@ struct Wanted<'a> {
 
 fn wanted<'a>(upload: &'a Upload, targets: &'a [Arc<ConfiguredTarget>]) -> Vec<Wanted<'a>> {
     let mut all = Vec::new();
-    for target in targets.iter().filter(|target| target.on_conflict == OnConflict::Refuse) {
+    for target in targets.iter().filter(|target| target.policy.on_conflict == OnConflict::Refuse) {
         let repositories = target.repositories();
         for change in upload.changes.iter().filter(|change| repositories.contains(&change.repository)) {
             let record = change.record.and_then(|at| upload.records.get(at));

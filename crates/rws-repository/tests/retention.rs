@@ -4,9 +4,13 @@
 
 mod support;
 
-use rws_repository::scheduler::{Progress, Scheduler};
+use std::time::Duration;
+
+use rws_model::RepositorySettings;
+use rws_repository::catalogue::Policy;
+use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Store};
-use support::{World, id};
+use support::{World, catalogue_of, id, settings};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";
@@ -45,6 +49,66 @@ async fn a_generation_that_was_current_for_a_while_is_kept_for_a_day() {
         world.publish(FOCAL).await.unwrap();
         assert_eq!(world.read_deb(TREE, "focal", &lasting).await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn all_generations_of_the_configured_time_are_kept() {
+    let policy = Policy { keep_generations: Some(5), keep_seconds: Some(6 * HOUR), ..Policy::default() };
+    let world = World::with(catalogue_of(settings, policy, None));
+    let mut roots = Vec::new();
+    for number in 0..20 {
+        roots.push(publish(&world, &number.to_string()).await);
+    }
+    for _ in 0..5 {
+        world.pass(HOUR);
+        world.publish(FOCAL).await.unwrap();
+        for root in &roots {
+            assert_eq!(world.read_deb(TREE, "focal", root).await.len(), 1);
+        }
+    }
+    for _ in 0..4 {
+        world.pass(HOUR);
+        world.publish(FOCAL).await.unwrap();
+    }
+    let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+    assert_eq!((head.history.len(), head.condemned.len()), (5, 0));
+    for root in &roots[14..] {
+        assert_eq!(world.read_deb(TREE, "focal", root).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_root_that_expires_is_renewed_in_time_by_one_of_many() {
+    let expiring =
+        |architectures: &[&str]| RepositorySettings { valid_until_seconds: Some(8 * 60), ..settings(architectures) };
+    let world = World::with(catalogue_of(expiring, Policy::default(), None));
+    let first = publish(&world, "text").await;
+    let replicas = [(); 2].map(|()| Scheduler::new(world.publisher(world.store())));
+    let sweep = async || {
+        for replica in &replicas {
+            replica.sweep().await.unwrap();
+        }
+        for replica in &replicas {
+            assert!(replica.settle(&[id(FOCAL)], Duration::from_secs(30)).await);
+        }
+        world.root(TREE, "focal").await.unwrap()
+    };
+    let history = async || rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0.history.len();
+    world.pass(3 * 60);
+    assert_eq!(sweep().await, first);
+    world.pass(60);
+    let second = sweep().await;
+    let field = |root: &str, name: &str| -> String {
+        root.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned()
+    };
+    assert_ne!(field(&second, "Date: "), field(&first, "Date: "));
+    assert_ne!(field(&second, "Valid-Until: "), field(&first, "Valid-Until: "));
+    assert_eq!(second.split_once("SHA256:").unwrap().1, first.split_once("SHA256:").unwrap().1);
+    assert_eq!(history().await, 1);
+    // and again, as long as anybody runs
+    world.pass(5 * 60);
+    assert_ne!(sweep().await, second);
+    assert_eq!(history().await, 2);
 }
 
 #[tokio::test]
@@ -111,37 +175,6 @@ async fn content_that_comes_back_while_its_names_go_gets_others() {
     }
     let root = world.root(TREE, "focal").await.unwrap();
     assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), 1);
-}
-
-/// What became of an upload is known for a week, by any replica, and then forgotten.
-#[tokio::test]
-async fn a_status_survives_a_restart_for_a_week() {
-    let world = World::new();
-    let publisher = || world.publisher(world.store());
-    let first = world.upload("both/ubuntu/focal", &[world.deb("hello", "1", "amd64", "a")]).await.unwrap();
-    // another process each time
-    let progress = async || Scheduler::new(publisher()).progress(&first.id).await.unwrap();
-    assert_eq!(progress().await, Some(Progress::Pending));
-    world.publish(FOCAL).await.unwrap();
-    assert_eq!(progress().await, Some(Progress::Pending));
-    let generation = world.publish("live/2.8/ubuntu/focal").await.unwrap().generation;
-    let Some(Progress::Published(published)) = progress().await else { panic!("{:?}", progress().await) };
-    assert_eq!(published.len(), 2);
-    assert_eq!(published[&id("live/2.8/ubuntu/focal")], generation);
-    // its files go once all repositories have it, its name a week later
-    let sweep = async || Scheduler::new(publisher()).sweep().await.unwrap();
-    assert_eq!(world.leftovers().await.len(), 1);
-    sweep().await;
-    assert_eq!(world.leftovers().await, Vec::<String>::new());
-    for _ in 0..6 {
-        world.pass(24 * HOUR);
-        sweep().await;
-        assert!(matches!(progress().await, Some(Progress::Published(_))));
-    }
-    world.pass(25 * HOUR);
-    sweep().await;
-    assert_eq!(progress().await, None);
-    assert_eq!(world.keys(".rws/uploads/").await, Vec::<String>::new());
 }
 
 /// The files of an upload whose request was cut off go after a day; those of a request under way stay.

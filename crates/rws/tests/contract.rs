@@ -12,6 +12,7 @@ mod contract {
     mod browsing;
     mod documents;
     mod downloads;
+    mod empty;
     mod forms;
     mod index;
     mod lifetime;
@@ -39,11 +40,11 @@ mod contract {
 //   C  failing repository backs off, visible in logs, metrics and status; RWS_FORCE_SYNC and `malformed_list.txt`; Suite
 //      of a repository taken over; kill at any instant (here: only between answer and publish); a status survives a restart and is kept 7 days
 //   D  rpm with text that is not UTF-8, without PAYLOADSIZE, with `&` in file names: indexed
-//   E  create_empty; Suite of new repositories; `/-/incoming/…` (dput)
+//   E  Suite of new repositories; `/-/incoming/…` (dput)
 //   F  408 stalled body; 413 too large; many ranges
 //
 // Interfaces
-//   E  valid_until_seconds, contents, keep, create_empty
+//   E  contents
 //   F  `/-/metrics`, `/-/openapi.json`, `/-/repositories`, JSON listings
 //   G  `rws hash-password`
 //

@@ -8,4 +8,4 @@ mod retention;
 pub use head::{FORMAT, Head, Past, Retired};
 pub use index::{IndexBlock, IndexState};
 pub use manifest::{FileRow, Generation, PackageRow, package_order, path_order};
-pub use retention::Condemned;
+pub use retention::{Condemned, Keep};

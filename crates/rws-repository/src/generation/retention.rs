@@ -25,6 +25,34 @@ const NOTABLE: i64 = 60;
 /// than any publish, and than any pause of a process between reading a head and acting on it.
 const GRACE: i64 = 10 * 60;
 
+/// Which earlier generations are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// At least so many.
+    least: usize,
+    /// Each for so many seconds after it was replaced.
+    everything: i64,
+    /// Each that was current for a while for so many seconds.
+    notable: i64,
+}
+
+impl Keep {
+    /// Those that readers come back to for so many seconds, and all for an hour.
+    pub fn notable(least: usize, seconds: i64) -> Self {
+        Self { least: least.max(LEAST), everything: EVERYTHING, notable: seconds }
+    }
+
+    /// All for so many seconds.
+    pub fn all(least: usize, seconds: i64) -> Self {
+        Self { least: least.max(LEAST), everything: seconds, notable: seconds }
+    }
+
+    fn is_read(&self, past: &Past, now: i64) -> bool {
+        let age = now - past.replaced_at;
+        age <= self.everything || (age <= self.notable && past.replaced_at - past.published_at >= NOTABLE)
+    }
+}
+
 /// A name that no head refers to again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condemned {
@@ -44,9 +72,9 @@ impl Head {
     }
 
     /// In how many seconds there may be something to clear away, where there is anything at all.
-    pub fn look_again_in(&self, now: i64) -> Option<i64> {
+    pub fn look_again_in(&self, now: i64, keep: Keep) -> Option<i64> {
         let due = self.condemned.iter().map(|one| (one.deleted.unwrap_or(one.since) + GRACE - now).max(1)).min();
-        due.or((self.history.len() > LEAST).then_some(EVERYTHING))
+        due.or((self.history.len() > keep.least).then_some(EVERYTHING))
     }
 
     /// The names that must not be used now.
@@ -56,11 +84,11 @@ impl Head {
 
     /// Drops generations that nobody reads any more, condemns what only they need and what was never used, and forgets what
     /// was `deleted`.
-    /// `lasting` is the format's time in seconds; `file` and `manifest` name objects.
+    /// `file` and `manifest` name objects.
     pub fn trim(
         &mut self,
         now: i64,
-        lasting: i64,
+        keep: Keep,
         deleted: &BTreeSet<Key>,
         unused: Vec<Key>,
         file: impl Fn(&str) -> Option<Key>,
@@ -69,7 +97,7 @@ impl Head {
         let history = std::mem::take(&mut self.history);
         let mut gone: Vec<Key> = unused;
         for (position, past) in history.into_iter().enumerate() {
-            if position < LEAST || is_read(&past, now, lasting) {
+            if position < keep.least || keep.is_read(&past, now) {
                 self.history.push(past);
             } else {
                 gone.push(manifest(&past.generation));
@@ -90,9 +118,4 @@ impl Head {
         self.condemned.retain(|one| one.deleted.is_none_or(|deleted| now < deleted + GRACE));
         self.condemned.extend(gone.into_iter().map(|key| Condemned { key, since: now, deleted: None }));
     }
-}
-
-fn is_read(past: &Past, now: i64, lasting: i64) -> bool {
-    let age = now - past.replaced_at;
-    age <= EVERYTHING || (age <= lasting && past.replaced_at - past.published_at >= NOTABLE)
 }

@@ -49,7 +49,10 @@ impl Run<'_> {
         let made_with = self.target.made_with();
         let anew = occasion.start && state.head().is_some_and(|head| head.made_with != made_with);
         let take_over = found.looked && self.is_foreign(&state).await?;
-        let publish = !plan.is_empty() || anew || take_over || rebuild;
+        let create = occasion.create && state.head.is_none();
+        let renew =
+            state.head().is_some_and(|head| self.target.renew_at(head.published_at).is_some_and(|at| at <= now));
+        let publish = !plan.is_empty() || anew || take_over || rebuild || create || renew;
         let due = state.head().map(|head| head.due(now)).unwrap_or_default();
         if !due.is_empty() {
             self.store().delete(&due).await?;
@@ -77,7 +80,7 @@ impl Run<'_> {
         self.clean(&pending, &contained, &failed).await?;
         Ok(Some(Outcome {
             published_at: Some(head.published_at).filter(|_| publish),
-            look_again_seconds: head.look_again_in(now),
+            look_again_seconds: head.look_again_in(now, self.target.keep()),
             generation: Some(head.generation),
             applied: contained.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect(),
             failed,
@@ -97,7 +100,9 @@ impl Run<'_> {
         if state.head.is_none() && !pending.uploads.is_empty() {
             return Ok((self.synchronise(state, Malformed::Skip).await?, Ok(())));
         }
-        if !occasion.synchronise && !occasion.rebuild {
+        // what other tools put there is never taken for nothing
+        let create = occasion.create && state.head.is_none();
+        if !occasion.synchronise && !occasion.rebuild && !create {
             return Ok((Found::default(), Ok(())));
         }
         match self.synchronise(state, self.publisher.malformed).await {

@@ -25,7 +25,7 @@ impl Run<'_> {
             let write = Write { condition: Condition::Always, kind: Kind::Private };
             self.store().write(&aside, Body::from(reason.clone().into_bytes()), write).await?;
         }
-        let refuses = self.target.on_conflict == OnConflict::Refuse;
+        let refuses = self.target.policy.on_conflict == OnConflict::Refuse;
         for waiting in pending.uploads.iter().filter(|waiting| refuses && contained.contains(&waiting.upload.id)) {
             keys.extend(conflict::claims(&waiting.upload, self.repository));
         }

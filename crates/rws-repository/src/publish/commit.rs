@@ -258,9 +258,9 @@ impl Run<'_> {
 
     /// Drops from a head what nobody reads any more.
     pub(super) fn trim(&self, head: &mut Head, now: i64, deleted: &BTreeSet<Key>, unused: Vec<Key>) {
-        let lasting = self.target.format.keep_seconds();
+        let keep = self.target.keep();
         let file = |path: &str| self.key(path).ok();
-        head.trim(now, lasting, deleted, unused, file, |id| private::manifest(self.repository, id));
+        head.trim(now, keep, deleted, unused, file, |id| private::manifest(self.repository, id));
     }
 
     /// What no generation refers to, of all that was written for lost commits: by this run, and, where that is looked

@@ -64,6 +64,8 @@ pub struct Occasion {
     pub start: bool,
     /// Look for what publishers left that died.
     pub tidy: bool,
+    /// Publish an empty generation where there is nothing yet.
+    pub create: bool,
 }
 
 impl Occasion {
@@ -75,6 +77,7 @@ impl Occasion {
             rebuild: self.rebuild || other.rebuild,
             start: self.start || other.start,
             tidy: self.tidy || other.tidy,
+            create: self.create || other.create,
         }
     }
 }

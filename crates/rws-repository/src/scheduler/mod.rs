@@ -55,6 +55,8 @@ pub struct Scheduler {
     uploads: Mutex<Uploads>,
     /// Repositories that are woken after a while.
     later: Mutex<HashSet<RepositoryId>>,
+    /// When the roots that do not stay valid are to be renewed, in seconds since 1970, as far as this process knows.
+    renewals: Mutex<HashMap<RepositoryId, i64>>,
     /// How many sweeps there were.
     sweeps: AtomicUsize,
     publishing: Semaphore,
@@ -90,6 +92,7 @@ impl Scheduler {
             slots: Mutex::default(),
             uploads: Mutex::default(),
             later: Mutex::default(),
+            renewals: Mutex::default(),
             sweeps: AtomicUsize::new(0),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
             patient: Semaphore::new(PATIENT_AT_ONCE),

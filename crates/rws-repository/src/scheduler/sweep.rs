@@ -9,7 +9,7 @@ use rws_model::RepositoryId;
 use rws_store::{Key, Listed, Writing};
 use tokio::sync::watch;
 
-use super::{Scheduler, Urgency};
+use super::{Scheduler, Urgency, lock};
 use crate::publish::Occasion;
 use crate::{RepositoryError, UploadId, private, reading};
 
@@ -59,6 +59,13 @@ impl Scheduler {
             }
         }
         self.sweep().await?;
+        let created = self.publisher.catalogue().repositories().filter(|(_, target)| target.policy.create_empty);
+        let mut wanted: Vec<_> = created.map(|(repository, _)| repository.clone()).collect();
+        let existing: BTreeSet<RepositoryId> = self.existing(&wanted).await?.into_iter().collect();
+        wanted.retain(|repository| !existing.contains(repository));
+        for repository in wanted {
+            self.wake(&repository, Occasion { create: true, ..Occasion::default() }, Urgency::Patient);
+        }
         if synchronise {
             let all: Vec<_> = self.publisher.catalogue().targets().flat_map(|target| target.repositories()).collect();
             for repository in self.existing(&all).await? {
@@ -131,6 +138,7 @@ impl Scheduler {
                 abandoned.push(listed.key);
             }
         }
+        self.renew(now / 1000).await?;
         if is_thorough {
             self.tidy(now).await?;
             match store.give_up_unfinished(private::INCOMING, now - ABANDONED_MILLISECONDS).await {
@@ -146,6 +154,28 @@ impl Scheduler {
         }
         if !abandoned.is_empty() {
             store.delete(&abandoned).await?;
+        }
+        Ok(())
+    }
+
+    /// Wakes the repositories whose roots do not stay valid for much longer. Each head is read when its time has come: another
+    /// replica may have been faster.
+    async fn renew(self: &Arc<Self>, now: i64) -> Result<(), RepositoryError> {
+        let (store, catalogue) = (self.publisher.store(), self.publisher.catalogue());
+        if !catalogue.targets().any(|target| target.renew_at(0).is_some()) {
+            return Ok(());
+        }
+        for Listed { key, .. } in store.list(private::HEADS).await? {
+            let Some(repository) = private::head_repository(&key) else { continue };
+            let Some(target) = catalogue.repository(&repository) else { continue };
+            if target.renew_at(0).is_none() || lock(&self.renewals).get(&repository).is_some_and(|at| *at > now) {
+                continue;
+            }
+            let Some((head, _)) = reading::head(store, &repository).await? else { continue };
+            match target.renew_at(head.published_at) {
+                Some(at) if at > now => _ = lock(&self.renewals).insert(repository, at),
+                _ => self.wake(&repository, Occasion::default(), Urgency::Patient),
+            }
         }
         Ok(())
     }

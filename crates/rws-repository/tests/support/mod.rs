@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use rws_deb::Deb;
 use rws_model::{FileName, Format, Identity, Record, RepositoryId, RepositorySettings, Signer, sha256};
-use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict};
+use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, ReceivedFile};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
@@ -38,6 +38,15 @@ pub fn catalogue_signed_by(signer: Option<Arc<dyn Signer>>) -> Arc<Catalogue> {
 
 /// The same with a policy for other bytes.
 pub fn catalogue_with(on_conflict: OnConflict, signer: Option<Arc<dyn Signer>>) -> Arc<Catalogue> {
+    catalogue_of(settings, Policy { on_conflict, ..Policy::default() }, signer)
+}
+
+/// The same; `settings` are those of repositories with these architectures.
+pub fn catalogue_of(
+    settings: impl Fn(&[&str]) -> RepositorySettings,
+    policy: Policy,
+    signer: Option<Arc<dyn Signer>>,
+) -> Arc<Catalogue> {
     let mut distributions = BTreeMap::new();
     let one = |format: Arc<dyn Format>, version: &str| Distribution {
         format: Ok(format),
@@ -57,7 +66,7 @@ pub fn catalogue_with(on_conflict: OnConflict, signer: Option<Arc<dyn Signer>>) 
     };
     Arc::new(Catalogue::new(model, |_, format| {
         let architectures: &[&str] = if format.name() == "deb" { &["amd64", "arm64"] } else { &["x86_64", "aarch64"] };
-        Configured { settings: settings(architectures), on_conflict, signer: signer.clone() }
+        Configured { settings: settings(architectures), policy, signer: signer.clone() }
     }))
 }
 

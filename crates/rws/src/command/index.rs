@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use rws_model::{RepositoryId, RepositorySettings, Signer, Target};
-use rws_repository::catalogue::{Catalogue, ConfiguredTarget, OnConflict};
+use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Policy};
 use rws_repository::publish::{Malformed, Occasion, Publisher};
 use rws_store::{DirectoryEntry, Key, MountedStore, Store};
 
@@ -186,5 +186,5 @@ fn target(base: &'static str, signer: Option<Arc<dyn Signer>>) -> anyhow::Result
     let format = installation::format(base).map_err(|base| anyhow::anyhow!("{base} is no format"))?;
     // what its packages have, and no more
     let settings = RepositorySettings { architectures: Vec::new(), ..repositories::settings(&[], &target, base) };
-    Ok(ConfiguredTarget { target, format, settings, on_conflict: OnConflict::default(), signer })
+    Ok(ConfiguredTarget { target, format, settings, policy: Policy::default(), signer })
 }

@@ -42,7 +42,12 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
         if wish.repair && !checked.faults.is_empty() {
             let wants = |remedy| checked.faults.iter().any(|fault| fault.remedy == remedy);
             let (rebuild, synchronise) = (wants(Remedy::Rebuild), wants(Remedy::Synchronise));
-            reconcile(&publisher, repository, Occasion { rebuild, synchronise, start: true, tidy: true }).await;
+            reconcile(
+                &publisher,
+                repository,
+                Occasion { rebuild, synchronise, start: true, tidy: true, ..Occasion::default() },
+            )
+            .await;
             // a root has a second of its own
             tokio::time::sleep(Duration::from_secs(1)).await;
             if let Some(again) = verifier.check(repository).await? {

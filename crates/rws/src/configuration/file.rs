@@ -86,8 +86,8 @@ pub fn top<'a>(origin: &'a str, value: &'a Value) -> Result<Object<'a>, Mistake>
 /// The section `common`.
 pub fn common<'a>(file: &Object<'a>, warnings: &mut Vec<String>) -> Result<Option<Object<'a>>, Mistake> {
     let Some(node) = file.get("common") else { return Ok(None) };
-    let common = node.object("is an object with sync_on_start and credentials")?;
-    common.warn_unknown(&["sync_on_start", "credentials"], warnings);
+    let common = node.object("is an object with sync_on_start, create_empty and credentials")?;
+    common.warn_unknown(&["sync_on_start", "create_empty", "credentials"], warnings);
     Ok(Some(common))
 }
 

@@ -24,6 +24,7 @@ mod tests;
 use std::path::PathBuf;
 
 use rws_model::{RepositorySettings, Target};
+use rws_repository::catalogue::Policy;
 pub use rws_store::Addressing;
 
 pub use self::credentials::{User, Users};
@@ -33,7 +34,6 @@ pub use self::listening_address::ListeningAddress;
 pub use self::mistake::Mistake;
 pub use self::model::{Distribution, Model};
 pub use self::process::ServerSettings;
-pub use self::repositories::RepositoryPolicy;
 pub use self::signing::SigningKey;
 pub use self::store::StoreConfiguration;
 
@@ -67,6 +67,8 @@ pub struct Configuration {
     pub force_sync: bool,
     /// Whether all repositories are synchronised at start.
     pub sync_on_start: bool,
+    /// Whether all repositories that can exist are there before their first package, where nothing else is said of one.
+    pub create_empty: bool,
     /// Who may write. None only with the local store and no word of users anywhere: the first start makes a user.
     /// Empty only when `server.read_only` is set.
     pub credentials: Option<Users>,
@@ -102,10 +104,11 @@ impl Configuration {
         let mut warnings = Vec::new();
         file.warn_unknown(&file::KEYS, &mut warnings);
         let common = file::common(&file, &mut warnings)?;
-        let sync_on_start = match common.as_ref().and_then(|common| common.get("sync_on_start")) {
-            Some(node) => node.boolean()?,
-            None => false,
+        let of_all = |key: &str| match common.as_ref().and_then(|common| common.get(key)) {
+            Some(node) => node.boolean(),
+            None => Ok(false),
         };
+        let (sync_on_start, create_empty) = (of_all("sync_on_start")?, of_all("create_empty")?);
         let section = file::model(&file, &mut warnings)?;
         let force_sync = match section.get("force_sync") {
             Some(node) => node.boolean()?,
@@ -130,6 +133,7 @@ impl Configuration {
             source,
             store,
             sync_on_start,
+            create_empty,
             model,
             server,
             warnings,
@@ -150,8 +154,8 @@ impl Configuration {
     }
 
     /// What is said of a target beside the form of its indexes.
-    pub fn policy_for(&self, target: &Target) -> RepositoryPolicy {
-        repositories::policy(&self.rules, target)
+    pub fn policy_for(&self, target: &Target) -> Policy {
+        repositories::policy(&self.rules, self.create_empty, target)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the configuration says of single repositories: the list `repositories`, whose later entries win.
 
 use rws_model::{Compression, RepositorySettings, Target};
-use rws_repository::catalogue::OnConflict;
+use rws_repository::catalogue::{OnConflict, Policy};
 use serde_json::{Value, json};
 
 use super::mistake::Mistake;
@@ -26,23 +26,10 @@ const KEYS: [&str; 12] = [
 ];
 
 /// Keys that are read and checked, but that nothing heeds yet. Whoever builds one takes it out.
-const NOT_IN_EFFECT: [&str; 3] = ["create_empty", "contents", "keep"];
+const NOT_IN_EFFECT: [&str; 1] = ["contents"];
 
 /// Names that stand for no single architecture.
 const NO_ARCHITECTURES: [&str; 7] = ["all", "any", "source", "noarch", "src", "nosrc", "SRPMS"];
-
-/// What the configuration says of one repository beside the form of its indexes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RepositoryPolicy {
-    /// Other bytes for an identity that is there.
-    pub on_conflict: OnConflict,
-    /// Whether it exists, signed, before its first package.
-    pub create_empty: bool,
-    /// Whether it has Contents indexes (deb).
-    pub contents: bool,
-    /// How many versions of a package are kept; all where none.
-    pub keep: Option<u64>,
-}
 
 /// One entry: what it does not mention is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +45,14 @@ pub struct Rule {
     on_conflict: Option<OnConflict>,
     create_empty: Option<bool>,
     contents: Option<bool>,
-    keep: Option<u64>,
+    keep: Option<Keep>,
+}
+
+/// Which earlier generations are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Keep {
+    generations: Option<u32>,
+    hours: Option<u32>,
 }
 
 impl Rule {
@@ -80,12 +74,22 @@ impl Rule {
             "on_conflict": on_conflict,
             "create_empty": self.create_empty,
             "contents": self.contents,
-            "keep": self.keep,
+            "keep": self.keep.map(|keep| keep.show()),
         });
         if let Some(entry) = entry.as_object_mut() {
             entry.retain(|_, value| !value.is_null());
         }
         entry
+    }
+}
+
+impl Keep {
+    fn show(self) -> Value {
+        let mut shown = serde_json::Map::new();
+        for (key, number) in [("generations", self.generations), ("hours", self.hours)] {
+            shown.extend(number.map(|number| (key.to_owned(), json!(number))));
+        }
+        Value::Object(shown)
     }
 }
 
@@ -117,14 +121,15 @@ pub fn settings(rules: &[Rule], target: &Target, format: &str) -> RepositorySett
     settings
 }
 
-/// The policy of a target.
-pub fn policy(rules: &[Rule], target: &Target) -> RepositoryPolicy {
-    let mut policy = RepositoryPolicy::default();
+/// The policy of a target; `create_empty` holds for those of which nothing else is said.
+pub fn policy(rules: &[Rule], create_empty: bool, target: &Target) -> Policy {
+    let mut policy = Policy { create_empty, ..Policy::default() };
     for rule in rules.iter().filter(|rule| rule.pattern.matches(target)) {
         replace(&mut policy.on_conflict, rule.on_conflict.as_ref());
         replace(&mut policy.create_empty, rule.create_empty.as_ref());
-        replace(&mut policy.contents, rule.contents.as_ref());
-        policy.keep = rule.keep.or(policy.keep);
+        let Some(keep) = rule.keep else { continue };
+        policy.keep_generations = keep.generations.map(|number| number as usize);
+        policy.keep_seconds = keep.hours.map(|hours| i64::from(hours) * 60 * 60);
     }
     policy
 }
@@ -165,7 +170,7 @@ fn rule(entry: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result
         on_conflict: entry.get("on_conflict").map(|node| on_conflict(&node)).transpose()?,
         create_empty: entry.get("create_empty").map(|node| node.boolean()).transpose()?,
         contents: entry.get("contents").map(|node| node.boolean()).transpose()?,
-        keep: entry.get("keep").map(|node| node.count()).transpose()?,
+        keep: entry.get("keep").map(|node| keep(&node)).transpose()?,
     })
 }
 
@@ -205,6 +210,17 @@ fn on_conflict(node: &Node<'_>) -> Result<OnConflict, Mistake> {
         "refuse" => Ok(OnConflict::Refuse),
         _ => Err(node.mistake(allowed)),
     }
+}
+
+fn keep(node: &Node<'_>) -> Result<Keep, Mistake> {
+    let object = node.object("is an object with generations, hours or both")?;
+    object.refuse_unknown(&["generations", "hours"])?;
+    let number = |key: &str, least: u32, most: u32| -> Result<Option<u32>, Mistake> {
+        let Some(node) = object.get(key) else { return Ok(None) };
+        let number = node.whole_number().filter(|number| (least..=most).contains(number));
+        number.map(Some).ok_or_else(|| node.mistake(format!("is a whole number from {least} to {most}")))
+    };
+    Ok(Keep { generations: number("generations", 3, 1000)?, hours: number("hours", 1, 24 * 365)? })
 }
 
 /// The value of a Release field: a line break in it would make another field.

@@ -16,6 +16,7 @@ impl Configuration {
             "spool_directory": self.spool_directory.as_ref().map(|path| path.display().to_string()),
             "force_sync": self.force_sync,
             "sync_on_start": self.sync_on_start,
+            "create_empty": self.create_empty,
             "server": { "read_only": self.server.read_only },
             "makes_first_user": self.credentials.is_none(),
             "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),

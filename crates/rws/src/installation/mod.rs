@@ -109,7 +109,7 @@ fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
     };
     Catalogue::new(model, |target, format| Configured {
         settings: configuration.settings_for(target, format.name()),
-        on_conflict: configuration.policy_for(target).on_conflict,
+        policy: configuration.policy_for(target),
         signer: keys.of(&target.series),
     })
 }

@@ -78,7 +78,10 @@ fn mistakes_in_the_model() {
 #[test]
 fn mistakes_in_the_sections_of_the_process() {
     for (file, line) in [
-        (with(small(), "/common", json!(1)), "common is 1; allowed is an object with sync_on_start and credentials"),
+        (
+            with(small(), "/common", json!(1)),
+            "common is 1; allowed is an object with sync_on_start, create_empty and credentials",
+        ),
         (
             with(small(), "/common/sync_on_start", json!("no")),
             "common.sync_on_start is \"no\"; allowed is true or false",
@@ -141,8 +144,12 @@ fn mistakes_in_repositories() {
             "repositories[0].valid_until_seconds is 0; allowed is a whole number from 1".to_owned(),
         ),
         (
-            json!({ "match": "live", "keep": -1 }),
-            "repositories[0].keep is -1; allowed is a whole number from 1".to_owned(),
+            json!({ "match": "live", "keep": 3 }),
+            "repositories[0].keep is 3; allowed is an object with generations, hours or both".to_owned(),
+        ),
+        (
+            json!({ "match": "live", "keep": { "generations": 2 } }),
+            "repositories[0].keep.generations is 2; allowed is a whole number from 3 to 1000".to_owned(),
         ),
         (
             json!({ "match": "live", "create_empty": 1 }),

@@ -22,7 +22,7 @@ fn later_entries_win_for_what_they_mention() {
         small(),
         "/repositories",
         json!([
-            { "match": "*", "origin": "Ours", "label": "l", "keep": 3, "contents": true, "on_conflict": "refuse" },
+            { "match": "*", "origin": "Ours", "label": "l", "keep": { "generations": 5 }, "contents": true, "on_conflict": "refuse" },
             { "match": "live/*/el/*", "architectures": ["x86_64", "ppc64le"], "compression": ["gz", "zstd"] },
             { "match": "live/1.*/el/7", "origin": "Seven", "valid_until_seconds": 3600, "suite": "stable/seven" },
             { "match": "release", "description": "d", "create_empty": true, "on_conflict": "replace" },
@@ -44,8 +44,11 @@ fn later_entries_win_for_what_they_mention() {
     assert_eq!(focal.architectures, ["amd64", "arm64"]);
     let policy = configuration.policy_for(&target("release/1.10/ubuntu/focal"));
     assert_eq!((policy.on_conflict, policy.create_empty), (OnConflict::Replace, true));
+    let of_all = resolved(&with(file.clone(), "/common/create_empty", json!(true)), &[]);
+    assert!(of_all.policy_for(&target("live/1.10/el/7")).create_empty);
     let policy = configuration.policy_for(&target("live/1.10/el/7"));
-    assert_eq!((policy.on_conflict, policy.keep, policy.contents), (OnConflict::Refuse, Some(3), true));
+    assert_eq!((policy.on_conflict, policy.create_empty), (OnConflict::Refuse, false));
+    assert_eq!((policy.keep_generations, policy.keep_seconds), (Some(5), None));
 }
 
 #[test]
@@ -53,7 +56,7 @@ fn an_entry_shows_as_it_was_written() {
     let entries = json!([
         { "match": "live/**/el/7", "architectures": ["x86_64"], "compression": ["xz"], "on_conflict": "refuse",
           "origin": "o", "label": "l", "suite": "s", "description": "d", "valid_until_seconds": 1, "create_empty": true,
-          "contents": false, "keep": 2 },
+          "contents": false, "keep": { "generations": 3, "hours": 48 } },
         { "match": "release" },
     ]);
     assert_eq!(shown(&resolved(&with(small(), "/repositories", entries.clone()), &[]))["repositories"], entries);
@@ -61,10 +64,10 @@ fn an_entry_shows_as_it_was_written() {
 
 #[test]
 fn what_has_no_effect_is_said() {
-    let entries = json!([{ "match": "nightly", "keep": 2 }, { "match": "live" }]);
+    let entries = json!([{ "match": "nightly", "contents": true }, { "match": "live" }]);
     let lines = [
         "rws.json: repositories[0].match is \"nightly\", which matches no repository",
-        "rws.json: repositories[0].keep is not in effect in this version",
+        "rws.json: repositories[0].contents is not in effect in this version",
     ];
     assert_eq!(resolved(&with(small(), "/repositories", entries), &[]).warnings, lines);
 }
