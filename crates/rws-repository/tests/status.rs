@@ -1,8 +1,6 @@
 //! What became of an upload, as any replica can tell. Apart from other tests: the names of uploads grow in a process, and
 //! other tests let time pass.
 
-#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
-
 mod support;
 
 use rws_repository::scheduler::{Progress, Scheduler};
