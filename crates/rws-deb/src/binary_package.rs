@@ -1,13 +1,15 @@
-//! A `.deb` while it streams past (deb(5)): the control member is kept and read, the data member is only followed.
+//! A `.deb` while it streams past (deb(5)): the control member is kept and read, the data member is
+//! only followed, or unpacked for the names of its files.
 
 use rws_model::{Digests, Entry, FileName, Identity, Inspected, Inspector, RecordFile, Refusal, Role};
 
 use crate::ar;
 use crate::control_member::{self, COMPRESSED_LIMIT_BYTES, Packing};
 use crate::fault::{Fault, printable};
+use crate::file_names::DataMember;
 use crate::package_file_name::{Claims, compare_binary};
 use crate::stanza::Stanza;
-use crate::{RENDERER, field_syntax, packages};
+use crate::{RENDERER, contents, field_syntax, layout, packages};
 
 /// deb(5): one line with the version, which may be followed by others in the future.
 const FORMAT_VERSION_LIMIT_BYTES: u64 = 4096;
@@ -22,9 +24,16 @@ pub(crate) struct BinaryPackage {
 }
 
 impl BinaryPackage {
-    pub(crate) fn new(name: FileName) -> Self {
-        let package =
-            Package { next: Next::FormatVersion, kept: Kept::Nothing, bytes: Vec::new(), control: Vec::new() };
+    /// With the names of the files that it installs, for `Contents`, or without.
+    pub(crate) fn new(name: FileName, with_contents: bool) -> Self {
+        let package = Package {
+            next: Next::FormatVersion,
+            kept: Kept::Nothing,
+            bytes: Vec::new(),
+            control: Vec::new(),
+            with_contents,
+            installed: None,
+        };
         Self { name, archive: ar::Reader::new(), package }
     }
 }
@@ -37,6 +46,10 @@ struct Package {
     bytes: Vec<u8>,
     /// The content of `control`.
     control: Vec<u8>,
+    /// Whether the data member is unpacked.
+    with_contents: bool,
+    /// The names of the files in the data member.
+    installed: Option<Vec<Vec<u8>>>,
 }
 
 /// The member that must come next; names that start with an underscore may come between.
@@ -49,11 +62,11 @@ enum Next {
 }
 
 /// What the member that streams past is kept as.
-#[derive(Clone, Copy, Debug)]
 enum Kept {
     Nothing,
     FormatVersion,
     Control(Packing),
+    Names(Box<DataMember>),
 }
 
 impl ar::Members for Package {
@@ -77,6 +90,11 @@ impl ar::Members for Package {
             }
             Next::Data if DATA_MEMBERS.contains(&name) && size_bytes > 0 => {
                 self.next = Next::End;
+                if self.with_contents
+                    && let Some(member) = DataMember::new(name, size_bytes)?
+                {
+                    self.kept = Kept::Names(Box::new(member));
+                }
                 Ok(())
             }
             Next::Data if DATA_MEMBERS.contains(&name) => Err(Fault::Members("its data archive is empty".to_owned())),
@@ -86,16 +104,19 @@ impl ar::Members for Package {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        if !matches!(self.kept, Kept::Nothing) {
-            self.bytes.extend_from_slice(bytes);
+        match &mut self.kept {
+            Kept::Nothing => {}
+            Kept::FormatVersion | Kept::Control(_) => self.bytes.extend_from_slice(bytes),
+            Kept::Names(member) => member.push(bytes)?,
         }
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), Fault> {
         let bytes = std::mem::take(&mut self.bytes);
-        match self.kept {
+        match std::mem::replace(&mut self.kept, Kept::Nothing) {
             Kept::Nothing => {}
+            Kept::Names(member) => self.installed = Some(member.finish()?),
             Kept::FormatVersion => check_format_version(&bytes)?,
             Kept::Control(packing) => self.control = control_member::control_file(packing, &bytes)?,
         }
@@ -126,7 +147,7 @@ impl Inspector for BinaryPackage {
     }
 
     fn has_enough(&self) -> bool {
-        !self.package.control.is_empty()
+        !self.package.control.is_empty() && !self.package.with_contents
     }
 
     fn finish_early(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
@@ -157,15 +178,27 @@ fn inspected(package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
     let version = field_syntax::version(&stanza)?;
     let architecture = field_syntax::architecture(&stanza)?;
     compare_binary(file.name.as_str(), Claims { name: &name, version: &version }, &architecture)?;
-    let entry = Entry { partition: format!("binary-{architecture}"), text: packages::entry(&stanza, &file) };
+    let mut entries =
+        vec![Entry { partition: format!("binary-{architecture}"), text: packages::entry(&stanza, &file) }];
+    let mut warnings = Vec::new();
+    match &package.installed {
+        Some(names) => entries.push(Entry {
+            partition: layout::contents_partition(&architecture),
+            text: contents::entry(names, stanza.value("Section"), &name),
+        }),
+        None if package.with_contents => {
+            warnings.push("Contents does not list its files: its data.tar is packed by bzip2".to_owned());
+        }
+        None => {}
+    }
     Ok(Inspected {
         identity: Identity(format!("deb {name} {version} {architecture}")),
         role: Role::Binary,
         architecture,
-        entries: vec![entry],
+        entries,
         names: Vec::new(),
         renderer: RENDERER,
-        warnings: Vec::new(),
+        warnings,
         file,
     })
 }

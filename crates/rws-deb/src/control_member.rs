@@ -11,9 +11,9 @@ const UNPACKED_LIMIT_BYTES: u64 = 64 << 20;
 /// The largest `control` file in it.
 const CONTROL_LIMIT_BYTES: u64 = 1 << 20;
 /// xz -9 asks for 65 MiB.
-const XZ_MEMORY_BYTES: u64 = 80 << 20;
+pub(crate) const XZ_MEMORY_BYTES: u64 = 80 << 20;
 /// zstd --ultra -22 asks for 2^27 bytes.
-const ZSTD_WINDOW_LOG: u32 = 27;
+pub(crate) const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// How the control member is packed: what dpkg-deb can unpack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,13 +70,13 @@ pub(crate) fn control_file(packing: Packing, packed: &[u8]) -> Result<Vec<u8>, F
         None => {
             // readers put names from the archive into their messages
             let what = error.to_string().replace(char::is_control, "?");
-            Fault::ControlMember { member, what }
+            Fault::Member { member, what }
         }
     };
     let mut unpacked = Limited { inner: packing.unpack(packed).map_err(damaged)?, left_bytes: UNPACKED_LIMIT_BYTES };
     let control = find_control(&mut unpacked, member, &damaged)?;
     io::copy(&mut unpacked, &mut io::sink()).map_err(damaged)?;
-    control.ok_or_else(|| Fault::ControlMember { member, what: "it has no file named control".to_owned() })
+    control.ok_or_else(|| Fault::Member { member, what: "it has no file named control".to_owned() })
 }
 
 fn find_control(
@@ -84,7 +84,7 @@ fn find_control(
     member: &'static str,
     damaged: &impl Fn(io::Error) -> Fault,
 ) -> Result<Option<Vec<u8>>, Fault> {
-    let refuse = |what: &str| Fault::ControlMember { member, what: what.to_owned() };
+    let refuse = |what: &str| Fault::Member { member, what: what.to_owned() };
     let mut control = None;
     let mut long_name = false;
     // raw: names and sizes are those of the headers, and nothing is gathered in memory for extensions of tar

@@ -25,9 +25,9 @@ pub(crate) enum Fault {
     /// `debian-binary` is not a version that anybody can read.
     #[error("the package format version in debian-binary is not 2.x")]
     FormatVersion,
-    /// The control member cannot be unpacked.
+    /// A member cannot be unpacked.
     #[error("its {member} is damaged: {what}")]
-    ControlMember {
+    Member {
         /// The name of the member.
         member: &'static str,
         /// What went wrong.

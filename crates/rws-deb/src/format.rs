@@ -29,10 +29,10 @@ impl Format for Deb {
         FileKind::of(name.as_str()).is_some()
     }
 
-    fn inspector(&self, name: &FileName) -> Box<dyn Inspector> {
+    fn inspector(&self, name: &FileName, with_contents: bool) -> Box<dyn Inspector> {
         let name = name.clone();
         match FileKind::of(name.as_str()) {
-            Some(FileKind::Binary) => Box::new(BinaryPackage::new(name)),
+            Some(FileKind::Binary) => Box::new(BinaryPackage::new(name, with_contents)),
             Some(FileKind::Source) => Box::new(Dsc(Text::new(name))),
             Some(FileKind::Changes) => Box::new(Changes(Text::new(name))),
             Some(FileKind::Buildinfo) => Box::new(Buildinfo(name)),
@@ -74,6 +74,10 @@ impl Format for Deb {
 
     fn plain_name(&self, repository: &RepositoryId, index: &Index, codec: Codec) -> Option<String> {
         Some(layout::plain_name(repository, index, codec))
+    }
+
+    fn needs_reading(&self, partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> bool {
+        layout::needs_reading(partitions, settings)
     }
 
     fn valid_seconds(&self, settings: &RepositorySettings) -> Option<u64> {

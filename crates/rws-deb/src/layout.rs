@@ -13,6 +13,14 @@ pub(crate) const ALL: &str = "all";
 /// The partition of source packages.
 pub(crate) const SOURCE: &str = "source";
 
+/// What the partitions of the files that packages install begin with.
+const CONTENTS: &str = "contents-";
+
+/// Whether a partition is one of the files that packages install.
+pub(crate) fn is_contents(partition: &Partition) -> bool {
+    partition.starts_with(CONTENTS)
+}
+
 /// The one repository of a target; none where the target's parts cannot stand in a path.
 pub(crate) fn repository(target: &Target) -> Option<RepositoryId> {
     RepositoryId::parse(&target.to_string())
@@ -50,7 +58,26 @@ pub(crate) fn indexes(partitions: &BTreeSet<Partition>, settings: &RepositorySet
         architectures.iter().map(|name| index(packages_index(name), vec![format!("binary-{name}"), all()])).collect();
     indexes.push(index(packages_index(ALL), vec![all()]));
     indexes.push(index(format!("{COMPONENT}/{SOURCE}/Sources"), vec![SOURCE.to_owned()]));
+    // a list that is there stays until the repository is made anew: its entries stand nowhere else
+    if settings.contents || partitions.iter().any(|partition| partition.starts_with(CONTENTS)) {
+        indexes.extend(architectures.into_iter().chain([ALL]).map(|name| Index {
+            name: format!("{COMPONENT}/Contents-{name}"),
+            takes: vec![contents_partition(name)],
+            codecs: vec![Codec::Plain, Codec::Gzip],
+        }));
+    }
     indexes
+}
+
+/// Whether packages have, or lack, entries otherwise than the settings want.
+pub(crate) fn needs_reading(partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> bool {
+    let has = |prefix: &str| partitions.iter().any(|partition| partition.starts_with(prefix));
+    has("binary-") && has(CONTENTS) != settings.contents
+}
+
+/// `contents-amd64`
+pub(crate) fn contents_partition(architecture: &str) -> Partition {
+    format!("{CONTENTS}{architecture}")
 }
 
 /// `main/binary-amd64/Packages`

@@ -8,7 +8,7 @@ use rws_model::{
 };
 
 use crate::layout::{ALL, pool_directory, repository};
-use crate::{file_kind, sources};
+use crate::{file_kind, layout, sources};
 
 /// The records of an upload, in the order of its files; parts that no `.dsc` names come last.
 pub(crate) fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
@@ -104,7 +104,10 @@ impl<'a> Upload<'a> {
         if architecture != ALL && !self.placement.architectures.contains(architecture) {
             return Err(Refusal::architecture(inspected.file.name.as_str(), architecture));
         }
-        Ok(self.record(inspected, vec![inspected.file.clone()], inspected.entries.clone()))
+        // one file may be read for several repositories, of which some want it
+        let is_wanted = |entry: &&Entry| self.placement.contents || !layout::is_contents(&entry.partition);
+        let entries = inspected.entries.iter().filter(is_wanted).cloned().collect();
+        Ok(self.record(inspected, vec![inspected.file.clone()], entries))
     }
 
     /// A source package: its `.dsc` and all that it names, from the upload or from the pool, where an orig tarball

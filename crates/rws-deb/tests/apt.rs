@@ -30,8 +30,13 @@ fn publish(root: &Path, upload: &Path) {
     }
     let architectures = ["amd64".to_owned()];
     let nothing = |_: &str| -> Option<RecordFile> { None };
-    let placement =
-        Placement { target: &target, product: Some("hello"), architectures: &architectures, pool: &nothing };
+    let placement = Placement {
+        target: &target,
+        product: Some("hello"),
+        architectures: &architectures,
+        contents: false,
+        pool: &nothing,
+    };
     let mut records: Vec<_> =
         Deb.assemble(&files, &placement).unwrap().into_iter().map(|assembled| assembled.record).collect();
     records.sort_by(|left, right| Deb.compare(&left.identity, &right.identity));
@@ -61,6 +66,7 @@ fn publish(root: &Path, upload: &Path) {
         suite: None,
         description: "a test".to_owned(),
         valid_until_seconds: None,
+        contents: false,
     };
     let partitions: BTreeSet<_> = entries.iter().map(|entry| entry.partition.clone()).collect();
     let indexes = Deb.indexes(&partitions, &settings);

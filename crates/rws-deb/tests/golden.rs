@@ -79,7 +79,8 @@ fn compare_sources(directory: &Path, pool: &str) -> usize {
             let name = wanted.rsplit_once('/').unwrap().1;
             Some(inspect_path(&directory.join(pool).join(name)).file)
         };
-        let placement = Placement { target: &target, product: Some("p"), architectures: &[], pool: &lookup };
+        let placement =
+            Placement { target: &target, product: Some("p"), architectures: &[], contents: false, pool: &lookup };
         let assembled = Deb.assemble(std::slice::from_ref(&dsc), &placement).unwrap();
         let [Assembled { record, .. }] = &assembled[..] else { panic!("one record") };
         let entry = fill_slot(&record.entries[0].text, pool.as_bytes());

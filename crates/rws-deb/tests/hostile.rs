@@ -285,7 +285,7 @@ fn names_decide_what_is_accepted() {
 
 #[test]
 fn long_streams_are_not_kept() {
-    let mut inspector = Deb.inspector(&FileName::parse(NAME).unwrap());
+    let mut inspector = Deb.inspector(&FileName::parse(NAME).unwrap(), false);
     let head = archive(&[
         member("debian-binary", b"2.0\n"),
         member("control.tar.gz", &gzip(&tar(&[("control", CONTROL.as_bytes())]))),
@@ -304,7 +304,7 @@ fn long_streams_are_not_kept() {
 #[test]
 fn a_listing_or_dsc_over_its_limit_is_refused() {
     for name in ["a.dsc", "a.changes"] {
-        let mut inspector = Deb.inspector(&FileName::parse(name).unwrap());
+        let mut inspector = Deb.inspector(&FileName::parse(name).unwrap(), false);
         assert!(inspector.push(&vec![b'x'; 1 << 20]).is_ok());
         assert!(inspector.push(b"x").is_err());
     }

@@ -19,6 +19,7 @@ fn settings() -> RepositorySettings {
         suite: None,
         description: "Tarantool DBMS and Tarantool modules".to_owned(),
         valid_until_seconds: None,
+        contents: false,
     }
 }
 

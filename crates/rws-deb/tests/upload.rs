@@ -41,7 +41,13 @@ impl Upload {
         let pool = |path: &str| self.pool.get(path).cloned();
         Deb.assemble(
             &self.files,
-            &Placement { target: &target, product: self.product, architectures: &architectures, pool: &pool },
+            &Placement {
+                target: &target,
+                product: self.product,
+                architectures: &architectures,
+                contents: false,
+                pool: &pool,
+            },
         )
     }
 

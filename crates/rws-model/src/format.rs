@@ -21,8 +21,8 @@ pub trait Format: Send + Sync {
     /// Whether a file of this name can belong to an upload of this format, judged by the name alone.
     fn accepts(&self, name: &FileName) -> bool;
 
-    /// Starts reading one file.
-    fn inspector(&self, name: &FileName) -> Box<dyn Inspector>;
+    /// Starts reading one file; with the names of the files that a package installs, or without.
+    fn inspector(&self, name: &FileName, with_contents: bool) -> Box<dyn Inspector>;
 
     /// Checks the files of one upload against each other and makes records of them, for one target.
     ///
@@ -58,6 +58,12 @@ pub trait Format: Send + Sync {
     /// For how many seconds an earlier generation that was current for a while is kept: as long as clients keep its
     /// metadata without asking again.
     fn keep_seconds(&self) -> i64;
+
+    /// Whether packages have to be read again, because what the settings want of them now is not in the entries of
+    /// these partitions.
+    fn needs_reading(&self, _partitions: &BTreeSet<Partition>, _settings: &RepositorySettings) -> bool {
+        false
+    }
 
     /// For how many seconds clients accept a root; `None` for ever.
     fn valid_seconds(&self, _settings: &RepositorySettings) -> Option<u64> {
@@ -206,6 +212,8 @@ pub struct Placement<'a> {
     pub product: Option<&'a str>,
     /// The architectures that the target's configuration lists.
     pub architectures: &'a [String],
+    /// Whether its indexes list the files that packages install.
+    pub contents: bool,
     /// Looks up a file that is in the repository already, by its path below [`Layout::tree`].
     pub pool: &'a dyn Fn(&str) -> Option<RecordFile>,
 }

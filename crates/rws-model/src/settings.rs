@@ -31,4 +31,6 @@ pub struct RepositorySettings {
     pub description: String,
     /// Release field `Valid-Until` as an age in seconds; absent when none.
     pub valid_until_seconds: Option<u64>,
+    /// Whether there are indexes of the files that packages install, `Contents` (deb).
+    pub contents: bool,
 }

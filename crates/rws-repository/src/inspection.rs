@@ -16,9 +16,10 @@ pub struct InspectionButMd5 {
 }
 
 impl Inspection {
-    /// Starts with a file of this name.
-    pub fn new(format: &dyn Format, name: &FileName) -> Self {
-        let rest = InspectionButMd5 { digester: ShaDigester::default(), inspector: format.inspector(name) };
+    /// Starts with a file of this name; with the names of the files that a package installs, or without.
+    pub fn new(format: &dyn Format, name: &FileName, with_contents: bool) -> Self {
+        let rest =
+            InspectionButMd5 { digester: ShaDigester::default(), inspector: format.inspector(name, with_contents) };
         Self { md5: Md5Pieces::new(LocalFile::PIECE_BYTES), rest }
     }
 

@@ -69,6 +69,7 @@ pub async fn accept(
             target: &target.target,
             product,
             architectures: &target.settings.architectures,
+            contents: target.settings.contents,
             pool: &|path| pool.get(path),
         };
         for assembled in target.format.assemble(&inspected, &placement)? {

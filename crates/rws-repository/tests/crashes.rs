@@ -11,8 +11,8 @@ use rws_repository::{RepositoryError, head};
 use rws_store::{Key, Moment, Operation, Store};
 use support::{Crash, World, check_plain, id, observed, read_deb, read_deb_but};
 
-const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false };
-const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: false, tidy: false };
+const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false, create: false };
+const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: false, tidy: false, create: false };
 const POOL: &str = "pool/focal/main/p/product";
 
 /// What a process was doing when it died.

@@ -24,7 +24,7 @@ use support::{Crash, World, accept, catalogue_signed_by, id, observed, received}
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";
 const POOL: &str = "release/2.8/ubuntu/pool/focal/main/p/product";
-const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false };
+const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false, create: false };
 
 type Action = Box<dyn Fn(Arc<World>) -> BoxFuture<'static, ()> + Send + Sync>;
 

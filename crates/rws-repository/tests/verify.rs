@@ -40,7 +40,7 @@ async fn delete(world: &World, name: &str) {
     world.memory.delete(&[Key::parse(name).unwrap()]).await.unwrap();
 }
 
-const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: true, tidy: false };
+const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: true, tidy: false, create: false };
 
 #[tokio::test]
 async fn a_whole_repository_has_no_faults() {

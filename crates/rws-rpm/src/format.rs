@@ -25,7 +25,7 @@ impl Format for Rpm {
         file_name::is_package(name.as_str())
     }
 
-    fn inspector(&self, name: &FileName) -> Box<dyn Inspector> {
+    fn inspector(&self, name: &FileName, _with_contents: bool) -> Box<dyn Inspector> {
         Box::new(RpmInspector::new(name))
     }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use rws_model::{FileName, Format};
 use rws_repository::Reception;
+use rws_repository::inspection::Inspection;
 
 use crate::answer::Problem;
 use crate::multipart::{Event, MultipartError, MultipartParser};
@@ -43,13 +44,16 @@ pub struct Destination<'a> {
     pub reception: &'a mut Reception,
     /// What they have to be.
     pub format: &'a Arc<dyn Format>,
+    /// Whether the names of the files that packages install are wanted.
+    pub with_contents: bool,
     /// The size of the request, where the client has said it.
     pub expected_bytes: Option<u64>,
 }
 
 impl Destination<'_> {
     async fn start(&mut self, name: &FileName) -> Result<Spool, SpoolError> {
-        let spool = Spool::start(self.spool, self.format, name, self.expected_bytes).await?;
+        let inspection = Inspection::new(&**self.format, name, self.with_contents);
+        let spool = Spool::start(self.spool, inspection, self.expected_bytes).await?;
         self.reception.receive(name, spool.file());
         Ok(spool)
     }

@@ -5,10 +5,9 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use rws_model::{FileName, Format, Inspected, Md5Pieces, Refusal};
+use rws_model::{FileName, Inspected, Md5Pieces, Refusal};
 use rws_repository::inspection::{Inspection, InspectionButMd5};
 use rws_repository::intake::ReceivedFile;
 use rws_store::{Grower, LocalFile};
@@ -85,11 +84,10 @@ impl Spool {
     /// When the disk fails.
     pub async fn start(
         directory: &Path,
-        format: &Arc<dyn Format>,
-        name: &FileName,
+        inspection: Inspection,
         expected_bytes: Option<u64>,
     ) -> Result<Self, SpoolError> {
-        let (md5, inspection) = Inspection::new(&**format, name).halves();
+        let (md5, inspection) = inspection.halves();
         let directory = directory.to_owned();
         let make = move || tempfile::Builder::new().prefix(SPOOL_PREFIX).tempfile_in(directory);
         let disk = spawn_blocking(make).await.map_err(io::Error::other)??;

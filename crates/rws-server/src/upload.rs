@@ -85,7 +85,9 @@ async fn receive(
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
     let expected_bytes = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let to = Destination { spool: &service.spool, reception: &mut reception, format: &first.format, expected_bytes };
+    let with_contents = targets.iter().any(|target| target.settings.contents);
+    let (spool, format) = (&service.spool, &first.format);
+    let to = Destination { spool, reception: &mut reception, format, with_contents, expected_bytes };
     let mut form = form::read(to, parser, body).await?;
     let product = form.product.take();
     if form.files.is_empty() && form.unfit.is_none() && !form.skipped {

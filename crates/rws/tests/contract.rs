@@ -10,6 +10,7 @@ mod contract {
     mod anchors;
     mod authentication;
     mod browsing;
+    mod contents;
     mod documents;
     mod downloads;
     mod empty;
@@ -44,7 +45,6 @@ mod contract {
 //   F  408 stalled body; 413 too large; many ranges
 //
 // Interfaces
-//   E  contents
 //   F  `/-/metrics`, `/-/openapi.json`, `/-/repositories`, JSON listings
 //   G  `rws hash-password`
 //

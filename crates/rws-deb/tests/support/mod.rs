@@ -7,11 +7,19 @@ use std::path::Path;
 use std::process::Command;
 
 use rws_deb::Deb;
-use rws_model::{Digester, FileName, Format, Inspected, Refusal};
+use rws_model::{Digester, FileName, Format, Inspected, Inspector, Refusal};
 
 /// Inspects a file whose bytes arrive in pieces of this length.
 pub fn inspect_in_pieces(name: &str, bytes: &[u8], piece_bytes: usize) -> Result<Inspected, Refusal> {
-    let mut inspector = Deb.inspector(&FileName::parse(name).unwrap());
+    push_all(Deb.inspector(&FileName::parse(name).unwrap(), false), bytes, piece_bytes)
+}
+
+/// The same with the names of the files that a package installs.
+pub fn inspect_with_contents(name: &str, bytes: &[u8], piece_bytes: usize) -> Result<Inspected, Refusal> {
+    push_all(Deb.inspector(&FileName::parse(name).unwrap(), true), bytes, piece_bytes)
+}
+
+fn push_all(mut inspector: Box<dyn Inspector>, bytes: &[u8], piece_bytes: usize) -> Result<Inspected, Refusal> {
     let mut digester = Digester::new();
     for piece in bytes.chunks(piece_bytes) {
         digester.update(piece);

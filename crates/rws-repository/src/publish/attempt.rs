@@ -26,6 +26,11 @@ impl Run<'_> {
     ) -> Result<Option<Outcome>, RepositoryError> {
         let now = self.store().clock_milliseconds().await? / 1000;
         let mut state = self.state(occasion.rebuild).await?;
+        let mut occasion = occasion;
+        if occasion.start && self.needs_reading(&state) {
+            occasion.rebuild = true;
+            state = self.state(true).await?;
+        }
         if occasion.synchronise {
             self.set_aside_what_is_broken(&mut state).await?;
         }
@@ -166,6 +171,13 @@ impl Run<'_> {
         let mut trimmed = head.clone();
         self.trim(&mut trimmed, now, &BTreeSet::new(), Vec::new());
         trimmed != *head
+    }
+
+    /// Whether the entries of packages are not those that the settings ask for now.
+    fn needs_reading(&self, state: &State) -> bool {
+        let Some(generation) = &state.generation else { return false };
+        let partitions = generation.partitions.keys().cloned().collect();
+        self.target.format.needs_reading(&partitions, &self.target.settings)
     }
 
     /// Whether a plain-named file is there that is none of the head's own.

@@ -35,6 +35,8 @@ pub(super) struct ReadFile {
 pub(super) struct Reading {
     pub(super) store: Arc<dyn Store>,
     pub(super) format: Arc<dyn Format>,
+    /// Whether the names of the files that packages install are wanted.
+    pub(super) with_contents: bool,
 }
 
 impl Reading {
@@ -66,7 +68,7 @@ impl Reading {
         known: &Known,
     ) -> Result<Option<Result<(Version, Inspected), Refusal>>, RepositoryError> {
         let version = file.listed.stat.version.clone();
-        let mut inspector = self.format.inspector(&file.name);
+        let mut inspector = self.format.inspector(&file.name, self.with_contents);
         let (mut start, mut length) = (0, FRONT_BYTES);
         let mut digester = ContentDigester::new();
         while !inspector.has_enough() && start < known.size_bytes {
@@ -100,7 +102,7 @@ impl Reading {
         let Some(mut content) = self.store.read(&file.listed.key, Span::Whole).await? else {
             return Ok(Err(Refusal::new(file.name.as_str(), "it went away while it was read")));
         };
-        let mut inspection = Inspection::new(&*self.format, &file.name);
+        let mut inspection = Inspection::new(&*self.format, &file.name, self.with_contents);
         while let Some(piece) = content.bytes.next().await {
             if let Err(refusal) = inspection.push(&piece?) {
                 return Ok(Err(refusal));

@@ -197,7 +197,11 @@ impl Run<'_> {
         file: StoredFile,
         recorded: &Recorded,
     ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
-        let reading = Reading { store: self.publisher.store.clone(), format: self.target.format.clone() };
+        let reading = Reading {
+            store: self.publisher.store.clone(),
+            format: self.target.format.clone(),
+            with_contents: self.target.settings.contents,
+        };
         let known = recorded.of(&file.path, &file.listed.stat);
         let (runtime, path) = (Handle::current(), file.path.clone());
         let read = spawn_blocking(move || runtime.block_on(reading.read(file, known))).await;
@@ -276,6 +280,7 @@ impl Run<'_> {
             product: Some("unknown"),
             // a package belongs where it was put
             architectures: std::slice::from_ref(&file.inspected.architecture),
+            contents: self.target.settings.contents,
             pool: &pool,
         };
         let assembled = self.target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;

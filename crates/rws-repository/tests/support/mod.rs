@@ -80,6 +80,7 @@ pub fn settings(architectures: &[&str]) -> RepositorySettings {
         suite: None,
         description: "Description".to_owned(),
         valid_until_seconds: None,
+        contents: false,
     }
 }
 
@@ -116,7 +117,7 @@ pub fn deb(directory: &Path, name: &str, version: &str, architecture: &str, text
 pub fn received(target: &ConfiguredTarget, files: &[PathBuf]) -> Vec<ReceivedFile> {
     let read = |path: &PathBuf| {
         let name = FileName::parse(path.file_name().unwrap().to_str().unwrap()).unwrap();
-        let mut inspection = Inspection::new(&*target.format, &name);
+        let mut inspection = Inspection::new(&*target.format, &name, target.settings.contents);
         inspection.push(&std::fs::read(path).unwrap()).unwrap();
         ReceivedFile { file: LocalFile::whole(path), inspected: inspection.finish().unwrap() }
     };
@@ -345,12 +346,13 @@ pub fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
     let targets = catalogue.resolve(path).unwrap();
     let target = &targets[0];
     let name = FileName::parse(file.file_name().unwrap().to_str().unwrap()).unwrap();
-    let mut inspection = Inspection::new(&*target.format, &name);
+    let mut inspection = Inspection::new(&*target.format, &name, target.settings.contents);
     inspection.push(&std::fs::read(file).unwrap()).unwrap();
     let placement = rws_model::Placement {
         target: &target.target,
         product: Some("product"),
         architectures: &target.settings.architectures,
+        contents: target.settings.contents,
         pool: &|_| None,
     };
     target.format.assemble(&[inspection.finish().unwrap()], &placement).unwrap().remove(0).record

@@ -13,6 +13,7 @@ fn settings(compression: Vec<Compression>) -> RepositorySettings {
         suite: None,
         description: String::new(),
         valid_until_seconds: None,
+        contents: false,
     }
 }
 

@@ -33,7 +33,7 @@ pub fn packages(collection: &str) -> Option<Vec<PathBuf>> {
 
 /// Reads bytes in pieces of `piece` bytes.
 pub fn inspect_bytes(name: &str, bytes: &[u8], piece: usize) -> Result<Inspected, Refusal> {
-    let mut inspector = Rpm.inspector(&FileName::parse(name)?);
+    let mut inspector = Rpm.inspector(&FileName::parse(name)?, false);
     let mut digester = Digester::new();
     for piece in bytes.chunks(piece) {
         digester.update(piece);

@@ -25,9 +25,6 @@ const KEYS: [&str; 12] = [
     "keep",
 ];
 
-/// Keys that are read and checked, but that nothing heeds yet. Whoever builds one takes it out.
-const NOT_IN_EFFECT: [&str; 1] = ["contents"];
-
 /// Names that stand for no single architecture.
 const NO_ARCHITECTURES: [&str; 7] = ["all", "any", "source", "noarch", "src", "nosrc", "SRPMS"];
 
@@ -108,6 +105,7 @@ pub fn settings(rules: &[Rule], target: &Target, format: &str) -> RepositorySett
         suite: None,
         description: "Tarantool DBMS and Tarantool modules".to_owned(),
         valid_until_seconds: None,
+        contents: false,
     };
     for rule in rules.iter().filter(|rule| rule.pattern.matches(target)) {
         replace(&mut settings.architectures, rule.architectures.as_ref());
@@ -115,6 +113,7 @@ pub fn settings(rules: &[Rule], target: &Target, format: &str) -> RepositorySett
         replace(&mut settings.origin, rule.origin.as_ref());
         replace(&mut settings.label, rule.label.as_ref());
         replace(&mut settings.description, rule.description.as_ref());
+        replace(&mut settings.contents, rule.contents.as_ref());
         settings.suite = rule.suite.clone().or(settings.suite);
         settings.valid_until_seconds = rule.valid_until_seconds.or(settings.valid_until_seconds);
     }
@@ -154,9 +153,6 @@ fn rule(entry: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result
     let pattern = pattern::read(&node)?;
     if !model.targets().any(|target| pattern.matches(&target)) {
         warnings.push(node.warning(&format!("is {}, which matches no repository", node.shown())));
-    }
-    for node in NOT_IN_EFFECT.iter().filter_map(|key| entry.get(key)) {
-        warnings.push(node.warning("is not in effect in this version"));
     }
     Ok(Rule {
         pattern,

@@ -120,6 +120,20 @@ impl Apt {
         self.run("apt-cache", arguments, None)
     }
 
+    /// From now on `update` fetches Contents too, as where apt-file is installed.
+    pub fn use_apt_file(&self) {
+        let part = "etc/apt/apt.conf.d/50apt-file.conf";
+        std::fs::copy(Path::new("/").join(part), self.path(part)).expect("apt-file is installed: run tests/setup");
+    }
+
+    /// `apt-file search` among the packages of one architecture and of all: nothing found is exit code 1.
+    #[track_caller]
+    pub fn search_files(&self, architecture: &str, pattern: &str) -> Ran {
+        let ran = self.run("apt-file", &["search", "--architecture", architecture, pattern], None).ran;
+        assert!(matches!(ran.code, Some(0 | 1)) && ran.stderr.is_empty(), "{}", ran.transcript());
+        ran
+    }
+
     /// Any call of apt-get.
     pub fn get(&self, arguments: &[&str]) -> AptRan {
         self.run("apt-get", arguments, None)

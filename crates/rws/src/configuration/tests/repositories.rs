@@ -42,6 +42,7 @@ fn later_entries_win_for_what_they_mention() {
     let focal = configuration.settings_for(&target("release/1.10/ubuntu/focal"), "deb");
     assert_eq!((focal.origin.as_str(), focal.description.as_str()), ("Ours", "d"));
     assert_eq!(focal.architectures, ["amd64", "arm64"]);
+    assert!(focal.contents);
     let policy = configuration.policy_for(&target("release/1.10/ubuntu/focal"));
     assert_eq!((policy.on_conflict, policy.create_empty), (OnConflict::Replace, true));
     let of_all = resolved(&with(file.clone(), "/common/create_empty", json!(true)), &[]);
@@ -65,9 +66,6 @@ fn an_entry_shows_as_it_was_written() {
 #[test]
 fn what_has_no_effect_is_said() {
     let entries = json!([{ "match": "nightly", "contents": true }, { "match": "live" }]);
-    let lines = [
-        "rws.json: repositories[0].match is \"nightly\", which matches no repository",
-        "rws.json: repositories[0].contents is not in effect in this version",
-    ];
+    let lines = ["rws.json: repositories[0].match is \"nightly\", which matches no repository"];
     assert_eq!(resolved(&with(small(), "/repositories", entries), &[]).warnings, lines);
 }
