@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -171,12 +171,103 @@ fn versions_with_epochs_and_signs() {
     assert_eq!(compare_packages(directory.path(), "pool"), 4);
 }
 
+/// The directory that a variable names; says that the test is left out where it is not set.
+fn real(variable: &str) -> Option<String> {
+    let directory = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    if directory.is_none() {
+        println!("left out: {variable} names no directory; tests/run sets it");
+    }
+    directory
+}
+
+/// How many packages are of which kind.
+#[derive(Default)]
+struct Kinds(BTreeMap<&'static str, usize>);
+
+impl Kinds {
+    fn count(&mut self, kind: &'static str, is_one: bool) {
+        *self.0.entry(kind).or_default() += usize::from(is_one);
+    }
+
+    /// All kinds are there.
+    #[track_caller]
+    fn expect_all(&self) {
+        println!("{:?}", self.0);
+        let missing: Vec<_> = self.0.iter().filter(|(_, number)| **number == 0).collect();
+        assert!(missing.is_empty(), "there are none of {missing:?}");
+    }
+}
+
+/// The value of a field, its continuation lines included.
+fn field<'a>(stanza: &'a str, name: &str) -> Option<&'a str> {
+    let label = format!("\n{name}:");
+    let rest = stanza[stanza.find(&label)? + label.len()..].trim_start_matches(' ');
+    let end = rest.match_indices('\n').find(|(place, _)| !rest[place + 1..].starts_with(' ')).map(|(place, _)| place);
+    Some(&rest[..end.unwrap_or(rest.len())])
+}
+
+fn count_version(kinds: &mut Kinds, version: &str) {
+    for (kind, sign) in [("epoch", ':'), ("~ in the version", '~'), ("+ in the version", '+')] {
+        kinds.count(kind, version.contains(sign));
+    }
+}
+
+/// What the archive has besides the everyday fields.
+const RARE_FIELDS: [&str; 16] = [
+    "Built-Using",
+    "Essential",
+    "Protected",
+    "Pre-Depends",
+    "Provides",
+    "Breaks",
+    "Enhances",
+    "Build-Ids",
+    "Original-Maintainer",
+    "Ruby-Versions",
+    "Lua-Versions",
+    "Ghc-Package",
+    "Go-Import-Path",
+    "Gstreamer-Elements",
+    "Python-Egg-Name",
+    "Cnf-Extra-Commands",
+];
+
+/// Debian 12 packs `control.tar` with gzip or xz and `data.tar` with xz; `every_compression_of_dpkg_deb` has the others.
 #[test]
 fn real_packages() {
-    let Some(pool) = std::env::var_os("RWS_TEST_DEBS") else { return };
-    let number = compare_packages(Path::new("/"), &pool.to_string_lossy());
+    let Some(pool) = real("RWS_TEST_DEBS") else { return };
+    let number = compare_packages(Path::new("/"), &pool);
     println!("{number} real packages are equal");
-    assert!(number > 0);
+    assert!(number >= 300, "300 are wanted");
+    let (mut kinds, mut sections) = (Kinds::default(), BTreeSet::new());
+    for path in files(Path::new("/"), &pool, "deb") {
+        let inspected = inspect_path(&path);
+        let text = String::from_utf8_lossy(&inspected.entries[0].text).into_owned();
+        for (kind, value) in [("Multi-Arch: same", "same"), ("Multi-Arch: foreign", "foreign")] {
+            kinds.count(kind, field(&text, "Multi-Arch") == Some(value));
+        }
+        kinds.count("Multi-Arch: allowed", field(&text, "Multi-Arch") == Some("allowed"));
+        for (kind, value) in [("all", "all"), ("amd64", "amd64"), ("arm64", "arm64")] {
+            kinds.count(kind, inspected.architecture == value);
+        }
+        for name in RARE_FIELDS {
+            kinds.count(name, field(&text, name).is_some());
+        }
+        count_version(&mut kinds, field(&text, "Version").unwrap());
+        let description = field(&text, "Description").unwrap();
+        kinds.count("description of 3000 bytes", description.len() >= 3000);
+        kinds.count("description not in ASCII", !description.is_ascii());
+        kinds.count("maintainer not in ASCII", !field(&text, "Maintainer").unwrap().is_ascii());
+        kinds.count("udeb", path.extension().is_some_and(|extension| extension == "udeb"));
+        let bytes = fs::read(&path).unwrap();
+        for (kind, name) in [("control.tar.gz", "control.tar.gz"), ("control.tar.xz", "control.tar.xz")] {
+            kinds.count(kind, bytes[..256].windows(name.len()).any(|window| window == name.as_bytes()));
+        }
+        sections.insert(field(&text, "Section").unwrap().to_owned());
+    }
+    kinds.expect_all();
+    println!("{} sections: {sections:?}", sections.len());
+    assert!(sections.len() >= 50, "all sections of Debian are wanted");
 }
 
 /// The digests and size of a file, as `.dsc` lists have them.
@@ -227,10 +318,32 @@ fn sources_signed_and_unsigned_old_and_new() {
     assert_eq!(compare_sources(directory.path(), "pool"), 6);
 }
 
+/// Debian's sources are all signed; `sources_signed_and_unsigned_old_and_new` has unsigned ones.
 #[test]
 fn real_sources() {
-    let Some(pool) = std::env::var_os("RWS_TEST_SOURCES") else { return };
-    let number = compare_sources(Path::new("/"), &pool.to_string_lossy());
+    let Some(pool) = real("RWS_TEST_SOURCES") else { return };
+    let number = compare_sources(Path::new("/"), &pool);
     println!("{number} real sources are equal");
-    assert!(number > 0);
+    assert!(number >= 40, "40 are wanted");
+    let mut kinds = Kinds::default();
+    for path in files(Path::new("/"), &pool, ".dsc") {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        let format = field(&text, "Format").unwrap();
+        let names: Vec<&str> =
+            field(&text, "Files").unwrap().lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
+        let ends = |ending: &str| names.iter().any(|name| name.ends_with(ending));
+        let component = |name: &&str| name.contains(".orig-") && !name.ends_with(".asc");
+        kinds.count("signed", text.starts_with("-----BEGIN PGP SIGNED MESSAGE-----\n"));
+        kinds.count("1.0 native", format == "1.0" && !ends(".diff.gz"));
+        kinds.count("1.0 with a diff", format == "1.0" && ends(".diff.gz"));
+        kinds.count("3.0 (native)", format == "3.0 (native)");
+        kinds.count("3.0 (quilt)", format == "3.0 (quilt)");
+        kinds.count("several orig components", names.iter().any(component));
+        kinds.count("upstream signature", ends(".asc"));
+        kinds.count(".tar.bz2", ends(".tar.bz2"));
+        kinds.count("Package-List", field(&text, "Package-List").is_some());
+        kinds.count("no Package-List", field(&text, "Package-List").is_none());
+        count_version(&mut kinds, field(&text, "Version").unwrap());
+    }
+    kinds.expect_all();
 }

@@ -1,7 +1,7 @@
 //! Real packages: those that `tests/setup` has fetched, and the project's shared test data.
 
 use super::super::program::Program;
-use super::super::{files_in, project_root, temporary_directory, test_cache};
+use super::super::{file_name, files_in, project_root, temporary_directory, test_cache};
 use super::source::SourceFiles;
 use std::path::{Path, PathBuf};
 
@@ -14,27 +14,31 @@ pub struct RealDeb {
     pub architecture: String,
 }
 
-/// All real binary packages, sorted by file name.
+/// The files of all real binary packages, sorted by name: `.deb`, and the installer's `.udeb`.
 #[track_caller]
-pub fn real_debs() -> Vec<RealDeb> {
-    let directory = cached("deb");
-    let debs: Vec<RealDeb> = files_in(&directory).iter().map(|path| read(path)).collect();
-    assert!(!debs.is_empty(), "{} is empty: run tests/setup", directory.display());
-    debs
+pub fn real_debs() -> Vec<PathBuf> {
+    files_in(&cached("deb"))
 }
 
 #[track_caller]
 pub fn real_deb(package: &str, architecture: &str) -> RealDeb {
-    let mut debs = real_debs().into_iter();
-    debs.find(|deb| deb.package == package && deb.architecture == architecture)
-        .unwrap_or_else(|| panic!("{package}:{architecture} is not among the fetched packages: run tests/setup"))
+    let (start, end) = (format!("{package}_"), format!("_{architecture}.deb"));
+    let path =
+        real_debs().into_iter().find(|path| file_name(path).starts_with(&start) && file_name(path).ends_with(&end));
+    read(&path.unwrap_or_else(|| panic!("{package}:{architecture} is not among the fetched packages: run tests/setup")))
 }
 
-/// A real source package of Debian: `hello` (with an upstream signature), `architecture-properties` (native), `acme`
-/// (with an epoch, `~` and `+`).
+/// The files of all real source packages, sorted by name.
+#[track_caller]
+pub fn real_source_files() -> Vec<PathBuf> {
+    files_in(&cached("source"))
+}
+
+/// A real source package of Debian, as `hello` (with an upstream signature), `architecture-properties` (native), `acme`
+/// (with an epoch, `~` and `+`); `tests/real-packages` lists them all.
 #[track_caller]
 pub fn real_source(package: &str) -> SourceFiles {
-    SourceFiles::in_directory(&cached(&format!("source/{package}")))
+    SourceFiles::in_directory(&cached("source"), package)
 }
 
 /// A package of the shared test data by its path below `rpm/packages`. When the shared directory is not beside the

@@ -15,14 +15,16 @@ pub struct SourceFiles {
 }
 
 impl SourceFiles {
-    /// From a directory that holds nothing else.
+    /// The files of a package in a directory: all whose names start with `NAME_`.
     #[track_caller]
-    pub fn in_directory(directory: &Path) -> Self {
+    pub fn in_directory(directory: &Path, package: &str) -> Self {
+        let start = format!("{package}_");
+        let files = files_in(directory).into_iter().filter(|path| file_name(path).starts_with(&start));
         let is_dsc = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "dsc");
-        let (dscs, others): (Vec<PathBuf>, Vec<PathBuf>) = files_in(directory).into_iter().partition(is_dsc);
+        let (dscs, others): (Vec<PathBuf>, Vec<PathBuf>) = files.partition(is_dsc);
         match dscs.as_slice() {
             [dsc] => Self { dsc: dsc.clone(), others },
-            _ => panic!("{} holds {} .dsc files instead of one", directory.display(), dscs.len()),
+            _ => panic!("{} holds {} .dsc files of {package} instead of one", directory.display(), dscs.len()),
         }
     }
 
@@ -106,7 +108,7 @@ impl SourcePackage {
         for file in files_in(work.path()) {
             write_file(&target.join(file_name(&file)), super::super::read_file(&file));
         }
-        SourceFiles::in_directory(&target)
+        SourceFiles::in_directory(&target, &self.name)
     }
 
     fn version_without_epoch(&self) -> &str {
