@@ -45,10 +45,16 @@ pub(crate) fn read_root(repository: &RepositoryId, root: &[RootFile]) -> Result<
     if files.is_empty() { Err("Release lists no file with SHA256".to_owned()) } else { Ok(files) }
 }
 
+/// A field of `Release`, of one line.
+pub(crate) fn field(repository: &RepositoryId, root: &[RootFile], name: &str) -> Option<String> {
+    let text = file(repository, root, "Release").or_else(|| file(repository, root, "InRelease"))?;
+    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned());
+    text.lines().find_map(value)
+}
+
 /// `Date` of `Release` (RFC 5322, whatever the form of its zone).
 pub(crate) fn date(repository: &RepositoryId, root: &[RootFile]) -> Option<i64> {
-    let date = file(repository, root, "Release")?.lines().find_map(|line| line.strip_prefix("Date:"))?;
-    let date = date.trim().replace("UTC", "+0000").replace("GMT", "+0000");
+    let date = field(repository, root, "Date")?.replace("UTC", "+0000").replace("GMT", "+0000");
     jiff::fmt::rfc2822::parse(&date).ok().map(|date| date.timestamp().as_second())
 }
 

@@ -51,8 +51,9 @@ pub(crate) fn indexes(partitions: &BTreeSet<Partition>, settings: &RepositorySet
     let present = partitions.iter().filter_map(|partition| partition.strip_prefix("binary-"));
     let configured = settings.architectures.iter().map(String::as_str);
     let architectures: BTreeSet<&str> = configured.chain(present).filter(|name| *name != ALL).collect();
-    let codecs = codecs(&settings.compression);
-    let index = |name: String, takes: Vec<Partition>| Index { name, takes, codecs: codecs.clone() };
+    let (codecs, digests) = (codecs(&settings.compression), &settings.digests);
+    let index =
+        |name: String, takes: Vec<Partition>| Index { name, takes, codecs: codecs.clone(), digests: digests.clone() };
     let all = || format!("binary-{ALL}");
     let mut indexes: Vec<Index> =
         architectures.iter().map(|name| index(packages_index(name), vec![format!("binary-{name}"), all()])).collect();
@@ -64,6 +65,7 @@ pub(crate) fn indexes(partitions: &BTreeSet<Partition>, settings: &RepositorySet
             name: format!("{COMPONENT}/Contents-{name}"),
             takes: vec![contents_partition(name)],
             codecs: vec![Codec::Plain, Codec::Gzip],
+            digests: digests.clone(),
         }));
     }
     indexes

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use rws_model::{RootFile, RootInput, SignError, Signer};
+use rws_model::{Algorithm, IndexFile, RootFile, RootInput, SignError, Signer};
 
+use crate::audit;
 use crate::layout::{ALL, COMPONENT, architecture_of, metadata};
 
 /// The files of the root, in the order in which they are put in place: the one that clients ask for first comes first.
@@ -26,8 +27,9 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     let mut text = String::new();
     push_field(&mut text, "Origin", &settings.origin);
     push_field(&mut text, "Label", &settings.label);
-    push_field(&mut text, "Suite", settings.suite.as_deref().unwrap_or_default());
+    push_field(&mut text, "Suite", &suite(input, codename));
     push_field(&mut text, "Codename", codename);
+    push_field(&mut text, "Version", settings.version.as_deref().unwrap_or_default());
     push_field(&mut text, "Date", &date(input.published_at));
     if let Some(age_seconds) = settings.valid_until_seconds {
         let age_seconds = i64::try_from(age_seconds).unwrap_or(i64::MAX);
@@ -40,13 +42,34 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     push_field(&mut text, "Architectures", &architectures.into_iter().collect::<Vec<_>>().join(" "));
     push_field(&mut text, "Components", COMPONENT);
     push_field(&mut text, "Description", &settings.description);
-    text.push_str("SHA256:\n");
-    for file in input.files {
-        let (sha256, size_bytes) = (file.sha256.hex(), file.size_bytes);
-        // writing to a String cannot fail
-        let _ = writeln!(text, " {sha256} {size_bytes:>8} {}{}", file.index, file.codec.extension());
-    }
+    let stated = |algorithm: Algorithm| {
+        move |file: &IndexFile| file.digests.iter().find(|(one, _)| *one == algorithm).map(|(_, hex)| hex.clone())
+    };
+    push_list(&mut text, "MD5Sum", input.files, stated(Algorithm::Md5));
+    push_list(&mut text, "SHA1", input.files, stated(Algorithm::Sha1));
+    push_list(&mut text, "SHA256", input.files, |file| Some(file.sha256.hex()));
+    push_list(&mut text, "SHA512", input.files, stated(Algorithm::Sha512));
     text
+}
+
+/// What is configured; else what clients know, as apt before 2.1.10 refuses a root whose suite changes; else the codename.
+fn suite(input: &RootInput<'_>, codename: &str) -> String {
+    match &input.settings.suite {
+        Some(suite) => suite.clone(),
+        None if input.former.is_empty() => codename.to_owned(),
+        None => audit::field(input.repository, input.former, "Suite").unwrap_or_default(),
+    }
+}
+
+/// A list of all files, where it is stated.
+fn push_list(text: &mut String, name: &str, files: &[IndexFile], digest: impl Fn(&IndexFile) -> Option<String>) {
+    let mut name = Some(name);
+    for file in files {
+        let Some(digest) = digest(file) else { continue };
+        // writing to a String cannot fail
+        let _ = name.take().map(|name| writeln!(text, "{name}:"));
+        let _ = writeln!(text, " {digest} {:>8} {}{}", file.size_bytes, file.index, file.codec.extension());
+    }
 }
 
 /// A field of one line. Whatever could start another line becomes a blank; a field without a value is left out.

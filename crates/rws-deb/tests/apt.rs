@@ -67,6 +67,8 @@ fn publish(root: &Path, upload: &Path) {
         description: "a test".to_owned(),
         valid_until_seconds: None,
         contents: false,
+        version: None,
+        digests: Vec::new(),
     };
     let partitions: BTreeSet<_> = entries.iter().map(|entry| entry.partition.clone()).collect();
     let indexes = Deb.indexes(&partitions, &settings);
@@ -92,6 +94,7 @@ fn publish(root: &Path, upload: &Path) {
                 sha256: digest,
                 open_size_bytes: text.len() as u64,
                 open_sha256: sha256(&text),
+                digests: Vec::new(),
                 stored_name,
                 plain_name,
             });
@@ -104,6 +107,7 @@ fn publish(root: &Path, upload: &Path) {
         files: &index_files,
         entries: &[],
         published_at: 1_700_000_000,
+        former: &[],
     };
     for file in Deb.root(&input, None).unwrap() {
         write(&file.name, file.text.as_bytes());

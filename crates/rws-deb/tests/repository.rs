@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use rws_deb::Deb;
 use rws_model::{
-    Codec, Compression, Format, Index, IndexFile, RepositoryId, RepositorySettings, RootFile, RootInput, SignError,
-    Signer, Target, sha256,
+    Algorithm, Codec, Compression, Format, Index, IndexFile, RepositoryId, RepositorySettings, RootFile, RootInput,
+    SignError, Signer, Target, sha256,
 };
 
 fn settings() -> RepositorySettings {
@@ -20,6 +20,8 @@ fn settings() -> RepositorySettings {
         description: "Tarantool DBMS and Tarantool modules".to_owned(),
         valid_until_seconds: None,
         contents: false,
+        version: None,
+        digests: Vec::new(),
     }
 }
 
@@ -41,6 +43,7 @@ fn empty_files(indexes: &[Index]) -> Vec<IndexFile> {
         sha256: sha256(codec.extension().as_bytes()),
         open_size_bytes: 0,
         open_sha256: sha256(b""),
+        digests: index.digests.iter().map(|one| (*one, one.hex_of(codec.extension().as_bytes()))).collect(),
         stored_name: Deb.stored_name(&focal(), index, codec, &sha256(codec.extension().as_bytes())),
         plain_name: Deb.plain_name(&focal(), index, codec),
     };
@@ -76,11 +79,24 @@ impl Signer for Echo {
 }
 
 fn root(settings: &RepositorySettings, published_at: i64, signer: Option<&dyn Signer>) -> Vec<RootFile> {
+    root_of(settings, published_at, &[], signer)
+}
+
+fn root_after(former: &[RootFile], settings: &RepositorySettings, published_at: i64) -> Vec<RootFile> {
+    root_of(settings, published_at, former, None)
+}
+
+fn root_of(
+    settings: &RepositorySettings,
+    published_at: i64,
+    former: &[RootFile],
+    signer: Option<&dyn Signer>,
+) -> Vec<RootFile> {
     let indexes = indexes(&["binary-riscv64", "binary-all", "source"], settings);
-    let files = empty_files(&indexes);
-    let repository = &focal();
-    Deb.root(&RootInput { repository, settings, indexes: &indexes, files: &files, entries: &[], published_at }, signer)
-        .unwrap()
+    let (files, repository) = (empty_files(&indexes), &focal());
+    let input =
+        RootInput { repository, settings, indexes: &indexes, files: &files, entries: &[], published_at, former };
+    Deb.root(&input, signer).unwrap()
 }
 
 #[test]
@@ -139,7 +155,7 @@ fn release_text() {
     let xz = sha256(b".xz").hex();
     let text = &root(&settings(), 1_606_041_397, None)[0].text;
     let mut expected = String::from(
-        "Origin: Tarantool\nLabel: tarantool.org\nCodename: focal\nDate: Sun, 22 Nov 2020 10:36:37 +0000\n\
+        "Origin: Tarantool\nLabel: tarantool.org\nSuite: focal\nCodename: focal\nDate: Sun, 22 Nov 2020 10:36:37 +0000\n\
          Acquire-By-Hash: yes\nNo-Support-for-Architecture-all: Packages\nArchitectures: all amd64 arm64 riscv64\n\
          Components: main\nDescription: Tarantool DBMS and Tarantool modules\nSHA256:\n",
     );
@@ -188,7 +204,49 @@ fn configured_text_cannot_add_fields_and_no_line_ends_in_a_blank() {
         assert!(!line.starts_with('-') && !line.is_empty());
     }
     let empty = RepositorySettings { origin: String::new(), label: " ".to_owned(), ..settings() };
-    assert!(root(&empty, 0, None)[0].text.starts_with("Codename: focal\n"));
+    assert!(root(&empty, 0, None)[0].text.starts_with("Suite: focal\nCodename: focal\n"));
+}
+
+/// What clients of apt before 2.1.10 refuse to see changed: only the configuration changes it.
+#[test]
+fn origin_label_and_suite_never_change_by_accident() {
+    let names = |root: &[RootFile]| -> Vec<String> {
+        let lines = root[0]
+            .text
+            .lines()
+            .filter(|line| ["Origin", "Label", "Suite", "Codename"].contains(&line.split(':').next().unwrap()));
+        lines.map(str::to_owned).collect()
+    };
+    let new = root(&settings(), 5, None);
+    let defaults = ["Origin: Tarantool", "Label: tarantool.org", "Suite: focal", "Codename: focal"];
+    assert_eq!(names(&new), defaults);
+    assert_eq!(names(&root_after(&new, &settings(), 6)), defaults);
+    for (suite, expected) in [("", None), ("Suite: stable\n", Some("Suite: stable"))] {
+        for name in ["Release", "InRelease"] {
+            let text = format!("Origin: Tarantool\n{suite}Codename: focal\n");
+            let former = vec![RootFile { name: format!("dists/focal/{name}"), text }];
+            let after = root_after(&former, &settings(), 6);
+            assert_eq!(names(&after).into_iter().find(|line| line.starts_with("Suite")).as_deref(), expected);
+        }
+        let configured = RepositorySettings { suite: Some("ours".to_owned()), ..settings() };
+        assert!(root_after(&new, &configured, 6)[0].text.contains("\nSuite: ours\n"));
+    }
+}
+
+#[test]
+fn version_and_further_digests_are_stated_where_configured() {
+    let digests = vec![Algorithm::Md5, Algorithm::Sha512];
+    let configured = RepositorySettings { version: Some("12.5".to_owned()), digests, ..settings() };
+    let text = &root(&configured, 5, None)[0].text;
+    assert!(text.contains("\nCodename: focal\nVersion: 12.5\nDate: "), "{text}");
+    let lists: Vec<&str> =
+        text.lines().filter(|line| ["MD5Sum:", "SHA1:", "SHA256:", "SHA512:"].contains(line)).collect();
+    assert_eq!(lists, ["MD5Sum:", "SHA256:", "SHA512:"]);
+    let lines = |list: &str| {
+        text.split_once(&format!("{list}:\n")).unwrap().1.lines().take_while(|line| line.starts_with(' ')).count()
+    };
+    assert_eq!((lines("MD5Sum"), lines("SHA256"), lines("SHA512")), (15, 15, 15));
+    assert!(text.contains(" d41d8cd98f00b204e9800998ecf8427e        0 main/source/Sources\n"), "{text}");
 }
 
 #[test]

@@ -58,6 +58,29 @@ impl<'de> Deserialize<'de> for Sha256 {
     }
 }
 
+/// A digest that roots may state beside SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// RFC 1321.
+    Md5,
+    /// FIPS 180-4.
+    Sha1,
+    /// FIPS 180-4.
+    Sha512,
+}
+
+impl Algorithm {
+    /// The digest of bytes that are at hand, in lower-case hexadecimal digits.
+    pub fn hex_of(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Md5 => hex(&Md5::digest(bytes)),
+            Self::Sha1 => hex(&Sha1::digest(bytes)),
+            Self::Sha512 => hex(&Sha512::digest(bytes)),
+        }
+    }
+}
+
 /// The SHA-256 digest of bytes that are at hand.
 pub fn sha256(bytes: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(bytes).into())

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digests, Entry, FileName, Identity, Partition, Record, RecordFile, Refusal, RepositoryId, RepositorySettings,
-    Sha256, SignError, Signer, Target,
+    Algorithm, Digests, Entry, FileName, Identity, Partition, Record, RecordFile, Refusal, RepositoryId,
+    RepositorySettings, Sha256, SignError, Signer, Target,
 };
 
 /// A package format: reads files into records, and says how a repository of it looks.
@@ -273,6 +273,8 @@ pub struct Index {
     pub takes: Vec<Partition>,
     /// The forms in which it is published; the first is the one its bytes are read back from.
     pub codecs: Vec<Codec>,
+    /// What the root states of its files beside SHA-256.
+    pub digests: Vec<Algorithm>,
 }
 
 /// What stands around the entries of an index.
@@ -299,6 +301,8 @@ pub struct IndexFile {
     pub open_size_bytes: u64,
     /// Its digest after decompression.
     pub open_sha256: Sha256,
+    /// [`Index::digests`] of it, in lower-case hexadecimal digits.
+    pub digests: Vec<(Algorithm, String)>,
     /// [`Format::stored_name`].
     pub stored_name: String,
     /// [`Format::plain_name`].
@@ -319,6 +323,8 @@ pub struct RootInput<'a> {
     pub entries: &'a [Vec<u8>],
     /// Seconds since 1970, larger than in any earlier root of this repository.
     pub published_at: i64,
+    /// The root that it replaces, of whatever tool; empty where there is none.
+    pub former: &'a [RootFile],
 }
 
 /// One file of a root.

@@ -15,7 +15,7 @@ mod settings;
 mod signer;
 mod target;
 
-pub use digest::{ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
+pub use digest::{Algorithm, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
     Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, ListedFile, ListedPackage,
     ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement, Role, RootFile, RootInput,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Algorithm;
+
 /// Which compressed forms of an index are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -25,12 +27,16 @@ pub struct RepositorySettings {
     pub origin: String,
     /// Release field `Label` (deb).
     pub label: String,
-    /// Release field `Suite` (deb); absent when none.
+    /// Release field `Suite` (deb). When none, it stays what it is, and new repositories have their codename there.
     pub suite: Option<String>,
+    /// Release field `Version` (deb); absent when none.
+    pub version: Option<String>,
     /// Release field `Description` (deb).
     pub description: String,
     /// Release field `Valid-Until` as an age in seconds; absent when none.
     pub valid_until_seconds: Option<u64>,
+    /// What Release states of index files beside SHA-256 (deb).
+    pub digests: Vec<Algorithm>,
     /// Whether there are indexes of the files that packages install, `Contents` (deb).
     pub contents: bool,
 }

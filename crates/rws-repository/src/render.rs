@@ -230,6 +230,7 @@ impl Renderer<'_> {
                 sha256: content,
                 open_size_bytes,
                 open_sha256,
+                digests: state.index.digests.iter().map(|algorithm| (*algorithm, algorithm.hex_of(&bytes))).collect(),
                 stored_name: name.clone(),
                 plain_name: self.format.plain_name(self.repository, &state.index, codec),
             });

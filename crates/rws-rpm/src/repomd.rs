@@ -31,7 +31,10 @@ pub fn indexes(settings: &RepositorySettings) -> Vec<Index> {
         Some(Compression::Xz) => Codec::Xz,
         Some(Compression::Zstd) => Codec::Zstd,
     };
-    let index = |name: &str| Index { name: name.to_owned(), takes: vec![name.to_owned()], codecs: vec![codec] };
+    let index = |name: &str| {
+        let (name, takes) = (name.to_owned(), vec![name.to_owned()]);
+        Index { name, takes, codecs: vec![codec], digests: Vec::new() }
+    };
     INDEXES.iter().map(|(name, ..)| index(name)).collect()
 }
 

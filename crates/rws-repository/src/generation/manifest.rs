@@ -12,7 +12,7 @@ use crate::blocks::table::{Row, Table};
 use crate::{GenerationId, UploadId};
 
 /// What a manifest starts with: a name and the version of its form.
-const MAGIC: &[u8] = b"RWS manifest 3\n";
+const MAGIC: &[u8] = b"RWS manifest 4\n";
 
 /// A package of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -77,9 +77,16 @@ impl Run<'_> {
         }
         drop(present_files);
 
-        let published_at = self.next_second(state.head(), step.take_over).await?;
+        let (public, written) = match step.take_over || state.head.is_none() {
+            true => self.public_root().await?,
+            false => (Vec::new(), None),
+        };
+        // a root of another tool is an earlier one too
+        let date = self.target.format.root_date(self.repository, &public);
+        let published_at = self.next_second([state.head().map(|head| head.published_at), written], date).await?;
+        let former = state.head().map_or(public.as_slice(), |head| head.root.as_slice());
         let root_entries = std::mem::take(&mut plan.root_entries);
-        let root = self.root(&rendered.indexes, &root_entries, published_at)?;
+        let root = self.root(&rendered.indexes, &root_entries, published_at, former)?;
         let generation = Generation {
             repository: self.repository.clone(),
             id: GenerationId::new(published_at, Uuid::new_v4()),
@@ -143,17 +150,13 @@ impl Run<'_> {
         }
     }
 
-    /// The time of the next root: later than the last one, by the store's clock. There is one in a second at most, so
-    /// that readers that compare whole seconds see every one.
-    async fn next_second(&self, head: Option<&Head>, take_over: bool) -> Result<i64, RepositoryError> {
-        let mut last = head.map(|head| head.published_at);
+    /// The time of the next root: later than those before, by the store's clock, and than the `date` that one states. There
+    /// is one in a second at most, so that readers that compare whole seconds see every one.
+    async fn next_second(&self, before: [Option<i64>; 2], date: Option<i64>) -> Result<i64, RepositoryError> {
         let now = self.store().clock_milliseconds().await?;
-        if take_over {
-            // a root of another tool is an earlier one too; a date far in the future is a mistake that clients refuse
-            let (root, written) = self.public_root().await?;
-            let date = self.target.format.root_date(self.repository, &root);
-            last = last.max(written).max(date.filter(|date| *date <= now / 1000 + FUTURE_SECONDS));
-        }
+        // a date far in the future is a mistake that clients refuse
+        let date = date.filter(|date| *date <= now / 1000 + FUTURE_SECONDS);
+        let last = before.into_iter().flatten().max().max(date);
         let Some(last) = last else { return Ok(now / 1000) };
         let next = last + 1;
         let early = (next * 1000 - now).clamp(0, 1000);
@@ -168,6 +171,7 @@ impl Run<'_> {
         indexes: &[IndexState],
         entries: &BTreeMap<String, Vec<u8>>,
         published_at: i64,
+        former: &[RootFile],
     ) -> Result<Vec<RootFile>, RepositoryError> {
         let entries: Vec<Vec<u8>> = entries.values().cloned().collect();
         let files: Vec<IndexFile> = indexes.iter().flat_map(|state| state.files.iter().cloned()).collect();
@@ -179,6 +183,7 @@ impl Run<'_> {
             files: &files,
             entries: &entries,
             published_at,
+            former,
         };
         Ok(self.target.format.root(&input, self.target.signer.as_deref())?)
     }

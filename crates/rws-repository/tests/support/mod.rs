@@ -81,6 +81,8 @@ pub fn settings(architectures: &[&str]) -> RepositorySettings {
         description: "Description".to_owned(),
         valid_until_seconds: None,
         contents: false,
+        version: None,
+        digests: Vec::new(),
     }
 }
 

@@ -14,6 +14,8 @@ fn settings(compression: Vec<Compression>) -> RepositorySettings {
         description: String::new(),
         valid_until_seconds: None,
         contents: false,
+        version: None,
+        digests: Vec::new(),
     }
 }
 
@@ -79,6 +81,7 @@ fn the_root_names_all_indexes_and_is_signed_behind_itself() {
         sha256: sha256(b"packed"),
         open_size_bytes: 20,
         open_sha256: sha256(b"open"),
+        digests: Vec::new(),
         stored_name: format!("repodata/x-{index}.xml.gz"),
         plain_name: None,
     };
@@ -91,6 +94,7 @@ fn the_root_names_all_indexes_and_is_signed_behind_itself() {
         files: &files,
         entries: &[],
         published_at: 77,
+        former: &[],
     };
     let signed = root(&input, Some(&Key)).unwrap();
     let names: Vec<_> = signed.iter().map(|file| file.name.as_str()).collect();

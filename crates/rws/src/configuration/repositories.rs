@@ -1,6 +1,6 @@
 //! What the configuration says of single repositories: the list `repositories`, whose later entries win.
 
-use rws_model::{Compression, RepositorySettings, Target};
+use rws_model::{Algorithm, Compression, RepositorySettings, Target};
 use rws_repository::catalogue::{OnConflict, Policy};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::node::{Node, Object};
 use super::pattern::{self, Pattern};
 
 /// The keys of one entry.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "match",
     "architectures",
     "compression",
@@ -18,7 +18,9 @@ const KEYS: [&str; 12] = [
     "origin",
     "label",
     "suite",
+    "version",
     "description",
+    "digests",
     "valid_until_seconds",
     "create_empty",
     "contents",
@@ -37,6 +39,8 @@ pub struct Rule {
     origin: Option<String>,
     label: Option<String>,
     suite: Option<String>,
+    version: Option<String>,
+    digests: Option<Vec<Algorithm>>,
     description: Option<String>,
     valid_until_seconds: Option<u64>,
     on_conflict: Option<OnConflict>,
@@ -66,6 +70,8 @@ impl Rule {
             "origin": self.origin,
             "label": self.label,
             "suite": self.suite,
+            "version": self.version,
+            "digests": self.digests,
             "description": self.description,
             "valid_until_seconds": self.valid_until_seconds,
             "on_conflict": on_conflict,
@@ -106,6 +112,8 @@ pub fn settings(rules: &[Rule], target: &Target, format: &str) -> RepositorySett
         description: "Tarantool DBMS and Tarantool modules".to_owned(),
         valid_until_seconds: None,
         contents: false,
+        version: None,
+        digests: Vec::new(),
     };
     for rule in rules.iter().filter(|rule| rule.pattern.matches(target)) {
         replace(&mut settings.architectures, rule.architectures.as_ref());
@@ -114,7 +122,9 @@ pub fn settings(rules: &[Rule], target: &Target, format: &str) -> RepositorySett
         replace(&mut settings.label, rule.label.as_ref());
         replace(&mut settings.description, rule.description.as_ref());
         replace(&mut settings.contents, rule.contents.as_ref());
+        replace(&mut settings.digests, rule.digests.as_ref());
         settings.suite = rule.suite.clone().or(settings.suite);
+        settings.version = rule.version.clone().or(settings.version);
         settings.valid_until_seconds = rule.valid_until_seconds.or(settings.valid_until_seconds);
     }
     settings
@@ -161,6 +171,8 @@ fn rule(entry: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result
         origin: line(entry, "origin")?,
         label: line(entry, "label")?,
         suite: line(entry, "suite")?,
+        version: line(entry, "version")?,
+        digests: entry.get("digests").map(|node| digests(&node)).transpose()?,
         description: line(entry, "description")?,
         valid_until_seconds: entry.get("valid_until_seconds").map(|node| node.count()).transpose()?,
         on_conflict: entry.get("on_conflict").map(|node| on_conflict(&node)).transpose()?,
@@ -197,6 +209,22 @@ fn compression(node: &Node<'_>) -> Result<Vec<Compression>, Mistake> {
         forms.push(form);
     }
     Ok(forms)
+}
+
+fn digests(node: &Node<'_>) -> Result<Vec<Algorithm>, Mistake> {
+    let allowed = "is a list of \"md5\", \"sha1\", \"sha512\": what stands beside SHA-256";
+    let mut algorithms = Vec::new();
+    for item in node.list(allowed)? {
+        algorithms.push(match item.text(allowed)? {
+            "md5" => Algorithm::Md5,
+            "sha1" => Algorithm::Sha1,
+            "sha512" => Algorithm::Sha512,
+            _ => return Err(item.mistake(allowed)),
+        });
+    }
+    algorithms.sort();
+    algorithms.dedup();
+    Ok(algorithms)
 }
 
 fn on_conflict(node: &Node<'_>) -> Result<OnConflict, Mistake> {

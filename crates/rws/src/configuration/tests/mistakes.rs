@@ -113,7 +113,7 @@ fn mistakes_in_repositories() {
         (
             json!({ "match": "live", "architecture": ["amd64"] }),
             "repositories[0].architecture is unknown; allowed are match, architectures, compression, on_conflict, \
-             origin, label, suite, description, valid_until_seconds, create_empty, contents, keep"
+             origin, label, suite, version, description, digests, valid_until_seconds, create_empty, contents, keep"
                 .to_owned(),
         ),
         (
@@ -137,6 +137,12 @@ fn mistakes_in_repositories() {
         (
             json!({ "match": "live", "origin": "a\nSuite: b" }),
             format!("repositories[0].origin is \"a\\nSuite: b\"; allowed {line}"),
+        ),
+        (
+            json!({ "match": "live", "digests": ["sha256"] }),
+            "repositories[0].digests[0] is \"sha256\"; allowed is a list of \"md5\", \"sha1\", \"sha512\": what stands \
+             beside SHA-256"
+                .to_owned(),
         ),
         (json!({ "match": "live", "label": "" }), format!("repositories[0].label is \"\"; allowed {line}")),
         (

@@ -56,7 +56,7 @@ fn later_entries_win_for_what_they_mention() {
 fn an_entry_shows_as_it_was_written() {
     let entries = json!([
         { "match": "live/**/el/7", "architectures": ["x86_64"], "compression": ["xz"], "on_conflict": "refuse",
-          "origin": "o", "label": "l", "suite": "s", "description": "d", "valid_until_seconds": 1, "create_empty": true,
+          "origin": "o", "label": "l", "suite": "s", "version": "v", "digests": ["md5", "sha512"], "description": "d", "valid_until_seconds": 1, "create_empty": true,
           "contents": false, "keep": { "generations": 3, "hours": 48 } },
         { "match": "release" },
     ]);
