@@ -164,7 +164,7 @@ fn files_that_differ_from_what_the_dsc_states_are_named() {
     // the digests do not belong together: each stated one is compared
     let upload = Upload::of(&[("hello_1.0-1.dsc", text.as_bytes()), ORIG, DEBIAN]);
     for digest in ["md5", "sha1", "sha256"] {
-        let mut lying = Upload { files: upload.files.clone(), pool: BTreeMap::new(), product: Some("hello") };
+        let mut lying = Upload { files: upload.files.clone(), ..Upload::of(&[]) };
         let named = &mut lying.files[0].names[0];
         match digest {
             "md5" => named.md5 = Some("0".repeat(32)),
