@@ -36,7 +36,7 @@ fn uploads_source_and_binary(storage: Storage, client: Client) {
     let unsigned = BuiltPackage::new("rws-plain", "1.0~rc1+git2").build(plain.path());
     Uploader::new(client, &server, TARGET).upload("plain", &unsigned.changes).expect_success();
     let signed = BuiltPackage::new("rws-signed", "1:1.0").signed_by(&key).build(signed.path());
-    Uploader::checking(client, &server, TARGET, key.home()).upload("signed", &signed.changes).expect_success();
+    Uploader::new(client, &server, TARGET).checking(key.home()).upload("signed", &signed.changes).expect_success();
     server.wait_for_body(PACKAGES, |text| text.contains("rws-plain") && text.contains("rws-signed"));
     let apt = client_of(&server);
     for (name, files) in [("rws-plain", &unsigned), ("rws-signed", &signed)] {
@@ -69,18 +69,29 @@ fn the_same_upload_again_is_no_mistake() {
     }
 }
 
-/// dput sends a file without its password first, and hears of it when it has sent all of it.
+/// dput sends its first file without the password, and looks for an answer only when it has sent all of it.
 #[test]
-fn large_files_are_not_cut_off_before_the_password() {
+fn a_large_file_is_not_cut_off_before_the_password() {
     let server = Server::start();
     let directory = temporary_directory();
-    let files = BuiltPackage::new("rws-large", "1.0").padded(40 << 20).build(directory.path());
-    for client in [Client::Dput, Client::DputNg] {
-        Uploader::new(client, &server, TARGET).upload("large", &files.changes).expect_success();
+    let files = BuiltPackage::new("rws-large", "1.0").padded(16 << 20).build(directory.path());
+    let text = String::from_utf8_lossy(&read_file(&files.changes)).into_owned();
+    // the tarball becomes the first of each list
+    let (mut lines, mut dsc) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        if line.ends_with(".dsc") {
+            dsc.push(line);
+        } else {
+            lines.push(line);
+            lines.extend(dsc.pop().filter(|_| line.ends_with(".tar.xz")));
+        }
     }
-    let apt_source = || client_of(&server).source("rws-large").expect_clean().files;
+    write_file(&files.changes, lines.join("\n") + "\n");
+    let ran = Uploader::new(Client::Dput, &server, TARGET).upload("large", &files.changes).expect_success();
+    assert!(ran.everything().contains("rws-large_1.0.tar.xz: need authentication"), "{}", ran.transcript());
     server.wait_for_body(PACKAGES, |text| text.contains("rws-large"));
-    expect_same_files(&apt_source(), &files.source());
+    let apt = client_of(&server);
+    expect_same_files(&apt.source("rws-large").expect_clean().files, &files.source());
 }
 
 #[test]
@@ -90,7 +101,7 @@ fn what_is_refused_fails_and_publishes_nothing() {
     let files = BuiltPackage::new("rws-bad", "1.0").build(directory.path());
     let stranger = Credentials { user: server.credentials().user.clone(), password: "wrong".to_owned() };
     for client in [Client::Dput, Client::DputNg] {
-        let ran = Uploader::of(client, &server, TARGET, &stranger).upload("bad", &files.changes).expect_failure();
+        let ran = Uploader::new(client, &server, TARGET).of(&stranger).upload("bad", &files.changes).expect_failure();
         assert!(ran.everything().contains("401") || ran.everything().contains("nauthorized"), "{}", ran.transcript());
         let ran = Uploader::new(client, &server, "/release/2.8/ubuntu/hardy").upload("bad", &files.changes);
         ran.expect_failure();

@@ -15,69 +15,63 @@ pub enum Client {
     DputNg,
 }
 
-/// Whether the client wants signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signatures {
-    /// good ones, with a key of this home of gpg
-    Checked,
-    NotChecked,
-}
-
-/// A release engineer's home, with the configuration that docs/clients.md shows: the host `rws`, whose argument is the
-/// product.
+/// A release engineer's home, with the configuration that docs/clients.md shows.
 pub struct Uploader {
     home: TempDir,
     client: Client,
-    password: String,
+    /// `127.0.0.1:PORT`
+    host: String,
+    /// the path of the targets, such as `/live/1.10/debian/bookworm`
+    path: String,
+    user: Credentials,
+    /// the home of gpg by which signatures are checked; none: they need not be there
     gnupg: Option<PathBuf>,
 }
 
 impl Uploader {
-    /// To the targets of a path such as `/live/1.10/debian/bookworm`.
+    /// To the targets of a path, as the server's own user.
     #[track_caller]
     pub fn new(client: Client, server: &Server, path: &str) -> Self {
-        Self::of(client, server, path, server.credentials())
+        let host = server.base_url().trim_start_matches("http://").to_owned();
+        let user = server.credentials().clone();
+        Self { home: temporary_directory(), client, host, path: path.to_owned(), user, gnupg: None }
     }
 
-    #[track_caller]
-    pub fn of(client: Client, server: &Server, path: &str, user: &Credentials) -> Self {
-        let uploader = Self { home: temporary_directory(), client, password: user.password.clone(), gnupg: None };
-        uploader.configure(server, path, user, Signatures::NotChecked);
-        uploader
+    #[must_use]
+    pub fn of(self, user: &Credentials) -> Self {
+        Self { user: user.clone(), ..self }
     }
 
     /// One that sends only what is signed with a key of this home of gpg.
-    #[track_caller]
-    pub fn checking(client: Client, server: &Server, path: &str, gnupg: &Path) -> Self {
-        let mut uploader = Self::new(client, server, path);
-        uploader.gnupg = Some(gnupg.to_owned());
-        uploader.configure(server, path, server.credentials(), Signatures::Checked);
-        uploader
+    #[must_use]
+    pub fn checking(self, gnupg: &Path) -> Self {
+        Self { gnupg: Some(gnupg.to_owned()), ..self }
     }
 
-    fn configure(&self, server: &Server, path: &str, user: &Credentials, signatures: Signatures) {
-        let host = server.base_url().trim_start_matches("http://");
-        let incoming = format!("/-/incoming{path}/%(rws)s");
-        let is_unsigned = signatures == Signatures::NotChecked;
+    /// Writes the configuration; what names the host on the command line.
+    fn configure(&self, product: &str) -> String {
+        let Self { host, path, user: Credentials { user, password }, .. } = self;
+        let is_unsigned = self.gnupg.is_none();
         match self.client {
             Client::Dput => {
                 let text = format!(
-                    "[rws]\nfqdn = {host}\nmethod = http\nincoming = {incoming}\nlogin = {}\n\
+                    "[rws]\nfqdn = {host}\nmethod = http\nincoming = /-/incoming{path}/{product}\nlogin = {user}\n\
                      allow_unsigned_uploads = {}\n",
-                    user.user,
                     u8::from(is_unsigned),
                 );
                 write_file(&self.path(".dput.cf"), text);
+                "rws".to_owned()
             }
             Client::DputNg => {
                 let profile = json!({
-                    "fqdn": format!("http://{}:{}@{host}", user.user, user.password),
+                    "fqdn": format!("http://{user}:{password}@{host}"),
                     "method": "http",
-                    "incoming": incoming,
+                    "incoming": format!("/-/incoming{path}/%(rws)s"),
                     "allow_unsigned_uploads": is_unsigned,
                 });
                 write_file(&self.path(".dput.d/profiles/rws.json"), profile.to_string());
                 self.place_as_installed();
+                format!("rws:{product}")
             }
         }
     }
@@ -102,7 +96,8 @@ impl Uploader {
     #[track_caller]
     pub fn upload(&self, product: &str, changes: &Path) -> Ran {
         let password = self.path("password");
-        write_file(&password, format!("{}\n", self.password));
+        write_file(&password, format!("{}\n", self.user.password));
+        let to = self.configure(product);
         let program = match self.client {
             Client::Dput => root("dput").join("usr/share/dput/execute-dput"),
             Client::DputNg => root("dput-ng").join("usr/bin/dput"),
@@ -121,7 +116,7 @@ impl Uploader {
         if let Some(gnupg) = &self.gnupg {
             run = run.env("GNUPGHOME", gnupg);
         }
-        let ran = run.args(["--force", &format!("rws:{product}")]).arg(changes).run();
+        let ran = run.args(["--force", &to]).arg(changes).run();
         assert!(!ran.everything().contains("Traceback"), "{}: {}", file_name(changes), ran.transcript());
         ran
     }
