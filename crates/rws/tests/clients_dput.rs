@@ -3,6 +3,7 @@
 mod support;
 
 use support::apt::Apt;
+use support::bucket::Bucket;
 use support::curl;
 use support::dput::{Client, Uploader};
 use support::gpgv::SecretKey;
@@ -57,6 +58,25 @@ fn client_of(server: &Server) -> Apt {
     let apt = Apt::signed_by(&server.url(ARCHIVE), "focal", &key);
     apt.update().expect_clean();
     apt
+}
+
+/// Files may come to one replica and the `.changes` to another one.
+#[test]
+fn ceph_another_replica_takes_the_changes() {
+    let directory = temporary_directory();
+    let files = BuiltPackage::new("rws-parted", "1.0").build(directory.path());
+    let bucket = Bucket::on_ceph();
+    let servers = [bucket.serve(), bucket.serve()];
+    for (number, file) in files.others.iter().chain([&files.changes]).enumerate() {
+        let server = &servers[number % 2];
+        let url = server.url(&format!("/-/incoming{TARGET}/parted/{}?wait=60", support::file_name(file)));
+        let arguments = ["--upload-file".to_owned(), file.display().to_string()];
+        curl::request(&url, Some(server.credentials()), &arguments).expect_created();
+    }
+    for server in &servers {
+        let apt = client_of(server);
+        expect_same_files(&apt.source("rws-parted").expect_clean().files, &files.source());
+    }
 }
 
 #[test]
