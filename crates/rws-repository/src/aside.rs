@@ -1,8 +1,11 @@
 //! Files that come one by one and wait for the list of their upload (`.changes`): in the store, so that any replica can take
 //! the list, and a restart loses nothing. They are no promise: without their list they go after a day.
 
+use std::sync::Arc;
+
 use rws_model::FileName;
 use rws_store::{Body, ByteStream, Condition, Key, Kind, LocalFile, Span, Store, StoreError, Version, Write};
+use tokio::task::JoinHandle;
 
 use crate::private;
 
@@ -35,14 +38,16 @@ pub struct Place {
 }
 
 impl Sender<'_> {
-    /// Keeps a file until its list comes. One of the same name that waits already is replaced once this one is whole.
+    /// Keeps a file until its list comes. One of the same name that waits already is replaced once this one is whole. A
+    /// task of its own runs to its end, so that nothing unfinished stays in the store when the request ends early.
     ///
     /// # Errors
     ///
     /// When the store fails, or the file does not become whole. Then an earlier one is still there.
-    pub async fn keep(&self, store: &dyn Store, name: &FileName, file: LocalFile) -> Result<(), StoreError> {
+    pub fn keep(&self, store: &Arc<dyn Store>, name: &FileName, file: LocalFile) -> JoinHandle<Result<(), StoreError>> {
+        let (store, key) = (Arc::clone(store), private::aside(self, name));
         let write = Write { condition: Condition::Always, kind: Kind::Private };
-        store.write(&private::aside(self, name), Body::File(file), write).await.map(drop)
+        tokio::spawn(async move { store.write(&key, Body::File(file), write).await.map(drop) })
     }
 
     /// A file of this sender that waits; `None` where there is none.

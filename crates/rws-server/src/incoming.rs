@@ -89,11 +89,10 @@ async fn keep(
     let Place { target, sender, name, .. } = place;
     let spool = Spool::start(&service.spool, &target.format, name, expected_bytes(headers)).await;
     let spool = spool.map_err(|error| error.problem(name))?;
-    let written = sender.keep(&**service.tree.store(), name, spool.file());
+    let written = sender.keep(service.tree.store(), name, spool.file());
     // a bad file never becomes whole, so that nothing is written of it
-    let (received, written) = tokio::join!(spool.take(name, pieces(body)), written);
-    let received = received?;
-    written.map_err(RepositoryError::from)?;
+    let received = spool.take(name, pieces(body)).await?;
+    written.await?.map_err(RepositoryError::from)?;
     Ok(received)
 }
 

@@ -15,7 +15,7 @@ use crate::support::curl::Answer;
 use crate::support::form::{File, Form};
 use crate::support::packages::upload::BuiltPackage;
 use crate::support::program::Program;
-use crate::support::raw::Request;
+use crate::support::raw::{Connection, Request};
 use crate::support::server::{Credentials, Options, Server};
 use crate::support::{file_name, files_in, read_file, temporary_directory};
 
@@ -236,6 +236,20 @@ fn incomplete_and_different() {
             expect_file_refused(&send(&server, &damaged), &deb.name);
         }
         expect_created(&commit(&server));
+    });
+    rows.row("a client that goes away in the middle of a file, small or large", || {
+        let server = Server::start();
+        let before = traces(&server);
+        let large = File::new("large_1.0.orig.tar.xz", vec![7; 40 << 20]);
+        for file in [UPLOAD.deb(), &large] {
+            let path = format!("/-/incoming{DEB_TARGET}/{PRODUCT}/{}", file.name);
+            let request = Request::new("PUT", &path).user(server.credentials()).body(file.bytes.clone());
+            let mut connection = Connection::open(&server);
+            connection.write(&request.head(&server));
+            connection.write(&file.bytes[..file.bytes.len() / 2]);
+            connection.cut();
+        }
+        expect_no_traces(&server, &before);
     });
     rows.row("a damaged .changes", || {
         let server = Server::start();
