@@ -35,7 +35,7 @@ fn publish(root: &Path, upload: &Path) {
         product: Some("hello"),
         architectures: &architectures,
         contents: false,
-            pool: &nothing,
+        pool: &nothing,
         listed: Listed::InUpload,
     };
     let mut records: Vec<_> =

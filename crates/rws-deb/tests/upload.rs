@@ -47,7 +47,7 @@ impl Upload {
                 product: self.product,
                 architectures: &architectures,
                 contents: false,
-            pool: &pool,
+                pool: &pool,
                 listed: self.listed,
             },
         )

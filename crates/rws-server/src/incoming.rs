@@ -12,6 +12,7 @@ use futures::TryStreamExt;
 use rws_model::{FileName, Listed, Refusal};
 use rws_repository::aside::{self, Sender};
 use rws_repository::catalogue::ConfiguredTarget;
+use rws_repository::inspection::Inspection;
 use rws_repository::{Reception, RepositoryError};
 
 use crate::access::User;
@@ -20,7 +21,7 @@ use crate::body::{next, pieces};
 use crate::form::Destination;
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
-use crate::upload::{Batch, Taken, expected_bytes, permit, resolve, unfit, with_warnings};
+use crate::upload::{Batch, Taken, expected_bytes, permit, resolve, unfit, with_contents, with_warnings};
 
 /// What the path of a request stands for.
 struct Place<'a> {
@@ -86,8 +87,9 @@ async fn keep(
     headers: &HeaderMap,
     body: &mut BodyDataStream,
 ) -> Result<Spooled, Problem> {
-    let Place { target, sender, name, .. } = place;
-    let spool = Spool::start(&service.spool, &target.format, name, expected_bytes(headers)).await;
+    let Place { target, targets, sender, name } = place;
+    let inspection = Inspection::new(&*target.format, name, with_contents(targets));
+    let spool = Spool::start(&service.spool, inspection, expected_bytes(headers)).await;
     let spool = spool.map_err(|error| error.problem(name))?;
     let written = sender.keep(service.tree.store(), name, spool.file());
     // a bad file never becomes whole, so that nothing is written of it
@@ -110,6 +112,7 @@ async fn commit(
         spool: &service.spool,
         reception: &mut reception,
         format: &target.format,
+        with_contents: with_contents(&targets),
         expected_bytes: expected_bytes(headers),
     };
     let list = to.receive(&name, pieces(body)).await?;

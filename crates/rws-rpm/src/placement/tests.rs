@@ -32,7 +32,7 @@ fn places(files: &[Inspected]) -> Result<Vec<String>, Refusal> {
         product: None,
         architectures: &architectures,
         contents: false,
-            pool: &|_| None,
+        pool: &|_| None,
         listed: Listed::InUpload,
     };
     let assembled = assemble(files, &placement)?;
