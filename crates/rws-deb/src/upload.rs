@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
-    Assembled, Entry, FileName, Identity, Inspected, NamedFile, Placement, Record, RecordFile, Refusal, RepositoryId,
-    Role,
+    Assembled, Entry, FileName, Identity, Inspected, Listed, NamedFile, Placement, Record, RecordFile, Refusal,
+    RepositoryId, Role,
 };
 
+use crate::file_kind::{FileKind, is_skipped};
 use crate::layout::{ALL, pool_directory, repository};
-use crate::{file_kind, layout, sources};
+use crate::{layout, sources};
 
 /// The records of an upload, in the order of its files; parts that no `.dsc` names come last.
 pub(crate) fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
@@ -71,32 +72,59 @@ impl<'a> Upload<'a> {
         })
     }
 
-    /// Debian Policy 5.5: a `.changes` lists all files of its upload, itself aside. Debug packages of Ubuntu
-    /// (`.ddeb`) are skipped before they get here, so they may be absent.
+    /// Debian Policy 5.5: a `.changes` lists all files of its upload, itself aside.
     fn check_listings(&self) -> Result<(), Refusal> {
         let listings = || self.files.values().filter(|file| file.role == Role::Listing && !file.names.is_empty());
         let mut listed = BTreeSet::new();
         for listing in listings() {
-            let mut missing = Vec::new();
-            for named in &listing.names {
-                listed.insert(&named.name);
-                match self.files.get(&named.name) {
-                    Some(found) => check_stated(named, &found.file, &listing.file.name)?,
-                    None if file_kind::is_skipped(named.name.as_str()) => {}
-                    None => missing.push(named.name.as_str()),
-                }
-            }
-            if !missing.is_empty() {
-                let reason = format!("it lists files that are not in the upload: {}", missing.join(", "));
-                return Err(Refusal::new(listing.file.name.as_str(), reason)
-                    .with_hint("send every file that the .changes lists in the same request"));
-            }
+            self.check_listing(listing)?;
             listed.insert(&listing.file.name);
+            listed.extend(listing.names.iter().map(|named| &named.name));
         }
         match self.files.keys().find(|name| !listed.is_empty() && !listed.contains(*name)) {
             Some(other) => Err(Refusal::new(other.as_str(), "the .changes of the upload does not list it")),
             None => Ok(()),
         }
+    }
+
+    /// Names all files that are missing or differ. Debug packages of Ubuntu (`.ddeb`) are skipped before they get here,
+    /// so they may be absent.
+    fn check_listing(&self, listing: &Inspected) -> Result<(), Refusal> {
+        let lister = &listing.file.name;
+        let (mut refusals, mut missing) = (Vec::new(), Vec::new());
+        for named in &listing.names {
+            match self.files.get(&named.name) {
+                Some(found) => refusals.extend(check_stated(named, &found.file, lister).err()),
+                None if is_skipped(named.name.as_str()) => {}
+                None => missing.push(named.name.as_str()),
+            }
+        }
+        if !missing.is_empty() && !self.is_repetition(listing) {
+            let hint = match self.placement.listed {
+                Listed::InUpload => "send every file that the .changes lists in the same request",
+                Listed::InUploadOrPool => "send every file that the .changes lists before it",
+            };
+            let reason = format!("it lists files that are not in the upload: {}", missing.join(", "));
+            refusals.push(Refusal::new(lister.as_str(), reason).with_hint(hint));
+        }
+        let mut refusals = refusals.into_iter();
+        let Some(first) = refusals.next() else { return Ok(()) };
+        let others: String = refusals.map(|other| format!("; {other}")).collect();
+        Err(Refusal { reason: format!("{}{others}", first.reason), ..first })
+    }
+
+    /// Whether a list comes alone that was carried out before: what it lists is in the repository. What is not published
+    /// need not be there any more.
+    fn is_repetition(&self, listing: &Inspected) -> bool {
+        let is_pooled = |named: &NamedFile| {
+            let found = (self.placement.pool)(&format!("{}/{}", self.directory, named.name));
+            found.is_some_and(|found| check_stated(named, &found, &listing.file.name).is_ok())
+        };
+        let mut published = listing.names.iter().filter(|named| is_published(named.name.as_str())).peekable();
+        self.placement.listed == Listed::InUploadOrPool
+            && !listing.names.iter().any(|named| self.files.contains_key(&named.name))
+            && published.peek().is_some()
+            && published.all(is_pooled)
     }
 
     fn binary(&self, inspected: &Inspected) -> Result<Record, Refusal> {
@@ -166,6 +194,11 @@ impl<'a> Upload<'a> {
             renderer: inspected.renderer,
         }
     }
+}
+
+/// Whether a file of this name, once in an upload, gets into the repository.
+fn is_published(name: &str) -> bool {
+    !is_skipped(name) && !matches!(FileKind::of(name), Some(FileKind::Buildinfo | FileKind::Changes))
 }
 
 /// Compares a file with what `namer` says of it: the size and every digest that is stated.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rws_deb::Deb;
 use rws_model::{
-    Codec, Entry, Format, IndexFile, Placement, RecordFile, RepositoryId, RepositorySettings, RootInput, Target,
-    fill_slot, sha256,
+    Codec, Entry, Format, IndexFile, Listed, Placement, RecordFile, RepositoryId, RepositorySettings, RootInput,
+    Target, fill_slot, sha256,
 };
 use support::{inspect, run};
 
@@ -36,6 +36,7 @@ fn publish(root: &Path, upload: &Path) {
         architectures: &architectures,
         contents: false,
         pool: &nothing,
+        listed: Listed::InUpload,
     };
     let mut records: Vec<_> =
         Deb.assemble(&files, &placement).unwrap().into_iter().map(|assembled| assembled.record).collect();

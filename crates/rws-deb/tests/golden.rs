@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rws_deb::Deb;
-use rws_model::{Assembled, Format, Inspected, Placement, RecordFile, Target, fill_slot};
+use rws_model::{Assembled, Format, Inspected, Listed, Placement, RecordFile, Target, fill_slot};
 use support::{inspect, run};
 
 /// The stanzas that `apt-ftparchive` writes for the files in `directory/pool`.
@@ -79,8 +79,14 @@ fn compare_sources(directory: &Path, pool: &str) -> usize {
             let name = wanted.rsplit_once('/').unwrap().1;
             Some(inspect_path(&directory.join(pool).join(name)).file)
         };
-        let placement =
-            Placement { target: &target, product: Some("p"), architectures: &[], contents: false, pool: &lookup };
+        let placement = Placement {
+            target: &target,
+            product: Some("p"),
+            architectures: &[],
+            contents: false,
+            pool: &lookup,
+            listed: Listed::InUpload,
+        };
         let assembled = Deb.assemble(std::slice::from_ref(&dsc), &placement).unwrap();
         let [Assembled { record, .. }] = &assembled[..] else { panic!("one record") };
         let entry = fill_slot(&record.entries[0].text, pool.as_bytes());

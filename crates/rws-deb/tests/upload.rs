@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use rws_deb::Deb;
-use rws_model::{Assembled, Format, Inspected, Placement, RecordFile, Refusal, Target};
+use rws_model::{Assembled, Format, Inspected, Listed, Placement, RecordFile, Refusal, Target};
 use support::{CONTROL, inspect, package};
 
 const DIRECTORY: &str = "pool/focal/main/h/hello";
@@ -17,12 +17,13 @@ struct Upload {
     files: Vec<Inspected>,
     pool: BTreeMap<String, RecordFile>,
     product: Option<&'static str>,
+    listed: Listed,
 }
 
 impl Upload {
     fn of(files: &[(&str, &[u8])]) -> Self {
         let files = files.iter().map(|(name, bytes)| inspect(name, bytes).unwrap()).collect();
-        Self { files, pool: BTreeMap::new(), product: Some("hello") }
+        Self { files, pool: BTreeMap::new(), product: Some("hello"), listed: Listed::InUpload }
     }
 
     fn pooled(mut self, name: &str, bytes: &[u8]) -> Self {
@@ -47,6 +48,7 @@ impl Upload {
                 architectures: &architectures,
                 contents: false,
                 pool: &pool,
+                listed: self.listed,
             },
         )
     }
@@ -162,7 +164,7 @@ fn files_that_differ_from_what_the_dsc_states_are_named() {
     // the digests do not belong together: each stated one is compared
     let upload = Upload::of(&[("hello_1.0-1.dsc", text.as_bytes()), ORIG, DEBIAN]);
     for digest in ["md5", "sha1", "sha256"] {
-        let mut lying = Upload { files: upload.files.clone(), pool: BTreeMap::new(), product: Some("hello") };
+        let mut lying = Upload { files: upload.files.clone(), ..Upload::of(&[]) };
         let named = &mut lying.files[0].names[0];
         match digest {
             "md5" => named.md5 = Some("0".repeat(32)),
@@ -207,7 +209,38 @@ fn a_changes_lists_exactly_what_is_sent() {
     assert_eq!(Upload::of(&[list, deb, info, ORIG]).refusal().file, ORIG.0);
     let other = package(&CONTROL.replace("says", "told"));
     assert_eq!(Upload::of(&[list, (deb.0, &other), info]).refusal().file, deb.0);
+    let both = Upload::of(&[list, (deb.0, &other)]).refusal();
+    assert_eq!(both.file, deb.0);
+    assert!(both.reason.contains("SHA-") || both.reason.contains("MD5"), "{both}");
+    assert!(both.reason.contains(info.0), "{both}");
     assert!(inspect("a.changes", b"Format: 1.8\n").is_err());
+}
+
+#[test]
+fn a_changes_alone_is_taken_again_when_all_its_packages_are_there() {
+    let deb = package(CONTROL);
+    let deb = ("hello_1.0-1_amd64.deb", &deb[..]);
+    let (info, skipped) = (("hello_1.0-1_amd64.buildinfo", &b"anything"[..]), ("hello_1.0-1_amd64.ddeb", &b"x"[..]));
+    let text = changes(&[deb, info, ORIG, skipped]);
+    let list = ("hello_1.0-1_amd64.changes", text.as_bytes());
+    let again = |files: &[(&str, &[u8])]| Upload { listed: Listed::InUploadOrPool, ..Upload::of(files) };
+    let pooled = |upload: Upload| upload.pooled(deb.0, deb.1).pooled(ORIG.0, ORIG.1);
+    assert!(pooled(again(&[list])).records().is_empty());
+    for refused in [
+        pooled(Upload::of(&[list])),
+        // in part: it is not known what the sender wants
+        pooled(again(&[list, deb])),
+        pooled(again(&[list, info])),
+        again(&[list]).pooled(deb.0, deb.1),
+        pooled(again(&[list])).pooled(ORIG.0, b"other"),
+    ] {
+        let refusal = refused.refusal();
+        assert_eq!(refusal.file, list.0);
+        assert!(refusal.reason.contains(ORIG.0), "{refusal}");
+    }
+    let only_info = changes(&[info]);
+    let refusal = again(&[(list.0, only_info.as_bytes())]).refusal();
+    assert!(refusal.reason.contains(info.0), "{refusal}");
 }
 
 #[test]

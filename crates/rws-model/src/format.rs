@@ -216,6 +216,17 @@ pub struct Placement<'a> {
     pub contents: bool,
     /// Looks up a file that is in the repository already, by its path below [`Layout::tree`].
     pub pool: &'a dyn Fn(&str) -> Option<RecordFile>,
+    /// Where the files are that a list of the upload names.
+    pub listed: Listed,
+}
+
+/// Where the files are that a list of an upload (`.changes`) names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// All in the upload.
+    InUpload,
+    /// All in the upload. Or none of them, where the list is sent again and all its package files are in the repository.
+    InUploadOrPool,
 }
 
 /// A record and the repositories of the target that it is for.

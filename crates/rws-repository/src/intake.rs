@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
-use rws_model::{FileName, Inspected, Metadata, Placement, RecordFile, RepositoryId, Role};
+use rws_model::{FileName, Inspected, Listed, Metadata, Placement, RecordFile, RepositoryId, Role};
 use rws_store::{Body, Condition, Key, Kind, LocalFile, Stat, Store, StoreError, Write};
 
 use crate::catalogue::ConfiguredTarget;
@@ -36,6 +36,17 @@ pub struct ReceivedFile {
     pub inspected: Inspected,
 }
 
+/// Where the files of a request go.
+#[derive(Clone, Copy)]
+pub struct Destination<'a> {
+    /// The targets.
+    pub targets: &'a [Arc<ConfiguredTarget>],
+    /// The name of the product, where the format asks for one.
+    pub product: Option<&'a str>,
+    /// Where the files have to be that a list of the request names.
+    pub listed: Listed,
+}
+
 /// An accepted upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -53,31 +64,37 @@ pub struct Accepted {
 /// When a file does not fit; when the store fails. Then nothing of the upload counts.
 pub async fn accept(
     mut reception: Reception,
-    targets: &[Arc<ConfiguredTarget>],
-    product: Option<&str>,
+    to: Destination<'_>,
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
+    let Destination { targets, product, listed } = to;
     if reception.store().clock_milliseconds().await? / 1000 - reception.id().seconds() > LONGEST_SECONDS {
         return Err(IntakeError::TooSlow);
     }
     let mut upload = Upload::new(reception.id().clone());
     let (files, inspected): (Vec<LocalFile>, Vec<Inspected>) =
         files.into_iter().map(|file| (file.file, file.inspected)).unzip();
+    let mut repeated = Vec::new();
     for target in targets {
-        let pool = Pool::load(reception.store(), target, &inspected).await?;
+        let pool = Pool::load(reception.store(), target, &inspected, listed).await?;
         let placement = Placement {
             target: &target.target,
             product,
             architectures: &target.settings.architectures,
             contents: target.settings.contents,
             pool: &|path| pool.get(path),
+            listed,
         };
         for assembled in target.format.assemble(&inspected, &placement)? {
             upload.add(assembled.record, &assembled.repositories);
         }
+        if !pool.files.is_empty() {
+            repeated.extend(target.repositories());
+        }
     }
     if upload.changes.is_empty() {
-        return Ok(Accepted { id: upload.id, repositories: Vec::new() });
+        // what is repeated may still be on its way: whoever waits for this waits for that
+        return Ok(Accepted { id: upload.id, repositories: repeated });
     }
     conflict::check(reception.store(), &upload, targets).await?;
     let (kept, written) = write_parts(&mut reception, &upload, &inspected, &files).await?;
@@ -252,14 +269,25 @@ struct Pool {
 }
 
 impl Pool {
-    async fn load(store: &dyn Store, target: &ConfiguredTarget, files: &[Inspected]) -> Result<Self, IntakeError> {
+    async fn load(
+        store: &dyn Store,
+        target: &ConfiguredTarget,
+        files: &[Inspected],
+        listed: Listed,
+    ) -> Result<Self, IntakeError> {
         let names: BTreeSet<&str> = files.iter().map(|file| file.file.name.as_str()).collect();
-        let sources = files.iter().filter(|file| file.role == Role::Source);
-        let named: BTreeSet<&str> = sources.flat_map(|file| &file.names).map(|file| file.name.as_str()).collect();
+        let of = |role: Role| files.iter().filter(move |file| file.role == role);
+        let named_by = |role: Role| -> BTreeSet<&str> {
+            of(role).flat_map(|file| &file.names).map(|file| file.name.as_str()).collect()
+        };
+        let named = named_by(Role::Source);
         // what a source names and the request does not have; and what comes for a source that is there already
-        let parts = files.iter().filter(|file| file.role == Role::Part).map(|file| file.file.name.as_str());
-        let missing: BTreeSet<&str> =
+        let parts = of(Role::Part).map(|file| file.file.name.as_str());
+        let mut missing: BTreeSet<&str> =
             named.difference(&names).copied().chain(parts.filter(|name| !named.contains(name))).collect();
+        if listed == Listed::InUploadOrPool {
+            missing.extend(named_by(Role::Listing).difference(&names));
+        }
         let mut pool = Self::default();
         if missing.is_empty() {
             return Ok(pool);

@@ -2,6 +2,7 @@
 //!
 //! * [`catalogue`]: what the configuration says there can be.
 //! * [`Reception`]: the files of a request on their way into the store.
+//! * [`aside`]: files that wait for the list of their upload.
 //! * [`intake`]: an upload, or a removal, becomes a promise.
 //! * [`plan`]: a generation and changes become the next generation; pure.
 //! * [`render`]: its index files, block by block; pure.
@@ -9,6 +10,7 @@
 //! * [`scheduler`]: which repositories are reconciled when.
 //! * [`tree`]: what readers see.
 
+pub mod aside;
 mod blocks;
 pub mod catalogue;
 mod conflict;

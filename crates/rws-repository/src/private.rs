@@ -6,6 +6,7 @@
 //! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
 //! .rws/incoming/UPLOAD/NAME                  a package file of an upload
+//! .rws/aside/SHA256                          a file that waits for the `.changes` of its upload
 //! .rws/failed/REPOSITORY/UPLOAD              an upload that could not be carried out there, and why
 //! .rws/claims/PATH                          what a public path is about to hold (S3 only)
 //! .rws/identities/REPOSITORY/SHA256         what a package is about to become (where other bytes are refused)
@@ -18,6 +19,7 @@
 use rws_model::{FileName, Identity, RepositoryId, sha256};
 use rws_store::Key;
 
+use crate::aside::Sender;
 use crate::{GenerationId, UploadId};
 
 /// The prefix of everything that is not repository content.
@@ -116,6 +118,19 @@ pub const INCOMING: &str = ".rws/incoming/";
 /// The upload that a package file belongs to.
 pub fn incoming_upload(key: &Key) -> Option<UploadId> {
     UploadId::parse(key.as_str().strip_prefix(INCOMING)?.split('/').next()?)
+}
+
+/// Where files are that wait for the list of their upload.
+pub const ASIDE: &str = ".rws/aside/";
+
+/// A file that waits for the list of its upload: what its sender chose is in the name as a digest only.
+pub fn aside(sender: &Sender<'_>, name: &FileName) -> Key {
+    let mut text = String::new();
+    for part in [sender.user, sender.path, sender.product, name.as_str()] {
+        // the lengths keep apart what would be the same text
+        text.push_str(&format!("{} {part}\n", part.len()));
+    }
+    key(format!("{ASIDE}{}", sha256(text.as_bytes())))
 }
 
 /// Where claims of public paths are; the store makes and settles them.

@@ -13,9 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use rws_model::Listed;
 use rws_openpgp::SigningKey;
 use rws_repository::Reception;
-use rws_repository::intake;
+use rws_repository::intake::{self, Destination};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
@@ -244,7 +245,8 @@ async fn a_request_that_takes_half_a_day_is_refused() {
         let files = received(&targets[0], &[world.deb("aa", "1", "amd64", "a")]);
         let reception = Reception::begin(world.store()).await.unwrap();
         world.pass(hours * 3600);
-        let answer = intake::accept(reception, &targets, Some("product"), files).await;
+        let to = Destination { targets: &targets, product: Some("product"), listed: Listed::InUpload };
+        let answer = intake::accept(reception, to, files).await;
         assert_eq!(answer.is_ok(), is_accepted, "{answer:?}");
     }
 }

@@ -27,6 +27,8 @@ const MOST_REMEMBERED: usize = 1000;
 /// A user.
 #[derive(Clone)]
 pub struct User {
+    /// The name to log in with.
+    pub name: String,
     /// The hash of the password; `None` for one that can never log in.
     pub hash: Option<PasswordHash>,
     /// Whether the user may write to a target.
@@ -63,8 +65,8 @@ fn check_passwords(mut checks: mpsc::Receiver<Check>) {
 
 impl Users {
     /// These users.
-    pub fn new(users: BTreeMap<String, User>) -> Self {
-        let users = users.into_iter().map(|(name, user)| (name, Arc::new(user))).collect();
+    pub fn new(users: impl IntoIterator<Item = User>) -> Self {
+        let users = users.into_iter().map(|user| (user.name.clone(), Arc::new(user))).collect();
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
         secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());

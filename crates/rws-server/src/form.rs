@@ -3,25 +3,21 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::BodyDataStream;
-use axum::http::StatusCode;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::Stream;
 use rws_model::{FileName, Format};
 use rws_repository::Reception;
 use rws_repository::inspection::Inspection;
 
 use crate::answer::Problem;
+use crate::body::next;
 use crate::multipart::{Event, MultipartError, MultipartParser};
-use crate::spool::{Spool, SpoolError, Spooled};
+use crate::spool::{Spool, Spooled};
 
 /// The longest form field that is not a file, in bytes.
 const FIELD_BYTES: usize = 4096;
-
-/// For how long a body may make no progress.
-const STALLED: Duration = Duration::from_secs(120);
 
 /// What a form had.
 #[derive(Default)]
@@ -51,11 +47,25 @@ pub struct Destination<'a> {
 }
 
 impl Destination<'_> {
-    async fn start(&mut self, name: &FileName) -> Result<Spool, SpoolError> {
+    async fn start(&mut self, name: &FileName) -> Result<Spool, Problem> {
         let inspection = Inspection::new(&**self.format, name, self.with_contents);
-        let spool = Spool::start(self.spool, inspection, self.expected_bytes).await?;
+        let spool = Spool::start(self.spool, inspection, self.expected_bytes).await;
+        let spool = spool.map_err(|error| error.problem(name))?;
         self.reception.receive(name, spool.file());
         Ok(spool)
+    }
+
+    /// Receives one file, as a file of a form is received.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file, or the first error of its pieces.
+    pub async fn receive(
+        &mut self,
+        name: &FileName,
+        pieces: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    ) -> Result<Spooled, Problem> {
+        self.start(name).await?.take(name, pieces).await
     }
 }
 
@@ -91,8 +101,8 @@ pub async fn read(
                             return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
                         }
                         if to.format.accepts(&name) {
-                            let started = to.start(&name).await.map_err(|error| spooled(&name, error))?;
-                            Part::File(name.clone(), started)
+                            let started = to.start(&name).await?;
+                            Part::File(name, started)
                         } else {
                             form.unfit.get_or_insert(name);
                             Part::Ignored
@@ -103,7 +113,7 @@ pub async fn read(
                 Event::PartEnd => match std::mem::replace(&mut part, Part::Ignored) {
                     Part::Product(value) => form.product = Some(product_text(value)?),
                     Part::File(name, spool) => {
-                        form.files.push(spool.finish().await.map_err(|error| spooled(&name, error))?)
+                        form.files.push(spool.finish().await.map_err(|error| error.problem(&name))?)
                     }
                     Part::Ignored => {}
                 },
@@ -134,24 +144,8 @@ impl Part {
                 value.extend_from_slice(&bytes);
                 Ok(())
             }
-            Self::File(name, spool) => spool.push(bytes).await.map_err(|error| spooled(name, error)),
+            Self::File(name, spool) => spool.push(bytes).await.map_err(|error| error.problem(name)),
         }
-    }
-}
-
-/// The next bytes of the body. A body that ends early is an error of its stream.
-async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
-    match tokio::time::timeout(STALLED, body.next()).await {
-        Ok(None) => Ok(None),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-        Ok(Some(Err(error))) => {
-            Err(Problem::bad_request("cut-body", format!("The request was cut off: {error}. Nothing of it was kept.")))
-        }
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "stalled",
-            "The request made no progress for 120 seconds. Nothing of it was kept.",
-        )),
     }
 }
 
@@ -159,17 +153,6 @@ async fn next(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
 pub fn broken(error: MultipartError) -> Problem {
     Problem::bad_request("multipart", error.to_string())
         .with_hint("Send each file as a form field: curl --form NAME=@FILE")
-}
-
-fn spooled(name: &FileName, error: SpoolError) -> Problem {
-    match error {
-        SpoolError::Refused(refusal) => refusal.into(),
-        SpoolError::Disk(error) => {
-            tracing::error!(%error, "the spool directory cannot be written");
-            let message = format!("{name} could not be kept on the local disk. Try again later.");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "spool", message).of_file(name.as_str())
-        }
-    }
 }
 
 /// A good file name with an extension that some format takes.

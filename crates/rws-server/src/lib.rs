@@ -5,9 +5,11 @@
 mod access;
 mod answer;
 mod assets;
+mod body;
 mod connection;
 mod download;
 mod form;
+mod incoming;
 mod listing;
 mod metadata;
 pub mod multipart;

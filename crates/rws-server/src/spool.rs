@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use axum::http::StatusCode;
 use bytes::Bytes;
+use futures::{Stream, StreamExt};
 use rws_model::{FileName, Inspected, Md5Pieces, Refusal};
 use rws_repository::inspection::{Inspection, InspectionButMd5};
 use rws_repository::intake::ReceivedFile;
@@ -14,6 +16,8 @@ use rws_store::{Grower, LocalFile};
 use tempfile::{NamedTempFile, TempPath};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::answer::Problem;
 
 /// What the names of files in the spool directory start with.
 pub const SPOOL_PREFIX: &str = "rws-upload-";
@@ -30,6 +34,20 @@ pub enum SpoolError {
     /// The local disk failed: full, or not writable.
     #[error("{0}")]
     Disk(#[from] io::Error),
+}
+
+impl SpoolError {
+    /// What the sender of the file is told.
+    pub fn problem(self, name: &FileName) -> Problem {
+        match self {
+            Self::Refused(refusal) => refusal.into(),
+            Self::Disk(error) => {
+                tracing::error!(%error, "the spool directory cannot be written");
+                let message = format!("{name} could not be kept on the local disk. Try again later.");
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "spool", message).of_file(name.as_str())
+            }
+        }
+    }
 }
 
 /// A file that is being received.
@@ -67,6 +85,11 @@ impl Spooled {
     /// What its sender should know, a sentence each.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         self.inspected.warnings.iter().map(|warning| format!("{}: {warning}", self.inspected.file.name))
+    }
+
+    /// The files that this one names.
+    pub fn names(&self) -> impl Iterator<Item = &FileName> {
+        self.inspected.names.iter().map(|named| &named.name)
     }
 
     /// What the intake needs, and what keeps the file on the disk.
@@ -120,6 +143,22 @@ impl Spool {
             }
         }
         Ok(())
+    }
+
+    /// Takes all that there is of the file, and ends it.
+    ///
+    /// # Errors
+    ///
+    /// When the file is bad, or the disk fails; the first error of its pieces.
+    pub async fn take(
+        mut self,
+        name: &FileName,
+        mut pieces: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    ) -> Result<Spooled, Problem> {
+        while let Some(bytes) = pieces.next().await {
+            self.push(bytes?).await.map_err(|error| error.problem(name))?;
+        }
+        self.finish().await.map_err(|error| error.problem(name))
     }
 
     /// Ends the file.

@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use futures::StreamExt;
-use rws_model::{FileName, Format, Refusal, RefusalKind};
+use rws_model::{FileName, Format, Listed, Refusal, RefusalKind};
+use rws_repository::aside;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IntakeError, Reception, RepositoryError};
+use tokio::sync::SemaphorePermit;
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, json, message};
+use crate::body::{Drained, drain};
 use crate::form::{self, Destination};
 use crate::multipart::{Limits, MultipartParser};
 use crate::path;
 use crate::service::Service;
 use crate::spool::Spooled;
 
-/// How much of a refused body is read, so that the client gets to read the answer.
-const DRAINED_BYTES: usize = 64 << 20;
-
-/// For how long a refused body is read.
-const DRAIN: Duration = Duration::from_secs(5);
+/// How much is read of a refused form: most clients look for an answer while they send.
+const DRAINED: Drained = Drained { most_bytes: 64 << 20, time: Duration::from_secs(5) };
 
 /// The longest time that a client may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -42,25 +42,25 @@ const MOST_WARNINGS: usize = 20;
 /// Takes an upload.
 pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Result<Answer, Problem> {
     let (parts, body) = request.into_parts();
-    let Ok(_permit) = service.uploads.try_acquire() else {
-        let message = "Too many uploads at the same time. Try again in a moment.";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
-    };
+    let _permit = permit(service)?;
     // before any byte of the body is read: then a client that asks first has nothing to send
     let (targets, parser) = prepare(service, user, path, &parts.headers)?;
     let mut body = body.into_data_stream();
     match receive(service, &targets, &parts.headers, parser, &mut body).await {
-        Ok((accepted, warnings)) => {
-            let wait = wait(&parts.headers, parts.uri.query());
-            let answer = answer(service, &accepted, StatusCode::CREATED, wait).await;
-            Ok(with_warnings(answer, &warnings))
-        }
+        Ok(taken) => Ok(taken.answer(service, &parts).await),
         Err(problem) => {
-            // a client reads the answer once it has sent what it is sending
-            _ = tokio::time::timeout(DRAIN, drain(&mut body)).await;
+            drain(&mut body, DRAINED).await;
             Err(problem)
         }
     }
+}
+
+/// One of the uploads that are received at the same time.
+pub fn permit(service: &Service) -> Result<SemaphorePermit<'_>, Problem> {
+    service.uploads.try_acquire().map_err(|_| {
+        let message = "Too many uploads at the same time. Try again in a moment.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+    })
 }
 
 fn prepare(
@@ -81,11 +81,11 @@ async fn receive(
     headers: &HeaderMap,
     parser: MultipartParser,
     body: &mut BodyDataStream,
-) -> Result<(Accepted, Vec<String>), Problem> {
+) -> Result<Taken, Problem> {
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
-    let expected_bytes = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let with_contents = targets.iter().any(|target| target.settings.contents);
+    let expected_bytes = expected_bytes(headers);
+    let with_contents = with_contents(targets);
     let (spool, format) = (&service.spool, &first.format);
     let to = Destination { spool, reception: &mut reception, format, with_contents, expected_bytes };
     let mut form = form::read(to, parser, body).await?;
@@ -103,37 +103,98 @@ async fn receive(
             return Err(unfit(name.as_str(), &*first.format));
         }
     }
-    for target in targets {
-        if let Some(file) = form.files.iter().find(|file| !target.format.accepts(file.name())) {
-            return Err(unfit(file.name().as_str(), &*target.format));
+    let batch = Batch {
+        reception,
+        targets: targets.to_vec(),
+        product,
+        files: form.files,
+        listed: Listed::InUpload,
+        aside: Vec::new(),
+    };
+    batch.take(service).await
+}
+
+/// Whether some target wants the names of the files that packages install.
+pub fn with_contents(targets: &[Arc<ConfiguredTarget>]) -> bool {
+    targets.iter().any(|target| target.settings.contents)
+}
+
+/// The size of a body, where the client says it.
+pub fn expected_bytes(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The files of one upload, received and good, each for itself.
+pub struct Batch {
+    /// Their way into the store.
+    pub reception: Reception,
+    /// The targets that they go to.
+    pub targets: Vec<Arc<ConfiguredTarget>>,
+    /// The name of the product, where it was sent.
+    pub product: Option<String>,
+    /// The files.
+    pub files: Vec<Spooled>,
+    /// Where the files are that a list among them names.
+    pub listed: Listed,
+    /// What goes once the upload is a promise.
+    pub aside: Vec<aside::Place>,
+}
+
+/// An upload that is a promise.
+pub struct Taken {
+    accepted: Accepted,
+    warnings: Vec<String>,
+}
+
+impl Batch {
+    /// Checks the files against each other and their targets, and makes them a promise.
+    ///
+    /// # Errors
+    ///
+    /// Which file does not fit; what the store fails with. Then nothing of the upload counts.
+    pub async fn take(self, service: &Arc<Service>) -> Result<Taken, Problem> {
+        for target in &self.targets {
+            if let Some(file) = self.files.iter().find(|file| !target.format.accepts(file.name())) {
+                return Err(unfit(file.name().as_str(), &*target.format));
+            }
         }
+        let warnings = self.files.iter().flat_map(Spooled::warnings).collect();
+        let format = self.targets.first().map(|target| Arc::clone(&target.format));
+        let accepted = accept(service, self).await;
+        accepted.map(|accepted| Taken { accepted, warnings }).map_err(|error| match (error, format) {
+            // the original knew architectures by file names only, and said this
+            (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(
+                &refusal.file,
+                &*format,
+            )
+            .with_hint(format!("{}: see `architectures` of `repositories` in the configuration", refusal.reason)),
+            (other, _) => other.into(),
+        })
     }
-    let warnings = form.files.iter().flat_map(Spooled::warnings).collect();
-    let accepted = accept(service, reception, targets.to_vec(), product, form.files).await;
-    accepted.map(|accepted| (accepted, warnings)).map_err(|error| match error {
-        // the original knew architectures by file names only, and said this
-        IntakeError::Refused(refusal) if refusal.kind == RefusalKind::Architecture => {
-            unfit(&refusal.file, &*first.format)
-                .with_hint(format!("{}: see `architectures` of `repositories` in the configuration", refusal.reason))
-        }
-        other => other.into(),
-    })
+}
+
+impl Taken {
+    /// The answer to the request that the upload was made with.
+    pub async fn answer(self, service: &Service, parts: &Parts) -> Answer {
+        let wait = wait(&parts.headers, parts.uri.query());
+        let answer = answer(service, &self.accepted, StatusCode::CREATED, wait).await;
+        with_warnings(answer, &self.warnings)
+    }
 }
 
 /// Makes the upload a promise and wakes the publisher, also when the client goes away meanwhile.
-async fn accept(
-    service: &Arc<Service>,
-    reception: Reception,
-    targets: Vec<Arc<ConfiguredTarget>>,
-    product: Option<String>,
-    files: Vec<Spooled>,
-) -> Result<Accepted, IntakeError> {
+async fn accept(service: &Arc<Service>, batch: Batch) -> Result<Accepted, IntakeError> {
     let service = Arc::clone(service);
     let work = tokio::spawn(async move {
+        let Batch { reception, targets, product, files, listed, aside } = batch;
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = files.into_iter().map(Spooled::into_received).unzip();
-        let accepted = intake::accept(reception, &targets, product.as_deref(), files).await?;
+        let to = intake::Destination { targets: &targets, product: product.as_deref(), listed };
+        let accepted = intake::accept(reception, to, files).await?;
         service.scheduler.take(&accepted);
+        if let Err(error) = aside::forget(&**service.tree.store(), aside).await {
+            tracing::warn!(%error, "files that are part of an upload now stay aside for a day");
+        }
         Ok(accepted)
     });
     work.await.unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
@@ -161,17 +222,8 @@ pub fn resolve(
     }
 }
 
-async fn drain(body: &mut BodyDataStream) {
-    let mut left = DRAINED_BYTES;
-    while let Some(Ok(chunk)) = body.next().await {
-        left = left.saturating_sub(chunk.len());
-        if left == 0 {
-            return;
-        }
-    }
-}
-
-fn unfit(name: &str, format: &dyn Format) -> Problem {
+/// A file of another format.
+pub fn unfit(name: &str, format: &dyn Format) -> Problem {
     let message = format!(
         "Can't upload the package to S3: The \"{name}\" file does not match the type of files used in the {}-based \
          repositories.",
@@ -204,7 +256,7 @@ pub fn wait(headers: &HeaderMap, query: Option<&str>) -> Option<Duration> {
 
 /// The same answer with a header for each warning (RFC 9111 has dropped `Warning`; this one is our own): the body stays what
 /// jobs for the original expect.
-fn with_warnings(mut answer: Answer, warnings: &[String]) -> Answer {
+pub fn with_warnings(mut answer: Answer, warnings: &[String]) -> Answer {
     for warning in warnings.iter().take(MOST_WARNINGS) {
         tracing::warn!(warning, "taken with a warning");
         if let Ok(value) = HeaderValue::from_str(&warning.escape_default().to_string()) {

@@ -15,6 +15,7 @@ mod contract {
     mod downloads;
     mod empty;
     mod forms;
+    mod incoming;
     mod index;
     mod lifetime;
     mod metadata;
@@ -41,7 +42,7 @@ mod contract {
 //   C  failing repository backs off, visible in logs, metrics and status; RWS_FORCE_SYNC and `malformed_list.txt`; Suite
 //      of a repository taken over; kill at any instant (here: only between answer and publish); a status survives a restart and is kept 7 days
 //   D  rpm with text that is not UTF-8, without PAYLOADSIZE, with `&` in file names: indexed
-//   E  Suite of new repositories; `/-/incoming/…` (dput)
+//   E  Suite of new repositories
 //   F  408 stalled body; 413 too large; many ranges
 //
 // Interfaces

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use rws_model::{Assembled, Change, FileName, Identity, Placement, Record, RecordFile, Refusal, Role};
+use rws_model::{Assembled, Change, FileName, Identity, Listed, Placement, Record, RecordFile, Refusal, Role};
 use rws_store::{Condition, Kind, Span, Version, Write, collect};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -282,6 +282,7 @@ impl Run<'_> {
             architectures: std::slice::from_ref(&file.inspected.architecture),
             contents: self.target.settings.contents,
             pool: &pool,
+            listed: Listed::InUpload,
         };
         let assembled = self.target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;
         let none = || Refusal::new(file.name.as_str(), "it is no package");

@@ -16,7 +16,8 @@ use crate::{RepositoryError, UploadId, private, reading};
 /// How often the sweep runs.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// A pointer or incoming file of no upload is deleted after this time: the request that wrote it has long ended.
+/// A pointer or incoming file of no upload is deleted after this time: the request that wrote it has long ended. So is a
+/// file whose list never came.
 const ABANDONED_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 
 /// An upload is remembered for this time, and one that could not be carried out kept with its files.
@@ -141,13 +142,15 @@ impl Scheduler {
         self.renew(now / 1000).await?;
         if is_thorough {
             self.tidy(now).await?;
-            match store.give_up_unfinished(private::INCOMING, now - ABANDONED_MILLISECONDS).await {
-                Ok(0) => {}
-                Ok(files) => tracing::info!(files, "parts of files were given up whose process died"),
-                // a key may lack the right, and a service the request: all else goes on
-                Err(error) => tracing::warn!(%error, "parts of files whose process died stay in the bucket"),
+            for place in [private::INCOMING, private::ASIDE] {
+                match store.give_up_unfinished(place, now - ABANDONED_MILLISECONDS).await {
+                    Ok(0) => {}
+                    Ok(files) => tracing::info!(files, "parts of files were given up whose process died"),
+                    // a key may lack the right, and a service the request: all else goes on
+                    Err(error) => tracing::warn!(%error, "parts of files whose process died stay in the bucket"),
+                }
             }
-            for place in [private::CLAIMS, private::IDENTITIES, private::PROBES] {
+            for place in [private::ASIDE, private::CLAIMS, private::IDENTITIES, private::PROBES] {
                 let listed = store.list(place).await?.into_iter();
                 abandoned.extend(listed.filter(|one| is_old(one, ABANDONED_MILLISECONDS)).map(|one| one.key));
             }

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rws_deb::Deb;
-use rws_model::{FileName, Format, Identity, Record, RepositoryId, RepositorySettings, Signer, sha256};
+use rws_model::{FileName, Format, Identity, Listed, Record, RepositoryId, RepositorySettings, Signer, sha256};
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
 use rws_repository::inspection::Inspection;
-use rws_repository::intake::{self, Accepted, ReceivedFile};
+use rws_repository::intake::{self, Accepted, Destination, ReceivedFile};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
 use rws_repository::{IntakeError, Reception, RepositoryError, Upload, UploadId};
 use rws_rpm::Rpm;
@@ -133,7 +133,8 @@ pub async fn accept(
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
     let reception = Reception::begin(Arc::clone(store)).await?;
-    intake::accept(reception, targets, Some("product"), files).await
+    let to = Destination { targets, product: Some("product"), listed: Listed::InUpload };
+    intake::accept(reception, to, files).await
 }
 
 /// One store with everything around it.
@@ -356,6 +357,7 @@ pub fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
         architectures: &target.settings.architectures,
         contents: target.settings.contents,
         pool: &|_| None,
+        listed: rws_model::Listed::InUpload,
     };
     target.format.assemble(&[inspection.finish().unwrap()], &placement).unwrap().remove(0).record
 }

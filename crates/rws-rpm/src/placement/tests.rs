@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use rws_model::{Digester, FileName, Identity, Inspected, Placement, RecordFile, Refusal, Role, Target};
+use rws_model::{Digester, FileName, Identity, Inspected, Listed, Placement, RecordFile, Refusal, Role, Target};
 
 use super::{assemble, repositories};
 use crate::identity::compare;
@@ -27,8 +27,14 @@ fn file(name: &str, architecture: &str) -> Inspected {
 fn places(files: &[Inspected]) -> Result<Vec<String>, Refusal> {
     let architectures = ["x86_64", "aarch64"].map(str::to_owned);
     let target = target();
-    let placement =
-        Placement { target: &target, product: None, architectures: &architectures, contents: false, pool: &|_| None };
+    let placement = Placement {
+        target: &target,
+        product: None,
+        architectures: &architectures,
+        contents: false,
+        pool: &|_| None,
+        listed: Listed::InUpload,
+    };
     let assembled = assemble(files, &placement)?;
     assert!(assembled.iter().all(|one| one.record.directory == "Packages" && one.record.files.len() == 1));
     Ok(assembled.iter().flat_map(|one| one.repositories.iter().map(ToString::to_string)).collect())

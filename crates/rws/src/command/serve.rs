@@ -1,6 +1,5 @@
 //! `rws serve`: takes uploads and serves the repositories.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,7 +95,7 @@ async fn serve(listener: TcpListener, service: Arc<Service>) -> anyhow::Result<(
     Ok(())
 }
 
-fn users(configuration: &Configuration) -> BTreeMap<String, User> {
+fn users(configuration: &Configuration) -> Vec<User> {
     let configured = configuration.credentials.iter().flatten();
     let users = configured.map(|(name, user)| {
         let hash = PasswordHash::parse(user.hash.expose());
@@ -104,7 +103,7 @@ fn users(configuration: &Configuration) -> BTreeMap<String, User> {
             tracing::warn!(user = name, %error, "this user cannot log in: make a hash with `rws hash-password`");
         }
         let allowed = user.clone();
-        (name.clone(), User { hash: hash.ok(), may_write: Arc::new(move |target| allowed.may_write(target)) })
+        User { name: name.clone(), hash: hash.ok(), may_write: Arc::new(move |target| allowed.may_write(target)) }
     });
     users.collect()
 }

@@ -1,7 +1,6 @@
 //! What the embedded default makes for itself at its first start: a user and a signing key, kept in the data
 //! directory, readable by its owner only.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
@@ -54,7 +53,7 @@ impl Secrets {
     /// # Errors
     ///
     /// When the file cannot be read or written, or holds no hash.
-    pub fn user(&self) -> anyhow::Result<(BTreeMap<String, User>, Option<MadeUser>)> {
+    pub fn user(&self) -> anyhow::Result<(Vec<User>, Option<MadeUser>)> {
         let path = self.directory.join("password-hash");
         let mut made = None;
         let hash = match read(&path)? {
@@ -71,8 +70,8 @@ impl Secrets {
         let hash = PasswordHash::parse(hash.trim()).with_context(|| {
             format!("{} is damaged; remove it, and the next start makes a new password", path.display())
         })?;
-        let user = User { hash: Some(hash), may_write: Arc::new(|_| true) };
-        Ok((BTreeMap::from([(USER.to_owned(), user)]), made))
+        let user = User { name: USER.to_owned(), hash: Some(hash), may_write: Arc::new(|_| true) };
+        Ok((vec![user], made))
     }
 
     /// The signing key of an embedded default, where one was made.

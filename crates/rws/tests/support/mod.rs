@@ -7,6 +7,7 @@ pub mod apt;
 pub mod bucket;
 pub mod curl;
 pub mod dnf;
+pub mod dput;
 pub mod file_server;
 pub mod form;
 pub mod gpgv;

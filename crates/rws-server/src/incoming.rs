@@ -1,0 +1,131 @@
+//! `PUT /-/incoming/<target>/<product>/<file>`: what `dput` and `dput-ng` send, one file a request.
+//!
+//! A file is checked as one of a form is, and kept aside. The `.changes` comes last and is the commit: with the files that
+//! it lists it is an upload like any other.
+
+use std::sync::Arc;
+
+use axum::body::BodyDataStream;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use futures::TryStreamExt;
+use rws_model::{FileName, Listed, Refusal};
+use rws_repository::aside::{self, Sender};
+use rws_repository::catalogue::ConfiguredTarget;
+use rws_repository::inspection::Inspection;
+use rws_repository::{Reception, RepositoryError};
+
+use crate::access::User;
+use crate::answer::{Answer, Problem, message};
+use crate::body::{next, pieces};
+use crate::form::Destination;
+use crate::service::Service;
+use crate::spool::{Spool, Spooled};
+use crate::upload::{Batch, Taken, expected_bytes, permit, resolve, unfit, with_contents, with_warnings};
+
+/// What the path of a request stands for.
+struct Place<'a> {
+    target: Arc<ConfiguredTarget>,
+    targets: Vec<Arc<ConfiguredTarget>>,
+    sender: Sender<'a>,
+    name: FileName,
+}
+
+/// Takes one file; `path` is what follows `/-/incoming/`.
+pub async fn put(
+    service: &Arc<Service>,
+    user: &User,
+    path: &str,
+    parts: &Parts,
+    body: &mut BodyDataStream,
+) -> Result<Answer, Problem> {
+    let _permit = permit(service)?;
+    let place = place(service, user, path)?;
+    let name = place.name.as_str();
+    if name.ends_with(".ddeb") {
+        // as in a form
+        while next(body).await?.is_some() {}
+        return Ok(message(StatusCode::CREATED, "OK"));
+    }
+    if !place.target.format.accepts(&place.name) {
+        return Err(unfit(name, &*place.target.format));
+    }
+    if name.ends_with(".changes") {
+        let taken = commit(service, place, &parts.headers, body).await?;
+        return Ok(taken.answer(service, parts).await);
+    }
+    let kept = keep(service, &place, &parts.headers, body).await?;
+    Ok(with_warnings(message(StatusCode::CREATED, "OK"), &kept.warnings().collect::<Vec<_>>()))
+}
+
+fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Place<'a>, Problem> {
+    let mut parts = path.rsplitn(3, '/');
+    let (Some(name), Some(product), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Problem::bad_request("path", "Invalid URL.")
+            .with_hint("The address is /-/incoming/KIND/SERIES/DISTRIBUTION/VERSION/PRODUCT/FILE"));
+    };
+    let targets = resolve(service, user, path, "Can't upload the package to S3")?;
+    let Some(target) = targets.first().cloned() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
+    if let Some(other) = targets.iter().find(|target| target.format.name() != "deb") {
+        let message = format!("{} is no apt repository: only these take uploads file by file.", other.target);
+        return Err(Problem::bad_request("path", message));
+    }
+    let plain = |what: &str, text: &str| {
+        FileName::parse(text).map_err(|Refusal { file, reason, .. }| {
+            Problem::bad_request("file-name", format!("Invalid {what}: {reason}.")).of_file(file)
+        })
+    };
+    plain("product", product)?;
+    let sender = Sender { user: &user.name, path: path.trim_matches('/'), product };
+    Ok(Place { target, targets, sender, name: plain("filename", name)? })
+}
+
+/// Keeps a good file until its `.changes` comes. It goes into the store while it arrives.
+async fn keep(
+    service: &Service,
+    place: &Place<'_>,
+    headers: &HeaderMap,
+    body: &mut BodyDataStream,
+) -> Result<Spooled, Problem> {
+    let Place { target, targets, sender, name } = place;
+    let inspection = Inspection::new(&*target.format, name, with_contents(targets));
+    let spool = Spool::start(&service.spool, inspection, expected_bytes(headers)).await;
+    let spool = spool.map_err(|error| error.problem(name))?;
+    let written = sender.keep(service.tree.store(), name, spool.file());
+    // a bad file never becomes whole, so that nothing is written of it
+    let received = spool.take(name, pieces(body)).await?;
+    written.await?.map_err(RepositoryError::from)?;
+    Ok(received)
+}
+
+/// Takes the `.changes` and all that it lists from what waits aside.
+async fn commit(
+    service: &Arc<Service>,
+    place: Place<'_>,
+    headers: &HeaderMap,
+    body: &mut BodyDataStream,
+) -> Result<Taken, Problem> {
+    let store = service.tree.store();
+    let Place { target, targets, sender, name } = place;
+    let mut reception = Reception::begin(Arc::clone(store)).await?;
+    let mut to = Destination {
+        spool: &service.spool,
+        reception: &mut reception,
+        format: &target.format,
+        with_contents: with_contents(&targets),
+        expected_bytes: expected_bytes(headers),
+    };
+    let list = to.receive(&name, pieces(body)).await?;
+    let (mut files, mut aside) = (Vec::new(), Vec::<aside::Place>::new());
+    for name in list.names() {
+        // what is missing is named when all are compared with the list
+        let Some(found) = sender.find(&**store, name).await.map_err(RepositoryError::from)? else { continue };
+        to.expected_bytes = Some(found.size_bytes);
+        let pieces = found.bytes.map_err(|error| Problem::from(RepositoryError::from(error)));
+        files.push(to.receive(name, pieces).await?);
+        aside.push(found.place);
+    }
+    files.push(list);
+    let product = Some(sender.product.to_owned());
+    Batch { reception, targets, product, files, listed: Listed::InUploadOrPool, aside }.take(service).await
+}
