@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use rws_model::{Identity, RepositoryId, Sha256};
+use rws_model::{Identity, Record, RepositoryId, Sha256};
 use rws_store::{Condition, Key, Kind, Store, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,8 @@ fn wanted<'a>(upload: &'a Upload, targets: &'a [Arc<ConfiguredTarget>]) -> Vec<W
     all
 }
 
-/// Refuses an upload that brings other bytes for what is there.
+/// Refuses an upload that brings other bytes for what is there: for packages where the policy refuses them, for files that
+/// another package names everywhere.
 ///
 /// # Errors
 ///
@@ -70,6 +71,40 @@ pub async fn check(store: &dyn Store, upload: &Upload, targets: &[Arc<Configured
     for one in wanted(upload, targets) {
         let presence = Presence::load(store, one.target, one.repository).await?;
         one.compare(presence.content(one.identity)?)?;
+    }
+    for target in targets {
+        for repository in &target.repositories() {
+            check_named(store, upload, target, repository).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses other bytes for a file that another package names.
+async fn check_named(
+    store: &dyn Store,
+    upload: &Upload,
+    target: &ConfiguredTarget,
+    repository: &RepositoryId,
+) -> Result<(), IntakeError> {
+    let changes = upload.changes.iter().filter(|change| change.repository == *repository);
+    let records = changes.filter_map(|change| upload.records.get(change.record?));
+    // a package of one file names none; a file without entries may be one that some package names
+    let named =
+        |record: &Record| if record.entries.is_empty() { record.files.clone() } else { record.files[1..].to_vec() };
+    let mut presence = None;
+    for record in records {
+        for file in named(record) {
+            if presence.is_none() {
+                presence = Some(Presence::load(store, target, repository).await?);
+            }
+            let Some(presence) = &presence else { continue };
+            if let Some((by, sha256)) = presence.rival(&record.identity, &record.directory, &file)? {
+                let (file, uploaded) = (file.name.to_string(), file.digests.sha256);
+                let present = Present::Named { sha256, by };
+                return Err(Conflict { file, repository: repository.clone(), present, uploaded }.into());
+            }
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rws_model::{Refusal, RepositoryId, Sha256, SignError};
+use rws_model::{Identity, Refusal, RepositoryId, Sha256, SignError};
 use rws_store::StoreError;
 
 use crate::private;
@@ -90,6 +90,13 @@ pub struct Conflict {
 pub enum Present {
     /// The package with this digest.
     Content(Sha256),
+    /// A file that another package names, with this digest: it is replaced nowhere.
+    Named {
+        /// Its digest.
+        sha256: Sha256,
+        /// What that package is.
+        by: Identity,
+    },
     /// Another upload of the same package, which is not answered yet.
     UnderWay,
 }
@@ -101,6 +108,10 @@ impl std::fmt::Display for Conflict {
             Present::Content(present) => write!(
                 formatter,
                 "{file}: {repository} has this package with other bytes: SHA-256 {present} there, {uploaded} here"
+            ),
+            Present::Named { sha256, by: Identity(by) } => write!(
+                formatter,
+                "{file}: {by} in {repository} names this file with other bytes: SHA-256 {sha256} there, {uploaded} here"
             ),
             Present::UnderWay => write!(
                 formatter,

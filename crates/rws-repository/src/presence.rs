@@ -1,6 +1,8 @@
 //! What a repository has, with what uploads have promised and no generation contains yet.
 
-use rws_model::{FileName, Identity, RepositoryId, Sha256};
+use std::collections::BTreeMap;
+
+use rws_model::{FileName, Identity, RecordFile, RepositoryId, Sha256};
 use rws_store::Store;
 
 use crate::catalogue::ConfiguredTarget;
@@ -89,6 +91,42 @@ impl<'a> Presence<'a> {
             }
         }
         Ok(owners)
+    }
+
+    /// A package other than `identity` that names a file of this name, in this directory, with other bytes; and the digest of
+    /// these.
+    ///
+    /// # Errors
+    ///
+    /// When the current generation is damaged.
+    pub fn rival(
+        &self,
+        identity: &Identity,
+        directory: &str,
+        file: &RecordFile,
+    ) -> Result<Option<(Identity, Sha256)>, RepositoryError> {
+        let mut rivals: BTreeMap<Identity, Sha256> = BTreeMap::new();
+        let is_here =
+            |place: &str| place.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if let Some(generation) = &self.generation {
+            let damaged = RepositoryError::generation(self.repository);
+            for row in generation.packages.all().map_err(damaged)? {
+                if !is_here(&row.directory) || !row.files.iter().skip(1).any(|name| *name == file.name) {
+                    continue;
+                }
+                let path = join(&row.directory, file.name.as_str());
+                let found = generation.files.get(&path, &path_order);
+                let found = found.map_err(RepositoryError::generation(self.repository))?;
+                rivals.extend(found.map(|found| (Identity(row.identity), found.digests.sha256)));
+            }
+        }
+        for change in self.changes() {
+            rivals.remove(&change.identity);
+            let Some(record) = change.record.filter(|record| is_here(&record.directory)) else { continue };
+            let named = record.files.iter().skip(1).find(|named| named.name == file.name);
+            rivals.extend(named.map(|named| (change.identity, named.digests.sha256)));
+        }
+        Ok(rivals.into_iter().find(|(rival, sha256)| rival != identity && *sha256 != file.digests.sha256))
     }
 
     fn changes(&self) -> impl Iterator<Item = rws_model::Change> {

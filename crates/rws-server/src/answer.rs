@@ -130,6 +130,7 @@ impl From<IntakeError> for Problem {
             IntakeError::Conflict(conflict) => {
                 let hint = match conflict.present {
                     Present::Content(_) => "raise the version, or delete the package that is there first",
+                    Present::Named { .. } => "give a changed file another name, as a new upstream version has",
                     Present::UnderWay => "wait until it is answered, then try again",
                 };
                 Self::new(StatusCode::CONFLICT, "conflict", conflict.to_string()).of_file(conflict.file).with_hint(hint)

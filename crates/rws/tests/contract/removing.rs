@@ -5,7 +5,7 @@ use serde_json::json;
 use super::index::{packages, primary};
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, FIXTURES, OK, RPM_TARGET, call, configured, deb_form, expect_created, expect_file_refused,
+    DEB_TARGET, FIXTURES, OK, RPM_TARGET, call, configured, deb_form, expect_code, expect_created, expect_file_refused,
     expect_message, expect_no_traces, expect_status, get, put, traces,
 };
 use crate::support::form::Form;
@@ -47,7 +47,7 @@ fn what_is_there_goes() {
     });
     rows.row("a tarball belongs to its source", || {
         let answer = call(&server, "DELETE", &format!("{DEB_TARGET}/{}", FIXTURES.orig.name));
-        expect_file_status(&answer, 409, "part-of-source");
+        expect_code(&answer, 409, "part-of-source");
         assert!(answer.text().contains(&FIXTURES.dsc.name), "{}", answer.text());
     });
     rows.row("a source goes with all its files", || {
@@ -86,12 +86,6 @@ fn what_is_there_goes() {
         });
     });
     rows.end();
-}
-
-#[track_caller]
-fn expect_file_status(answer: &crate::support::curl::Answer, status: u16, code: &str) {
-    expect_status(answer, status);
-    assert_eq!(answer.json()["code"], code, "{}", answer.text());
 }
 
 #[test]
@@ -144,7 +138,7 @@ fn other_bytes_where_they_are_refused() {
                 expect_created(&put(&server, &format!("{target}{wait}"), form(file)));
                 let before = traces(&server);
                 let answer = put(&server, &format!("{target}{wait}"), form(other));
-                expect_file_status(&answer, 409, "conflict");
+                expect_code(&answer, 409, "conflict");
                 for digest in [digest(file), digest(other)] {
                     assert!(answer.text().contains(&digest), "{}", answer.text());
                 }
@@ -157,7 +151,7 @@ fn other_bytes_where_they_are_refused() {
         rows.row(&format!("{}: after a DELETE other bytes are taken", file.name), || {
             expect_status(&call(&server, "DELETE", &format!("{target}/{}", file.name)), 200);
             expect_created(&put(&server, &format!("{target}?wait=30"), form(other)));
-            expect_file_status(&put(&server, target, form(file)), 409, "conflict");
+            expect_code(&put(&server, target, form(file)), 409, "conflict");
         });
     }
     rows.row("elsewhere they replace", || {

@@ -2,8 +2,8 @@
 
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, FIXTURES, Fixtures, deb_form, expect_created, expect_file_refused, expect_no_traces, expect_status,
-    get, put, traces,
+    DEB_TARGET, FIXTURES, Fixtures, deb_form, expect_code, expect_created, expect_file_refused, expect_no_traces,
+    expect_status, get, put, traces,
 };
 use crate::support::form::Form;
 use crate::support::server::Server;
@@ -98,6 +98,20 @@ fn complete_sources() {
         expect_created(&put(&server, &waiting(), deb_form(FIXTURES.source())));
         expect_created(&put(&server, &waiting(), deb_form([dsc])));
         expect_created(&put(&server, &waiting(), deb_form([signature])));
+        expect_source(&server);
+    });
+    rows.row("a tarball that a .dsc names is never replaced: 409 with both digests", || {
+        let server = Server::start();
+        for path in [DEB_TARGET.to_owned(), waiting()] {
+            expect_created(&put(&server, &path, deb_form(FIXTURES.source())));
+            let other = orig.with(b"x");
+            let answer = put(&server, &path, deb_form([&other]));
+            expect_code(&answer, 409, "conflict");
+            for bytes in [&orig.bytes, &other.bytes] {
+                assert!(answer.text().contains(&super::index::sha256(bytes)), "{}", answer.text());
+            }
+            expect_created(&put(&server, &waiting(), deb_form([orig])));
+        }
         expect_source(&server);
     });
     rows.row("a .dsc whose tarball in the pool differs", || {

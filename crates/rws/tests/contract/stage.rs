@@ -125,6 +125,13 @@ pub fn expect_file_refused(answer: &Answer, file: &str) {
     assert!(json["code"].is_string(), "no code: {}", answer.text());
 }
 
+/// A refusal with this status and code.
+#[track_caller]
+pub fn expect_code(answer: &Answer, status: u16, code: &str) {
+    expect_status(answer, status);
+    assert_eq!(answer.json()["code"], code, "{}", answer.text());
+}
+
 /// Compact, ASCII, one line with its end.
 #[track_caller]
 pub fn expect_json_form(answer: &Answer) {
