@@ -22,6 +22,7 @@ mod contract {
     mod names;
     mod packages;
     mod paths;
+    mod release;
     mod removing;
     mod replacing;
     mod rows;
