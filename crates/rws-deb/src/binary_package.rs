@@ -180,17 +180,17 @@ fn inspected(package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
     compare_binary(file.name.as_str(), Claims { name: &name, version: &version }, &architecture)?;
     let mut entries =
         vec![Entry { partition: format!("binary-{architecture}"), text: packages::entry(&stanza, &file) }];
-    let mut warnings = Vec::new();
+    let (mut text, mut warnings) = (None, Vec::new());
     match &package.installed {
-        Some(names) => entries.push(Entry {
-            partition: layout::contents_partition(&architecture),
-            text: contents::entry(names, stanza.value("Section"), &name),
-        }),
+        Some(names) => text = Some(contents::entry(names, stanza.value("Section"), &name)),
         None if package.with_contents => {
+            // an empty entry: it has been read
+            text = Some(Vec::new());
             warnings.push("Contents does not list its files: its data.tar is packed by bzip2".to_owned());
         }
         None => {}
     }
+    entries.extend(text.map(|text| Entry { partition: layout::contents_partition(&architecture), text }));
     Ok(Inspected {
         identity: Identity(format!("deb {name} {version} {architecture}")),
         role: Role::Binary,

@@ -13,6 +13,8 @@ use crate::fault::Fault;
 const BLOCK_BYTES: usize = 512;
 /// The names of a whole system take less.
 const NAMES_LIMIT_BYTES: usize = 64 << 20;
+/// What a name takes beside its bytes, here and in its line.
+const LINE_BYTES: usize = 128;
 /// What dpkg takes for one name is less.
 const NAME_LIMIT_BYTES: u64 = 64 << 10;
 /// What any data archive may unpack to, beside this many times its size.
@@ -67,7 +69,7 @@ impl DataMember {
             Unpacker::Plain(names) => Ok(names),
             Unpacker::Gzip(decoder) => decoder.finish(),
             Unpacker::Xz(decoder) => decoder.finish(),
-            Unpacker::Zstd(mut decoder) => decoder.flush().map(|()| decoder.into_inner()),
+            Unpacker::Zstd(decoder) => decoder.finish(),
         };
         names.and_then(Names::finish).map_err(|error| fault(self.member, &error))
     }
@@ -175,7 +177,7 @@ impl Names {
         if name.is_empty() || name.ends_with(b"/") || name.iter().any(|byte| byte.is_ascii_control()) {
             return Ok(());
         }
-        self.names_bytes += name.len();
+        self.names_bytes += name.len() + LINE_BYTES;
         if self.names_bytes > NAMES_LIMIT_BYTES {
             return Err(too_large("the list of its files", NAMES_LIMIT_BYTES as u64));
         }

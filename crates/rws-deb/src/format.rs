@@ -1,7 +1,7 @@
 //! The Debian package format behind RWS's trait.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
     Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
@@ -76,7 +76,7 @@ impl Format for Deb {
         Some(layout::plain_name(repository, index, codec))
     }
 
-    fn needs_reading(&self, partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> bool {
+    fn needs_reading(&self, partitions: &BTreeMap<Partition, u64>, settings: &RepositorySettings) -> bool {
         layout::needs_reading(partitions, settings)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `K/S/D` is the root of an archive, and each version of the distribution one codename in it, with one component.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{Codec, Compression, Index, Layout, Partition, RepositoryId, RepositorySettings, Sha256, Target};
 
@@ -72,9 +72,13 @@ pub(crate) fn indexes(partitions: &BTreeSet<Partition>, settings: &RepositorySet
 }
 
 /// Whether packages have, or lack, entries otherwise than the settings want.
-pub(crate) fn needs_reading(partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> bool {
-    let has = |prefix: &str| partitions.iter().any(|partition| partition.starts_with(prefix));
-    has("binary-") && has(CONTENTS) != settings.contents
+pub(crate) fn needs_reading(partitions: &BTreeMap<Partition, u64>, settings: &RepositorySettings) -> bool {
+    partitions.iter().filter_map(|(partition, packages)| Some((partition.strip_prefix("binary-")?, *packages))).any(
+        |(architecture, packages)| {
+            let listed = partitions.get(&contents_partition(architecture)).copied().unwrap_or_default();
+            listed != if settings.contents { packages } else { 0 }
+        },
+    )
 }
 
 /// `contents-amd64`

@@ -96,6 +96,8 @@ impl<'a> Upload<'a> {
             match self.files.get(&named.name) {
                 Some(found) => refusals.extend(check_stated(named, &found.file, lister).err()),
                 None if is_skipped(named.name.as_str()) => {}
+                // another upload brought it, and took it along
+                None if self.placement.listed == Listed::InUploadOrPool && self.is_pooled(named, lister) => {}
                 None => missing.push(named.name.as_str()),
             }
         }
@@ -116,15 +118,18 @@ impl<'a> Upload<'a> {
     /// Whether a list comes alone that was carried out before: what it lists is in the repository. What is not published
     /// need not be there any more.
     fn is_repetition(&self, listing: &Inspected) -> bool {
-        let is_pooled = |named: &NamedFile| {
-            let found = (self.placement.pool)(&format!("{}/{}", self.directory, named.name));
-            found.is_some_and(|found| check_stated(named, &found, &listing.file.name).is_ok())
-        };
+        let is_pooled = |named: &NamedFile| self.is_pooled(named, &listing.file.name);
         let mut published = listing.names.iter().filter(|named| is_published(named.name.as_str())).peekable();
         self.placement.listed == Listed::InUploadOrPool
             && !listing.names.iter().any(|named| self.files.contains_key(&named.name))
             && published.peek().is_some()
             && published.all(is_pooled)
+    }
+
+    /// Whether a file that a list names is in the repository as it states it.
+    fn is_pooled(&self, named: &NamedFile, lister: &FileName) -> bool {
+        let found = (self.placement.pool)(&format!("{}/{}", self.directory, named.name));
+        found.is_some_and(|found| check_stated(named, &found, lister).is_ok())
     }
 
     fn binary(&self, inspected: &Inspected) -> Result<Record, Refusal> {

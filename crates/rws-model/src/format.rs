@@ -1,7 +1,7 @@
 //! What a package format has to know.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,9 +59,9 @@ pub trait Format: Send + Sync {
     /// metadata without asking again.
     fn keep_seconds(&self) -> i64;
 
-    /// Whether packages have to be read again, because what the settings want of them now is not in the entries of
-    /// these partitions.
-    fn needs_reading(&self, _partitions: &BTreeSet<Partition>, _settings: &RepositorySettings) -> bool {
+    /// Whether packages have to be read again, because what the settings want of them now is not in their entries.
+    /// `partitions` has the number of packages with entries of each.
+    fn needs_reading(&self, _partitions: &BTreeMap<Partition, u64>, _settings: &RepositorySettings) -> bool {
         false
     }
 

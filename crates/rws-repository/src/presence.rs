@@ -126,7 +126,11 @@ impl<'a> Presence<'a> {
             let named = record.files.iter().skip(1).find(|named| named.name == file.name);
             rivals.extend(named.map(|named| (change.identity, named.digests.sha256)));
         }
-        Ok(rivals.into_iter().find(|(rival, sha256)| rival != identity && *sha256 != file.digests.sha256))
+        // these bytes have a place here already
+        if rivals.values().any(|sha256| *sha256 == file.digests.sha256) {
+            return Ok(None);
+        }
+        Ok(rivals.into_iter().find(|(rival, _)| rival != identity))
     }
 
     fn changes(&self) -> impl Iterator<Item = rws_model::Change> {

@@ -27,7 +27,7 @@ impl Run<'_> {
         let now = self.store().clock_milliseconds().await? / 1000;
         let mut state = self.state(occasion.rebuild).await?;
         let mut occasion = occasion;
-        if occasion.start && self.needs_reading(&state) {
+        if occasion.start && !self.keeps_entries.load(Ordering::Relaxed) && self.needs_reading(&state) {
             occasion.rebuild = true;
             state = self.state(true).await?;
         }
@@ -176,8 +176,7 @@ impl Run<'_> {
     /// Whether the entries of packages are not those that the settings ask for now.
     fn needs_reading(&self, state: &State) -> bool {
         let Some(generation) = &state.generation else { return false };
-        let partitions = generation.partitions.keys().cloned().collect();
-        self.target.format.needs_reading(&partitions, &self.target.settings)
+        self.target.format.needs_reading(&generation.partitions, &self.target.settings)
     }
 
     /// Whether a plain-named file is there that is none of the head's own.

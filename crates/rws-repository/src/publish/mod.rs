@@ -144,7 +144,8 @@ impl Publisher {
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
         let tree = target.format.layout(repository).tree;
         let has_taken = AtomicBool::new(false);
-        let run = Run { publisher: self, repository, target, tree, unused: Mutex::default(), has_taken };
+        let (unused, keeps_entries) = (Mutex::default(), AtomicBool::new(false));
+        let run = Run { publisher: self, repository, target, tree, unused, has_taken, keeps_entries };
         let (mut occasion, mut lost_commits) = (occasion, 0);
         for _ in 0..TRIES {
             match run.attempt(occasion, lost_commits).await {
@@ -155,6 +156,12 @@ impl Publisher {
                     if run.has_taken.load(Ordering::Relaxed) && !occasion.synchronise =>
                 {
                     occasion.synchronise = true;
+                }
+                // one bad file keeps nothing else from being published
+                Err(error @ RepositoryError::Malformed { .. })
+                    if occasion.start && !occasion.rebuild && !run.keeps_entries.swap(true, Ordering::Relaxed) =>
+                {
+                    tracing::error!(%repository, %error, "packages could not be read again as the settings want it");
                 }
                 Err(error) => return Err(error),
             }

@@ -24,6 +24,8 @@ pub(super) struct Run<'a> {
     pub(super) unused: Mutex<BTreeSet<Key>>,
     /// Whether a head was committed that contains uploads which it did not contain before.
     pub(super) has_taken: AtomicBool,
+    /// Whether packages are not read again for what the settings want of them now: it was tried in vain.
+    pub(super) keeps_entries: AtomicBool,
 }
 
 /// The present state of a repository.

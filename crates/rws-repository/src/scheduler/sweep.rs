@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Listed, Writing};
+use rws_store::{DirectoryEntry, Key, Listed, Writing};
 use tokio::sync::watch;
 
 use super::{Scheduler, Urgency, lock};
+use crate::plan::join;
 use crate::publish::Occasion;
 use crate::{RepositoryError, UploadId, private, reading};
 
@@ -62,9 +63,13 @@ impl Scheduler {
         self.sweep().await?;
         let created = self.publisher.catalogue().repositories().filter(|(_, target)| target.policy.create_empty);
         let mut wanted: Vec<_> = created.map(|(repository, _)| repository.clone()).collect();
-        let existing: BTreeSet<RepositoryId> = self.existing(&wanted).await?.into_iter().collect();
-        wanted.retain(|repository| !existing.contains(repository));
+        let heads = store.list(private::HEADS).await?;
+        let heads: BTreeSet<_> = heads.iter().filter_map(|listed| private::head_repository(&listed.key)).collect();
+        wanted.retain(|repository| !heads.contains(repository));
         for repository in wanted {
+            if !self.is_untouched(&repository).await? {
+                continue;
+            }
             self.wake(&repository, Occasion { create: true, ..Occasion::default() }, Urgency::Patient);
         }
         if synchronise {
@@ -161,6 +166,26 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Whether a repository without a head has neither a root nor packages of another tool. Index files alone are what a
+    /// first publish left that did not come to its end.
+    async fn is_untouched(&self, repository: &RepositoryId) -> Result<bool, RepositoryError> {
+        let (store, catalogue) = (self.publisher.store(), self.publisher.catalogue());
+        let target = catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
+        let layout = target.format.layout(repository);
+        for name in target.format.root_names(repository) {
+            let key = Key::parse(&join(&layout.tree, &name));
+            if let Some(key) = key
+                && store.stat(&key).await?.is_some()
+            {
+                return Ok(false);
+            }
+        }
+        let packages = join(&layout.tree, &layout.packages);
+        let entries = store.list_directory(&format!("{}/", packages.trim_end_matches('/'))).await?;
+        let is_metadata = |entry: &DirectoryEntry| matches!(entry, DirectoryEntry::Directory(name) if join(&layout.packages, name) == layout.metadata);
+        Ok(entries.iter().all(is_metadata))
+    }
+
     /// Wakes the repositories whose roots do not stay valid for much longer. Each head is read when its time has come: another
     /// replica may have been faster.
     async fn renew(self: &Arc<Self>, now: i64) -> Result<(), RepositoryError> {
@@ -174,7 +199,16 @@ impl Scheduler {
             if target.renew_at(0).is_none() || lock(&self.renewals).get(&repository).is_some_and(|at| *at > now) {
                 continue;
             }
-            let Some((head, _)) = reading::head(store, &repository).await? else { continue };
+            let head = match reading::head(store, &repository).await {
+                Ok(head) => head,
+                // others are renewed all the same
+                Err(error @ RepositoryError::Damaged { .. }) => {
+                    tracing::error!(%repository, %error, "its root cannot be renewed");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let Some((head, _)) = head else { continue };
             match target.renew_at(head.published_at) {
                 Some(at) if at > now => _ = lock(&self.renewals).insert(repository, at),
                 _ => self.wake(&repository, Occasion::default(), Urgency::Patient),
