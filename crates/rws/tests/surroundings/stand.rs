@@ -1,21 +1,17 @@
 //! The test stand: docker/test/docker-compose.yml, as far as that can be told without a container engine, and the script that
 //! starts the same without one.
 
-#![expect(clippy::unwrap_used, reason = "test code")]
-
-mod support;
-
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::support::curl::{self, Upload};
+use crate::support::packages::rpm::Rpm;
+use crate::support::program::Program;
+use crate::support::server::{Credentials, Options, Server, own_variables};
+use crate::support::{file_name, project_root, read_file, temporary_directory, test_cache, wait};
 use serde_json::Value;
-use support::curl::{self, Upload};
-use support::packages::rpm::Rpm;
-use support::program::Program;
-use support::server::{Credentials, Options, Server, own_variables};
-use support::{file_name, project_root, read_file, temporary_directory, test_cache, wait};
 
 fn rws() -> Credentials {
     Credentials { user: "rws".to_owned(), password: "rws".to_owned() }
@@ -154,8 +150,10 @@ fn the_stand_without_containers_takes_an_upload_and_stops() {
     Upload::to("/live/1.10/el/9?wait=30").file(&rpm).send_to(&base, Some(&rws())).expect_created();
     let package = format!("live/1.10/el/9/x86_64/Packages/{}", file_name(&rpm));
     assert!(curl::get(&format!("{base}/{package}")).expect_status(200).body == read_file(&rpm));
-    // moto asks for no key
-    assert!(curl::get(&format!("http://127.0.0.1:{s3_port}/rws/{package}")).body == read_file(&rpm));
+    let key = Credentials { user: "rws".to_owned(), password: "rws-secret".to_owned() };
+    let signed = ["--aws-sigv4", "aws:amz:us-east-1:s3"].map(str::to_owned);
+    let object = curl::request(&format!("http://127.0.0.1:{s3_port}/rws/{package}"), Some(&key), &signed);
+    assert!(object.expect_status(200).body == read_file(&rpm));
 
     stand.interrupt();
     let ended = wait::until("the end of the stand", wait::BOUND, || stand.0.try_wait().unwrap());

@@ -2,19 +2,16 @@
 //!
 //! The program is the one that all tests run, with the shared libraries it needs, or the one that `$RWS_TEST_PROGRAM` names:
 //! docker/test/static sets that to a static one. Needs root, as `chroot` does.
-#![expect(clippy::unwrap_used, reason = "test code")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::bucket::{Bucket, expect_not_ready, expect_ready};
-use support::curl::{self, Upload};
-use support::packages::deb::Deb;
-use support::packages::rpm::Rpm;
-use support::program::{Program, Ran};
-use support::server::{Credentials, Options, Server};
-use support::{file_name, project_root, read_file, temporary_directory, write_file};
+use crate::support::bucket::{Bucket, expect_not_ready, expect_ready};
+use crate::support::curl::{self, Upload};
+use crate::support::packages::deb::Deb;
+use crate::support::packages::rpm::Rpm;
+use crate::support::program::{Program, Ran};
+use crate::support::server::{Credentials, Options, Server};
+use crate::support::{file_name, project_root, read_file, temporary_directory, write_file};
 use tempfile::TempDir;
 
 /// Runs a program in another root, as the user and in the directory that the Dockerfile names, with nothing of the
@@ -51,7 +48,7 @@ impl Image {
         assert_eq!(copies, ["/image/root/ /", "--chown=10001:10001 /image/writable/ /"]);
         let chown = Program::new("chown", image.root.path()).args(["--recursive", "10001:10001"]);
         chown.arg(image.root.path().join("writable")).succeed();
-        let merge = "cp --archive writable/. root/";
+        let merge = "cp --archive writable/* root/";
         Program::new("sh", image.root.path()).args(["-c", merge]).current_dir(image.root.path()).succeed();
         image.add_libraries(&program);
         image
@@ -169,7 +166,7 @@ fn the_run_line_of_the_description_starts_although_its_bucket_cannot_be_reached(
     let user = Credentials { user: "user".to_owned(), password: "password".to_owned() };
     let mut server = image.start(&environment, Some(user));
     curl::get(&server.url("/-/health")).expect_status(200);
-    expect_not_ready(&server, &["127.0.0.1:9"]);
+    expect_not_ready(&server, &["S3 cannot be reached", "Connection refused"]);
     let healthy = image.check_health(&port(&server)).expect_success();
     assert_eq!(healthy.everything(), "ok\n");
     let log = server.log();

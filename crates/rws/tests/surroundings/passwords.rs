@@ -1,12 +1,10 @@
 //! `rws hash-password`: hashes that RWS, and for two of the forms werkzeug and so the original, take.
 
-mod support;
-
+use crate::support::curl;
+use crate::support::program::{Program, Ran};
+use crate::support::server::{Credentials, Options, Server};
+use crate::support::{temporary_directory, test_cache};
 use serde_json::json;
-use support::curl;
-use support::program::{Program, Ran};
-use support::server::{Credentials, Options, Server};
-use support::{temporary_directory, test_cache};
 
 const PASSWORD: &str = "Grüße, 你好: $a 'b' \"c\"";
 
@@ -22,14 +20,12 @@ program, lines = sys.argv[1], sys.argv[2:]
 process, terminal = pty.fork()
 if process == 0:
     os.execv(program, [program, 'hash-password'])
-shown = b''
+shown, seen = b'', 0
 for line in lines:
-    seen = len(shown)
     while not shown[seen:].rstrip().endswith(b':'):
         shown += os.read(terminal, 1024)
+    seen = len(shown)
     os.write(terminal, line.encode())
-    while not shown[seen:].endswith(b'\n'):
-        shown += os.read(terminal, 1024)
 _, status = os.waitpid(process, 0)
 echoes = bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
 try:

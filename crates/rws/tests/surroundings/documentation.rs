@@ -1,21 +1,18 @@
 //! The commands of README.md and docs/usage.md, and those of docs/configuration.md on passwords and keys, as they stand there
 //! but for address, user, password and what stands for a value of one's own.
-#![expect(clippy::unwrap_used, reason = "test code")]
-
-mod support;
 
 use std::path::Path;
 
-use support::apt::{Apt, Sources};
-use support::bucket::{Bucket, expect_ready};
-use support::curl;
-use support::packages::deb::Deb;
-use support::packages::rpm::Rpm;
-use support::packages::source::SourcePackage;
-use support::private_root::PrivateRoot;
-use support::program::Program;
-use support::server::{Credentials, Options, Server, own_variables};
-use support::{project_root, read_file, temporary_directory, write_file};
+use crate::support::apt::{Apt, Sources};
+use crate::support::bucket::{Bucket, expect_ready};
+use crate::support::curl;
+use crate::support::packages::deb::Deb;
+use crate::support::packages::rpm::Rpm;
+use crate::support::packages::source::SourcePackage;
+use crate::support::private_root::PrivateRoot;
+use crate::support::program::Program;
+use crate::support::server::{Credentials, Options, Server, own_variables};
+use crate::support::{file_name, project_root, read_file, temporary_directory, write_file};
 
 #[track_caller]
 fn document(path: &str) -> String {
@@ -124,7 +121,9 @@ fn putting_packages_and_updating_metadata() {
     rpm.build(directory.path());
     rpm.build_source(directory.path());
     Deb::new("tarantool-smtp", "0.0.4.0-1", "amd64").build(directory.path());
-    SourcePackage::new("tarantool-smtp", "0.0.4.0-1").upstream_xz().build(directory.path());
+    for file in SourcePackage::new("tarantool-smtp", "0.0.4.0-1").upstream_xz().build(directory.path()).all() {
+        write_file(&directory.path().join(file_name(&file)), read_file(&file));
+    }
     let usage = document("docs/usage.md");
     let user = format!("{}:{}", server.credentials().user, server.credentials().password);
     let blocks = blocks(&usage);
