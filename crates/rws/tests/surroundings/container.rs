@@ -91,6 +91,13 @@ impl Image {
         }
     }
 
+    /// The devices of every container that the program needs (OCI runtime specification, default devices): a static one reads
+    /// random numbers from there.
+    fn add_devices(&self) {
+        let make = "mkdir dev; mknod -m 666 dev/random c 1 8; mknod -m 666 dev/urandom c 1 9";
+        Program::new("sh", self.root.path()).args(["-euc", make]).current_dir(&self.root()).succeed();
+    }
+
     /// What comes before a program in this root: `docker run`.
     fn launcher(&self, program: &str) -> Vec<String> {
         let root = self.root().display().to_string();
@@ -113,6 +120,7 @@ impl Image {
     fn start(&self, environment: &[(&str, &str)], credentials: Option<Credentials>) -> Server {
         let entry = self.words("ENTRYPOINT");
         assert_eq!(self.words("CMD"), ["serve"]);
+        self.add_devices();
         let environment = self.environment(environment);
         let launcher = Some(self.launcher(&entry[0]));
         Server::start_with(Options { environment, credentials, launcher, ..Options::default() })
