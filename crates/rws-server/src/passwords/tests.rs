@@ -93,8 +93,8 @@ fn old_pbkdf2_hashes_do_not_say_their_iterations() {
 fn a_new_hash_verifies() {
     for (method, start) in [
         (Method::Argon2id, "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$"),
-        (Method::Scrypt, "scrypt:32768:8:1$wxyz0123456789hi$"),
-        (Method::Pbkdf2, "pbkdf2:sha256:600000$wxyz0123456789hi$"),
+        (Method::Scrypt, "scrypt:32768:8:1$wxyz012345hijklm$"),
+        (Method::Pbkdf2, "pbkdf2:sha256:600000$wxyz012345hijklm$"),
     ] {
         let text = PasswordHash::create(method, "pässword".as_bytes(), b"0123456789abcdef").unwrap();
         assert!(text.starts_with(start), "{text}");
