@@ -35,6 +35,17 @@ enum Scheme {
     Argon2 { algorithm: Algorithm, version: Version, parameters: Params },
 }
 
+/// How a new hash is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// argon2id with 19 MiB, two passes and one lane (the least that OWASP recommends), in the PHC string format.
+    Argon2id,
+    /// scrypt as werkzeug makes it by default, in werkzeug's form.
+    Scrypt,
+    /// PBKDF2 with HMAC-SHA-256, in werkzeug's form.
+    Pbkdf2,
+}
+
 /// The hash function under the HMAC of PBKDF2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Function {
@@ -71,7 +82,7 @@ pub enum HashError {
     Cost(#[from] CostError),
     /// The system's memory or the algorithm's own limits do not allow a new hash.
     #[error("the password cannot be hashed: {0}")]
-    NotHashed(argon2::Error),
+    NotHashed(String),
 }
 
 impl PasswordHash {
@@ -124,18 +135,17 @@ impl PasswordHash {
         computed && bool::from(digest.ct_eq(&self.digest))
     }
 
-    /// The argon2id hash of a password in the PHC string format, with 19 MiB, two passes and one lane (the least that
-    /// OWASP recommends). `salt` is 16 fresh random bytes.
+    /// The hash of a password. `salt` is 16 fresh random bytes. Takes as long as [`PasswordHash::verify`].
     ///
     /// # Errors
     ///
     /// When the memory for it cannot be had.
-    pub fn create_argon2id(password: &[u8], salt: &[u8; 16]) -> Result<String, HashError> {
-        let parameters = Params::default();
-        let mut digest = vec![0; Params::DEFAULT_OUTPUT_LEN];
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
-        argon2.hash_password_into(password, salt, &mut digest).map_err(HashError::NotHashed)?;
-        Ok(phc::render(&parameters, salt, &digest))
+    pub fn create(method: Method, password: &[u8], salt: &[u8; 16]) -> Result<String, HashError> {
+        match method {
+            Method::Argon2id => phc::create(password, salt),
+            Method::Scrypt => werkzeug::create_scrypt(password, salt),
+            Method::Pbkdf2 => Ok(werkzeug::create_pbkdf2(password, salt)),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ mod contract {
 //
 // Interfaces
 //   F  `/-/metrics`, `/-/openapi.json`, `/-/repositories`, JSON listings
-//   G  `rws hash-password`
+//   G  `rws hash-password`: surroundings/passwords.rs
 //
 // part 2
 //   `/static/…` with Expires, Last-Modified, Content-Disposition, 304 and 206: F

@@ -1,29 +1,18 @@
 //! What a change of settings does to repositories that are there already.
 
-#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
-
 mod support;
-
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use support::curl::{self, Upload};
 use support::packages::deb::Deb;
+use support::program::Program;
 use support::server::{Credentials, Options, Server};
 use support::temporary_directory;
 
 /// The hash that `rws hash-password` prints.
 fn hash(password: &str) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rws"))
-        .arg("hash-password")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    let home = temporary_directory();
+    let program = Program::new(env!("CARGO_BIN_EXE_rws"), home.path()).arg("hash-password");
+    program.input(format!("{password}\n")).succeed().output().trim().to_owned()
 }
 
 const TARGET: &str = "/live/1.10/debian/bookworm";

@@ -1,6 +1,6 @@
 //! The PHC string format of argon2: `$argon2id$v=19$m=19456,t=2,p=1$SALT$DIGEST`, both in base64 without padding.
 
-use argon2::{Algorithm, Params, Version};
+use argon2::{Algorithm, Argon2, Params, Version};
 use base64ct::{Base64Unpadded, Encoding};
 
 use super::{HashError, PasswordHash, Scheme, cost};
@@ -46,7 +46,17 @@ pub(super) fn parse(text: &str) -> Result<PasswordHash, HashError> {
     Ok(PasswordHash { scheme: Scheme::Argon2 { algorithm, version, parameters }, salt, digest })
 }
 
-pub(super) fn render(parameters: &Params, salt: &[u8], digest: &[u8]) -> String {
+/// An argon2id hash with the default parameters of the crate, which are the least that OWASP recommends.
+pub(super) fn create(password: &[u8], salt: &[u8; 16]) -> Result<String, HashError> {
+    let parameters = Params::default();
+    let mut digest = vec![0; Params::DEFAULT_OUTPUT_LEN];
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
+    let done = argon2.hash_password_into(password, salt, &mut digest);
+    done.map_err(|error| HashError::NotHashed(error.to_string()))?;
+    Ok(render(&parameters, salt, &digest))
+}
+
+fn render(parameters: &Params, salt: &[u8], digest: &[u8]) -> String {
     format!(
         "$argon2id$v=19$m={},t={},p={}${}${}",
         parameters.m_cost(),

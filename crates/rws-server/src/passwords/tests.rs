@@ -91,11 +91,17 @@ fn old_pbkdf2_hashes_do_not_say_their_iterations() {
 
 #[test]
 fn a_new_hash_verifies() {
-    let text = PasswordHash::create_argon2id("pässword".as_bytes(), b"0123456789abcdef").unwrap();
-    assert!(text.starts_with("$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$"), "{text}");
-    let hash = PasswordHash::parse(&text).unwrap();
-    assert!(hash.verify("pässword".as_bytes()));
-    assert!(!hash.verify(b"password"));
+    for (method, start) in [
+        (Method::Argon2id, "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$"),
+        (Method::Scrypt, "scrypt:32768:8:1$wxyz012345hijklm$"),
+        (Method::Pbkdf2, "pbkdf2:sha256:600000$wxyz012345hijklm$"),
+    ] {
+        let text = PasswordHash::create(method, "pässword".as_bytes(), b"0123456789abcdef").unwrap();
+        assert!(text.starts_with(start), "{text}");
+        let hash = PasswordHash::parse(&text).unwrap();
+        assert!(hash.verify("pässword".as_bytes()));
+        assert!(!hash.verify(b"password"));
+    }
 }
 
 #[test]

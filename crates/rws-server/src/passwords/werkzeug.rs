@@ -11,6 +11,44 @@ const DEFAULT_SCRYPT: [u64; 3] = [32_768, 8, 1];
 /// The length of werkzeug's scrypt digests, which it does not let one choose.
 const SCRYPT_DIGEST_BYTES: usize = 64;
 
+/// The rounds of new PBKDF2 hashes: what werkzeug 2.3 makes, and OWASP recommends.
+const PBKDF2_ITERATIONS: u32 = 600_000;
+
+/// The length of a SHA-256 digest.
+const PBKDF2_DIGEST_BYTES: usize = 32;
+
+/// The characters of salts; a byte of randomness gives six bits of one.
+const SALT: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789./";
+
+/// `scrypt:32768:8:1$SALT$HEX`
+pub(super) fn create_scrypt(password: &[u8], random: &[u8; 16]) -> Result<String, HashError> {
+    let [blocks, block_factor, lanes] = DEFAULT_SCRYPT;
+    let salt = salt(random);
+    let mut digest = [0; SCRYPT_DIGEST_BYTES];
+    let parameters = scrypt_parameters(blocks, narrow(block_factor), narrow(lanes))
+        .ok_or_else(|| HashError::NotHashed("scrypt does not take its parameters".to_owned()))?;
+    scrypt::scrypt(password, salt.as_bytes(), &parameters, &mut digest)
+        .map_err(|error| HashError::NotHashed(error.to_string()))?;
+    Ok(format!("scrypt:{blocks}:{block_factor}:{lanes}${salt}${}", digits(&digest)))
+}
+
+/// `pbkdf2:sha256:600000$SALT$HEX`
+pub(super) fn create_pbkdf2(password: &[u8], random: &[u8; 16]) -> String {
+    let salt = salt(random);
+    let mut digest = [0; PBKDF2_DIGEST_BYTES];
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt.as_bytes(), PBKDF2_ITERATIONS, &mut digest);
+    format!("pbkdf2:sha256:{PBKDF2_ITERATIONS}${salt}${}", digits(&digest))
+}
+
+/// Text, as werkzeug has it.
+fn salt(random: &[u8; 16]) -> String {
+    random.iter().filter_map(|byte| SALT.get(usize::from(byte % 64)).copied().map(char::from)).collect()
+}
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 pub(super) fn parse(text: &str) -> Result<PasswordHash, HashError> {
     let mut parts = text.splitn(3, '$');
     let (Some(method), Some(salt), Some(digest)) = (parts.next(), parts.next(), parts.next()) else {
@@ -59,17 +97,26 @@ fn scrypt(arguments: &[&str], salt: &str, digest: &str) -> Result<PasswordHash, 
         },
         _ => return Err(damaged("it has not three arguments")),
     };
-    let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
     let (block_factor, lanes) = (narrow(block_factor), narrow(lanes));
     cost::check_scrypt(blocks, block_factor, lanes)?;
     if blocks < 2 || !blocks.is_power_of_two() {
         return Err(damaged("its first argument is no power of two"));
     }
-    // at most 63: the logarithm of a 64-bit number
-    let parameters = scrypt::Params::new(blocks.trailing_zeros() as u8, block_factor, lanes)
-        .map_err(|_| damaged("its arguments are out of range"))?;
+    let parameters =
+        scrypt_parameters(blocks, block_factor, lanes).ok_or_else(|| damaged("its arguments are out of range"))?;
     let digest = hexadecimal(digest, SCRYPT_DIGEST_BYTES).ok_or_else(|| damaged("the digest has another length"))?;
     Ok(PasswordHash { scheme: Scheme::Scrypt { parameters }, salt: salt.as_bytes().to_vec(), digest })
+}
+
+/// What does not fit is too much in any case.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// `blocks`, a power of two, `block_factor` and `lanes` are RFC 7914's N, r and p.
+fn scrypt_parameters(blocks: u64, block_factor: u32, lanes: u32) -> Option<scrypt::Params> {
+    // at most 63: the logarithm of a 64-bit number
+    scrypt::Params::new(blocks.trailing_zeros() as u8, block_factor, lanes).ok()
 }
 
 /// A number of decimal digits only; one beyond 64 bits is as good as the largest.

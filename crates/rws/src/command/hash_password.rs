@@ -1,28 +1,110 @@
 //! `rws hash-password`: what stands in `RWS_CREDENTIALS`.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::{BufRead, IsTerminal, Stdin, stdin};
 
 use anyhow::{Context, bail};
-use rws_server::passwords::PasswordHash;
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rws_server::passwords::{Method, PasswordHash};
 
-/// Reads a password, one line of standard input, and prints its hash.
+/// What Ctrl-C is on a terminal that sends no signals (ASCII's end of text).
+const CTRL_C: u8 = 3;
+
+/// The form of a new hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// argon2id, the strongest
+    Argon2id,
+    /// scrypt as werkzeug writes it; the original takes it too
+    Scrypt,
+    /// PBKDF2 with SHA-256 as werkzeug writes it; the original takes it too
+    Pbkdf2,
+}
+
+/// Reads a password, from the terminal or as one line of standard input, and prints its hash.
 ///
 /// # Errors
 ///
-/// When there is no password, or the system has no random numbers.
-pub fn run() -> anyhow::Result<()> {
-    let input = std::io::stdin();
-    if input.is_terminal() {
-        eprintln!("Password (it is shown while you type):");
-    }
-    let mut password = String::new();
-    input.lock().read_line(&mut password).context("standard input cannot be read")?;
-    let password = password.trim_end_matches(['\r', '\n']);
+/// When there is no password, two that were typed differ, or the system has no random numbers.
+pub fn run(form: Form) -> anyhow::Result<()> {
+    let input = stdin();
+    let password = if input.is_terminal() { typed(&input)? } else { line(&input)? };
     if password.is_empty() {
         bail!("there is no password: write it to standard input, as one line");
     }
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
-    println!("{}", PasswordHash::create_argon2id(password.as_bytes(), &salt)?);
+    let method = match form {
+        Form::Argon2id => Method::Argon2id,
+        Form::Scrypt => Method::Scrypt,
+        Form::Pbkdf2 => Method::Pbkdf2,
+    };
+    println!("{}", PasswordHash::create(method, password.as_bytes(), &salt)?);
     Ok(())
+}
+
+/// A password that is typed twice and not shown.
+fn typed(terminal: &Stdin) -> anyhow::Result<String> {
+    let _quiet = Quiet::new(terminal)?;
+    let ask = |prompt: &str| {
+        eprint!("{prompt}: ");
+        let answer = typed_line(terminal);
+        eprintln!();
+        answer
+    };
+    let password = ask("Password")?;
+    if password != ask("The same again")? {
+        bail!("the two passwords differ; nothing was hashed");
+    }
+    Ok(password)
+}
+
+/// One line of a [`Quiet`] terminal.
+fn typed_line(terminal: &Stdin) -> anyhow::Result<String> {
+    let mut input = terminal.lock();
+    // a terminal gives one line at a time
+    let line = input.fill_buf().context(UNREADABLE)?.to_vec();
+    input.consume(line.len());
+    if line.contains(&CTRL_C) {
+        bail!("interrupted; nothing was hashed");
+    }
+    text(line)
+}
+
+fn line(input: &Stdin) -> anyhow::Result<String> {
+    let mut line = Vec::new();
+    input.lock().read_until(b'\n', &mut line).context(UNREADABLE)?;
+    text(line)
+}
+
+fn text(line: Vec<u8>) -> anyhow::Result<String> {
+    let line = String::from_utf8(line).ok().context("the password is not UTF-8")?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+const UNREADABLE: &str = "standard input cannot be read";
+
+/// A terminal that shows nothing of what is typed, for as long as the value lives. Ctrl-C ends the line meanwhile and sends
+/// no signal, so that nothing ends the program before the terminal is as it was.
+struct Quiet<'a> {
+    terminal: &'a Stdin,
+    before: Termios,
+}
+
+impl<'a> Quiet<'a> {
+    fn new(terminal: &'a Stdin) -> anyhow::Result<Self> {
+        let failed = "the terminal cannot be told to hide the password; write it to standard input, as one line";
+        let before = tcgetattr(terminal).context(failed)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        hidden.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
+        tcsetattr(terminal, OptionalActions::Flush, &hidden).context(failed)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        // a terminal that is gone needs nothing
+        _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+    }
 }

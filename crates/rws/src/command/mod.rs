@@ -2,6 +2,7 @@
 
 pub mod config;
 mod hash_password;
+mod health;
 mod index;
 mod progress;
 mod serve;
@@ -44,8 +45,18 @@ enum Command {
     },
     /// Publish plain directories or bucket prefixes, each one repository, without a server and its configuration
     Index(index::IndexArguments),
-    /// Print the hash of a password that is read from standard input
-    HashPassword,
+    /// Print the hash of a password, which is asked for or read from standard input
+    HashPassword {
+        /// Form of the hash
+        #[arg(long, value_name = "FORM", default_value = "argon2id")]
+        format: hash_password::Form,
+    },
+    /// Ask the server on this machine whether it answers; exit code 1 when not
+    Health {
+        /// Address and port that it listens on, instead of RWS_LISTEN or PORT [default: 127.0.0.1:5000]
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<String>,
+    },
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -85,7 +96,8 @@ struct RepositoriesArguments {
 pub fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<()> {
     let file = arguments.config;
     match arguments.command {
-        Command::HashPassword => hash_password::run(),
+        Command::HashPassword { format } => hash_password::run(format),
+        Command::Health { listen } => health::run(&ListeningAddress::resolve(listen.as_deref(), environment)?),
         Command::Index(arguments) => {
             start_log("warn");
             runtime()?.block_on(index::run(&arguments, environment))

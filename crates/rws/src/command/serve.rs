@@ -79,6 +79,14 @@ async fn serve(listener: TcpListener, service: Arc<Service>) -> anyhow::Result<(
         tracing::info!("stopping: running requests may end");
         stop.send_replace(true);
     });
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::warn!(
+                "SIGHUP changes nothing: the configuration is read at start, so start again for another one"
+            );
+        }
+    });
     let mut draining = stopped.clone();
     let router = rws_server::router(service).into_make_service_with_connect_info::<Connection>();
     let graceful = axum::serve(Connections(listener), router).with_graceful_shutdown(async move {

@@ -14,6 +14,9 @@ use super::secret::Secret;
 const USERS: &str =
     "is an object of users: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}";
 const USER: &str = "is a password hash, or an object with hash and allow";
+/// The keys of a user who is more than a hash.
+pub const KEYS: [&str; 2] = ["hash", "allow"];
+
 const HASH: &str = "is a password hash, as `rws hash-password` makes it";
 
 /// One user.
@@ -84,7 +87,7 @@ fn user(node: &Node<'_>) -> Result<User, Mistake> {
         return Ok(User { hash: Secret::new(node.text(USER)?), allow: None });
     }
     let entry = node.object(USER)?;
-    entry.refuse_unknown(&["hash", "allow"])?;
+    entry.refuse_unknown(&KEYS)?;
     let hash = Secret::new(entry.required("hash", HASH)?.text(HASH)?);
     let allow = entry.get("allow").map(Node::public).map(|node| {
         let patterns = node.list("is a list of patterns like live/*/el/*")?;

@@ -17,6 +17,12 @@ const BUILT_IN: &str = include_str!("../../../../config.default");
 /// The keys at the top of the file.
 pub const KEYS: [&str; 8] = ["common", "model", "anchors", "users", "repositories", "server", "store", "publish"];
 
+/// The keys of `common`.
+pub const COMMON_KEYS: [&str; 3] = ["sync_on_start", "create_empty", "credentials"];
+
+/// The keys of `model` beside those of the store.
+pub const MODEL_KEYS: [&str; 2] = ["supported_repos", "force_sync"];
+
 /// Where the file's part of the configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -87,7 +93,7 @@ pub fn top<'a>(origin: &'a str, value: &'a Value) -> Result<Object<'a>, Mistake>
 pub fn common<'a>(file: &Object<'a>, warnings: &mut Vec<String>) -> Result<Option<Object<'a>>, Mistake> {
     let Some(node) = file.get("common") else { return Ok(None) };
     let common = node.object("is an object with sync_on_start, create_empty and credentials")?;
-    common.warn_unknown(&["sync_on_start", "create_empty", "credentials"], warnings);
+    common.warn_unknown(&COMMON_KEYS, warnings);
     Ok(Some(common))
 }
 
@@ -102,7 +108,7 @@ pub fn model<'a>(file: &Object<'a>, warnings: &mut Vec<String>) -> Result<Object
             node.warning("is not used: the key itself must be in GPG_SIGN_KEY_ARMORED or GPG_MODULES_SIGN_KEY_ARMORED"),
         );
     }
-    let known: Vec<&str> = ["supported_repos", "force_sync"].into_iter().chain(store::KEYS).collect();
+    let known: Vec<&str> = MODEL_KEYS.into_iter().chain(store::KEYS).collect();
     let unknown_but: Vec<&str> = known.iter().copied().chain(keyring).collect();
     model.warn_unknown(&unknown_but, warnings);
     Ok(model)

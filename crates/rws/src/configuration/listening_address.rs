@@ -40,6 +40,15 @@ impl ListeningAddress {
         &self.0
     }
 
+    /// Where the server on this machine is reached: a socket that listens on all addresses is asked on the loopback one.
+    pub fn to_connect(&self) -> String {
+        match self.0.rsplit_once(':') {
+            Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
+            Some(("[::]", port)) => format!("[::1]:{port}"),
+            _ => self.0.clone(),
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         parse_port(port)?;
@@ -86,6 +95,18 @@ mod tests {
             (Some("localhost:5000"), &[], "localhost:5000"),
         ] {
             assert_eq!(resolve(option, variables).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_server_on_all_addresses_is_asked_on_the_loopback_one() {
+        for (listen, connect) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+            ("localhost:80", "localhost:80"),
+        ] {
+            assert_eq!(ListeningAddress(listen.to_owned()).to_connect(), connect);
         }
     }
 

@@ -13,6 +13,12 @@ const ENABLED: &str = "enabled";
 /// The formats of packages that RWS knows.
 const BASES: [&str; 2] = ["deb", "rpm"];
 
+/// The keys of `model.supported_repos`.
+pub const KEYS: [&str; 4] = ["repo_kind", "tarantool_series", "distrs", "enabled"];
+
+/// The keys of a distribution.
+pub const DISTRIBUTION_KEYS: [&str; 2] = ["base", "versions"];
+
 const NAME: &str = "is a name of letters, digits and . _ + ~ -, not starting with a dot";
 const NAMES: &str = "is a list of names, for example [\"1.10\", \"modules\"]";
 const DISTRIBUTIONS: &str =
@@ -77,7 +83,7 @@ impl Model {
 pub fn read(file: &Object<'_>, model: &Object<'_>, warnings: &mut Vec<String>) -> Result<Model, Mistake> {
     let supported = "is an object with repo_kind, tarantool_series, distrs and enabled";
     let supported = model.required("supported_repos", supported)?.object(supported)?;
-    supported.warn_unknown(&["repo_kind", "tarantool_series", "distrs", "enabled"], warnings);
+    supported.warn_unknown(&KEYS, warnings);
     let kinds = supported.required("repo_kind", NAMES)?;
     let series = supported.required("tarantool_series", NAMES)?;
     let mut read =
@@ -123,7 +129,7 @@ fn enabled(node: &Node<'_>, series: &[String], warnings: &mut Vec<String>) -> Re
 fn distribution(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Distribution, Mistake> {
     let allowed = "is \"deb\" or \"rpm\"";
     let object = node.object("is an object with base and versions")?;
-    object.warn_unknown(&["base", "versions"], warnings);
+    object.warn_unknown(&DISTRIBUTION_KEYS, warnings);
     let base_node = object.required("base", allowed)?;
     let base = base_node.text(allowed)?;
     if !BASES.contains(&base) {

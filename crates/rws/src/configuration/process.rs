@@ -4,6 +4,9 @@ use super::connection;
 use super::mistake::Mistake;
 use super::node::Object;
 
+/// The keys of `server`.
+pub const SERVER_KEYS: [&str; 1] = ["read_only"];
+
 /// Settings of the HTTP server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerSettings {
@@ -14,7 +17,7 @@ pub struct ServerSettings {
 /// Reads `server` and `publish`. A key in `publish` cannot mean anything yet, so it is a mistake there.
 pub fn read(file: &Object<'_>) -> Result<ServerSettings, Mistake> {
     object(file, "publish", &[])?;
-    let Some(server) = object(file, "server", &["read_only"])? else { return Ok(ServerSettings::default()) };
+    let Some(server) = object(file, "server", &SERVER_KEYS)? else { return Ok(ServerSettings::default()) };
     let read_only = server.get("read_only").map_or(Ok(false), |node| node.boolean())?;
     Ok(ServerSettings { read_only })
 }

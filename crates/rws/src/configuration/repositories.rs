@@ -10,7 +10,7 @@ use super::node::{Node, Object};
 use super::pattern::{self, Pattern};
 
 /// The keys of one entry.
-const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 14] = [
     "match",
     "architectures",
     "compression",
@@ -26,6 +26,9 @@ const KEYS: [&str; 14] = [
     "contents",
     "keep",
 ];
+
+/// The keys of `keep`.
+pub const KEEP_KEYS: [&str; 2] = ["generations", "hours"];
 
 /// Names that stand for no single architecture.
 const NO_ARCHITECTURES: [&str; 7] = ["all", "any", "source", "noarch", "src", "nosrc", "SRPMS"];
@@ -238,7 +241,7 @@ fn on_conflict(node: &Node<'_>) -> Result<OnConflict, Mistake> {
 
 fn keep(node: &Node<'_>) -> Result<Keep, Mistake> {
     let object = node.object("is an object with generations, hours or both")?;
-    object.refuse_unknown(&["generations", "hours"])?;
+    object.refuse_unknown(&KEEP_KEYS)?;
     let number = |key: &str, least: u32, most: u32| -> Result<Option<u32>, Mistake> {
         let Some(node) = object.get(key) else { return Ok(None) };
         let number = node.whole_number().filter(|number| (least..=most).contains(number));

@@ -2,6 +2,7 @@
 
 mod connection;
 mod defaults;
+mod documented;
 mod file_keys;
 mod mistakes;
 mod model;

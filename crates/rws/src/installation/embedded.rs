@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use rws_openpgp::SigningKey;
 use rws_server::User;
-use rws_server::passwords::PasswordHash;
+use rws_server::passwords::{Method, PasswordHash};
 
 /// The name of the user that is made.
 const USER: &str = "rws";
@@ -60,7 +60,7 @@ impl Secrets {
             Some(hash) => hash,
             None => {
                 let password = password()?;
-                let hash = PasswordHash::create_argon2id(password.as_bytes(), &random()?)?;
+                let hash = PasswordHash::create(Method::Argon2id, password.as_bytes(), &random()?)?;
                 let kept = keep(&path, &hash)?;
                 // another process that starts at the same time may have been first: then its user counts
                 made = (kept == hash).then_some(MadeUser { password });

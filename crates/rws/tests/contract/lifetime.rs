@@ -106,6 +106,28 @@ fn sigterm() {
         expect_status(&connection.answer(&request), 200);
         assert_eq!(server.terminate().code(), Some(0));
     });
+    rows.row("in the middle of an upload: it ends, others are not taken any more, exit code 0", || {
+        let mut server = Server::start();
+        let request = Request::new("PUT", RPM_TARGET).user(server.credentials()).form(Form::of([&FIXTURES.rpm]));
+        let mut connection = Connection::open(&server);
+        let (head, body) = (request.head(&server), request.content().to_vec());
+        connection.write(&head);
+        connection.write(&body[..body.len() / 2]);
+        let address = server.base_url().trim_start_matches("http://").to_owned();
+        std::thread::scope(|scope| {
+            let (answer, address) = (&mut connection, &address);
+            let ending = scope.spawn(move || {
+                let gone = || std::net::TcpStream::connect(address).is_err().then_some(());
+                wait::until("nobody listens any more", wait::BOUND, gone);
+                answer.write(&body[body.len() / 2..]);
+                answer.answer(&request)
+            });
+            assert_eq!(server.terminate().code(), Some(0));
+            expect_created(&ending.join().unwrap());
+        });
+        server.restart();
+        server.wait_for_body(&format!("{RPM_TARGET}/x86_64/repodata/repomd.xml"), |_| true);
+    });
     rows.row("right after an answer: exit code 0, and nothing is lost", || {
         let mut server = Server::start();
         expect_created(&put(&server, RPM_TARGET, Form::of([&FIXTURES.rpm])));
@@ -115,6 +137,14 @@ fn sigterm() {
         assert_eq!(primary(&server, &format!("{RPM_TARGET}/x86_64")).len(), 1);
     });
     rows.end();
+}
+
+#[test]
+fn sighup_changes_nothing() {
+    let server = Server::start();
+    server.signal("HUP");
+    wait::until("a word on it", wait::BOUND, || server.log().contains("SIGHUP changes nothing").then_some(()));
+    expect_created(&put(&server, RPM_TARGET, Form::of([&FIXTURES.rpm])));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::wait;
 use std::ffi::OsStr;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
@@ -30,6 +30,7 @@ const UNWANTED: [&str; 12] = [
 /// A program to run: a private home, plain English, no proxies.
 pub struct Program {
     command: Command,
+    input: Option<Vec<u8>>,
 }
 
 /// What a program did.
@@ -50,7 +51,7 @@ impl Program {
             command.env_remove(name);
         }
         command.env("HOME", home).env("LC_ALL", "C.UTF-8").env("TZ", "UTC").env("no_proxy", "*");
-        Self { command }
+        Self { command, input: None }
     }
 
     #[must_use]
@@ -83,6 +84,13 @@ impl Program {
         self
     }
 
+    /// What it reads from standard input; nothing by default.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(input.into());
+        self
+    }
+
     /// Runs it to its end, whatever the exit code.
     #[track_caller]
     pub fn run(mut self) -> Ran {
@@ -92,13 +100,18 @@ impl Program {
             .map(|part| part.to_string_lossy())
             .collect::<Vec<_>>()
             .join(" ");
-        let mut child = match self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
+        let stdin = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
+        let mut child = match self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
             Ok(child) => child,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 panic!("{name} is not on this machine: run tests/setup, which installs what the tests need")
             }
             Err(error) => panic!("cannot start {name}: {error}"),
         };
+        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), self.input) {
+            // A program that does not want to read it all may.
+            std::thread::spawn(move || pipe.write_all(&input));
+        }
         let stdout = drain(child.stdout.take());
         let stderr = drain(child.stderr.take());
         let ended = wait::until_or(BOUND, || child.try_wait().expect("the child can be waited for"));

@@ -50,6 +50,11 @@ impl Request {
         self.header("Content-Type", &form::content_type()).body(form.finish())
     }
 
+    /// The body.
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Sends it on a connection of its own. An answer that does not come has the status 0.
     pub fn send(&self, server: &Server) -> Answer {
         let mut connection = Connection::open(server);

@@ -22,6 +22,9 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// for a data directory or an environment that has its users already
     pub credentials: Option<Credentials>,
+    /// what starts the program, where that is not done directly: it is told `serve` and no more, and has its own address,
+    /// data directory and spool
+    pub launcher: Option<Vec<String>>,
 }
 
 impl Options {
@@ -100,12 +103,18 @@ impl Server {
         }
     }
 
+    /// Sends a signal: `TERM`, `HUP`.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        // The shell's own kill: the program of that name is not on every machine.
+        let command = format!("kill -{name} {}", self.process_id());
+        Program::new("sh", self.directory.path()).args(["-c", command.as_str()]).succeed();
+    }
+
     /// SIGTERM, then waits (bounded) until the program has ended.
     #[track_caller]
     pub fn terminate(&mut self) -> ExitStatus {
-        // The shell's own kill: the program of that name is not on every machine.
-        let command = format!("kill -TERM {}", self.process_id());
-        Program::new("sh", self.directory.path()).args(["-c", command.as_str()]).succeed();
+        self.signal("TERM");
         let child = self.child.as_mut().expect("the program runs");
         let ended = wait::until_or(wait::BOUND, || child.try_wait().expect("the program can be waited for"));
         let Some(status) = ended else { panic!("the program did not end after SIGTERM; its log:\n{}", self.log()) };
@@ -143,15 +152,20 @@ impl Server {
 
     #[track_caller]
     fn launch(&mut self) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rws"));
+        let direct = vec![env!("CARGO_BIN_EXE_rws").to_owned()];
+        let launcher = self.options.launcher.as_ref().unwrap_or(&direct);
+        let mut command = Command::new(&launcher[0]);
         for name in own_variables() {
             command.env_remove(&name);
         }
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
-        if self.options.is_on_bucket() {
-            command.env("RWS_SPOOL_DIR", self.directory.path().join("spool"));
-        } else {
-            command.arg("--data-dir").arg(self.data_dir());
+        command.args(&launcher[1..]).arg("serve");
+        if self.options.launcher.is_none() {
+            command.args(["--listen", "127.0.0.1:0"]);
+            if self.options.is_on_bucket() {
+                command.env("RWS_SPOOL_DIR", self.directory.path().join("spool"));
+            } else {
+                command.arg("--data-dir").arg(self.data_dir());
+            }
         }
         command.args(&self.options.arguments);
         command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
@@ -183,7 +197,9 @@ impl Server {
             user = user.or_else(|| value("user: "));
             password = password.or_else(|| value("password: "));
         }
-        self.base_url = address.unwrap_or_default().trim_end_matches('/').to_owned();
+        // who listens on all addresses is asked here
+        let address = address.unwrap_or_default().replace("//0.0.0.0:", "//127.0.0.1:");
+        self.base_url = address.trim_end_matches('/').to_owned();
         if let (None, Some(user), Some(password)) = (&self.credentials, user, password) {
             self.credentials = Some(Credentials { user, password });
         }

@@ -1,0 +1,169 @@
+//! The commands of README.md and docs/usage.md, and those of docs/configuration.md on passwords and keys, as they stand there
+//! but for address, user, password and what stands for a value of one's own.
+
+use std::path::Path;
+
+use crate::support::apt::{Apt, Sources};
+use crate::support::bucket::{Bucket, expect_ready};
+use crate::support::curl;
+use crate::support::packages::deb::Deb;
+use crate::support::packages::rpm::Rpm;
+use crate::support::packages::source::SourcePackage;
+use crate::support::private_root::PrivateRoot;
+use crate::support::program::Program;
+use crate::support::server::{Credentials, Options, Server, own_variables};
+use crate::support::{file_name, project_root, read_file, temporary_directory, write_file};
+
+#[track_caller]
+fn document(path: &str) -> String {
+    String::from_utf8(read_file(&project_root().join(path))).unwrap()
+}
+
+/// The shell commands of a text, block by block.
+fn blocks(text: &str) -> Vec<&str> {
+    let after = text.split("```sh\n").skip(1);
+    after.map(|block| block.split("\n```").next().unwrap()).collect()
+}
+
+/// Runs commands in a directory, `rws` being the program; the first that fails ends them.
+fn shell(commands: &str, directory: &Path) -> Program {
+    let program = Path::new(env!("CARGO_BIN_EXE_rws")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let shell = Program::new("bash", directory).args(["-euc", commands]).env("PATH", path).current_dir(directory);
+    own_variables().into_iter().fold(shell, Program::env_remove)
+}
+
+/// The text with other words; each has to stand in it.
+#[track_caller]
+fn replaced(text: &str, words: &[(&str, &str)]) -> String {
+    words.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from:?} is not in\n{text}");
+        text.replace(from, to)
+    })
+}
+
+fn host(server: &Server) -> &str {
+    server.base_url().trim_start_matches("http://")
+}
+
+#[test]
+fn the_readme_has_no_other_commands() {
+    let readme = document("README.md");
+    let [two_commands, _, _] = blocks(&readme)[..] else { panic!("other blocks in\n{readme}") };
+    let commands: Vec<&str> = two_commands.lines().map(|line| line.split("  ").next().unwrap()).collect();
+    // all tests start the program so, and are run by the other one
+    assert_eq!(commands, ["cargo run --release --bin rws -- serve", "tests/run"]);
+    assert!(project_root().join("tests/run").is_file());
+}
+
+#[test]
+fn the_walk_through() {
+    let server = Server::start();
+    let directory = temporary_directory();
+    Deb::new("hello", "2.10-3", "amd64").build(directory.path());
+    let apt = Apt::new(&Sources::Deb822(""));
+    let sources = apt.path("etc/apt/sources.list.d/");
+    let readme = document("README.md");
+    let commands = replaced(
+        blocks(&readme)[1],
+        &[
+            ("PASSWORD", &server.credentials().password),
+            ("127.0.0.1:5000", host(&server)),
+            ("/etc/apt/sources.list.d/", &sources.display().to_string()),
+            // the machine that runs this test stays as it is
+            ("apt-get install", "apt-get install --yes --download-only"),
+        ],
+    );
+    let ran = shell(&commands, directory.path()).env("APT_CONFIG", apt.path("apt.conf")).succeed();
+    assert!(ran.everything().contains("{\"message\":\"OK\"}"), "{}", ran.transcript());
+    assert!(apt.path("var/cache/apt/archives/hello_2.10-3_amd64.deb").is_file(), "{}", ran.transcript());
+}
+
+#[test]
+fn the_start_with_a_bucket() {
+    let bucket = Bucket::on_ceph();
+    let values = bucket.environment();
+    let value = |wanted: &str| values.iter().find(|(name, _)| name == wanted).unwrap().1.clone();
+    let directory = temporary_directory();
+    let key = directory.path().join("key.asc");
+    write_file(&key, value("GPG_SIGN_KEY_ARMORED"));
+    let readme = document("README.md");
+    let commands = replaced(
+        blocks(&readme)[2],
+        &[
+            ("https://s3.example.org", &bucket.s3.url),
+            ("S3_BUCKET=packages", &format!("S3_BUCKET={}", bucket.name)),
+            ("S3_ACCESS_KEY=…", &format!("S3_ACCESS_KEY={}", bucket.s3.access_key)),
+            ("S3_SECRET_KEY=…", &format!("S3_SECRET_KEY={}", bucket.s3.secret_key)),
+            ("{\"ci\": \"$argon2id$…\"}", &value("RWS_CREDENTIALS")),
+            ("key.asc", &key.display().to_string()),
+            ("\nrws serve", &format!("\nexec {} \"$@\"", env!("CARGO_BIN_EXE_rws"))),
+        ],
+    );
+    let spool = directory.path().join("spool").display().to_string();
+    let server = Server::start_with(Options {
+        environment: [("PORT", "0"), ("RWS_SPOOL_DIR", &spool)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+        credentials: Some(Credentials { user: "ci".to_owned(), password: "password".to_owned() }),
+        launcher: Some(["bash", "-euc", &commands, "rws"].map(str::to_owned).to_vec()),
+        ..Options::default()
+    });
+    expect_ready(&server);
+    curl::get(&server.url("/-/keys/main.asc")).expect_status(200);
+}
+
+#[test]
+fn putting_packages_and_updating_metadata() {
+    let server = Server::start();
+    let directory = temporary_directory();
+    let rpm = Rpm::new("cartridge-cli", "1.8.0.0", "1.el7");
+    rpm.build(directory.path());
+    rpm.build_source(directory.path());
+    Deb::new("tarantool-smtp", "0.0.4.0-1", "amd64").build(directory.path());
+    for file in SourcePackage::new("tarantool-smtp", "0.0.4.0-1").upstream_xz().build(directory.path()).all() {
+        write_file(&directory.path().join(file_name(&file)), read_file(&file));
+    }
+    let usage = document("docs/usage.md");
+    let user = format!("{}:{}", server.credentials().user, server.credentials().password);
+    let blocks = blocks(&usage);
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        let commands = replaced(block, &[("user_name:password", &user), ("127.0.0.1:5000", host(&server))]);
+        let ran = shell(&commands, directory.path()).succeed();
+        assert_eq!(ran.output(), "{\"message\":\"OK\"}\n", "{}", ran.transcript());
+    }
+    server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/source/Sources", |text| text.contains("tarantool-smtp"));
+    server.wait_for_body("/live/1.10/el/7/SRPMS/repodata/repomd.xml", |_| true);
+}
+
+/// The commands of a section of docs/configuration.md.
+#[track_caller]
+fn configuration_block(title: &str) -> String {
+    let text = document("docs/configuration.md");
+    let section = text.split(&format!("\n## {title}\n")).nth(1).unwrap();
+    blocks(section)[0].to_owned()
+}
+
+#[test]
+fn hashing_a_password() {
+    let directory = temporary_directory();
+    let forms = ["$argon2id$", "$argon2id$", "scrypt:32768:8:1$"];
+    let block = configuration_block("Passwords");
+    assert_eq!(block.lines().count(), forms.len());
+    for (line, form) in block.lines().zip(forms) {
+        let ran = shell(line, directory.path()).env("PASSWORD", "secret").input("secret\n").succeed();
+        assert!(ran.output().starts_with(form), "{}", ran.transcript());
+    }
+}
+
+#[test]
+fn exporting_a_key_from_gpg() {
+    let root = PrivateRoot::new();
+    let make = "gpg --batch --quiet --passphrase '' --quick-generate-key MYKEYID ed25519 sign never\n";
+    let gpg = root.join("gnupg");
+    Program::new("mkdir", root.path()).args(["-m", "700"]).arg(&gpg).succeed();
+    let ran = shell(&format!("{make}{}", configuration_block("Keys")), root.path()).env("GNUPGHOME", &gpg).succeed();
+    assert!(ran.output().contains("ok: "), "{}", ran.transcript());
+    assert!(!ran.output().contains("warning"), "{}", ran.transcript());
+}
