@@ -179,14 +179,14 @@ fn the_changes_again() {
         assert!(aside(&server).is_empty());
         expect_published(&server, "/release/2.8/ubuntu");
     });
-    rows.row("with some of its files: what is missing is named", || {
+    rows.row("with some of its files: what is not in the repository either is named", || {
         let server = Server::start();
         send_others(&server);
         expect_created(&commit(&server));
         expect_created(&send(&server, UPLOAD.deb()));
         let answer = commit(&server);
         expect_file_refused(&answer, &UPLOAD.changes.name);
-        assert!(answer.text().contains(".dsc") && !answer.text().contains("amd64.deb"), "{}", answer.text());
+        assert!(answer.text().contains(".buildinfo") && !answer.text().contains(".dsc"), "{}", answer.text());
     });
     rows.row("in a form it needs its files", || {
         let server = Server::start();
