@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use rws_model::{Identity, Record, RepositoryId, Sha256};
+use rws_model::{Identity, RepositoryId, Sha256};
 use rws_store::{Condition, Key, Kind, Store, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{ConfiguredTarget, OnConflict};
 use crate::error::{Conflict, IntakeError, Present};
-use crate::presence::Presence;
+use crate::presence::{NewFile, Presence, Rival};
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, private, reading};
 
@@ -89,22 +89,21 @@ async fn check_named(
 ) -> Result<(), IntakeError> {
     let changes = upload.changes.iter().filter(|change| change.repository == *repository);
     let records = changes.filter_map(|change| upload.records.get(change.record?));
-    // a package of one file names none; a file without entries may be one that some package names
-    let named =
-        |record: &Record| if record.entries.is_empty() { record.files.clone() } else { record.files[1..].to_vec() };
-    let mut presence = None;
-    for record in records {
-        for file in named(record) {
-            if presence.is_none() {
-                presence = Some(Presence::load(store, target, repository).await?);
-            }
-            let Some(presence) = &presence else { continue };
-            if let Some((by, sha256)) = presence.rival(&record.identity, &record.directory, &file)? {
-                let (file, uploaded) = (file.name.to_string(), file.digests.sha256);
-                let present = Present::Named { sha256, by };
-                return Err(Conflict { file, repository: repository.clone(), present, uploaded }.into());
-            }
-        }
+    let files: Vec<NewFile<'_>> = records
+        .flat_map(|record| {
+            // a package's own file is nobody else's; one without entries may be one that some package names
+            let own = usize::from(!record.entries.is_empty());
+            let (identity, directory) = (&record.identity, record.directory.as_str());
+            record.files.iter().skip(own).map(move |file| NewFile { identity, directory, file })
+        })
+        .collect();
+    if files.is_empty() {
+        return Ok(());
+    }
+    if let Some(Rival { file, by, sha256 }) = Presence::load(store, target, repository).await?.rival(&files)? {
+        let (file, uploaded) = (file.name.to_string(), file.digests.sha256);
+        let present = Present::Named { sha256, by };
+        return Err(Conflict { file, repository: repository.clone(), present, uploaded }.into());
     }
     Ok(())
 }

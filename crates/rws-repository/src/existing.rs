@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use rws_model::RepositoryId;
-use rws_store::{DirectoryEntry, Store};
+use rws_store::{DirectoryEntry, Key, Store};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, ConfiguredTarget};
 use crate::plan::join;
 use crate::{RepositoryError, private};
 
@@ -38,6 +38,32 @@ pub async fn existing(
         }
     }
     Ok(existing)
+}
+
+/// Whether a repository without a head has neither a root nor packages, of whatever tool. Index files alone are what a first
+/// publish left that did not come to its end.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn is_untouched(
+    store: &dyn Store,
+    target: &ConfiguredTarget,
+    repository: &RepositoryId,
+) -> Result<bool, RepositoryError> {
+    let layout = target.format.layout(repository);
+    for name in target.format.root_names(repository) {
+        let key = Key::parse(&join(&layout.tree, &name));
+        if let Some(key) = key
+            && store.stat(&key).await?.is_some()
+        {
+            return Ok(false);
+        }
+    }
+    let packages = join(&layout.tree, &layout.packages);
+    let entries = store.list_directory(&format!("{}/", packages.trim_end_matches('/'))).await?;
+    let is_metadata = |entry: &DirectoryEntry| matches!(entry, DirectoryEntry::Directory(name) if join(&layout.packages, name) == layout.metadata);
+    Ok(entries.iter().all(is_metadata))
 }
 
 /// The directories of a store, each listed once.

@@ -28,6 +28,26 @@ pub struct Owner {
     pub file: FileName,
 }
 
+/// A file that an upload brings, and that packages may name.
+pub struct NewFile<'a> {
+    /// The package that brings it.
+    pub identity: &'a Identity,
+    /// Where it is to go.
+    pub directory: &'a str,
+    /// The file.
+    pub file: &'a RecordFile,
+}
+
+/// What stands in the way of a file.
+pub struct Rival<'a> {
+    /// The file.
+    pub file: &'a RecordFile,
+    /// The package that names it.
+    pub by: Identity,
+    /// Its bytes there.
+    pub sha256: Sha256,
+}
+
 impl<'a> Presence<'a> {
     /// Reads a repository as it is now.
     ///
@@ -93,44 +113,53 @@ impl<'a> Presence<'a> {
         Ok(owners)
     }
 
-    /// A package other than `identity` that names a file of this name, in this directory, with other bytes; and the digest of
-    /// these.
+    /// Those of some files that another package names with other bytes; the first of them, that package, and the digest of its
+    /// bytes. Bytes that have a place here already are in nobody's way.
     ///
     /// # Errors
     ///
     /// When the current generation is damaged.
-    pub fn rival(
-        &self,
-        identity: &Identity,
-        directory: &str,
-        file: &RecordFile,
-    ) -> Result<Option<(Identity, Sha256)>, RepositoryError> {
-        let mut rivals: BTreeMap<Identity, Sha256> = BTreeMap::new();
-        let is_here =
-            |place: &str| place.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    pub fn rival<'f>(&self, files: &[NewFile<'f>]) -> Result<Option<Rival<'f>>, RepositoryError> {
+        let mut named: BTreeMap<Identity, Vec<(usize, Sha256)>> = BTreeMap::new();
+        let is_here = |file: &NewFile<'_>, place: &str| {
+            place.strip_prefix(file.directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         if let Some(generation) = &self.generation {
-            let damaged = RepositoryError::generation(self.repository);
-            for row in generation.packages.all().map_err(damaged)? {
-                if !is_here(&row.directory) || !row.files.iter().skip(1).any(|name| *name == file.name) {
-                    continue;
+            for row in generation.packages.all().map_err(RepositoryError::generation(self.repository))? {
+                for (at, file) in files.iter().enumerate() {
+                    if !is_here(file, &row.directory) || !row.files.iter().skip(1).any(|name| *name == file.file.name) {
+                        continue;
+                    }
+                    let path = join(&row.directory, file.file.name.as_str());
+                    let found = generation.files.get(&path, &path_order);
+                    if let Some(found) = found.map_err(RepositoryError::generation(self.repository))? {
+                        named.entry(Identity(row.identity.clone())).or_default().push((at, found.digests.sha256));
+                    }
                 }
-                let path = join(&row.directory, file.name.as_str());
-                let found = generation.files.get(&path, &path_order);
-                let found = found.map_err(RepositoryError::generation(self.repository))?;
-                rivals.extend(found.map(|found| (Identity(row.identity), found.digests.sha256)));
             }
         }
         for change in self.changes() {
-            rivals.remove(&change.identity);
-            let Some(record) = change.record.filter(|record| is_here(&record.directory)) else { continue };
-            let named = record.files.iter().skip(1).find(|named| named.name == file.name);
-            rivals.extend(named.map(|named| (change.identity, named.digests.sha256)));
+            named.remove(&change.identity);
+            let Some(record) = &change.record else { continue };
+            for (at, file) in files.iter().enumerate().filter(|(_, file)| is_here(file, &record.directory)) {
+                let same = record.files.iter().skip(1).find(|same| same.name == file.file.name);
+                let found = same.map(|same| (at, same.digests.sha256));
+                named.entry(change.identity.clone()).or_default().extend(found);
+            }
         }
-        // these bytes have a place here already
-        if rivals.values().any(|sha256| *sha256 == file.digests.sha256) {
-            return Ok(None);
+        for (at, new) in files.iter().enumerate() {
+            let of_file = || {
+                let all = named.iter().flat_map(|(by, found)| found.iter().map(move |(at, sha256)| (by, *at, *sha256)));
+                all.filter(|(_, of, _)| *of == at)
+            };
+            if of_file().any(|(_, _, sha256)| sha256 == new.file.digests.sha256) {
+                continue;
+            }
+            if let Some((by, _, sha256)) = of_file().find(|(by, _, _)| *by != new.identity) {
+                return Ok(Some(Rival { file: new.file, by: by.clone(), sha256 }));
+            }
         }
-        Ok(rivals.into_iter().find(|(rival, _)| rival != identity))
+        Ok(None)
     }
 
     fn changes(&self) -> impl Iterator<Item = rws_model::Change> {

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rws_model::RepositoryId;
-use rws_store::{DirectoryEntry, Key, Listed, Writing};
+use rws_store::{Key, Listed, Writing};
 use tokio::sync::watch;
 
 use super::{Scheduler, Urgency, lock};
-use crate::plan::join;
+use crate::existing::is_untouched;
 use crate::publish::Occasion;
 use crate::{RepositoryError, UploadId, private, reading};
 
@@ -52,25 +52,19 @@ impl Scheduler {
     /// When the store fails.
     pub async fn start(self: &Arc<Self>, synchronise: bool) -> Result<(), RepositoryError> {
         let store = self.publisher.store();
-        for Listed { key, .. } in store.list(private::HEADS).await? {
-            let repository = private::head_repository(&key);
-            if let Some(repository) = repository.filter(|known| self.publisher.catalogue().repository(known).is_some())
-            {
-                let occasion = Occasion { start: true, synchronise, ..Occasion::default() };
-                self.wake(&repository, occasion, Urgency::Patient);
-            }
+        let heads = store.list(private::HEADS).await?;
+        let heads: BTreeSet<RepositoryId> =
+            heads.iter().filter_map(|listed| private::head_repository(&listed.key)).collect();
+        for repository in heads.iter().filter(|known| self.publisher.catalogue().repository(known).is_some()) {
+            let occasion = Occasion { start: true, synchronise, ..Occasion::default() };
+            self.wake(repository, occasion, Urgency::Patient);
         }
         self.sweep().await?;
-        let created = self.publisher.catalogue().repositories().filter(|(_, target)| target.policy.create_empty);
-        let mut wanted: Vec<_> = created.map(|(repository, _)| repository.clone()).collect();
-        let heads = store.list(private::HEADS).await?;
-        let heads: BTreeSet<_> = heads.iter().filter_map(|listed| private::head_repository(&listed.key)).collect();
-        wanted.retain(|repository| !heads.contains(repository));
-        for repository in wanted {
-            if !self.is_untouched(&repository).await? {
-                continue;
+        for (repository, target) in self.publisher.catalogue().repositories() {
+            let is_wanted = target.policy.create_empty && !heads.contains(repository);
+            if is_wanted && is_untouched(store, target, repository).await? {
+                self.wake(repository, Occasion { create: true, ..Occasion::default() }, Urgency::Patient);
             }
-            self.wake(&repository, Occasion { create: true, ..Occasion::default() }, Urgency::Patient);
         }
         if synchronise {
             let all: Vec<_> = self.publisher.catalogue().targets().flat_map(|target| target.repositories()).collect();
@@ -164,26 +158,6 @@ impl Scheduler {
             store.delete(&abandoned).await?;
         }
         Ok(())
-    }
-
-    /// Whether a repository without a head has neither a root nor packages of another tool. Index files alone are what a
-    /// first publish left that did not come to its end.
-    async fn is_untouched(&self, repository: &RepositoryId) -> Result<bool, RepositoryError> {
-        let (store, catalogue) = (self.publisher.store(), self.publisher.catalogue());
-        let target = catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
-        let layout = target.format.layout(repository);
-        for name in target.format.root_names(repository) {
-            let key = Key::parse(&join(&layout.tree, &name));
-            if let Some(key) = key
-                && store.stat(&key).await?.is_some()
-            {
-                return Ok(false);
-            }
-        }
-        let packages = join(&layout.tree, &layout.packages);
-        let entries = store.list_directory(&format!("{}/", packages.trim_end_matches('/'))).await?;
-        let is_metadata = |entry: &DirectoryEntry| matches!(entry, DirectoryEntry::Directory(name) if join(&layout.packages, name) == layout.metadata);
-        Ok(entries.iter().all(is_metadata))
     }
 
     /// Wakes the repositories whose roots do not stay valid for much longer. Each head is read when its time has come: another

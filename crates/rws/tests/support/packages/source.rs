@@ -173,11 +173,15 @@ impl SourcePackage {
              Package: {name}\nArchitecture: any\nDescription: fixture\n Text.\n"
         );
         write_file(&debian.join("control"), control);
-        let changelog = format!(
-            "{name} ({version}) unstable; urgency=low\n\n  * Fixture.\n\n \
-             -- Nobody <nobody@example.invalid>  Sun, 13 Sep 2020 12:26:40 +0000\n"
-        );
-        write_file(&debian.join("changelog"), changelog);
+        write_file(&debian.join("changelog"), changelog(name, version, "unstable"));
         write_file(&debian.join("rules"), "#!/usr/bin/make -f\n%:\n\tdh $@\n");
     }
+}
+
+/// `debian/changelog` of one entry.
+pub fn changelog(name: &str, version: &str, distribution: &str) -> String {
+    format!(
+        "{name} ({version}) {distribution}; urgency=low\n\n  * Fixture.\n\n \
+         -- Nobody <nobody@example.invalid>  Sun, 13 Sep 2020 12:26:40 +0000\n"
+    )
 }

@@ -4,6 +4,7 @@ use super::super::gpgv::SecretKey;
 use super::super::program::Program;
 use super::super::{file_name, files_in, write_file};
 use super::SOURCE_DATE_EPOCH;
+use super::source::changelog;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -89,11 +90,7 @@ impl<'a> BuiltPackage<'a> {
              Package: {name}\nArchitecture: any\nDescription: fixture\n Text.\n"
         );
         write_file(&debian.join("control"), control);
-        let changelog = format!(
-            "{name} ({version}) focal; urgency=low\n\n  * Fixture.\n\n \
-             -- Nobody <nobody@example.invalid>  Sun, 13 Sep 2020 12:26:40 +0000\n"
-        );
-        write_file(&debian.join("changelog"), changelog);
+        write_file(&debian.join("changelog"), changelog(name, version, "focal"));
         let rules = debian.join("rules");
         let text = "#!/usr/bin/make -f\nbuild clean:\n\trm -rf debian/tmp debian/files\nbinary:\n\
                     \tmkdir -p debian/tmp/DEBIAN\n\tcp debian/changelog debian/tmp/\n\tdpkg-gencontrol\n\
