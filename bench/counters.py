@@ -10,12 +10,33 @@ import subprocess
 import tempfile
 import time
 
+import server as processes
 from watch import Watch
 
 
 def cpu_clock(pid):
     """The number of the clock of a process's CPU time (clock_getcpuclockid(3)), finer than the ticks of /proc/PID/stat."""
     return (~pid << 3) | 2
+
+
+class Meter:
+    """CPU and peak memory of all processes of a server. Pages that they share are counted for each."""
+
+    def __init__(self, pids):
+        self.pids = pids
+
+    def __enter__(self):
+        for pid in self.pids:
+            processes.forget_peak(pid)
+        self._before = self._cpu_seconds()
+        return self
+
+    def __exit__(self, *_):
+        self.cpu_seconds = self._cpu_seconds() - self._before
+        self.peak_rss_bytes = sum(processes.status_bytes(pid, "VmHWM") for pid in self.pids)
+
+    def _cpu_seconds(self):
+        return sum(time.clock_gettime(cpu_clock(pid)) for pid in self.pids)
 
 
 def io_bytes(pid):

@@ -1,5 +1,6 @@
 """The program, started as a user starts it, and what the kernel says of its process."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import re
 import secrets
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -36,6 +38,22 @@ def process_cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
+def status_bytes(pid, field):
+    """A line of /proc/PID/status: VmHWM (peak RSS), RssAnon, RssFile."""
+    text = (pathlib.Path("/proc") / str(pid) / "status").read_text()
+    return int(re.search(rf"^{field}:\s+(\d+) kB$", text, re.MULTILINE).group(1)) * 1024
+
+
+def forget_peak(pid):
+    """Sets the peak RSS to the present RSS (proc(5), clear_refs)."""
+    (pathlib.Path("/proc") / str(pid) / "clear_refs").write_text("5")
+
+
+def leave_on_sigterm():
+    """`kill` and `timeout` end a script as Ctrl-C does: contexts are left, so servers and directories go too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def environment_without_own():
     """The program's own variables would change what is measured."""
     return {name: value for name, value in os.environ.items() if name != "PORT" and not name.startswith(("RWS_", "S3_", "GPG_"))}
@@ -54,14 +72,17 @@ class Installation:
 class Server:
     """A running program on its data directory; use it with `with`.
 
-    With an `installation` it runs on that one's store, with its `environment`, `user` and `password`.
+    With an `installation` it runs on that one's store, with its `environment`, `user` and `password`. With a `log` it
+    writes there, as a service does: a pipe would have to be emptied by this process, which costs CPU for each request.
     """
 
-    def __init__(self, directory, installation=None):
+    label = "rws"
+
+    def __init__(self, directory, installation=None, log=None):
         environment = environment_without_own()
         directory.mkdir(parents=True, exist_ok=True)
         self.data = directory / "data"
-        self.lines = []
+        self.lines, self.log_path = [], log
         self.ready = threading.Event()
         self.address = self.user = self.password = None
         command = [str(binary()), "serve", "--listen", "127.0.0.1:0"]
@@ -72,14 +93,15 @@ class Server:
             self.user, self.password = installation.user, installation.password
         else:
             command += ["--data-dir", str(self.data)]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            text=True,
-        )
+        with open(log, "w") if log else contextlib.nullcontext(subprocess.PIPE) as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                text=True,
+            )
         threading.Thread(target=self._follow, daemon=True).start()
         if not self.ready.wait(START_SECONDS) or self.process.poll() is not None or not self._is_ready():
             self.stop()
@@ -104,7 +126,7 @@ class Server:
         return False
 
     def _follow(self):
-        for line in self.process.stdout:
+        for line in self._first_words() if self.log_path else self.process.stdout:
             line = line.rstrip("\n")
             self.lines.append(line)
             for label, name in (("listening on http://", "address"), ("user: ", "user"), ("password: ", "password")):
@@ -113,6 +135,21 @@ class Server:
             if self.address and self.user and self.password:
                 self.ready.set()
         self.ready.set()
+
+    def _first_words(self):
+        """The lines of the log file, as they come, until the program has said all that is waited for."""
+        with open(self.log_path) as log:
+            line = ""
+            while not self.ready.is_set():
+                ended = self.process.poll() is not None
+                line += log.readline()
+                if line.endswith("\n"):
+                    yield line
+                    line = ""
+                elif ended:
+                    return
+                else:
+                    time.sleep(0.02)
 
     def stop(self):
         if self.process.poll() is None:
@@ -123,13 +160,17 @@ class Server:
                 self.process.kill()
                 self.process.wait()
 
-    def log(self):
+    def log(self, wanted=r"\b(TRACE|DEBUG|INFO|WARN|ERROR)\b|panicked"):
         """What the program printed beside its first words, without colours."""
-        lines = (re.sub(r"\x1b\[[0-9;]*m", "", line) for line in self.lines)
-        return [line for line in lines if re.search(r"\b(TRACE|DEBUG|INFO|WARN|ERROR)\b|panicked", line)]
+        with open(self.log_path) if self.log_path else contextlib.nullcontext(self.lines) as said:
+            lines = (re.sub(r"\x1b\[[0-9;]*m", "", line.rstrip("\n")) for line in said)
+            return [line for line in lines if re.search(wanted, line)]
 
     def complaints(self):
-        return [line for line in self.log() if re.search(r"\b(WARN|ERROR)\b|panicked", line)]
+        return self.log(r"\b(WARN|ERROR)\b|panicked")
+
+    def pids(self):
+        return [self.pid]
 
     def cpu_seconds(self):
         return process_cpu_seconds(self.pid)
@@ -138,13 +179,10 @@ class Server:
         return int((pathlib.Path("/proc") / str(self.pid) / "statm").read_text().split()[1]) * PAGE_BYTES
 
     def status_bytes(self, field):
-        """A line of /proc/PID/status: VmHWM (peak RSS), RssAnon, RssFile."""
-        text = (pathlib.Path("/proc") / str(self.pid) / "status").read_text()
-        return int(re.search(rf"^{field}:\s+(\d+) kB$", text, re.MULTILINE).group(1)) * 1024
+        return status_bytes(self.pid, field)
 
     def forget_peak(self):
-        """Sets the peak RSS to the present RSS (proc(5), clear_refs)."""
-        (pathlib.Path("/proc") / str(self.pid) / "clear_refs").write_text("5")
+        forget_peak(self.pid)
 
 
 class MemorySampler(Watch):
