@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.client
 import json
+import os
 import re
 import subprocess
 import time
@@ -178,11 +179,46 @@ def curl(arguments, configuration):
 
 def curl_upload(server, repository, path):
     """Uploads a file as people do; returns the answer and curl's numbers."""
-    arguments = ["--request", "PUT"]
-    if repository.kind == "deb":
-        arguments += ["--form-string", "product=bench"]
-    arguments += ["--form", f"file=@{path}", f"http://{server.address}{repository.target}"]
-    answer, numbers = curl(arguments, f'user = "{server.user}:{server.password}"\n')
+    answer, numbers = curl(form_arguments(server, repository, path), f'user = "{server.user}:{server.password}"\n')
     if numbers["http_code"] != 201:
         raise SystemExit(f"the upload was answered {numbers['http_code']}: {answer}")
     return answer, numbers
+
+
+def form_arguments(server, repository, path):
+    product = ["--form-string", "product=bench"] if repository.kind == "deb" else []
+    return ["--request", "PUT", *product, "--form", f"file=@{path}", f"http://{server.address}{repository.target}"]
+
+
+class PatientUpload:
+    """An upload by curl as CI runs it, which tries again. The process ends with the context, if not before."""
+
+    PATIENCE = ["--fail", "--retry", "5", "--retry-delay", "1", "--retry-all-errors"]
+
+    def __init__(self, server, repository, path):
+        command = ["curl", "--disable", "--no-progress-meter", "--config", "-", "--output", os.devnull, "--write-out", "%{http_code}"]
+        command += [*self.PATIENCE, *form_arguments(server, repository, path)]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        self.process = subprocess.Popen(command, **pipes, text=True)
+        self.process.stdin.write(f'user = "{server.user}:{server.password}"\n')
+        self.process.stdin.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def is_over(self):
+        """Also sets the last status, how often curl tried again, and what it said."""
+        if self.process.poll() is None:
+            return False
+        self.status = int(self.process.stdout.read()[-3:] or 0)
+        # curl breaks its warnings into lines
+        self.said = self.process.stderr.read().strip().replace("\nWarning: ", " ").replace("  ", " ")
+        self.retries = self.said.count("Will retry in")
+        return True

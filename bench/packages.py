@@ -74,8 +74,16 @@ Description: library number {name} of a benchmark
 """
 
 
-def deb(name, version="1.4.2-1", padding=b""):
-    """File name and content of a small, valid .deb; with `padding` of one more file that is as large."""
+def packed(files):
+    return gzip.compress(tar(files), compresslevel=6, mtime=SOURCE_DATE_EPOCH)
+
+
+PACKED = ("data.tar.gz", packed)
+STORED = ("data.tar", tar)
+
+
+def deb(name, version="1.4.2-1", padding=b"", data=PACKED):
+    """File name and content of a small, valid .deb; with `padding` of one more file that is as large, which STORED makes quick."""
     files = [(f"./usr/lib/{name}/part-{part}", f"{name} {part}\n".encode() * 4) for part in range(4)]
     if padding:
         files.append((f"./usr/lib/{name}/padding", padding))
@@ -83,13 +91,9 @@ def deb(name, version="1.4.2-1", padding=b""):
     members = [
         ("debian-binary", b"2.0\n"),
         ("control.tar.gz", packed([("./control", control(name, version).encode()), ("./md5sums", sums.encode())])),
-        ("data.tar.gz", packed(files)),
+        (data[0], data[1](files)),
     ]
     return f"{name}_{version}_amd64.deb", ar(members)
-
-
-def packed(files):
-    return gzip.compress(tar(files), compresslevel=6, mtime=SOURCE_DATE_EPOCH)
 
 
 def debs(count):
