@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 
 use rws_model::RepositoryId;
 
-use crate::Head;
-
 /// How long a pin holds for a connection.
 const CONNECTION: Duration = Duration::from_secs(60);
 
@@ -39,21 +37,27 @@ enum Holder {
 }
 
 #[derive(Debug)]
-struct Pin {
-    head: Arc<Head>,
+struct Pin<T> {
+    head: Arc<T>,
     names: BTreeSet<String>,
     since: Instant,
 }
 
-/// The pins of all readers.
-#[derive(Debug, Default)]
-pub struct Pins {
-    pins: Mutex<HashMap<(Holder, RepositoryId), Pin>>,
+/// The pins of all readers; `T` is what is kept of a head.
+#[derive(Debug)]
+pub struct Pins<T> {
+    pins: Mutex<HashMap<(Holder, RepositoryId), Pin<T>>>,
 }
 
-impl Pins {
+impl<T> Default for Pins<T> {
+    fn default() -> Self {
+        Self { pins: Mutex::default() }
+    }
+}
+
+impl<T> Pins<T> {
     /// The head that a reader goes on with for a file of this name; `None`: the current one.
-    pub fn held(&self, reader: &Reader, repository: &RepositoryId, name: &str) -> Option<Arc<Head>> {
+    pub fn held(&self, reader: &Reader, repository: &RepositoryId, name: &str) -> Option<Arc<T>> {
         let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
         for (holder, time) in holders(reader) {
             let Some(pin) = pins.get_mut(&(holder, repository.clone())) else { continue };
@@ -71,7 +75,7 @@ impl Pins {
     }
 
     /// A reader got a file of the current head.
-    pub fn begin(&self, reader: &Reader, repository: &RepositoryId, name: &str, head: &Arc<Head>) {
+    pub fn begin(&self, reader: &Reader, repository: &RepositoryId, name: &str, head: &Arc<T>) {
         let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
         for (holder, _) in holders(reader) {
             pins.remove(&(holder, repository.clone()));
@@ -81,11 +85,11 @@ impl Pins {
 
     fn pin(
         &self,
-        pins: &mut HashMap<(Holder, RepositoryId), Pin>,
+        pins: &mut HashMap<(Holder, RepositoryId), Pin<T>>,
         reader: &Reader,
         repository: &RepositoryId,
         name: &str,
-        head: &Arc<Head>,
+        head: &Arc<T>,
     ) {
         for (holder, _) in holders(reader) {
             let names = BTreeSet::from([name.to_owned()]);
@@ -119,7 +123,7 @@ fn lasting(holder: &Holder) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::GenerationId;
+    use crate::{GenerationId, Head};
     use rws_model::sha256;
     use uuid::Uuid;
 
@@ -131,6 +135,7 @@ mod tests {
             counter,
             nonce: Uuid::nil(),
             published_at: 0,
+            packages: None,
             root: Vec::new(),
             plain: Default::default(),
             own: Default::default(),
@@ -147,7 +152,7 @@ mod tests {
     }
 
     /// The counter of the head from which each file is answered, when the current head grows with each request.
-    fn read(pins: &Pins, requests: &[(u64, &str, &str)]) -> Vec<u64> {
+    fn read(pins: &Pins<Head>, requests: &[(u64, &str, &str)]) -> Vec<u64> {
         let answer = |(current, (connection, client, name)): (usize, &(u64, &str, &str))| {
             let reader = Reader { connection: Some(*connection), client: (*client).to_owned() };
             let held = pins.held(&reader, &repository(), name);

@@ -1,12 +1,15 @@
 //! What readers see: the public tree, with roots and plain-named indexes as the heads say.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rws_model::{RepositoryId, RootFile};
-use rws_store::{Content, DirectoryEntry, Key, Span, Stat, Store};
+use bytes::Bytes;
+use futures::FutureExt;
+use rws_model::{RepositoryId, RootFile, sha256};
+use rws_store::{Content, Depth, Key, Page, Span, Stat, Store, Version};
 
 use crate::catalogue::Catalogue;
+use crate::gather::gather;
 use crate::generation::Head;
 use crate::pins::{Pins, Reader};
 use crate::plan::join;
@@ -15,18 +18,62 @@ use crate::{GenerationId, RepositoryError, private, reading};
 /// How many generations' names are kept in memory.
 const KEPT_GENERATIONS: usize = 64;
 
+/// How many heads are read at the same time.
+const HEADS_AT_ONCE: usize = 16;
+
+/// How many repositories' heads are kept in memory.
+const KEPT_HEADS: usize = 1024;
+
 /// The public tree of a store.
 pub struct Tree {
     store: Arc<dyn Store>,
     catalogue: Arc<Catalogue>,
     /// The names of generations that were asked for lately.
     kept: Mutex<VecDeque<(Key, Arc<Names>)>>,
-    pins: Pins,
+    /// The heads that were asked for lately, and what the store said of them then.
+    heads: Mutex<HashMap<RepositoryId, (Version, Arc<Current>)>>,
+    pins: Pins<Current>,
+}
+
+/// A head, as its readers need it.
+struct Current {
+    head: Head,
+    root: Vec<Root>,
+}
+
+/// A file of a root.
+#[derive(Clone, Debug)]
+struct Root {
+    /// Its name relative to the tree.
+    name: String,
+    text: Bytes,
+    /// Half of its SHA-256, in hexadecimal digits.
+    tag: String,
+}
+
+impl From<RootFile> for Root {
+    fn from(file: RootFile) -> Self {
+        let tag = sha256(file.text.as_bytes()).hex()[..32].to_owned();
+        Self { name: file.name, text: file.text.into(), tag }
+    }
+}
+
+/// What is current in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// Its generation.
+    pub generation: GenerationId,
+    /// When that was published, in seconds since 1970.
+    pub published_at: i64,
+    /// How many packages it has, where the head says it.
+    pub packages: Option<u64>,
 }
 
 /// The files of one generation's metadata.
 struct Names {
-    root: Vec<RootFile>,
+    root: Vec<Root>,
     /// The object behind each name of an index file, plain and stored, all relative to the tree.
     files: BTreeMap<String, String>,
 }
@@ -54,7 +101,9 @@ pub enum Found {
     /// A file of a root, whose content is in the head.
     Root {
         /// The content.
-        text: String,
+        text: Bytes,
+        /// What tells it from all other contents, safe inside an HTTP ETag.
+        tag: String,
         /// When it was published, in seconds since 1970.
         published_at: i64,
     },
@@ -66,17 +115,29 @@ pub enum Found {
         stat: Stat,
         /// The bytes that are wanted.
         content: Option<Content>,
-        /// Whether the bytes behind the path can never change.
-        immutable: bool,
+        /// For how long the path names these bytes.
+        lasting: Lasting,
         /// When the path came to name these bytes, in seconds since 1970, where that is another time than the object's.
         published_at: Option<i64>,
     },
 }
 
+/// For how long a path names the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// Its next publish may change that.
+    Revalidated,
+    /// It is a package's: its bytes never change while anything refers to them, and the name stays taken for ten minutes after
+    /// they are gone.
+    Minutes,
+    /// For ever: the name holds the digest of the bytes.
+    Immutable,
+}
+
 impl Tree {
     /// The public tree of `store`.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>) -> Self {
-        Self { store, catalogue, kept: Mutex::default(), pins: Pins::default() }
+        Self { store, catalogue, kept: Mutex::default(), heads: Mutex::default(), pins: Pins::default() }
     }
 
     /// The store.
@@ -102,23 +163,30 @@ impl Tree {
                 None => Ok(None),
             };
         }
+        if is_immutable(path) {
+            return self.object(path, wanted, Lasting::Immutable, None).await;
+        }
         let Some(repository) = self.catalogue.by_metadata(path) else {
-            return self.object(path, wanted, is_immutable(path), None).await;
+            return self.object(path, wanted, lasting_of_package(path), None).await;
         };
         let place = self.place(repository, path)?;
-        let Some(head) = self.head_for(reader, repository, &place).await? else {
-            return self.object(path, wanted, is_immutable(path), None).await;
+        let Some(current) = self.head_for(reader, repository, &place).await? else {
+            return self.object(path, wanted, Lasting::Revalidated, None).await;
         };
-        if let Some(file) = head.root.iter().find(|file| file.name == place.name) {
-            return Ok(Some(Found::Root { text: file.text.clone(), published_at: head.published_at }));
+        let head = &current.head;
+        if let Some(Root { text, tag, .. }) = current.root.iter().find(|file| file.name == place.name) {
+            return Ok(Some(Found::Root { text: text.clone(), tag: tag.clone(), published_at: head.published_at }));
         }
         if place.is_root {
             // of another time, or of another tool: the root of this repository has no such file
             return Ok(None);
         }
         match head.plain.get(&place.name) {
-            Some(stored) => self.object(&join(&place.tree, stored), wanted, false, Some(head.published_at)).await,
-            None => self.object(path, wanted, is_immutable(path), None).await,
+            Some(stored) => {
+                let at = Some(head.published_at);
+                self.object(&join(&place.tree, stored), wanted, Lasting::Revalidated, at).await
+            }
+            None => self.object(path, wanted, Lasting::Revalidated, None).await,
         }
     }
 
@@ -128,17 +196,37 @@ impl Tree {
         reader: Option<&Reader>,
         repository: &RepositoryId,
         place: &Place,
-    ) -> Result<Option<Arc<Head>>, RepositoryError> {
+    ) -> Result<Option<Arc<Current>>, RepositoryError> {
         if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, &place.name)) {
             return Ok(Some(head));
         }
-        let head = reading::head(&*self.store, repository).await?.map(|(head, _)| Arc::new(head));
+        let head = self.head(repository).await?;
         if let (Some(reader), Some(head)) = (reader, &head)
             && place.is_root
         {
             self.pins.begin(reader, repository, &place.name, head);
         }
         Ok(head)
+    }
+
+    /// The current head: read only when it is another one than last time.
+    async fn head(&self, repository: &RepositoryId) -> Result<Option<Arc<Current>>, RepositoryError> {
+        let known = lock(&self.heads).get(repository).cloned();
+        if let Some((version, current)) = known {
+            match self.store.stat(&private::head(repository)).await? {
+                Some(stat) if stat.version == version => return Ok(Some(current)),
+                _ => {}
+            }
+        }
+        let Some((head, version)) = reading::head(&*self.store, repository).await? else { return Ok(None) };
+        let root = head.root.iter().cloned().map(Root::from).collect();
+        let current = Arc::new(Current { head, root });
+        let mut heads = lock(&self.heads);
+        if heads.len() >= KEPT_HEADS {
+            heads.clear();
+        }
+        heads.insert(repository.clone(), (version, Arc::clone(&current)));
+        Ok(Some(current))
     }
 
     /// The file at a path of a kept generation: its root and its indexes; packages, and other files whose names hold their
@@ -150,17 +238,17 @@ impl Tree {
         wanted: Wanted,
     ) -> Result<Option<Found>, RepositoryError> {
         let Some(repository) = self.catalogue.by_metadata(path) else {
-            return self.object(path, wanted, false, None).await;
+            return self.object(path, wanted, lasting_of_package(path), None).await;
         };
         let place = self.place(repository, path)?;
         let Some(names) = self.names(repository, id).await? else { return Ok(None) };
-        if let Some(file) = names.root.iter().find(|file| file.name == place.name) {
-            return Ok(Some(Found::Root { text: file.text.clone(), published_at: id.seconds() }));
+        if let Some(Root { text, tag, .. }) = names.root.iter().find(|file| file.name == place.name) {
+            return Ok(Some(Found::Root { text: text.clone(), tag: tag.clone(), published_at: id.seconds() }));
         }
         match names.files.get(&place.name) {
-            Some(stored) => self.object(&join(&place.tree, stored), wanted, true, None).await,
+            Some(stored) => self.object(&join(&place.tree, stored), wanted, Lasting::Immutable, None).await,
             // sent and carried metadata: like packages, one file for all generations
-            None if is_immutable(path) => self.object(path, wanted, true, None).await,
+            None if is_immutable(path) => self.object(path, wanted, Lasting::Immutable, None).await,
             None => Ok(None),
         }
     }
@@ -168,7 +256,7 @@ impl Tree {
     /// The names of a generation; `None` where it does not exist (any more).
     async fn names(&self, repository: &RepositoryId, id: &GenerationId) -> Result<Option<Arc<Names>>, RepositoryError> {
         let key = private::manifest(repository, id);
-        let known = self.kept().iter().find(|(known, _)| *known == key).map(|(_, names)| Arc::clone(names));
+        let known = lock(&self.kept).iter().find(|(known, _)| *known == key).map(|(_, names)| Arc::clone(names));
         if known.is_some() {
             return Ok(known);
         }
@@ -181,15 +269,11 @@ impl Tree {
             files.extend(file.plain_name.map(|plain| (plain, file.stored_name.clone())));
             files.insert(file.stored_name.clone(), file.stored_name);
         }
-        let names = Arc::new(Names { root: generation.root, files });
-        let mut kept = self.kept();
+        let names = Arc::new(Names { root: generation.root.into_iter().map(Root::from).collect(), files });
+        let mut kept = lock(&self.kept);
         kept.truncate(KEPT_GENERATIONS - 1);
         kept.push_front((key, Arc::clone(&names)));
         Ok(Some(names))
-    }
-
-    fn kept(&self) -> MutexGuard<'_, VecDeque<(Key, Arc<Names>)>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The current generation of a repository.
@@ -198,27 +282,65 @@ impl Tree {
     ///
     /// When the store fails.
     pub async fn generation(&self, repository: &RepositoryId) -> Result<Option<GenerationId>, RepositoryError> {
-        Ok(reading::head(&*self.store, repository).await?.map(|(head, _)| head.generation))
+        Ok(self.head(repository).await?.map(|current| current.head.generation.clone()))
     }
 
-    /// The entries of a directory, private ones left out; `None` where there are none.
+    /// The current generations of all repositories, in the order of their names. Heads that did not change are not read again.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn directory(&self, path: &str) -> Result<Option<Vec<DirectoryEntry>>, RepositoryError> {
+    pub async fn generations(&self) -> Result<Vec<Published>, RepositoryError> {
+        let mut reads = Vec::new();
+        for listed in self.store.list(private::HEADS).await? {
+            let Some(repository) = private::head_repository(&listed.key) else { continue };
+            reads.push(
+                async move {
+                    let known = lock(&self.heads).get(&repository).cloned();
+                    let current = match known.filter(|(version, _)| *version == listed.stat.version) {
+                        Some((_, current)) => Some(current),
+                        None => self.head(&repository).await?,
+                    };
+                    Ok(current.map(|current| Published {
+                        repository,
+                        generation: current.head.generation.clone(),
+                        published_at: current.head.published_at,
+                        packages: current.head.packages,
+                    }))
+                }
+                .boxed(),
+            );
+        }
+        let published = gather::<_, RepositoryError>(HEADS_AT_ONCE, reads).await?;
+        Ok(published.into_iter().flatten().collect())
+    }
+
+    /// A part of what is below a path without slashes at its ends, private names left out; `None` where there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn page(
+        &self,
+        path: &str,
+        depth: Depth,
+        from: Option<&str>,
+        most: usize,
+    ) -> Result<Option<Page>, RepositoryError> {
         if private::is_private(path) || (!path.is_empty() && Key::parse(path).is_none()) {
             return Ok(None);
         }
         let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let mut entries = self.store.list_directory(&prefix).await?;
-        entries.retain(|entry| match entry {
-            DirectoryEntry::Directory(name) | DirectoryEntry::File(name, _) => {
-                !private::is_private(&format!("{prefix}{name}"))
+        let mut from = from.map(str::to_owned);
+        loop {
+            let mut page = self.store.page(&prefix, depth, from.as_deref(), most).await?;
+            page.entries.retain(|entry| !private::is_private(entry.name()));
+            match page.next {
+                Some(next) if page.entries.is_empty() => from = Some(next),
+                // the top is there even when it is empty
+                _ => return Ok((!page.entries.is_empty() || path.is_empty() || from.is_some()).then_some(page)),
             }
-        });
-        // the top is there even when it is empty
-        Ok((!entries.is_empty() || path.is_empty()).then_some(entries))
+        }
     }
 
     fn place(&self, repository: &RepositoryId, path: &str) -> Result<Place, RepositoryError> {
@@ -234,7 +356,7 @@ impl Tree {
         &self,
         path: &str,
         wanted: Wanted,
-        immutable: bool,
+        lasting: Lasting,
         published_at: Option<i64>,
     ) -> Result<Option<Found>, RepositoryError> {
         let Some(key) = Key::parse(path).filter(|_| !private::is_private(path)) else { return Ok(None) };
@@ -245,7 +367,20 @@ impl Tree {
                 (content.as_ref().map(|content| content.stat.clone()), content)
             }
         };
-        Ok(stat.map(|stat| Found::Object { key, stat, content, immutable, published_at }))
+        Ok(stat.map(|stat| Found::Object { key, stat, content, lasting, published_at }))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What else lies in the tree is somebody else's.
+fn lasting_of_package(path: &str) -> Lasting {
+    let of_package = [".deb", ".udeb", ".rpm", ".dsc", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".asc"];
+    match of_package.iter().any(|end| path.ends_with(end)) {
+        true => Lasting::Minutes,
+        false => Lasting::Revalidated,
     }
 }
 

@@ -1,18 +1,21 @@
 //! Who may write: Basic authentication (RFC 7617).
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use metrics::counter;
 use rws_model::Target;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::failures::{Failures, Pair};
 use crate::passwords::{PasswordHash, Workspace};
 
 /// For how long a verified password is remembered: a burst of a CI job pays for one check.
@@ -20,6 +23,9 @@ const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// How many passwords wait for their check before further requests wait to be queued.
 const CHECKS_WAITING: usize = 64;
+
+/// Who would have to wait longer for earlier guesses is sent away.
+const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 
 /// How many verified passwords are remembered.
 const MOST_REMEMBERED: usize = 1000;
@@ -41,7 +47,17 @@ pub struct Users {
     /// Makes the digests of remembered passwords worthless to anybody else.
     secret: [u8; 32],
     verified: Mutex<HashMap<[u8; 32], Instant>>,
+    failures: Mutex<Failures>,
     checks: mpsc::Sender<Check>,
+}
+
+/// Why nobody is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// There is no such user, or the password is wrong.
+    Wrong,
+    /// Too many wrong passwords of this user come from this address, so that this one was not looked at.
+    TooMany,
 }
 
 /// A password that is to be checked.
@@ -72,34 +88,53 @@ impl Users {
         secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
         let (checks, waiting) = mpsc::channel(CHECKS_WAITING);
         std::thread::spawn(move || check_passwords(waiting));
-        Self { users, secret, verified: Mutex::default(), checks }
+        Self { users, secret, verified: Mutex::default(), failures: Mutex::default(), checks }
     }
 
-    /// The user who sends these headers, when the password is right.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Option<Arc<User>> {
-        let (name, password) = credentials(headers)?;
+    /// The user who sends these headers, when the password is right. A wrong one makes the next ones wait that come for this
+    /// user from this address.
+    pub async fn authenticate(&self, headers: &HeaderMap, address: IpAddr) -> Result<Arc<User>, Denied> {
+        let (name, password) = credentials(headers).ok_or(Denied::Wrong)?;
         let user = self.users.get(&name);
-        // a name that is not known costs as much as one that is
-        let hash = user.or_else(|| self.users.values().next())?.hash.clone()?;
         let digest = self.digest(&name, &password);
-        let fresh = |verified: &Instant| verified.elapsed() < REMEMBERED;
-        if self.lock().get(&digest).is_some_and(fresh) {
-            return user.cloned();
+        if self.is_remembered(&digest) {
+            return user.cloned().ok_or(Denied::Wrong);
         }
-        let (answer, right) = oneshot::channel();
-        self.checks.send(Check { hash, password, answer }).await.ok()?;
-        let right = right.await.unwrap_or(false);
-        let user = user.filter(|_| right)?;
-        let mut verified = self.lock();
+        let pair = Pair::new(address, user.map(|user| user.name.as_str()));
+        let turn = lock(&self.failures).turn(&pair);
+        let _turn = tokio::time::timeout(LONGEST_QUEUE, turn.lock()).await.map_err(|_| Denied::TooMany)?;
+        // of a burst of requests the first one has paid for all
+        if self.is_remembered(&digest) {
+            return user.cloned().ok_or(Denied::Wrong);
+        }
+        let next = lock(&self.failures).next(&pair, Instant::now());
+        tokio::time::sleep_until(next.into()).await;
+        let right = self.check(user, password).await;
+        let Some(user) = user.filter(|_| right) else {
+            counter!("rws_logins_total", "outcome" => "wrong").increment(1);
+            lock(&self.failures).failed(pair, Instant::now());
+            return Err(Denied::Wrong);
+        };
+        counter!("rws_logins_total", "outcome" => "right").increment(1);
+        lock(&self.failures).succeeded(&pair);
+        let mut verified = lock(&self.verified);
         if verified.len() >= MOST_REMEMBERED {
             verified.clear();
         }
         verified.insert(digest, Instant::now());
-        Some(Arc::clone(user))
+        Ok(Arc::clone(user))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Instant>> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_remembered(&self, digest: &[u8; 32]) -> bool {
+        lock(&self.verified).get(digest).is_some_and(|verified| verified.elapsed() < REMEMBERED)
+    }
+
+    /// Whether the password is that of the user. A name that is not known costs as much as one that is.
+    async fn check(&self, user: Option<&Arc<User>>, password: Vec<u8>) -> bool {
+        let hash = user.or_else(|| self.users.values().next()).and_then(|user| user.hash.clone());
+        let Some(hash) = hash else { return false };
+        let (answer, right) = oneshot::channel();
+        self.checks.send(Check { hash, password, answer }).await.is_ok() && right.await.unwrap_or(false)
     }
 
     fn digest(&self, name: &str, password: &[u8]) -> [u8; 32] {
@@ -111,6 +146,10 @@ impl Users {
         digest.update(self.secret);
         digest.finalize().into()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn credentials(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {

@@ -8,6 +8,7 @@ use rws_repository::{IntakeError, Present, RepositoryError};
 use rws_store::StoreError;
 use serde::Serialize;
 use tokio::task::JoinError;
+use utoipa::ToSchema;
 
 /// An answer.
 pub type Answer = Response<Body>;
@@ -20,22 +21,27 @@ pub fn text(status: StatusCode, content_type: &'static str, body: impl Into<Body
     answer
 }
 
-/// A JSON answer: compact, with a line end; characters beyond ASCII are escaped.
+/// A JSON answer.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    text(status, "application/json", json_text(value))
+}
+
+/// JSON as the original wrote it: compact, with a line end; characters beyond ASCII are escaped.
+pub fn json_text(value: &impl Serialize) -> String {
     let plain = serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"message\":\"{error}\"}}"));
-    let mut body = String::with_capacity(plain.len() + 1);
+    let mut escaped = String::with_capacity(plain.len() + 1);
     for character in plain.chars() {
         if character.is_ascii() {
-            body.push(character);
+            escaped.push(character);
         } else {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
-                body.push_str(&format!("\\u{unit:04x}"));
+                escaped.push_str(&format!("\\u{unit:04x}"));
             }
         }
     }
-    body.push('\n');
-    text(status, "application/json", body)
+    escaped.push('\n');
+    escaped
 }
 
 /// `{"message": …}`.
@@ -44,14 +50,18 @@ pub fn message(status: StatusCode, message: &str) -> Answer {
 }
 
 /// What went wrong with a request.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
     #[serde(skip)]
     status: StatusCode,
+    /// For people.
     message: String,
+    /// For programs: a word that stays.
     code: &'static str,
+    /// The file that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }

@@ -1,60 +1,137 @@
-//! Which connection a request came by.
+//! Which connection a request came by, and who sends it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::ConnectInfo;
-use axum::extract::connect_info::Connected;
-use axum::http::header::USER_AGENT;
-use axum::http::{HeaderMap, Request};
-use axum::serve::{IncomingStream, Listener};
+use axum::http::header::{HOST, USER_AGENT};
+use axum::http::{HeaderMap, Uri};
 use rws_repository::pins::Reader;
-use tokio::net::{TcpListener, TcpStream};
+
+use crate::settings::Settings;
 
 /// One connection of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {
     number: u64,
     peer: SocketAddr,
+    is_secure: bool,
 }
 
-/// Accepts connections whose answers are sent without delay.
-#[derive(Debug)]
-pub struct Connections(pub TcpListener);
-
-impl Listener for Connections {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        let (stream, peer) = Listener::accept(&mut self.0).await;
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection is slower than it could be");
-        }
-        (stream, peer)
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Connections>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
+impl Connection {
+    /// The next one.
+    pub fn new(peer: SocketAddr, is_secure: bool) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        Self { number: NUMBER.fetch_add(1, Ordering::Relaxed), peer: *stream.remote_addr() }
+        Self { number: NUMBER.fetch_add(1, Ordering::Relaxed), peer, is_secure }
     }
 }
 
-/// Who sends a request. What a proxy says of the client counts as a part of its name: who lies about it harms himself only.
-pub fn reader<B>(request: &Request<B>) -> Option<Reader> {
-    let ConnectInfo(connection) = request.extensions().get::<ConnectInfo<Connection>>()?;
-    let headers: &HeaderMap = request.headers();
+/// Who sends a request.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The address; that which a trusted proxy tells, where there is one.
+    pub address: IpAddr,
+    /// The URL at which this client reaches the service, without a slash at its end, where that is known.
+    pub base: Option<String>,
+    /// Whether a trusted proxy sends the request.
+    pub is_forwarded: bool,
+    /// Who reads, for repositories whose state is held for a reader.
+    pub reader: Reader,
+}
+
+impl Client {
+    /// Who sends a request with these headers. Proxies that are not trusted count as clients.
+    pub fn of(settings: &Settings, connection: &Connection, uri: &Uri, headers: &HeaderMap) -> Self {
+        let peer = connection.peer.ip().to_canonical();
+        let is_trusted = |address: &IpAddr| settings.trusted_proxies.iter().any(|network| network.contains(address));
+        let is_forwarded = is_trusted(&peer);
+        let told = if is_forwarded { headers } else { &HeaderMap::new() };
+        Self {
+            is_forwarded,
+            address: forwarded_for(told, is_trusted).unwrap_or(peer),
+            base: settings.public_url.clone().or_else(|| base(connection, told, uri, headers)),
+            reader: reader(connection, headers),
+        }
+    }
+}
+
+/// The last address that is no trusted proxy: what stands before it may be a lie of the client.
+fn forwarded_for(told: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
+    let lines = told.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
+    let addresses: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let mut nearest = None;
+    for text in addresses.into_iter().rev() {
+        let bare = text.strip_prefix('[').and_then(|text| text.split(']').next());
+        // some proxies add the port
+        let parsed = bare.unwrap_or(text).parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()));
+        let Ok(address) = parsed.map(|address: IpAddr| address.to_canonical()) else { break };
+        nearest = Some(address);
+        if !is_trusted(&address) {
+            break;
+        }
+    }
+    nearest
+}
+
+fn base(connection: &Connection, told: &HeaderMap, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let text = |headers: &HeaderMap, name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let host = text(told, "x-forwarded-host");
+    // HTTP/2 has no Host
+    let host = host.or_else(|| uri.authority().map(ToString::to_string)).or_else(|| text(headers, HOST.as_str()))?;
+    let is_secure = match text(told, "x-forwarded-proto").as_deref() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => connection.is_secure,
+    };
+    let plain = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte));
+    plain.then(|| format!("{}://{host}", if is_secure { "https" } else { "http" }))
+}
+
+/// What a proxy says of the client counts as a part of its name here, trusted or not: who lies about it harms himself only.
+fn reader(connection: &Connection, headers: &HeaderMap) -> Reader {
     let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let (forwarded, agent) = (text("x-forwarded-for"), text(USER_AGENT.as_str()));
     // a proxy in front may send the requests of many clients by one connection
     let number = if forwarded.is_some() { None } else { Some(connection.number) };
     let ip = connection.peer.ip();
     let client = format!("{ip} {} {}", forwarded.unwrap_or_default(), agent.unwrap_or_default());
-    Some(Reader { connection: number, client: client.chars().take(400).collect() })
+    Reader { connection: number, client: client.chars().take(400).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, headers: &[(&'static str, &str)]) -> Client {
+        let settings = Settings { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Settings::default() };
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        Client::of(&settings, &Connection::new(peer.parse().unwrap(), false), &Uri::from_static("/x"), &headers)
+    }
+
+    #[test]
+    fn the_address_is_the_last_one_that_no_trusted_proxy_has() {
+        for (peer, forwarded, expected) in [
+            ("192.0.2.1:9", "198.51.100.7", "192.0.2.1"),
+            ("10.0.0.1:9", "198.51.100.7", "198.51.100.7"),
+            ("10.0.0.1:9", "203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+            ("10.0.0.1:9", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("10.0.0.1:9", "nonsense", "10.0.0.1"),
+            ("10.0.0.1:9", "nonsense, 10.0.0.2", "10.0.0.2"),
+            ("10.0.0.1:9", "198.51.100.7:1234", "198.51.100.7"),
+            ("10.0.0.1:9", "[2001:db8::1]:1234", "2001:db8::1"),
+            ("[::ffff:10.0.0.1]:9", "198.51.100.7", "198.51.100.7"),
+        ] {
+            let client = client(peer, &[("x-forwarded-for", forwarded)]);
+            assert_eq!(client.address.to_string(), expected, "{peer} {forwarded}");
+        }
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_says_what_the_url_is() {
+        let headers =
+            [("host", "inner:5000"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "packages.example.org")];
+        assert_eq!(client("10.0.0.1:9", &headers).base.as_deref(), Some("https://packages.example.org"));
+        assert_eq!(client("192.0.2.1:9", &headers).base.as_deref(), Some("http://inner:5000"));
+        assert_eq!(client("192.0.2.1:9", &[("host", "a\"b")]).base, None);
+        assert_eq!(client("192.0.2.1:9", &[]).base, None);
+    }
 }

@@ -2,18 +2,23 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
-use rws_model::sha256;
 use rws_repository::RepositoryError;
-use rws_repository::tree::{Found, Wanted};
-use rws_store::{Content, Key, Span, Store, Version};
+use rws_repository::pins::Reader;
+use rws_repository::tree::{Found, Lasting, Wanted};
+use rws_store::{Content, Key, Span, Store, Version, content_type};
 
 use crate::answer::Answer;
+use crate::path::encoded;
 use crate::range::{Selection, Validators, date, is_conditional, is_unchanged, selection, span};
-use rws_store::content_type;
+use crate::service::Service;
+use crate::settings::Downloads;
+
+/// For how long a signed URL of the store is good: a slow client has to begin within this time.
+const SIGNED_SECONDS: u64 = 3600;
 
 /// Where the bytes come from.
 enum Source {
@@ -21,79 +26,163 @@ enum Source {
     Object(Key, Version, Option<Content>),
 }
 
-/// What is asked of the store for a request: its answer alone is enough, as a rule.
-pub fn wanted(method: &Method, headers: &HeaderMap) -> Wanted {
-    if method == Method::HEAD || is_conditional(headers) { Wanted::Stat } else { Wanted::Bytes(span(headers)) }
+/// A file that is answered with.
+pub struct File {
+    source: Source,
+    size_bytes: u64,
+    validators: Validators,
+    caching: &'static str,
+    content_type: &'static str,
 }
 
-/// Answers with a file.
+impl File {
+    /// A file of the program itself, without a tag.
+    pub fn of_program(bytes: &'static [u8], content_type: &'static str, modified_seconds: i64) -> Self {
+        Self {
+            source: Source::Text(Bytes::from_static(bytes)),
+            size_bytes: bytes.len() as u64,
+            validators: Validators { tag: None, modified_seconds },
+            caching: "public, max-age=3600",
+            content_type,
+        }
+    }
+
+    fn of_tree(found: Found, path: &str) -> Self {
+        let content_type = content_type::of(path);
+        match found {
+            Found::Root { text, tag, published_at } => Self {
+                size_bytes: text.len() as u64,
+                source: Source::Text(text),
+                validators: Validators { tag: Some(format!("\"{tag}\"")), modified_seconds: published_at },
+                caching: caching(Lasting::Revalidated),
+                content_type,
+            },
+            Found::Object { key, stat, content, lasting, published_at } => Self {
+                size_bytes: stat.size_bytes,
+                validators: Validators {
+                    tag: Some(format!("\"{}\"", stat.version.0.trim_matches('"'))),
+                    modified_seconds: published_at.unwrap_or(stat.modified_milliseconds / 1000),
+                },
+                source: Source::Object(key, stat.version, content),
+                caching: caching(lasting),
+                content_type,
+            },
+        }
+    }
+
+    /// The answer to a request.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails before the first byte is sent.
+    pub async fn answer(
+        self,
+        store: &dyn Store,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Answer, RepositoryError> {
+        let Self { source, size_bytes, validators, caching, content_type } = self;
+        let mut answer = Response::new(Body::empty());
+        let set = answer.headers_mut();
+        set.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        set.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+        if let Some(tag) = &validators.tag {
+            put(&mut answer, ETAG, tag);
+        }
+        put(&mut answer, LAST_MODIFIED, &date(validators.modified_seconds));
+        if is_unchanged(headers, &validators) {
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+            return Ok(answer);
+        }
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let (start, length) = match selection(headers, &validators, size_bytes) {
+            Selection::Whole => (0, size_bytes),
+            Selection::Part { start, length } => {
+                *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+                let range = format!("bytes {start}-{}/{size_bytes}", start + length - 1);
+                put(&mut answer, CONTENT_RANGE, &range);
+                (start, length)
+            }
+            Selection::Unsatisfiable => {
+                *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                put(&mut answer, CONTENT_RANGE, &format!("bytes */{size_bytes}"));
+                return Ok(answer);
+            }
+        };
+        answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        if method == Method::HEAD {
+            return Ok(answer);
+        }
+        *answer.body_mut() = match source {
+            // the whole text is in memory, so its length fits
+            Source::Text(text) => Body::from(text.slice(start as usize..(start + length) as usize)),
+            Source::Object(_, _, Some(content)) if span(headers).within(size_bytes) == (start, length) => {
+                Body::from_stream(content.bytes)
+            }
+            Source::Object(key, version, _) => match store.read(&key, Span::Part { start, length }).await? {
+                Some(content) if content.stat.version == version => Body::from_stream(content.bytes),
+                _ => return Err(RepositoryError::damaged(&key, "it changed while it was read; ask again")),
+            },
+        };
+        Ok(answer)
+    }
+}
+
+fn caching(lasting: Lasting) -> &'static str {
+    match lasting {
+        Lasting::Revalidated => "no-cache",
+        Lasting::Minutes => "public, max-age=300",
+        Lasting::Immutable => "public, max-age=31536000, immutable",
+    }
+}
+
+/// Answers with the file at a path; `None` where there is none.
 ///
 /// # Errors
 ///
 /// When the store fails before the first byte is sent.
-pub async fn answer(
-    store: &dyn Store,
+pub async fn file(
+    service: &Service,
+    path: &str,
     method: &Method,
     headers: &HeaderMap,
-    path: &str,
-    found: Found,
-) -> Result<Answer, RepositoryError> {
-    let (source, size_bytes, validators, caching) = match found {
-        Found::Root { text, published_at } => {
-            let tag = format!("\"{}\"", &sha256(text.as_bytes()).hex()[..32]);
-            let validators = Validators { tag, modified_seconds: published_at };
-            let size_bytes = text.len() as u64;
-            (Source::Text(text.into()), size_bytes, validators, "no-cache")
-        }
-        Found::Object { key, stat, content, immutable, published_at } => {
-            let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
-            let validators = Validators {
-                tag: format!("\"{}\"", stat.version.0.trim_matches('"')),
-                modified_seconds: published_at.unwrap_or(stat.modified_milliseconds / 1000),
-            };
-            (Source::Object(key, stat.version, content), stat.size_bytes, validators, caching)
-        }
+    reader: Option<&Reader>,
+) -> Result<Option<Answer>, RepositoryError> {
+    let redirects = matches!(service.settings.downloads, Downloads::Redirect { .. });
+    // its answer alone is enough, as a rule
+    let wanted = match method == Method::HEAD || redirects || is_conditional(headers) {
+        true => Wanted::Stat,
+        false => Wanted::Bytes(span(headers)),
     };
-    let mut answer = Response::new(Body::empty());
-    put(&mut answer, ACCEPT_RANGES, "bytes");
-    put(&mut answer, CACHE_CONTROL, caching);
-    put(&mut answer, ETAG, &validators.tag);
-    put(&mut answer, LAST_MODIFIED, &date(validators.modified_seconds));
-    if is_unchanged(headers, &validators) {
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        return Ok(answer);
+    let Some(found) = service.tree.file(path, wanted, reader).await? else { return Ok(None) };
+    let elsewhere = elsewhere(service, &found);
+    let file = File::of_tree(found, path);
+    match elsewhere {
+        // what the client has already it need not get from elsewhere
+        Some(address) if !is_unchanged(headers, &file.validators) => Ok(Some(redirection(&address))),
+        _ => file.answer(&**service.tree.store(), method, headers).await.map(Some),
     }
-    put(&mut answer, CONTENT_TYPE, content_type::of(path));
-    let (start, length) = match selection(headers, &validators, size_bytes) {
-        Selection::Whole => (0, size_bytes),
-        Selection::Part { start, length } => {
-            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let range = format!("bytes {start}-{}/{size_bytes}", start + length - 1);
-            put(&mut answer, CONTENT_RANGE, &range);
-            (start, length)
-        }
-        Selection::Unsatisfiable => {
-            *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            put(&mut answer, CONTENT_RANGE, &format!("bytes */{size_bytes}"));
-            return Ok(answer);
-        }
-    };
-    put(&mut answer, CONTENT_LENGTH, &length.to_string());
-    if method == Method::HEAD {
-        return Ok(answer);
-    }
-    *answer.body_mut() = match source {
-        // the whole text is in memory, so its length fits
-        Source::Text(text) => Body::from(text.slice(start as usize..(start + length) as usize)),
-        Source::Object(_, _, Some(content)) if span(headers).within(size_bytes) == (start, length) => {
-            Body::from_stream(content.bytes)
-        }
-        Source::Object(key, version, _) => match store.read(&key, Span::Part { start, length }).await? {
-            Some(content) if content.stat.version == version => Body::from_stream(content.bytes),
-            _ => return Err(RepositoryError::damaged(&key, "it changed while it was read; ask again")),
+}
+
+/// Where a large package is to be got, instead of here.
+fn elsewhere(service: &Service, found: &Found) -> Option<String> {
+    let Downloads::Redirect { base, from_bytes } = &service.settings.downloads else { return None };
+    match found {
+        Found::Object { key, stat, lasting: Lasting::Minutes, .. } if stat.size_bytes >= *from_bytes => match base {
+            Some(base) => Some(format!("{base}/{}", encoded(key.as_str()))),
+            None => service.tree.store().presigned_url(key, SIGNED_SECONDS),
         },
-    };
-    Ok(answer)
+        _ => None,
+    }
+}
+
+fn redirection(address: &str) -> Answer {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::FOUND;
+    // a signed URL is good for a while only
+    put(&mut answer, CACHE_CONTROL, "no-store");
+    put(&mut answer, LOCATION, address);
+    answer
 }
 
 fn put(answer: &mut Answer, name: HeaderName, value: &str) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::body::BodyDataStream;
+use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::Stream;
 use rws_model::{FileName, Format};
@@ -12,12 +12,10 @@ use rws_repository::Reception;
 use rws_repository::inspection::Inspection;
 
 use crate::answer::Problem;
-use crate::body::next;
+use crate::body::Incoming;
 use crate::multipart::{Event, MultipartError, MultipartParser};
+use crate::settings::Limits;
 use crate::spool::{Spool, Spooled};
-
-/// The longest form field that is not a file, in bytes.
-const FIELD_BYTES: usize = 4096;
 
 /// What a form had.
 #[derive(Default)]
@@ -44,12 +42,14 @@ pub struct Destination<'a> {
     pub with_contents: bool,
     /// The size of the request, where the client has said it.
     pub expected_bytes: Option<u64>,
+    /// What is too much.
+    pub limits: &'a Limits,
 }
 
 impl Destination<'_> {
     async fn start(&mut self, name: &FileName) -> Result<Spool, Problem> {
         let inspection = Inspection::new(&**self.format, name, self.with_contents);
-        let spool = Spool::start(self.spool, inspection, self.expected_bytes).await;
+        let spool = Spool::start(self.spool, inspection, self.expected_bytes, self.limits.file_bytes).await;
         let spool = spool.map_err(|error| error.problem(name))?;
         self.reception.receive(name, spool.file());
         Ok(spool)
@@ -74,15 +74,12 @@ impl Destination<'_> {
 /// # Errors
 ///
 /// What is wrong with the form, or with the first file that is bad.
-pub async fn read(
-    mut to: Destination<'_>,
-    mut parser: MultipartParser,
-    body: &mut BodyDataStream,
-) -> Result<Form, Problem> {
+pub async fn read(mut to: Destination<'_>, mut parser: MultipartParser, body: &mut Incoming) -> Result<Form, Problem> {
     let mut form = Form::default();
     let mut names = BTreeSet::new();
     let mut part = Part::Ignored;
-    while let Some(chunk) = next(body).await? {
+    let field_bytes = to.limits.field_bytes;
+    while let Some(chunk) = body.next().await? {
         let pushed = parser.push(chunk);
         while let Some(event) = parser.next_event() {
             match event {
@@ -109,7 +106,7 @@ pub async fn read(
                         }
                     };
                 }
-                Event::Data(bytes) => part.push(bytes).await?,
+                Event::Data(bytes) => part.push(bytes, field_bytes).await?,
                 Event::PartEnd => match std::mem::replace(&mut part, Part::Ignored) {
                     Part::Product(value) => form.product = Some(product_text(value)?),
                     Part::File(name, spool) => {
@@ -134,11 +131,12 @@ enum Part {
 }
 
 impl Part {
-    async fn push(&mut self, bytes: Bytes) -> Result<(), Problem> {
+    async fn push(&mut self, bytes: Bytes, field_bytes: usize) -> Result<(), Problem> {
         match self {
             Self::Ignored => Ok(()),
-            Self::Product(value) if value.len() + bytes.len() > FIELD_BYTES => {
-                Err(Problem::bad_request("product", "The \"product\" form is longer than 4096 bytes."))
+            Self::Product(value) if value.len() + bytes.len() > field_bytes => {
+                let message = format!("The \"product\" form is longer than {field_bytes} bytes.");
+                Err(Problem::bad_request("product", message))
             }
             Self::Product(value) => {
                 value.extend_from_slice(&bytes);
@@ -151,8 +149,12 @@ impl Part {
 
 /// What is wrong with a body that is no form.
 pub fn broken(error: MultipartError) -> Problem {
-    Problem::bad_request("multipart", error.to_string())
-        .with_hint("Send each file as a form field: curl --form NAME=@FILE")
+    let too_much = matches!(error, MultipartError::TooManyParts { .. } | MultipartError::HeaderTooLong { .. });
+    match too_much {
+        true => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", error.to_string()),
+        false => Problem::bad_request("multipart", error.to_string())
+            .with_hint("Send each file as a form field: curl --form NAME=@FILE"),
+    }
 }
 
 /// A good file name with an extension that some format takes.

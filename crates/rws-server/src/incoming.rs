@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::body::BodyDataStream;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use futures::TryStreamExt;
@@ -17,8 +16,9 @@ use rws_repository::{Reception, RepositoryError};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, message};
-use crate::body::{next, pieces};
+use crate::body::{Incoming, pieces};
 use crate::form::Destination;
+use crate::schema::Message;
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
 use crate::upload::{Batch, Taken, expected_bytes, permit, resolve, unfit, with_contents, with_warnings};
@@ -31,20 +31,46 @@ struct Place<'a> {
     name: FileName,
 }
 
-/// Takes one file; `path` is what follows `/-/incoming/`.
+/// Takes one file of an upload, as dput sends them; the `.changes` comes last and is the commit. `path` is what follows
+/// `/-/incoming/`.
+#[utoipa::path(put, path = "/-/incoming/{kind}/{series}/{distribution}/{version}/{product}/{file}", tag = "uploads",
+    security(("password" = [])),
+    params(
+        ("kind" = String, Path, description = "As in uploads."),
+        ("series" = String, Path, description = "As in uploads."),
+        ("distribution" = String, Path, description = "As in uploads."),
+        ("version" = String, Path, description = "As in uploads."),
+        ("product" = String, Path, description = "The directory in the pool."),
+        ("file" = String, Path, description = "The name of the file."),
+        ("wait" = Option<u64>, Query, description = "Seconds to wait until it is published, at most 60."),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file."),
+    responses(
+        (status = 201, description = "It is kept; with a `.changes` the upload is accepted.", body = Message),
+        (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
+        (status = 400, description = "The path or the file is wrong.", body = Problem),
+        (status = 401, description = "No user, or a wrong password.", body = String, content_type = "text/html"),
+        (status = 403, description = "This user may not write there.", body = Problem),
+        (status = 404, description = "There is no such repository.", body = Problem),
+        (status = 408, description = "The request made no progress.", body = Problem),
+        (status = 409, description = "Other bytes are there already, or it could not be published.", body = Problem),
+        (status = 413, description = "It is too large.", body = Problem),
+        (status = 502, description = "The store answers nonsense.", body = Problem),
+        (status = 503, description = "Try again later: the store does not answer, or this replica may not write.", body = Problem),
+    ))]
 pub async fn put(
     service: &Arc<Service>,
     user: &User,
     path: &str,
     parts: &Parts,
-    body: &mut BodyDataStream,
+    body: &mut Incoming,
 ) -> Result<Answer, Problem> {
-    let _permit = permit(service)?;
+    let permit = permit(service).await?;
     let place = place(service, user, path)?;
     let name = place.name.as_str();
     if name.ends_with(".ddeb") {
         // as in a form
-        while next(body).await?.is_some() {}
+        while body.next().await?.is_some() {}
         return Ok(message(StatusCode::CREATED, "OK"));
     }
     if !place.target.format.accepts(&place.name) {
@@ -52,6 +78,7 @@ pub async fn put(
     }
     if name.ends_with(".changes") {
         let taken = commit(service, place, &parts.headers, body).await?;
+        drop(permit);
         return Ok(taken.answer(service, parts).await);
     }
     let kept = keep(service, &place, &parts.headers, body).await?;
@@ -85,11 +112,12 @@ async fn keep(
     service: &Service,
     place: &Place<'_>,
     headers: &HeaderMap,
-    body: &mut BodyDataStream,
+    body: &mut Incoming,
 ) -> Result<Spooled, Problem> {
     let Place { target, targets, sender, name } = place;
     let inspection = Inspection::new(&*target.format, name, with_contents(targets));
-    let spool = Spool::start(&service.spool, inspection, expected_bytes(headers)).await;
+    let most_bytes = service.settings.limits.file_bytes;
+    let spool = Spool::start(&service.spool, inspection, expected_bytes(headers), most_bytes).await;
     let spool = spool.map_err(|error| error.problem(name))?;
     let written = sender.keep(service.tree.store(), name, spool.file());
     // a bad file never becomes whole, so that nothing is written of it
@@ -103,7 +131,7 @@ async fn commit(
     service: &Arc<Service>,
     place: Place<'_>,
     headers: &HeaderMap,
-    body: &mut BodyDataStream,
+    body: &mut Incoming,
 ) -> Result<Taken, Problem> {
     let store = service.tree.store();
     let Place { target, targets, sender, name } = place;
@@ -114,6 +142,7 @@ async fn commit(
         format: &target.format,
         with_contents: with_contents(&targets),
         expected_bytes: expected_bytes(headers),
+        limits: &service.settings.limits,
     };
     let list = to.receive(&name, pieces(body)).await?;
     let (mut files, mut aside) = (Vec::new(), Vec::<aside::Place>::new());

@@ -1,6 +1,6 @@
 //! HTTP: the upload contract, browsing and downloads, and everything below `/-/`.
 //!
-//! [`router`] makes one router of a [`Service`]. What is below knows no status codes: they all are chosen here.
+//! A [`Network`] answers the requests to a [`Service`]. What is below knows no status codes: they all are chosen here.
 
 mod access;
 mod answer;
@@ -8,25 +8,36 @@ mod assets;
 mod body;
 mod connection;
 mod download;
+mod exchange;
+mod failures;
 mod form;
 mod incoming;
 mod listing;
 mod metadata;
+mod metrics;
 pub mod multipart;
+mod openapi;
 mod own;
 pub mod passwords;
 mod path;
 mod range;
+mod read;
 mod remove;
 mod routes;
 mod schedule;
+mod schema;
+mod serve;
 mod service;
+pub mod settings;
 mod setup;
 mod spool;
+mod tls;
 mod upload;
 
 pub use access::{User, Users};
-pub use connection::{Connection, Connections};
-pub use routes::router;
+pub use metrics::{Metrics, MetricsError};
+pub use openapi::document;
+pub use serve::Network;
 pub use service::{Keys, Service};
 pub use spool::SPOOL_PREFIX;
+pub use tls::{Certificate, TlsError};

@@ -1,20 +1,55 @@
-//! Directories as pages that people read and that existing crawlers parse: rows of four bare cells.
+//! Directories: as pages that people read and that existing crawlers parse (rows of four bare cells), and as JSON.
+//!
+//! A page has the whole directory, however large: it is sent while the store is asked for its parts.
+
+use std::sync::Arc;
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::header::{ACCEPT, CACHE_CONTROL};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use bytes::Bytes;
+use futures::stream::{once, try_unfold};
+use futures::{Stream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use rws_store::{DirectoryEntry, Stat};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rws_repository::RepositoryError;
+use rws_store::{Depth, DirectoryEntry, MOST_OF_A_PAGE, Page, Stat};
+use serde::Serialize;
 
-use crate::answer::{Answer, text};
-use crate::path::encoded;
+use crate::answer::{Answer, Problem, json, json_text, text};
+use crate::path::{encoded, query};
+use crate::service::Service;
+
+/// How old a listing may be that somebody keeps.
+const CACHING: &str = "public, max-age=5";
+
+/// What pages may do: show pictures and a style sheet of this server.
+const PAGE_HEADERS: [(HeaderName, &str); 3] = [
+    (
+        axum::http::header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (axum::http::header::REFERRER_POLICY, "no-referrer"),
+    (axum::http::header::X_FRAME_OPTIONS, "DENY"),
+];
 
 #[derive(Template)]
-#[template(path = "listing.html")]
-struct Page {
+#[template(path = "listing/head.html")]
+struct Head {
     path: String,
     parent: String,
+}
+
+#[derive(Template)]
+#[template(path = "listing/rows.html")]
+struct Rows {
     rows: Vec<Row>,
 }
+
+#[derive(Template)]
+#[template(path = "listing/tail.html")]
+struct Tail;
 
 struct Row {
     icon: &'static str,
@@ -32,31 +67,171 @@ struct Message<'a> {
     text: &'a str,
 }
 
-/// The page of a directory: subdirectories first, then files, each in byte order.
-pub fn directory(path: &str, entries: Vec<DirectoryEntry>) -> Answer {
-    let base = if path.is_empty() { String::from("/") } else { format!("/{path}/") };
-    let parent = path.rsplit_once('/').map_or_else(|| "/".to_owned(), |(parent, _)| encoded(&format!("/{parent}")));
-    let (mut rows, mut files) = (Vec::new(), Vec::new());
-    for entry in entries {
-        match entry {
-            DirectoryEntry::Directory(name) => rows.push(row(&base, name, None)),
-            DirectoryEntry::File(name, stat) => files.push(row(&base, name, Some(&stat))),
+/// Whether an answer in JSON is wanted rather than a page.
+pub fn wants_json(headers: &HeaderMap, of_url: Option<&str>) -> bool {
+    match query(of_url, "format").as_deref() {
+        Some("json") => true,
+        Some(_) => false,
+        None => {
+            let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+            let names =
+                |kind| accepted.split(',').any(|one| one.split(';').next().is_some_and(|one| one.trim() == kind));
+            names("application/json") && !names("text/html")
         }
     }
-    rows.append(&mut files);
-    page(StatusCode::OK, &Page { path: base, parent, rows })
 }
 
-fn row(base: &str, name: String, stat: Option<&Stat>) -> Row {
-    let modified = stat.and_then(|stat| Timestamp::from_millisecond(stat.modified_milliseconds).ok());
+/// One entry in JSON.
+#[derive(Serialize)]
+struct Entry<'a> {
+    /// Relative to the directory.
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// In bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<String>,
+}
+
+impl<'a> Entry<'a> {
+    fn of(entry: &'a DirectoryEntry) -> Self {
+        match entry {
+            DirectoryEntry::Directory(name) => Self { name, kind: "directory", size: None, modified: None },
+            DirectoryEntry::File(name, stat) => Self {
+                name,
+                kind: "file",
+                size: Some(stat.size_bytes),
+                modified: modified(stat).map(|time| time.to_string()),
+            },
+        }
+    }
+}
+
+/// Answers with the directory at a path without slashes at its ends; `None` where there is none.
+///
+/// # Errors
+///
+/// When the store fails before the first byte is sent.
+pub async fn directory(
+    service: &Arc<Service>,
+    path: &str,
+    method: &Method,
+    headers: &HeaderMap,
+    of_url: Option<&str>,
+) -> Result<Option<Answer>, RepositoryError> {
+    let is_recursive = query(of_url, "recursive").is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    let depth = if is_recursive { Depth::All } else { Depth::Directory };
+    let from = query(of_url, "from").filter(|from| !from.is_empty());
+    let limit = query(of_url, "limit").and_then(|limit| limit.parse().ok());
+    let most = limit.unwrap_or(MOST_OF_A_PAGE).clamp(1, MOST_OF_A_PAGE);
+    let Some(first) = service.tree.page(path, depth, from.as_deref(), most).await? else { return Ok(None) };
+    let mut answer = match depth {
+        Depth::All => lines(parts(service, path, depth, first)),
+        Depth::Directory if wants_json(headers, of_url) => one_part(path, &first, most),
+        Depth::Directory => whole(service, path, first),
+    };
+    if method == Method::HEAD {
+        *answer.body_mut() = Body::empty();
+    }
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHING));
+    Ok(Some(answer))
+}
+
+/// A listing part by part, from its first one on.
+fn parts(
+    service: &Arc<Service>,
+    path: &str,
+    depth: Depth,
+    first: Page,
+) -> impl Stream<Item = Result<Page, RepositoryError>> + Send + 'static {
+    let (service, path) = (Arc::clone(service), path.to_owned());
+    let next = first.next.clone();
+    let rest = try_unfold(next, move |next| {
+        let (service, path) = (Arc::clone(&service), path.clone());
+        async move {
+            let Some(from) = next else { return Ok(None) };
+            let page = service.tree.page(&path, depth, Some(&from), MOST_OF_A_PAGE).await?.unwrap_or_default();
+            let next = page.next.clone();
+            Ok(Some((page, next)))
+        }
+    });
+    once(async { Ok(first) }).chain(rest)
+}
+
+/// All files below a directory, a line of JSON each.
+fn lines(parts: impl Stream<Item = Result<Page, RepositoryError>> + Send + 'static) -> Answer {
+    let of_page = |page: Page| page.entries.iter().map(|entry| json_text(&Entry::of(entry))).collect::<String>();
+    text(StatusCode::OK, "application/x-ndjson", Body::from_stream(parts.map_ok(of_page)))
+}
+
+/// One part of a directory, with the address of the next.
+fn one_part(path: &str, page: &Page, most: usize) -> Answer {
+    let entries: Vec<Entry<'_>> = page.entries.iter().map(Entry::of).collect();
+    let next = page.next.as_ref().map(|next| {
+        let from = utf8_percent_encode(next, NON_ALPHANUMERIC);
+        format!("{}?format=json&limit={most}&from={from}", encoded(&format!("/{path}")))
+    });
+    json(StatusCode::OK, &serde_json::json!({ "path": path, "entries": entries, "next": next }))
+}
+
+/// The page: subdirectories first, then files, each in the order of the store.
+fn whole(service: &Arc<Service>, path: &str, first: Page) -> Answer {
+    let base = if path.is_empty() { String::from("/") } else { format!("/{path}/") };
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let head = Head { path: base.clone(), parent: encoded(&format!("/{parent}")) };
+    let (head, tail) = match (head.render(), Tail.render()) {
+        (Ok(head), Ok(tail)) => (head, tail),
+        (Err(error), _) | (_, Err(error)) => return broken(&error),
+    };
+    if first.next.is_none() {
+        let rows = rows(&base, &first, Kind::Directories) + &rows(&base, &first, Kind::Files);
+        return html(StatusCode::OK, head + &rows + &tail);
+    }
+    // all parts twice: nothing is held of a directory with a million files
+    let again = first.clone();
+    let of_files = base.clone();
+    let directories = parts(service, path, Depth::Directory, first);
+    let directories = directories.map_ok(move |page| rows(&base, &page, Kind::Directories));
+    let files = parts(service, path, Depth::Directory, again);
+    let files = files.map_ok(move |page| rows(&of_files, &page, Kind::Files));
+    let pieces = once(async { Ok(head) }).chain(directories).chain(files).chain(once(async { Ok(tail) }));
+    html(StatusCode::OK, Body::from_stream(pieces.map_ok(Bytes::from)))
+}
+
+/// What stands together on a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Directories,
+    Files,
+}
+
+fn rows(base: &str, page: &Page, kind: Kind) -> String {
+    let rows = page.entries.iter().filter_map(|entry| match entry {
+        DirectoryEntry::Directory(name) => (kind == Kind::Directories).then(|| row(base, name, None)),
+        DirectoryEntry::File(name, stat) => (kind == Kind::Files).then(|| row(base, name, Some(stat))),
+    });
+    // writing into memory does not fail
+    Rows { rows: rows.collect() }.render().unwrap_or_default()
+}
+
+fn row(base: &str, name: &str, stat: Option<&Stat>) -> Row {
     Row {
         icon: if stat.is_some() { "file" } else { "directory" },
         alternative: if stat.is_some() { "[FILE]" } else { "[DIR]" },
         link: encoded(&format!("{base}{name}")),
-        name,
-        modified: modified.map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default(),
+        name: name.to_owned(),
+        modified: stat
+            .and_then(modified)
+            .map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
+            .unwrap_or_default(),
         size: stat.map(|stat| size(stat.size_bytes)).unwrap_or_default(),
     }
+}
+
+fn modified(stat: &Stat) -> Option<Timestamp> {
+    Timestamp::from_second(stat.modified_milliseconds.div_euclid(1000)).ok()
 }
 
 /// `820.0 B`, `6.7 KiB`.
@@ -71,21 +246,33 @@ fn size(bytes: u64) -> String {
     format!("{size:.1} PiB")
 }
 
+/// 404: a page, or JSON for who wants that.
+pub fn missing(is_json: bool) -> Answer {
+    let text = "There is no such file or directory.";
+    match is_json {
+        true => Problem::new(StatusCode::NOT_FOUND, "not-found", text).answer(),
+        false => message(StatusCode::NOT_FOUND, "Not found", text),
+    }
+}
+
 /// A page that says why there is nothing.
 pub fn message(status: StatusCode, title: &str, text: &str) -> Answer {
-    page(status, &Message { title, text })
-}
-
-/// 404.
-pub fn missing() -> Answer {
-    message(StatusCode::NOT_FOUND, "Not found", "There is no such file or directory.")
-}
-
-fn page(status: StatusCode, page: &impl Template) -> Answer {
-    match page.render() {
-        Ok(html) => text(status, "text/html; charset=utf-8", html),
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", error.to_string()),
+    match (Message { title, text }).render() {
+        Ok(page) => html(status, page),
+        Err(error) => broken(&error),
     }
+}
+
+fn html(status: StatusCode, body: impl Into<Body>) -> Answer {
+    let mut answer = text(status, "text/html; charset=utf-8", body);
+    for (name, value) in PAGE_HEADERS {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+fn broken(error: &askama::Error) -> Answer {
+    text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", error.to_string())
 }
 
 #[cfg(test)]
@@ -97,5 +284,16 @@ mod tests {
         for (bytes, text) in [(0, "0.0 B"), (820, "820.0 B"), (6_861, "6.7 KiB"), (5 << 30, "5.0 GiB")] {
             assert_eq!(size(bytes), text);
         }
+    }
+
+    #[test]
+    fn json_is_for_those_who_ask_for_it() {
+        let accepting = |accept: &str| [(ACCEPT, accept.parse().unwrap())].into_iter().collect::<HeaderMap>();
+        assert!(wants_json(&accepting("application/json"), None));
+        assert!(wants_json(&accepting("text/plain, application/json;q=0.9"), None));
+        assert!(!wants_json(&accepting("text/html, application/json"), None));
+        assert!(!wants_json(&accepting("*/*"), None));
+        assert!(wants_json(&accepting("text/html"), Some("format=json")));
+        assert!(!wants_json(&accepting("application/json"), Some("format=html")));
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::http::{Method, Request, StatusCode};
-use futures::StreamExt;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use rws_model::{MetadataOffer, MetadataOrigin, RepositoryId};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem};
+use crate::body::Incoming;
+use crate::schema::Message;
 use crate::service::Service;
 use crate::upload::{answer, resolve, wait};
 
@@ -23,21 +24,75 @@ struct Place {
     kind: String,
 }
 
-/// Adds, replaces or removes a file of metadata; `path` is what follows `/-/metadata/`.
-pub async fn change(
+/// Adds or replaces a file of metadata of an rpm repository; `path` is what follows `/-/metadata/`.
+#[utoipa::path(put, path = "/-/metadata/{kind}/{series}/{distribution}/{version}/{architecture}/{name}", tag = "repositories",
+    security(("password" = [])),
+    params(
+        ("kind" = String, Path, description = "As in uploads."),
+        ("series" = String, Path, description = "As in uploads."),
+        ("distribution" = String, Path, description = "As in uploads."),
+        ("version" = String, Path, description = "As in uploads."),
+        ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
+        ("name" = String, Path, description = "`comps`, `updateinfo`, `modules`, …"),
+        ("wait" = Option<u64>, Query, description = "Seconds to wait until it is published, at most 60."),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file, compressed or not."),
+    responses(
+        (status = 201, description = "Accepted.", body = Message),
+        (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
+        (status = 400, description = "The path or the file is wrong.", body = Problem),
+        (status = 401, description = "No user, or a wrong password.", body = String, content_type = "text/html"),
+        (status = 403, description = "This user may not write there.", body = Problem),
+        (status = 404, description = "There is no such repository.", body = Problem),
+        (status = 408, description = "The request made no progress.", body = Problem),
+        (status = 409, description = "Other bytes are there already, or it could not be published.", body = Problem),
+        (status = 413, description = "It is too large.", body = Problem),
+        (status = 502, description = "The store answers nonsense.", body = Problem),
+        (status = 503, description = "Try again later: the store does not answer, or this replica may not write.", body = Problem),
+    ))]
+pub async fn put(
     service: &Arc<Service>,
     user: &User,
     path: &str,
-    request: Request<Body>,
+    parts: &Parts,
+    body: &mut Incoming,
 ) -> Result<Answer, Problem> {
-    let (parts, body) = request.into_parts();
     let place = place(service, user, path)?;
-    let (done, accepted) = match parts.method {
-        Method::PUT => (StatusCode::CREATED, put(service, place, body).await?),
-        _ => (StatusCode::OK, remove(service, place).await?),
-    };
+    let accepted = describe(service, place, body).await?;
     service.scheduler.take(&accepted);
-    Ok(answer(service, &accepted, done, wait(&parts.headers, parts.uri.query())).await)
+    Ok(answer(service, &accepted, StatusCode::CREATED, wait(&parts.headers, parts.uri.query())).await)
+}
+
+/// Removes a file of metadata of an rpm repository; `path` is what follows `/-/metadata/`.
+#[utoipa::path(delete, path = "/-/metadata/{kind}/{series}/{distribution}/{version}/{architecture}/{name}", tag = "repositories",
+    security(("password" = [])),
+    params(
+        ("kind" = String, Path, description = "As in uploads."),
+        ("series" = String, Path, description = "As in uploads."),
+        ("distribution" = String, Path, description = "As in uploads."),
+        ("version" = String, Path, description = "As in uploads."),
+        ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
+        ("name" = String, Path, description = "`comps`, `updateinfo`, `modules`, …"),
+        ("wait" = Option<u64>, Query, description = "Seconds to wait until it is published, at most 60."),
+    ),
+    responses(
+        (status = 200, description = "Accepted.", body = Message),
+        (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
+        (status = 400, description = "The path or the file is wrong.", body = Problem),
+        (status = 401, description = "No user, or a wrong password.", body = String, content_type = "text/html"),
+        (status = 403, description = "This user may not write there.", body = Problem),
+        (status = 404, description = "There is no such repository.", body = Problem),
+        (status = 408, description = "The request made no progress.", body = Problem),
+        (status = 409, description = "Other bytes are there already, or it could not be published.", body = Problem),
+        (status = 413, description = "It is too large.", body = Problem),
+        (status = 502, description = "The store answers nonsense.", body = Problem),
+        (status = 503, description = "Try again later: the store does not answer, or this replica may not write.", body = Problem),
+    ))]
+pub async fn remove(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
+    let place = place(service, user, path)?;
+    let accepted = undescribe(service, place).await?;
+    service.scheduler.take(&accepted);
+    Ok(answer(service, &accepted, StatusCode::OK, wait(&parts.headers, parts.uri.query())).await)
 }
 
 fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {
@@ -57,7 +112,7 @@ fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {
     Ok(Place { repositories, kind: kind.to_owned() })
 }
 
-async fn put(service: &Arc<Service>, place: Place, body: Body) -> Result<Accepted, Problem> {
+async fn describe(service: &Arc<Service>, place: Place, body: &mut Incoming) -> Result<Accepted, Problem> {
     // one at a time: such a file is in memory as a whole
     let _alone = service.metadata.acquire().await;
     let content = read(body).await?;
@@ -75,7 +130,7 @@ async fn put(service: &Arc<Service>, place: Place, body: Body) -> Result<Accepte
     Ok(intake::describe(&*store, metadata, &repositories).await?)
 }
 
-async fn remove(service: &Arc<Service>, place: Place) -> Result<Accepted, Problem> {
+async fn undescribe(service: &Arc<Service>, place: Place) -> Result<Accepted, Problem> {
     // clients say comps where the root says group
     let kind = if place.kind == "comps" { "group" } else { &place.kind };
     match intake::undescribe(&**service.tree.store(), &place.repositories, kind).await? {
@@ -87,12 +142,9 @@ async fn remove(service: &Arc<Service>, place: Place) -> Result<Accepted, Proble
     }
 }
 
-async fn read(body: Body) -> Result<Vec<u8>, Problem> {
-    let (mut content, mut stream) = (Vec::new(), body.into_data_stream());
-    while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(|error| {
-            Problem::bad_request("cut-body", format!("The request was cut off: {error}. Nothing of it was kept."))
-        })?;
+async fn read(body: &mut Incoming) -> Result<Vec<u8>, Problem> {
+    let mut content = Vec::new();
+    while let Some(piece) = body.next().await? {
         if content.len() + piece.len() > MOST_BYTES {
             let message = format!("The file has more than {MOST_BYTES} bytes.");
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message));

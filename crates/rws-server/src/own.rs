@@ -1,89 +1,242 @@
-//! Everything below `/-/`: what is not a repository path.
+//! Reading what is below `/-/`: what is not a repository path.
 
-use axum::http::header::HOST;
-use axum::http::{HeaderMap, StatusCode};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use rws_repository::UploadId;
 use rws_repository::scheduler::Progress;
-use rws_store::Writing;
-use serde_json::json;
+use rws_store::{Depth, Writing};
 
-use crate::answer::{Answer, Problem, json as json_answer, text};
+use crate::answer::{Answer, Problem, json, text};
+use crate::connection::Client;
+use crate::openapi::document;
+use crate::path;
+use crate::schema::{
+    Comparison, Generation, Overview, Program, Repositories, Repository, RepositoryState, Upload, UploadState, Writers,
+    WritersState,
+};
 use crate::service::Service;
 use crate::setup::{self, Setup};
 
 const PLAIN: &str = "text/plain; charset=utf-8";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PGP: &str = "application/pgp-keys";
 
-/// Answers a GET below `/-/`; `path` is what follows.
-pub async fn get(service: &Service, path: &str, headers: &HeaderMap) -> Answer {
-    match answer(service, path, headers).await {
+/// What is answered: nothing where nothing is at an address.
+type Answered = Result<Option<Answer>, Problem>;
+
+/// Answers a GET below `/-/`; `raw` is what follows.
+pub async fn get(service: &Arc<Service>, client: &Client, raw: &str) -> Answer {
+    let answered = match path::decoded(raw) {
+        Some(path) => answer(service, client, &path).await,
+        None => Ok(None),
+    };
+    match answered {
         Ok(Some(answer)) => answer,
         Ok(None) => Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address.").answer(),
         Err(problem) => problem.answer(),
     }
 }
 
-async fn answer(service: &Service, path: &str, headers: &HeaderMap) -> Result<Option<Answer>, Problem> {
-    let (word, rest) = path.split_once('/').unwrap_or((path, ""));
-    Ok(match (word, rest) {
-        ("health", "") => Some(text(StatusCode::OK, PLAIN, "ok\n")),
-        ("ready", "") => Some(ready(service).await),
-        ("status", "") if path == "status" => Some(overview(service)),
-        ("version", "") => Some(json_answer(StatusCode::OK, &json!({ "name": "rws", "version": service.version }))),
-        ("keys", "main.asc") => service.keys.main.clone().map(|key| text(StatusCode::OK, PGP, key)),
-        ("keys", "modules.asc") => service.keys.modules.clone().map(|key| text(StatusCode::OK, PGP, key)),
-        ("setup", rest) => client_file(service, rest, headers),
-        ("mirrorlist", rest) => mirrorlist(service, rest, headers).await?,
-        ("status", id) => status(service, id).await?,
-        _ => None,
+async fn answer(service: &Arc<Service>, client: &Client, path: &str) -> Answered {
+    let (word, rest) = path.split_once('/').map_or((path, None), |(word, rest)| (word, Some(rest)));
+    match (word, rest) {
+        ("health", None) => Ok(Some(health())),
+        ("ready", None) => ready(service).await.map(Some),
+        ("metrics", None) => Ok(Some(metrics(service))),
+        ("version", None) => Ok(Some(version(service))),
+        ("openapi.json", None) => Ok(Some(openapi())),
+        ("repositories", None) => repositories(service).await.map(Some),
+        ("status", None) => Ok(Some(overview(service))),
+        ("status", Some(id)) => upload(service, id).await,
+        ("keys", Some(name)) => Ok(key(service, name)),
+        ("setup", Some(rest)) => Ok(client_file(service, client, rest)),
+        ("mirrorlist", Some(rest)) => mirrorlist(service, client, rest).await,
+        _ => Ok(None),
+    }
+}
+
+/// Whether the process answers at all.
+#[utoipa::path(get, path = "/-/health", tag = "operation", responses((status = 200, description = "It does.", body = String, content_type = "text/plain")))]
+fn health() -> Answer {
+    text(StatusCode::OK, PLAIN, "ok\n")
+}
+
+/// Whether requests can be answered: the store answers. A replica that waits for the lease reads, and is ready: otherwise no
+/// rolling restart would come to an end.
+#[utoipa::path(get, path = "/-/ready", tag = "operation", responses(
+    (status = 200, description = "They can. A second line says it where this replica does not write.", body = String, content_type = "text/plain"),
+    (status = 502, description = "The store answers nonsense.", body = Problem),
+    (status = 503, description = "The store does not answer.", body = Problem),
+))]
+async fn ready(service: &Service) -> Result<Answer, Problem> {
+    let writing = service.writing.borrow().clone();
+    if let Writing::Unknown { .. } = writing {
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", writing.sentence()));
+    }
+    service.tree.page("", Depth::Directory, None, 1).await?;
+    Ok(match writing {
+        Writing::Many => text(StatusCode::OK, PLAIN, "ready\n"),
+        other => text(StatusCode::OK, PLAIN, format!("ready\n{}\n", other.sentence())),
     })
 }
 
-const PGP: &str = "application/pgp-keys";
+/// Counters and gauges of this process, for Prometheus.
+#[utoipa::path(get, path = "/-/metrics", tag = "operation", responses((status = 200, description = "The text form of Prometheus.", body = String, content_type = "text/plain")))]
+fn metrics(service: &Service) -> Answer {
+    text(StatusCode::OK, METRICS, service.metrics.text(service))
+}
 
-/// Whether requests can be answered. A replica that waits for the lease reads, and is ready: otherwise no rolling restart
-/// would come to an end.
-async fn ready(service: &Service) -> Answer {
-    let writing = service.writing.borrow().clone();
-    if let Writing::Unknown { .. } = writing {
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", writing.sentence()).answer();
-    }
-    match service.tree.directory("").await {
-        Ok(_) if writing == Writing::Many => text(StatusCode::OK, PLAIN, "ready\n"),
-        Ok(_) => text(StatusCode::OK, PLAIN, format!("ready\n{}\n", writing.sentence())),
-        Err(error) => Problem::from(error).answer(),
-    }
+/// Which program this is.
+#[utoipa::path(get, path = "/-/version", tag = "operation", responses((status = 200, description = "Its name and version.", body = Program)))]
+fn version(service: &Service) -> Answer {
+    json(StatusCode::OK, &Program { name: "rws", version: service.version })
+}
+
+/// This document.
+#[utoipa::path(get, path = "/-/openapi.json", tag = "operation", responses((status = 200, description = "What is below `/-/`, in the form of OpenAPI 3.1.", body = Object)))]
+fn openapi() -> Answer {
+    text(StatusCode::OK, "application/json", document())
 }
 
 /// How the service is.
+#[utoipa::path(get, path = "/-/status", tag = "operation", responses((status = 200, description = "What this process knows of itself.", body = Overview)))]
 fn overview(service: &Service) -> Answer {
     let writing = service.writing.borrow().clone();
     let state = match &writing {
-        Writing::Unknown { .. } => "unknown",
-        Writing::Never => "never",
-        Writing::Many => "many",
-        Writing::Alone => "single",
-        Writing::Waiting { .. } => "waiting",
+        Writing::Unknown { .. } => WritersState::Unknown,
+        Writing::Never => WritersState::Never,
+        Writing::Many => WritersState::Many,
+        Writing::Alone => WritersState::Single,
+        Writing::Waiting { .. } => WritersState::Waiting,
     };
-    let failing = service.scheduler.failing();
-    let failing: serde_json::Map<_, _> =
-        failing.into_iter().map(|(repository, error)| (repository.as_str().to_owned(), error.into())).collect();
-    let comparisons = service.scheduler.publisher().comparisons().into_iter();
-    let comparing: serde_json::Map<_, _> = comparisons
-        .map(|one| (one.repository.as_str().to_owned(), json!({ "read": one.read, "files": one.files })))
-        .collect();
-    let body = json!({
-        "version": service.version,
-        "read_only": service.read_only,
-        "writers": { "state": state, "message": writing.sentence() },
-        "failing": failing,
-        "comparing": comparing,
-    });
-    json_answer(StatusCode::OK, &body)
+    let failing = service.scheduler.failing().into_iter().map(|(repository, error)| (repository.to_string(), error));
+    let overview = Overview {
+        version: service.version,
+        read_only: service.settings.read_only,
+        writers: Writers { state, message: writing.sentence() },
+        failing: failing.collect(),
+        comparing: comparing(service),
+    };
+    json(StatusCode::OK, &overview)
 }
 
-/// A ready-made file for a client.
-fn client_file(service: &Service, path: &str, headers: &HeaderMap) -> Option<Answer> {
+fn comparing(service: &Service) -> BTreeMap<String, Comparison> {
+    let comparisons = service.scheduler.publisher().comparisons().into_iter();
+    comparisons.map(|one| (one.repository.to_string(), Comparison { read: one.read, files: one.files })).collect()
+}
+
+/// All repositories that are published, and those that could not be.
+#[utoipa::path(get, path = "/-/repositories", tag = "repositories", responses(
+    (status = 200, description = "In the order of their names.", body = Repositories),
+    (status = 502, description = "The store answers nonsense.", body = Problem),
+    (status = 503, description = "The store does not answer.", body = Problem),
+))]
+async fn repositories(service: &Service) -> Result<Answer, Problem> {
+    let mut errors: BTreeMap<String, String> =
+        service.scheduler.failing().into_iter().map(|(repository, error)| (repository.to_string(), error)).collect();
+    let comparing = comparing(service);
+    let mut repositories = Vec::new();
+    for published in service.tree.generations().await? {
+        let name = published.repository.to_string();
+        let last_error = errors.remove(&name);
+        let configured = service.catalogue.repository(&published.repository);
+        repositories.push(Repository {
+            state: match configured {
+                None => RepositoryState::NotConfigured,
+                Some(_) if last_error.is_some() => RepositoryState::Failing,
+                Some(_) if comparing.contains_key(&name) => RepositoryState::Comparing,
+                Some(_) => RepositoryState::Published,
+            },
+            format: configured.map(|target| target.format.name()),
+            repository: name,
+            generation: Some(published.generation.to_string()),
+            published_at: time(published.published_at),
+            packages: published.packages,
+            last_error,
+        });
+    }
+    // those that have no generation yet
+    repositories.extend(errors.into_iter().map(|(repository, error)| Repository {
+        repository,
+        format: None,
+        state: RepositoryState::Failing,
+        generation: None,
+        published_at: None,
+        packages: None,
+        last_error: Some(error),
+    }));
+    repositories.sort_by(|left, right| left.repository.cmp(&right.repository));
+    Ok(json(StatusCode::OK, &Repositories { repositories }))
+}
+
+/// What became of an upload. It is known for seven days.
+#[utoipa::path(get, path = "/-/status/{upload}", tag = "uploads",
+    params(("upload" = String, Path, description = "The last part of `RWS-Status` in the answer to the upload.")),
+    responses(
+        (status = 200, description = "What became of it.", body = Upload),
+        (status = 404, description = "No such upload is known (any more).", body = Problem),
+        (status = 502, description = "The store answers nonsense.", body = Problem),
+        (status = 503, description = "The store does not answer.", body = Problem),
+    ))]
+async fn upload(service: &Service, id: &str) -> Answered {
+    let Some(id) = UploadId::parse(id) else { return Ok(None) };
+    let mut answer = Upload { upload: id.to_string(), state: UploadState::Pending, repositories: None, reason: None };
+    match service.scheduler.progress(&id).await? {
+        None => return Ok(None),
+        Some(Progress::Pending) => {}
+        Some(Progress::Published(generations)) => {
+            answer.state = UploadState::Published;
+            let generations = generations.iter().map(|(repository, id)| {
+                let published_at = id.as_ref().and_then(|id| time(id.seconds()));
+                (repository.to_string(), Generation { generation: id.as_ref().map(ToString::to_string), published_at })
+            });
+            answer.repositories = Some(generations.collect());
+        }
+        Some(Progress::Failed(reason)) => {
+            answer.state = UploadState::Failed;
+            answer.reason = Some(reason);
+        }
+    }
+    Ok(Some(json(StatusCode::OK, &answer)))
+}
+
+/// A time as RFC 3339 writes it.
+fn time(seconds: i64) -> Option<String> {
+    Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}
+
+/// A public key that signs repositories, in ASCII armour.
+#[utoipa::path(get, path = "/-/keys/{name}", tag = "clients",
+    params(("name" = String, Path, description = "`main.asc`, or `modules.asc` of the series `modules`.")),
+    responses(
+        (status = 200, description = "The key.", body = String, content_type = "application/pgp-keys"),
+        (status = 404, description = "Nothing is signed with such a key.", body = Problem),
+    ))]
+fn key(service: &Service, name: &str) -> Option<Answer> {
+    let key = match name {
+        "main.asc" => &service.keys.main,
+        "modules.asc" => &service.keys.modules,
+        _ => return None,
+    };
+    key.clone().map(|key| text(StatusCode::OK, PGP, key))
+}
+
+/// A ready-made file for a client: `.sources` and `.list` for apt; `.repo` for dnf, `.zypper.repo`, `.yum.repo`.
+#[utoipa::path(get, path = "/-/setup/{kind}/{series}/{distribution}/{file}", tag = "clients",
+    params(
+        ("kind" = String, Path, description = "As in uploads."),
+        ("series" = String, Path, description = "As in uploads."),
+        ("distribution" = String, Path, description = "As in uploads."),
+        ("file" = String, Path, description = "The version of the distribution, and which file: `focal.sources`, `9.repo`."),
+    ),
+    responses(
+        (status = 200, description = "The file.", body = String, content_type = "text/plain"),
+        (status = 404, description = "There can be no such repository, or no such file for it.", body = Problem),
+    ))]
+fn client_file(service: &Service, client: &Client, path: &str) -> Option<Answer> {
     let (target, extension) = setup::parts(path)?;
     let targets = service.catalogue.resolve(target).ok()?;
     let [target] = targets.as_slice() else { return None };
@@ -92,16 +245,30 @@ fn client_file(service: &Service, path: &str, headers: &HeaderMap) -> Option<Ans
         let name = if is_modules && service.keys.main != service.keys.modules { "modules.asc" } else { "main.asc" };
         (signer.public_key_armored(), name)
     });
-    let base = base(headers)?;
-    let file = Setup { base: &base, target, key }.file(extension)?;
+    let base = client.base.as_deref()?;
+    let file = Setup { base, target, key }.file(extension)?;
     Some(text(StatusCode::OK, PLAIN, file))
 }
 
-/// The address of the current generation, for `mirrorlist=` of dnf.
-async fn mirrorlist(service: &Service, path: &str, headers: &HeaderMap) -> Result<Option<Answer>, Problem> {
+/// The address of the current generation, for `mirrorlist=` of dnf: all files there are of one state.
+#[utoipa::path(get, path = "/-/mirrorlist/{kind}/{series}/{distribution}/{version}/{architecture}", tag = "clients",
+    params(
+        ("kind" = String, Path, description = "As in uploads."),
+        ("series" = String, Path, description = "As in uploads."),
+        ("distribution" = String, Path, description = "As in uploads."),
+        ("version" = String, Path, description = "As in uploads."),
+        ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
+    ),
+    responses(
+        (status = 200, description = "One URL in a line.", body = String, content_type = "text/plain"),
+        (status = 404, description = "There is no such repository (yet).", body = Problem),
+        (status = 502, description = "The store answers nonsense.", body = Problem),
+        (status = 503, description = "The store does not answer.", body = Problem),
+    ))]
+async fn mirrorlist(service: &Service, client: &Client, path: &str) -> Answered {
     let Some((target, architecture)) = path.rsplit_once('/') else { return Ok(None) };
     let Ok(targets) = service.catalogue.resolve(target) else { return Ok(None) };
-    let (Some(base), [target]) = (base(headers), targets.as_slice()) else { return Ok(None) };
+    let (Some(base), [target]) = (&client.base, targets.as_slice()) else { return Ok(None) };
     let repositories = target.repositories();
     let Some(repository) = repositories.iter().find(|repository| repository.split_last().1 == architecture) else {
         return Ok(None);
@@ -111,36 +278,4 @@ async fn mirrorlist(service: &Service, path: &str, headers: &HeaderMap) -> Resul
         let tree = target.format.layout(repository).tree;
         text(StatusCode::OK, PLAIN, format!("{base}/@{generation}/{tree}/\n"))
     }))
-}
-
-async fn status(service: &Service, id: &str) -> Result<Option<Answer>, Problem> {
-    let Some(id) = UploadId::parse(id) else { return Ok(None) };
-    let progress = service.scheduler.progress(&id).await?;
-    let body = match progress {
-        None => return Ok(None),
-        Some(Progress::Pending) => json!({ "upload": id, "state": "pending" }),
-        Some(Progress::Published(generations)) => {
-            let generations = generations.iter().map(|(repository, id)| {
-                let published_at = id.as_ref().and_then(|id| Timestamp::from_second(id.seconds()).ok());
-                let published_at = published_at.map(|time| time.to_string());
-                (repository.to_string(), json!({ "generation": id, "published_at": published_at }))
-            });
-            let generations: serde_json::Map<_, _> = generations.collect();
-            json!({ "upload": id, "state": "published", "repositories": generations })
-        }
-        Some(Progress::Failed(reason)) => json!({ "upload": id, "state": "failed", "reason": reason }),
-    };
-    Ok(Some(json_answer(StatusCode::OK, &body)))
-}
-
-/// The URL at which this client reaches the service.
-fn base(headers: &HeaderMap) -> Option<String> {
-    let host = headers.get(HOST)?.to_str().ok()?;
-    let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte));
-    // said by a proxy in front; a client that says so itself gets what it asked for
-    let scheme = match headers.get("x-forwarded-proto").map(|value| value.as_bytes()) {
-        Some(b"https") => "https",
-        _ => "http",
-    };
-    plain.then(|| format!("{scheme}://{host}"))
 }

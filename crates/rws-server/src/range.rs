@@ -6,11 +6,11 @@ use axum::http::HeaderMap;
 use axum::http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
 use rws_store::Span;
 
-/// What validates a file: a strong tag, with its quotes, and a time in whole seconds since 1970.
+/// What validates a file: a strong tag, with its quotes, where it has one, and a time in whole seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validators {
     /// The tag.
-    pub tag: String,
+    pub tag: Option<String>,
     /// The time.
     pub modified_seconds: i64,
 }
@@ -51,7 +51,7 @@ pub fn is_unchanged(headers: &HeaderMap, validators: &Validators) -> bool {
         return tags
             .split(',')
             .map(|tag| tag.trim().trim_start_matches("W/"))
-            .any(|tag| tag == "*" || tag == validators.tag);
+            .any(|tag| tag == "*" || Some(tag) == validators.tag.as_deref());
     }
     let since = headers.get(IF_MODIFIED_SINCE).and_then(|since| seconds(since.to_str().ok()?));
     since.is_some_and(|since| validators.modified_seconds <= since)
@@ -79,7 +79,8 @@ pub fn selection(headers: &HeaderMap, validators: &Validators, size_bytes: u64) 
     let Some(range) = headers.get(RANGE).and_then(|range| range.to_str().ok()) else { return Selection::Whole };
     if let Some(condition) = headers.get(IF_RANGE) {
         let condition = condition.to_str().unwrap_or_default();
-        let holds = condition == validators.tag || seconds(condition) == Some(validators.modified_seconds);
+        let holds =
+            Some(condition) == validators.tag.as_deref() || seconds(condition) == Some(validators.modified_seconds);
         if !holds {
             return Selection::Whole;
         }
@@ -105,7 +106,7 @@ mod tests {
     }
 
     fn validators() -> Validators {
-        Validators { tag: "\"t\"".to_owned(), modified_seconds: 784_111_777 }
+        Validators { tag: Some("\"t\"".to_owned()), modified_seconds: 784_111_777 }
     }
 
     #[test]

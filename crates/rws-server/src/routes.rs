@@ -3,173 +3,195 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
-use axum::http::header::EXPECT;
-use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, Request, StatusCode, Version};
+use tracing::Instrument;
 
-use rws_repository::pins::Reader;
-
-use crate::access::User;
+use crate::access::{Denied, User};
 use crate::answer::{Answer, Problem, allowed, reads, unauthorized};
-use crate::body::{Drained, drain};
-use crate::connection::reader;
+use crate::body::{Drained, Incoming, too_large};
+use crate::connection::Connection;
+use crate::exchange::Exchange;
 use crate::service::Service;
-use crate::{assets, download, incoming, listing, metadata, own, path, remove, schedule, upload};
+use crate::{incoming, metadata, own, path, read, remove, schedule, upload};
 
-const ROOT_METHODS: &str = "GET, HEAD, OPTIONS";
+const READ_METHODS: &str = "GET, HEAD, OPTIONS";
 const METADATA_METHODS: &str = "DELETE, OPTIONS, PUT";
 const INCOMING_METHODS: &str = "OPTIONS, PUT";
 const PATH_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
 
-/// How much is read of a refused file: `dput` sends its first file without a password, and looks for the answer only when it
-/// has sent all of it.
+/// How much is read of a refused form: most clients look for an answer while they send.
+const DRAINED: Drained = Drained { most_bytes: 64 << 20, time: Duration::from_secs(10) };
+
+/// The same of what `dput` sends: it sends its first file without a password, and looks for the answer only when it has sent
+/// all of it.
 const INCOMING_DRAINED: Drained = Drained { most_bytes: 8 << 30, time: Duration::from_secs(600) };
 
-/// The router of a service.
-pub fn router(service: Arc<Service>) -> Router {
-    Router::new().fallback(handle).with_state(service)
+/// Answers a request. `ends`: the connection is not kept for a further one.
+pub async fn handle(service: Arc<Service>, connection: Connection, request: Request<Body>, ends: bool) -> Answer {
+    let (exchange, request) = Exchange::begin(&service.settings, &connection, request);
+    let has_connection = request.version() <= Version::HTTP_11;
+    let place = Place::of(request.uri().path());
+    let mut answer = if reads(request.method()) && place.is_read() {
+        let (parts, _) = request.into_parts();
+        match parts.uri.path().strip_prefix("/-/") {
+            Some(path) => own::get(&service, &exchange.client, path).await,
+            None => read::get(&service, &exchange.client, &parts).await,
+        }
+    } else {
+        let span = exchange.span();
+        change(&service, &exchange, &place, request).instrument(span).await
+    };
+    let headers = answer.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if ends && has_connection {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    exchange.end(answer)
 }
 
-async fn handle(State(service): State<Arc<Service>>, request: Request<Body>) -> Answer {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let answer = dispatch(&service, request).await;
-    tracing::info!(%method, path = uri.path(), status = answer.status().as_u16(), "request");
+/// Answers a request that is no reading one. What is left of the body of a refused one is read behind the answer.
+async fn change(service: &Arc<Service>, exchange: &Exchange, place: &Place, request: Request<Body>) -> Answer {
+    let (parts, body) = request.into_parts();
+    let mut body = Incoming::new(body, &parts.headers, &service.settings.limits);
+    let mut answer = match parts.method {
+        Method::OPTIONS => allowed(StatusCode::OK, place.methods()),
+        _ if !place.methods().split(", ").any(|method| method == parts.method.as_str()) => {
+            allowed(StatusCode::METHOD_NOT_ALLOWED, place.methods())
+        }
+        _ => match write(service, exchange, place, &parts, &mut body).await {
+            Ok(answer) => answer,
+            Err(Refused::Unauthorized) => unauthorized(),
+            Err(Refused::Because(problem)) => problem.answer(),
+        },
+    };
+    if !answer.status().is_success() && body.is_open() {
+        if parts.version <= Version::HTTP_11 {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        body.drain(if matches!(place, Place::Incoming) { INCOMING_DRAINED } else { DRAINED });
+    }
     answer
 }
 
-async fn dispatch(service: &Arc<Service>, request: Request<Body>) -> Answer {
-    let method = request.method().clone();
-    let raw = request.uri().path().to_owned();
-    if let Some(own_path) = raw.strip_prefix("/-/") {
-        let is_metadata = own_path.starts_with("metadata/");
-        let is_incoming = own_path.starts_with("incoming/");
-        return match method {
-            Method::PUT if is_incoming => incoming(service, &raw, request).await,
-            Method::OPTIONS if is_incoming => allowed(StatusCode::OK, INCOMING_METHODS),
-            _ if is_incoming => allowed(StatusCode::METHOD_NOT_ALLOWED, INCOMING_METHODS),
-            Method::PUT | Method::DELETE if is_metadata => write(service, &method, &raw, request).await,
-            Method::OPTIONS if is_metadata => allowed(StatusCode::OK, METADATA_METHODS),
-            _ if is_metadata => allowed(StatusCode::METHOD_NOT_ALLOWED, METADATA_METHODS),
-            _ if reads(&method) => own::get(service, own_path, request.headers()).await,
-            Method::OPTIONS => allowed(StatusCode::OK, ROOT_METHODS),
-            _ => allowed(StatusCode::METHOD_NOT_ALLOWED, ROOT_METHODS),
-        };
-    }
-    match method {
-        _ if reads(&method) => {
-            // a look is no beginning
-            let reader = reader(&request).filter(|_| method == Method::GET);
-            let (parts, _) = request.into_parts();
-            read(service, &parts.method, &parts.uri, &parts.headers, reader.as_ref()).await
+/// What a path stands for.
+enum Place {
+    /// `/`
+    Top,
+    /// A path of a repository.
+    Repository,
+    /// `/-/metadata/…`
+    Metadata,
+    /// `/-/incoming/…`
+    Incoming,
+    /// Anything else below `/-/`.
+    Own,
+}
+
+impl Place {
+    fn of(path: &str) -> Self {
+        match path.strip_prefix("/-/") {
+            Some(own) if own.starts_with("metadata/") => Self::Metadata,
+            Some(own) if own.starts_with("incoming/") => Self::Incoming,
+            Some(_) => Self::Own,
+            None if path == "/" => Self::Top,
+            None => Self::Repository,
         }
-        Method::OPTIONS if raw == "/" => allowed(StatusCode::OK, ROOT_METHODS),
-        Method::OPTIONS => allowed(StatusCode::OK, PATH_METHODS),
-        _ if raw == "/" => allowed(StatusCode::METHOD_NOT_ALLOWED, ROOT_METHODS),
-        Method::PUT | Method::POST | Method::DELETE => write(service, &method, &raw, request).await,
-        _ => allowed(StatusCode::METHOD_NOT_ALLOWED, PATH_METHODS),
+    }
+
+    /// Whether there is anything to read.
+    fn is_read(&self) -> bool {
+        !matches!(self, Self::Metadata | Self::Incoming)
+    }
+
+    fn methods(&self) -> &'static str {
+        match self {
+            Self::Top | Self::Own => READ_METHODS,
+            Self::Repository => PATH_METHODS,
+            Self::Metadata => METADATA_METHODS,
+            Self::Incoming => INCOMING_METHODS,
+        }
     }
 }
 
-/// The user who may send this request, and its path. Authentication comes before everything else.
-async fn admit(service: &Service, raw: &str, headers: &HeaderMap) -> Result<(Arc<User>, String), Answer> {
-    let Some(user) = service.users.authenticate(headers).await else { return Err(unauthorized()) };
-    if service.read_only {
+/// Why a change is not made.
+enum Refused {
+    Unauthorized,
+    Because(Problem),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Because(problem)
+    }
+}
+
+async fn write(
+    service: &Arc<Service>,
+    exchange: &Exchange,
+    place: &Place,
+    parts: &Parts,
+    body: &mut Incoming,
+) -> Result<Answer, Refused> {
+    // before everything else
+    let user = match service.users.authenticate(&parts.headers, exchange.client.address).await {
+        Ok(user) => user,
+        Err(Denied::Wrong) => return Err(Refused::Unauthorized),
+        Err(Denied::TooMany) => {
+            let message = "Too many wrong passwords for this user came from your address. Try again in a moment.";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-logins", message).into());
+        }
+    };
+    exchange.of_user(&user.name);
+    let path = admit(service, parts)?;
+    Ok(match place {
+        Place::Metadata => {
+            let path = path.strip_prefix("-/metadata/").unwrap_or_default();
+            match parts.method {
+                Method::PUT => metadata::put(service, &user, path, parts, body).await?,
+                _ => metadata::remove(service, &user, path, parts).await?,
+            }
+        }
+        Place::Incoming => {
+            let path = path.strip_prefix("-/incoming/").unwrap_or_default();
+            incoming::put(service, &user, path, parts, body).await?
+        }
+        _ => change_repository(service, &user, &path, parts, body).await?,
+    })
+}
+
+async fn change_repository(
+    service: &Arc<Service>,
+    user: &User,
+    path: &str,
+    parts: &Parts,
+    body: &mut Incoming,
+) -> Result<Answer, Problem> {
+    let query = parts.uri.query();
+    match parts.method {
+        Method::PUT => upload::put(service, user, path, parts, body).await,
+        Method::POST => schedule::post(service, user, path, &parts.headers, query).await,
+        _ => remove::delete(service, user, path, &parts.headers, query).await,
+    }
+}
+
+/// The path of a change that can be made now, without the slash before it.
+fn admit(service: &Service, parts: &Parts) -> Result<String, Problem> {
+    if service.settings.read_only {
         let message = "This server only reads: nothing can be uploaded or changed here.";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", message).answer());
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", message));
     }
     let writing = service.writing.borrow().clone();
     if !writing.is_allowed() {
         let message = format!("Nothing can be changed here now; {}.", writing.sentence());
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-writable", message).answer());
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-writable", message));
     }
-    let Some(path) = path::decoded(raw) else { return Err(Problem::bad_request("path", "Invalid URL.").answer()) };
-    Ok((user, path.strip_prefix('/').unwrap_or(&path).to_owned()))
-}
-
-async fn incoming(service: &Arc<Service>, raw: &str, request: Request<Body>) -> Answer {
-    let (parts, body) = request.into_parts();
-    let mut body = body.into_data_stream();
-    let answer = match admit(service, raw, &parts.headers).await {
-        Err(refused) => refused,
-        Ok((user, path)) => {
-            let path = path.strip_prefix("-/incoming/").unwrap_or_default();
-            let answered = incoming::put(service, &user, path, &parts, &mut body).await;
-            answered.unwrap_or_else(|problem| problem.answer())
-        }
-    };
-    // a client that asks first has nothing to send
-    if !answer.status().is_success() && !parts.headers.contains_key(EXPECT) {
-        drain(&mut body, INCOMING_DRAINED).await;
+    let most_bytes = service.settings.limits.upload_bytes;
+    if upload::expected_bytes(&parts.headers).is_some_and(|bytes| bytes > most_bytes) {
+        return Err(too_large(most_bytes));
     }
-    answer
-}
-
-async fn write(service: &Arc<Service>, method: &Method, raw: &str, request: Request<Body>) -> Answer {
-    let (user, path) = match admit(service, raw, request.headers()).await {
-        Ok(admitted) => admitted,
-        Err(refused) => return refused,
-    };
-    let answered = if let Some(path) = path.strip_prefix("-/metadata/") {
-        metadata::change(service, &user, path, request).await
-    } else if *method == Method::PUT {
-        upload::put(service, &user, &path, request).await
-    } else {
-        let (parts, _body) = request.into_parts();
-        let query = parts.uri.query();
-        match *method {
-            Method::POST => schedule::post(service, &user, &path, &parts.headers, query).await,
-            _ => remove::delete(service, &user, &path, &parts.headers, query).await,
-        }
-    };
-    answered.unwrap_or_else(|problem| problem.answer())
-}
-
-async fn read(service: &Service, method: &Method, uri: &Uri, headers: &HeaderMap, reader: Option<&Reader>) -> Answer {
-    let raw = uri.path();
-    if let Some(answer) = raw.strip_prefix("/static/").and_then(assets::file) {
-        return answer;
-    }
-    let Some(path) = path::decoded(raw).and_then(|path| path::normalized(&path)) else { return listing::missing() };
-    let path = if path == "index" { "" } else { &path };
-    match answer(service, path, method, uri.query(), headers, reader).await {
-        Ok(Some(answer)) => answer,
-        Ok(None) => listing::missing(),
-        Err(error) => {
-            tracing::error!(path, %error, "a file or directory could not be read");
-            let text = "The store does not answer. Try again in a moment.";
-            let mut answer = listing::message(StatusCode::SERVICE_UNAVAILABLE, "Not available", text);
-            let later = axum::http::HeaderValue::from_static("10");
-            answer.headers_mut().insert(axum::http::header::RETRY_AFTER, later);
-            answer
-        }
-    }
-}
-
-async fn answer(
-    service: &Service,
-    path: &str,
-    method: &Method,
-    query: Option<&str>,
-    headers: &HeaderMap,
-    reader: Option<&Reader>,
-) -> Result<Option<Answer>, rws_repository::RepositoryError> {
-    let kind = path::query(query, "type").filter(|kind| !kind.is_empty());
-    let (file, directory) = match kind.as_deref() {
-        None => (true, true),
-        Some("file") => (true, false),
-        Some("directory") => (false, true),
-        Some(_) => return Ok(None),
-    };
-    if file
-        && !path.is_empty()
-        && let Some(found) = service.tree.file(path, download::wanted(method, headers), reader).await?
-    {
-        return download::answer(&**service.tree.store(), method, headers, path, found).await.map(Some);
-    }
-    if directory {
-        return Ok(service.tree.directory(path).await?.map(|entries| listing::directory(path, entries)));
-    }
-    Ok(None)
+    let path = path::decoded(parts.uri.path()).ok_or_else(|| Problem::bad_request("path", "Invalid URL."))?;
+    Ok(path.strip_prefix('/').unwrap_or(&path).to_owned())
 }

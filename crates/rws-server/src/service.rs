@@ -11,6 +11,8 @@ use rws_store::Writing;
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::Users;
+use crate::metrics::Metrics;
+use crate::settings::Settings;
 
 /// The public keys that clients need, in ASCII armour.
 #[derive(Clone, Debug, Default)]
@@ -33,8 +35,10 @@ pub struct Service {
     pub users: Users,
     /// The public keys.
     pub keys: Keys,
-    /// Whether all writes are refused.
-    pub read_only: bool,
+    /// What the operator has set.
+    pub settings: Settings,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Whether the store lets this process write.
     pub writing: watch::Receiver<Writing>,
     /// One permit for each upload that is received at the same time.

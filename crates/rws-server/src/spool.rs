@@ -31,6 +31,9 @@ pub enum SpoolError {
     /// The file is bad.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The file is larger than a file may be.
+    #[error("it has more than {0} bytes")]
+    TooLarge(u64),
     /// The local disk failed: full, or not writable.
     #[error("{0}")]
     Disk(#[from] io::Error),
@@ -41,6 +44,12 @@ impl SpoolError {
     pub fn problem(self, name: &FileName) -> Problem {
         match self {
             Self::Refused(refusal) => refusal.into(),
+            Self::TooLarge(most_bytes) => {
+                let message = format!("{name} has more than {most_bytes} bytes. Nothing of the request was kept.");
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+                    .of_file(name.as_str())
+                    .with_hint("Raise server.limits.file_bytes if such files are wanted")
+            }
             Self::Disk(error) => {
                 tracing::error!(%error, "the spool directory cannot be written");
                 let message = format!("{name} could not be kept on the local disk. Try again later.");
@@ -53,6 +62,8 @@ impl SpoolError {
 /// A file that is being received.
 pub struct Spool {
     file: LocalFile,
+    most_bytes: u64,
+    left_bytes: u64,
     pieces: Option<[mpsc::Sender<Bytes>; 2]>,
     workers: Option<Workers>,
 }
@@ -82,6 +93,11 @@ impl Spooled {
         &self.inspected.file.name
     }
 
+    /// Its size.
+    pub fn size_bytes(&self) -> u64 {
+        self.inspected.file.size_bytes
+    }
+
     /// What its sender should know, a sentence each.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         self.inspected.warnings.iter().map(|warning| format!("{}: {warning}", self.inspected.file.name))
@@ -100,7 +116,7 @@ impl Spooled {
 }
 
 impl Spool {
-    /// Starts a file of at most `expected_bytes`, where that is known.
+    /// Starts a file of at most `expected_bytes`, where that is known; it may have `most_bytes`.
     ///
     /// # Errors
     ///
@@ -109,6 +125,7 @@ impl Spool {
         directory: &Path,
         inspection: Inspection,
         expected_bytes: Option<u64>,
+        most_bytes: u64,
     ) -> Result<Self, SpoolError> {
         let (md5, inspection) = inspection.halves();
         let directory = directory.to_owned();
@@ -121,7 +138,13 @@ impl Spool {
             written: spawn_blocking(|| write(disk, grower, md5, for_disk)),
             inspected: spawn_blocking(|| inspect(inspection, for_inspection)),
         };
-        Ok(Self { file, pieces: Some([to_inspection, to_disk]), workers: Some(workers) })
+        Ok(Self {
+            file,
+            most_bytes,
+            left_bytes: most_bytes,
+            pieces: Some([to_inspection, to_disk]),
+            workers: Some(workers),
+        })
     }
 
     /// The file on the disk, which grows.
@@ -135,6 +158,8 @@ impl Spool {
     ///
     /// As soon as the file is seen to be bad, or the disk fails.
     pub async fn push(&mut self, bytes: Bytes) -> Result<(), SpoolError> {
+        let left = self.left_bytes.checked_sub(bytes.len() as u64).ok_or(SpoolError::TooLarge(self.most_bytes))?;
+        self.left_bytes = left;
         let Some(pieces) = &self.pieces else { return self.join().await.map(drop) };
         for to in pieces {
             if to.send(bytes.clone()).await.is_err() {

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rws_model::{FileName, Format, Listed, Refusal, RefusalKind};
 use rws_repository::aside;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
@@ -14,18 +13,20 @@ use rws_repository::intake::{self, Accepted};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IntakeError, Reception, RepositoryError};
 use tokio::sync::SemaphorePermit;
+use tracing::Instrument;
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, json, message};
-use crate::body::{Drained, drain};
+use crate::body::Incoming;
 use crate::form::{self, Destination};
-use crate::multipart::{Limits, MultipartParser};
+use crate::multipart::{self, MultipartParser};
 use crate::path;
 use crate::service::Service;
+use crate::settings::Limits;
 use crate::spool::Spooled;
 
-/// How much is read of a refused form: most clients look for an answer while they send.
-const DRAINED: Drained = Drained { most_bytes: 64 << 20, time: Duration::from_secs(5) };
+/// How long an upload waits for its turn.
+const LONGEST_QUEUE: Duration = Duration::from_secs(60);
 
 /// The longest time that a client may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -40,27 +41,31 @@ const WARNING_HEADER: HeaderName = HeaderName::from_static("rws-warning");
 const MOST_WARNINGS: usize = 20;
 
 /// Takes an upload.
-pub async fn put(service: &Arc<Service>, user: &User, path: &str, request: Request<Body>) -> Result<Answer, Problem> {
-    let (parts, body) = request.into_parts();
-    let _permit = permit(service)?;
+pub async fn put(
+    service: &Arc<Service>,
+    user: &User,
+    path: &str,
+    parts: &Parts,
+    body: &mut Incoming,
+) -> Result<Answer, Problem> {
+    let permit = permit(service).await?;
     // before any byte of the body is read: then a client that asks first has nothing to send
     let (targets, parser) = prepare(service, user, path, &parts.headers)?;
-    let mut body = body.into_data_stream();
-    match receive(service, &targets, &parts.headers, parser, &mut body).await {
-        Ok(taken) => Ok(taken.answer(service, &parts).await),
-        Err(problem) => {
-            drain(&mut body, DRAINED).await;
-            Err(problem)
-        }
-    }
+    let taken = receive(service, &targets, &parts.headers, parser, body).await?;
+    drop(permit);
+    Ok(taken.answer(service, parts).await)
 }
 
-/// One of the uploads that are received at the same time.
-pub fn permit(service: &Service) -> Result<SemaphorePermit<'_>, Problem> {
-    service.uploads.try_acquire().map_err(|_| {
-        let message = "Too many uploads at the same time. Try again in a moment.";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
-    })
+/// One of the uploads that are received at the same time. Who comes while there are too many waits for its turn a while: its
+/// bytes wait on its own machine.
+pub async fn permit(service: &Service) -> Result<SemaphorePermit<'_>, Problem> {
+    match tokio::time::timeout(LONGEST_QUEUE, service.uploads.acquire()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => {
+            let message = "Too many uploads at the same time. Try again in a moment.";
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message))
+        }
+    }
 }
 
 fn prepare(
@@ -71,8 +76,13 @@ fn prepare(
 ) -> Result<(Vec<Arc<ConfiguredTarget>>, MultipartParser), Problem> {
     let targets = resolve(service, user, path, "Can't upload the package to S3")?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let parser = MultipartParser::new(content_type, Limits::default()).map_err(form::broken)?;
+    let parser = MultipartParser::new(content_type, of_forms(&service.settings.limits)).map_err(form::broken)?;
     Ok((targets, parser))
+}
+
+/// The limits of a form.
+fn of_forms(limits: &Limits) -> multipart::Limits {
+    multipart::Limits { parts: limits.parts, header_bytes: limits.part_header_bytes, ..Default::default() }
 }
 
 async fn receive(
@@ -80,14 +90,15 @@ async fn receive(
     targets: &[Arc<ConfiguredTarget>],
     headers: &HeaderMap,
     parser: MultipartParser,
-    body: &mut BodyDataStream,
+    body: &mut Incoming,
 ) -> Result<Taken, Problem> {
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
     let expected_bytes = expected_bytes(headers);
     let with_contents = with_contents(targets);
     let (spool, format) = (&service.spool, &first.format);
-    let to = Destination { spool, reception: &mut reception, format, with_contents, expected_bytes };
+    let limits = &service.settings.limits;
+    let to = Destination { spool, reception: &mut reception, format, with_contents, expected_bytes, limits };
     let mut form = form::read(to, parser, body).await?;
     let product = form.product.take();
     if form.files.is_empty() && form.unfit.is_none() && !form.skipped {
@@ -185,19 +196,24 @@ impl Taken {
 /// Makes the upload a promise and wakes the publisher, also when the client goes away meanwhile.
 async fn accept(service: &Arc<Service>, batch: Batch) -> Result<Accepted, IntakeError> {
     let service = Arc::clone(service);
-    let work = tokio::spawn(async move {
+    let work = async move {
         let Batch { reception, targets, product, files, listed, aside } = batch;
+        let (count, bytes) = (files.len(), files.iter().map(Spooled::size_bytes).sum::<u64>());
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = files.into_iter().map(Spooled::into_received).unzip();
         let to = intake::Destination { targets: &targets, product: product.as_deref(), listed };
         let accepted = intake::accept(reception, to, files).await?;
+        let names: Vec<&str> = accepted.repositories.iter().map(|repository| repository.as_str()).collect();
+        tracing::info!(upload = %accepted.id, repositories = names.join(" "), files = count, bytes, "accepted");
         service.scheduler.take(&accepted);
         if let Err(error) = aside::forget(&**service.tree.store(), aside).await {
             tracing::warn!(%error, "files that are part of an upload now stay aside for a day");
         }
         Ok(accepted)
-    });
-    work.await.unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
+    };
+    tokio::spawn(work.in_current_span())
+        .await
+        .unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
 }
 
 /// The targets of a path, when the user may write them all.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    Body, Condition, Content, DirectoryEntry, Key, Kind, Listed, LocalStore, Span, Stat, Store, StoreError, Version,
+    Body, Condition, Content, Depth, Key, Kind, Listed, LocalStore, Page, Span, Stat, Store, StoreError, Version,
     Write, collect,
 };
 
@@ -159,8 +159,8 @@ impl Store for CachedStore {
         self.inner.list(prefix).await
     }
 
-    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
-        self.inner.list_directory(prefix).await
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
+        self.inner.page(prefix, depth, from, most).await
     }
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {

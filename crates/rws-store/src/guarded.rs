@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::{
-    Body, Condition, Conditions, Content, DirectoryEntry, Key, Kind, Listed, Span, Stat, Store, StoreError, Version,
+    Body, Condition, Conditions, Content, Depth, Key, Kind, Listed, Page, Span, Stat, Store, StoreError, Version,
     Write, collect,
 };
 
@@ -392,8 +392,8 @@ impl Store for GuardedStore {
         self.inner.list(prefix).await
     }
 
-    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
-        self.inner.list_directory(prefix).await
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
+        self.inner.page(prefix, depth, from, most).await
     }
 
     async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {

@@ -29,5 +29,6 @@ pub use mounted::MountedStore;
 pub use observed::{Moment, ObservedStore, Observer, Operation};
 pub use s3::{Addressing, Conditions, S3Settings, S3Store};
 pub use store::{
-    Body, ByteStream, Condition, Content, DirectoryEntry, Kind, Listed, Span, Stat, Store, Version, Write, collect,
+    Body, ByteStream, Condition, Content, Depth, DirectoryEntry, Kind, Listed, MOST_OF_A_PAGE, Page, Span, Stat, Store,
+    Version, Write, collect,
 };

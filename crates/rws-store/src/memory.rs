@@ -1,6 +1,6 @@
 //! A store in memory, for tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream;
 
-use crate::{Body, Condition, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Version, Write};
+use crate::{
+    Body, Condition, Content, Depth, DirectoryEntry, Key, Listed, MOST_OF_A_PAGE, Page, Span, Stat, Store, StoreError,
+    Version, Write,
+};
 
 /// A store in memory. Its clock is the machine's until a test sets it.
 #[derive(Debug, Default)]
@@ -116,28 +119,27 @@ impl Store for MemoryStore {
         Ok(objects.map(|(key, (_, stat))| Listed { key: key.clone(), stat: stat.clone() }).collect())
     }
 
-    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
-        let mut directories = BTreeSet::new();
-        let mut entries = Vec::new();
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
+        let mut entries = BTreeMap::new();
         for Listed { key, stat } in self.list(prefix).await? {
             let rest = &key.as_str()[prefix.len()..];
-            match rest.split_once('/') {
-                Some((directory, _)) => _ = directories.insert(directory.to_owned()),
-                None => entries.push(DirectoryEntry::File(rest.to_owned(), stat)),
-            }
+            match rest.split_once('/').filter(|_| depth == Depth::Directory) {
+                Some((name, _)) => entries.insert(format!("{name}/"), DirectoryEntry::Directory(name.to_owned())),
+                None => entries.insert(rest.to_owned(), DirectoryEntry::File(rest.to_owned(), stat)),
+            };
         }
-        entries.extend(directories.into_iter().map(DirectoryEntry::Directory));
-        entries.sort_by(|left, right| name(left).cmp(name(right)));
-        Ok(entries)
+        let mut rest =
+            entries.into_iter().filter(|(order, _)| from.is_none_or(|from| order.as_str() > from)).peekable();
+        let (mut page, mut last) = (Page::default(), None);
+        while let Some((order, entry)) = rest.next_if(|_| page.entries.len() < most.clamp(1, MOST_OF_A_PAGE)) {
+            page.entries.push(entry);
+            last = Some(order);
+        }
+        page.next = last.filter(|_| rest.peek().is_some());
+        Ok(page)
     }
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         Ok(self.state().now())
-    }
-}
-
-fn name(entry: &DirectoryEntry) -> &str {
-    match entry {
-        DirectoryEntry::Directory(name) | DirectoryEntry::File(name, _) => name,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Version, Write};
+use crate::{Body, Content, Depth, DirectoryEntry, Key, Listed, Page, Span, Stat, Store, StoreError, Version, Write};
 
 /// Shows another store with everything below one directory more, but for private objects (`.rws/`): so that what stands
 /// at the root of a store can be addressed like what stands in a directory of it.
@@ -85,13 +85,14 @@ impl Store for MountedStore {
         Ok(named.collect())
     }
 
-    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
         match self.listed_below(prefix) {
-            Some((below, _)) => self.inner.list_directory(below).await,
-            None if prefix.is_empty() => {
-                Ok(vec![DirectoryEntry::Directory(self.mount.trim_end_matches('/').to_owned())])
+            Some((below, _)) => self.inner.page(below, depth, from, most).await,
+            None if prefix.is_empty() && depth == Depth::Directory => {
+                let mount = DirectoryEntry::Directory(self.mount.trim_end_matches('/').to_owned());
+                Ok(Page { entries: vec![mount], next: None })
             }
-            None => Ok(Vec::new()),
+            None => Ok(Page::default()),
         }
     }
 

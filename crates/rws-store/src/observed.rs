@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Version, Write};
+use crate::{Body, Content, Depth, DirectoryEntry, Key, Listed, Page, Span, Stat, Store, StoreError, Version, Write};
 
 /// Before or after an operation took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,10 @@ impl Store for ObservedStore {
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
         self.around("list", prefix, self.inner.list(prefix)).await
+    }
+
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
+        self.around("page", prefix, self.inner.page(prefix, depth, from, most)).await
     }
 
     async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {

@@ -131,7 +131,26 @@ pub struct Listed {
     pub stat: Stat,
 }
 
-/// One entry of a directory.
+/// How deep a listing goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What is directly below a prefix.
+    Directory,
+    /// All objects below it.
+    All,
+}
+
+/// A part of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The entries, in the order of their keys where the store has one; a directory's name counts with its slash. There may
+    /// be none, and more to follow nevertheless.
+    pub entries: Vec<DirectoryEntry>,
+    /// Where the next page begins, in the words of the store; none: this was the last.
+    pub next: Option<String>,
+}
+
+/// One entry of a directory; in a listing of all objects the names go on with the parts below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DirectoryEntry {
     /// Names that continue with this part and a slash.
@@ -139,6 +158,23 @@ pub enum DirectoryEntry {
     /// An object whose last part this is.
     File(String, Stat),
 }
+
+impl DirectoryEntry {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Directory(name) | Self::File(name, _) => name,
+        }
+    }
+
+    /// A file and a directory may have one name.
+    fn order(&self) -> (&str, bool) {
+        (self.name(), matches!(self, Self::Directory(_)))
+    }
+}
+
+/// The most entries of one page.
+pub const MOST_OF_A_PAGE: usize = 1000;
 
 /// Where bytes live. All writes are atomic (a reader sees the old or the new object, never a part) and durable when
 /// the call returns.
@@ -172,8 +208,21 @@ pub trait Store: Send + Sync {
     /// All objects whose name starts with `prefix`, a path that ends in a slash or is empty, in byte order.
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError>;
 
+    /// At most `most` (and no more than 1,000) entries below `prefix`, a path that ends in a slash or is empty: from the
+    /// beginning, or from where another page ended.
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError>;
+
     /// The entries directly below `prefix`, a path that ends in a slash or is empty, in byte order of their names.
-    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError>;
+    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
+        let mut page = self.page(prefix, Depth::Directory, None, MOST_OF_A_PAGE).await?;
+        let mut entries = page.entries;
+        while let Some(next) = page.next.take() {
+            page = self.page(prefix, Depth::Directory, Some(&next), MOST_OF_A_PAGE).await?;
+            entries.append(&mut page.entries);
+        }
+        entries.sort_by(|left, right| left.order().cmp(&right.order()));
+        Ok(entries)
+    }
 
     /// The store's clock, in milliseconds since 1970. It may be up to a second behind, never ahead.
     async fn clock_milliseconds(&self) -> Result<i64, StoreError>;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rws_lab::S3Server;
 use rws_store::{
-    Addressing, Body, Condition, Conditions, DirectoryEntry, Key, Kind, LocalFile, LocalStore, MemoryStore, S3Settings,
-    S3Store, Span, Store, StoreError, Version, Write, collect,
+    Addressing, Body, Condition, Conditions, Depth, DirectoryEntry, Key, Kind, LocalFile, LocalStore, MemoryStore,
+    Page, S3Settings, S3Store, Span, Store, StoreError, Version, Write, collect,
 };
 
 fn key(text: &str) -> Key {
@@ -211,6 +211,37 @@ async fn listings_are_in_byte_order(store: Arc<dyn Store>) {
     assert_eq!(store.list("nothing/").await.unwrap(), []);
 }
 
+/// Page by page, however small the pages are, everything comes once.
+async fn pages_are_the_whole_listing(store: Arc<dyn Store>) {
+    for name in ["p/b/2", "p/b/1", "p/a", "p/b.x", "p/b0", "p/c/d/e", "p/c/d.e", "p/é/ü", "other/a"] {
+        put(&*store, name, "x").await;
+    }
+    for most in [1, 2, 3, 100] {
+        for depth in [Depth::Directory, Depth::All] {
+            let (mut names, mut from) = (Vec::new(), None::<String>);
+            loop {
+                let page = store.page("p/", depth, from.as_deref(), most).await.unwrap();
+                assert!(page.entries.len() <= most);
+                names.extend(page.entries.iter().map(|entry| match entry {
+                    DirectoryEntry::Directory(name) => format!("{name}/"),
+                    DirectoryEntry::File(name, stat) => format!("{name} {}", stat.size_bytes),
+                }));
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            names.sort();
+            let expected: &[&str] = match depth {
+                Depth::Directory => &["a 1", "b.x 1", "b/", "b0 1", "c/", "é/"],
+                Depth::All => &["a 1", "b.x 1", "b/1 1", "b/2 1", "b0 1", "c/d.e 1", "c/d/e 1", "é/ü 1"],
+            };
+            assert_eq!(names, expected, "{depth:?}, {most} at a time");
+        }
+    }
+    assert_eq!(store.page("nothing/", Depth::All, None, 10).await.unwrap(), Page::default());
+}
+
 /// Where the versions do not depend on the content alone.
 async fn a_version_never_comes_back(store: Arc<dyn Store>) {
     let first = put(&*store, "swapped", "1").await;
@@ -320,6 +351,7 @@ suite!(
     copies_and_deletes,
     one_of_many_copies_wins,
     listings_are_in_byte_order,
+    pages_are_the_whole_listing,
     long_listings_are_complete
 );
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rws_store::{
-    Body, Condition, Conditions, Content, DirectoryEntry, GuardedStore, Key, Kind, LeaseTimes, Listed, MemoryStore,
-    Moment, ObservedStore, Observer, Operation, Span, Stat, Store, StoreError, Version, Write, Writing,
+    Body, Condition, Conditions, Content, Depth, GuardedStore, Key, Kind, LeaseTimes, Listed, MemoryStore, Moment,
+    ObservedStore, Observer, Operation, Page, Span, Stat, Store, StoreError, Version, Write, Writing,
 };
 use tokio::sync::Barrier;
 use tokio::time::{Instant, sleep, timeout};
@@ -41,8 +41,8 @@ impl Store for Careless {
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
         self.0.list(prefix).await
     }
-    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
-        self.0.list_directory(prefix).await
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
+        self.0.page(prefix, depth, from, most).await
     }
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         self.0.clock_milliseconds().await

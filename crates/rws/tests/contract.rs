@@ -8,16 +8,20 @@ mod support;
 
 mod contract {
     mod anchors;
+    mod api;
     mod authentication;
     mod browsing;
     mod contents;
     mod documents;
     mod downloads;
+    mod edges;
     mod empty;
     mod forms;
     mod incoming;
     mod index;
     mod lifetime;
+    mod limits;
+    mod listings;
     mod metadata;
     mod names;
     mod packages;
@@ -30,6 +34,7 @@ mod contract {
     mod sources;
     mod stage;
     mod waiting;
+    mod wire;
 }
 
 // Rows of CONTRACT.md that are not here, with the issue that they belong to:
@@ -44,14 +49,11 @@ mod contract {
 //      of a repository taken over; kill at any instant (here: only between answer and publish); a status survives a restart and is kept 7 days
 //   D  rpm with text that is not UTF-8, without PAYLOADSIZE, with `&` in file names: indexed
 //   E  Suite of new repositories
-//   F  408 stalled body; 413 too large; many ranges
 //
 // Interfaces
-//   F  `/-/metrics`, `/-/openapi.json`, `/-/repositories`, JSON listings
 //   G  `rws hash-password`: surroundings/passwords.rs
 //
 // part 2
-//   `/static/…` with Expires, Last-Modified, Content-Disposition, 304 and 206: F
 //   the table of the sync (malformed packages with and without RWS_FORCE_SYNC): C
 //   `POST …/ubuntu/xenial` is 200 as soon as `…/ubuntu/` exists: part 1 (404 for what does not exist) is read as of the
 //   one codename, so part 2 does not count

@@ -27,6 +27,9 @@ pub struct Head {
     pub nonce: Uuid,
     /// The date of the root, in seconds since 1970: grows with every head.
     pub published_at: i64,
+    /// How many packages it has; heads of earlier versions do not say it.
+    #[serde(default)]
+    pub packages: Option<u64>,
     /// The files of the root. RWS serves them from here.
     pub root: Vec<RootFile>,
     /// Plain names of index files, and the names of the files that have this content, relative to the tree.

@@ -245,6 +245,7 @@ impl Run<'_> {
             counter: before.map_or(1, |head| head.counter + 1),
             nonce: Uuid::new_v4(),
             published_at,
+            packages: Some(generation.packages.len()),
             root: generation.root.clone(),
             plain,
             own,

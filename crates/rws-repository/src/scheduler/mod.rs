@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use metrics::{counter, histogram};
 use rws_model::RepositoryId;
 use rws_store::StoreError;
 use tokio::runtime::Handle;
@@ -204,7 +205,11 @@ impl Scheduler {
         if let Some(seconds) = outcome.look_again_seconds {
             self.wake_later(repository, Duration::from_secs(seconds.unsigned_abs()));
         }
+        counter!("rws_lost_commits_total").increment(outcome.lost_commits as u64);
+        let word = if outcome.published_at.is_some() { "published" } else { "unchanged" };
+        counter!("rws_publishes_total", "outcome" => word).increment(1);
         if let (Some(_), Some(generation)) = (outcome.published_at, &outcome.generation) {
+            histogram!("rws_publish_seconds").record(started.elapsed().as_secs_f64());
             tracing::info!(
                 %repository, %generation, uploads = outcome.applied.len(), lost_commits = outcome.lost_commits,
                 milliseconds = started.elapsed().as_millis() as u64, "published"
@@ -287,6 +292,7 @@ impl Scheduler {
         let jitter = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
         let pause = if passing { doubled.mul_f64(0.5 + jitter / 2.0) } else { Duration::ZERO };
         drop(slots);
+        counter!("rws_publishes_total", "outcome" => "failed").increment(1);
         tracing::error!(%repository, %error, retry_in_seconds = pause.as_secs_f32(), "not published");
         self.changed.send_modify(|count| *count += 1);
         pause

@@ -9,26 +9,21 @@
 
 mod clock;
 mod durable;
+mod reading;
 mod tree;
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use futures::{StreamExt, stream};
 use tokio::task::spawn_blocking;
 
-use crate::{Body, Content, DirectoryEntry, Key, Listed, Span, Stat, Store, StoreError, Version, Write};
+use crate::{Body, Content, Depth, Key, Listed, MOST_OF_A_PAGE, Page, Span, Stat, Store, StoreError, Version, Write};
 use durable::{Directory, Durability};
 
 /// The name of the directory below the root that holds temporary and lock files.
 const WORK: &str = ".rws/local";
-
-/// How much is read at once.
-const PIECE_BYTES: usize = 256 << 10;
 
 /// A store in a local directory.
 #[derive(Clone, Debug)]
@@ -81,47 +76,11 @@ impl LocalStore {
 #[async_trait]
 impl Store for LocalStore {
     async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError> {
-        let path = self.directory.path(key);
-        self.run("read", key.as_str(), move |_| {
-            Ok(absent(fs::metadata(path))?.filter(fs::Metadata::is_file).as_ref().map(durable::stat))
-        })
-        .await
+        reading::stat(&self.directory.path(key), key).await
     }
 
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
-        let path = self.directory.path(key);
-        let opened = self
-            .run("read", key.as_str(), move |_| {
-                let Some(mut file) = absent(File::open(path))? else { return Ok(None) };
-                let metadata = file.metadata()?;
-                if !metadata.is_file() {
-                    return Ok(None);
-                }
-                let stat = durable::stat(&metadata);
-                let (start, length) = span.within(stat.size_bytes);
-                if start > 0 {
-                    file.seek(SeekFrom::Start(start))?;
-                }
-                let mut reader = Pieces { file, left: length };
-                let first = reader.next()?;
-                Ok(Some((stat, first, reader)))
-            })
-            .await?;
-        let Some((stat, first, reader)) = opened else { return Ok(None) };
-        let name = key.to_string();
-        let rest = stream::unfold(Some(reader), move |reader| {
-            let name = name.clone();
-            async move {
-                let mut reader = reader.filter(|reader| reader.left > 0)?;
-                let read = spawn_blocking(move || reader.next().map(|piece| (piece, reader))).await;
-                Some(match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
-                    Ok((piece, reader)) => (Ok(piece), Some(reader)),
-                    Err(error) => (Err(StoreError::from_io("read", name, error)), None),
-                })
-            }
-        });
-        let bytes = stream::iter([Ok(first)]).chain(rest);
-        Ok(Some(Content { stat, bytes: Box::pin(bytes) }))
+        reading::read(&self.directory.path(key), key, span).await
     }
 
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {
@@ -149,29 +108,14 @@ impl Store for LocalStore {
         self.run("list", prefix, move |directory| tree::list(directory.root(), &path)).await
     }
 
-    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
-        let path = prefix.to_owned();
-        self.run("list", prefix, move |directory| tree::entries(&directory.root().join(path))).await
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
+        let (path, from) = (prefix.to_owned(), from.unwrap_or_default().to_owned());
+        let most = most.min(MOST_OF_A_PAGE);
+        self.run("list", prefix, move |directory| tree::page(&directory.root().join(path), depth, &from, most)).await
     }
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         Ok(i64::try_from(self.directory.now().as_millis()).unwrap_or(i64::MAX))
-    }
-}
-
-/// The rest of an open file, piece by piece.
-struct Pieces {
-    file: File,
-    left: u64,
-}
-
-impl Pieces {
-    fn next(&mut self) -> io::Result<Bytes> {
-        let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE_BYTES);
-        let mut piece = BytesMut::zeroed(length);
-        self.file.read_exact(&mut piece)?;
-        self.left -= length as u64;
-        Ok(piece.freeze())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sends requests, again where that is safe and may help.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, DATE};
@@ -11,6 +11,7 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use metrics::{counter, histogram};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 
 use super::clock::StoreClock;
@@ -47,6 +48,19 @@ impl Reply {
     pub fn text(&self) -> Result<&str, Failure> {
         std::str::from_utf8(&self.body).map_err(Failure::nonsense)
     }
+}
+
+/// Counts an attempt at a request.
+fn count<T>(operation: &'static str, started: Instant, attempted: &Result<T, Failure>) {
+    let outcome = match attempted {
+        Ok(_) => "ok",
+        Err(Failure { status: None, .. }) => "unanswered",
+        Err(Failure { status: Some(404), .. }) => "absent",
+        Err(Failure { status: Some(409 | 412), .. }) => "conflict",
+        Err(_) => "failed",
+    };
+    counter!("rws_store_requests_total", "operation" => operation, "outcome" => outcome).increment(1);
+    histogram!("rws_store_request_seconds", "operation" => operation).record(started.elapsed().as_secs_f64());
 }
 
 /// One bucket, and how it is talked to.
@@ -134,7 +148,10 @@ impl Client {
     ) -> Result<T, Failure> {
         let (mut attempt, mut unsure, mut skewed) = (0, false, false);
         loop {
-            let failure = match self.attempt(request).await {
+            let started = Instant::now();
+            let attempted = self.attempt(request).await;
+            count(request.operation, started, &attempted);
+            let failure = match attempted {
                 Ok((head, body)) => match take(head, body).await {
                     Ok(taken) => return Ok(taken),
                     Err(failure) => failure,

@@ -1,7 +1,5 @@
 //! Listings, page by page.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use rusty_s3::Method;
 use rusty_s3::actions::{
@@ -11,7 +9,7 @@ use rusty_s3::actions::{
 
 use super::failure::{Failure, in_namespace};
 use super::{Request, S3Store, headers};
-use crate::{DirectoryEntry, Key, Listed, Stat, StoreError};
+use crate::{Depth, DirectoryEntry, Key, Listed, MOST_OF_A_PAGE, Page, Stat, StoreError};
 
 impl S3Store {
     /// All objects below a prefix. Names that no store of RWS can have (empty parts, markers of directories) are none of
@@ -20,7 +18,7 @@ impl S3Store {
         let failed = |failure: Failure| failure.error("list", prefix);
         let (mut listed, mut token) = (Vec::new(), None);
         loop {
-            let page = self.page(prefix, None, token).await.map_err(failed)?;
+            let page = self.ask(prefix, None, token.as_deref(), MOST_OF_A_PAGE).await.map_err(failed)?;
             for content in page.contents {
                 let Some(key) = content.key.strip_prefix(&self.inner.prefix).and_then(Key::parse) else { continue };
                 listed.push(Listed { key, stat: stat(content).map_err(failed)? });
@@ -34,53 +32,54 @@ impl S3Store {
         }
     }
 
-    /// What is directly below a prefix.
-    pub(super) async fn list_entries(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
+    /// A page of what is below a prefix.
+    pub(super) async fn list_page(
+        &self,
+        prefix: &str,
+        depth: Depth,
+        from: Option<&str>,
+        most: usize,
+    ) -> Result<Page, StoreError> {
         let failed = |failure: Failure| failure.error("list", prefix);
         let below = format!("{}{prefix}", self.inner.prefix);
-        // a file and a directory may have one name
-        let (mut entries, mut token) = (BTreeMap::new(), None);
-        let is_name = |name: &&str| Key::parse(name).is_some() && !name.contains('/');
-        loop {
-            let page = self.page(prefix, Some("/"), token).await.map_err(failed)?;
-            for content in page.contents {
-                let name = content.key.strip_prefix(&below).filter(is_name).map(str::to_owned);
-                if let Some(name) = name {
-                    entries.insert((name.clone(), false), DirectoryEntry::File(name, stat(content).map_err(failed)?));
-                }
-            }
-            for common in page.common_prefixes {
-                let name = common.prefix.strip_prefix(&below).and_then(|name| name.strip_suffix('/'));
-                if let Some(name) = name.filter(is_name) {
-                    entries.insert((name.to_owned(), true), DirectoryEntry::Directory(name.to_owned()));
-                }
-            }
-            token = page.next_continuation_token;
-            if token.is_none() {
-                return Ok(entries.into_values().collect());
+        let delimiter = (depth == Depth::Directory).then_some("/");
+        let page = self.ask(prefix, delimiter, from, most.min(MOST_OF_A_PAGE)).await.map_err(failed)?;
+        let is_name = |name: &&str| Key::parse(name).is_some() && (depth == Depth::All || !name.contains('/'));
+        let mut entries = Vec::with_capacity(page.contents.len() + page.common_prefixes.len());
+        for content in page.contents {
+            let name = content.key.strip_prefix(&below).filter(is_name).map(str::to_owned);
+            if let Some(name) = name {
+                entries.push(DirectoryEntry::File(name, stat(content).map_err(failed)?));
             }
         }
+        for common in page.common_prefixes {
+            let name = common.prefix.strip_prefix(&below).and_then(|name| name.strip_suffix('/'));
+            entries.extend(name.filter(is_name).map(|name| DirectoryEntry::Directory(name.to_owned())));
+        }
+        Ok(Page { entries, next: page.next_continuation_token })
     }
 
-    async fn page(
+    async fn ask(
         &self,
         prefix: &str,
         delimiter: Option<&str>,
-        token: Option<String>,
+        token: Option<&str>,
+        most: usize,
     ) -> Result<ListObjectsV2Response, Failure> {
         let mut request = Request::bucket("list", Method::Get)
             .query("list-type", "2")
             .query("encoding-type", "url")
+            .query("max-keys", most.max(1).to_string())
             .query("prefix", format!("{}{prefix}", self.inner.prefix));
         if let Some(delimiter) = delimiter {
             request = request.query("delimiter", delimiter);
         }
-        if let Some(token) = &token {
+        if let Some(token) = token {
             request = request.query("continuation-token", token);
         }
         let reply = self.client().send(&request).await?;
         let page = ListObjectsV2::parse_response(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
-        if token.is_some() && page.next_continuation_token == token {
+        if token.is_some() && page.next_continuation_token.as_deref() == token {
             return Err(Failure::nonsense("the listing does not come to an end"));
         }
         Ok(page)

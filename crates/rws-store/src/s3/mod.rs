@@ -33,7 +33,7 @@ use async_trait::async_trait;
 use rusty_s3::Method;
 
 use crate::{
-    Body, Condition, Content, DirectoryEntry, Key, Kind, Listed, Retry, Span, Stat, Store, StoreError, Version, Write,
+    Body, Condition, Content, Depth, Key, Kind, Listed, Page, Retry, Span, Stat, Store, StoreError, Version, Write,
     content_type,
 };
 use client::Client;
@@ -153,8 +153,8 @@ impl Store for S3Store {
         self.list_objects(prefix).await
     }
 
-    async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
-        self.list_entries(prefix).await
+    async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
+        self.list_page(prefix, depth, from, most).await
     }
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {

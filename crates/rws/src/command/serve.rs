@@ -8,16 +8,16 @@ use rws_model::Signer;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::passwords::PasswordHash;
-use rws_server::{Connection, Connections, Keys, Service, User, Users};
+use rws_server::{Certificate, Keys, Metrics, Network, Service, User, Users};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::configuration::{Configuration, ListeningAddress};
 use crate::installation::{Installation, Use};
 
-/// How many uploads are received at the same time; further ones are asked to come back.
-const UPLOADS_AT_ONCE: usize = 64;
+/// How often it is looked whether the certificate was renewed.
+const RENEWED: Duration = Duration::from_secs(60);
 
 /// How long running requests may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -32,6 +32,8 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
     let address = listener.local_addr()?;
+    let certificate = certificate(&configuration)?;
+    raise_file_limit();
     let installation = Installation::open(&configuration)?;
     let scheduler = Scheduler::new(installation.publisher());
     // last of all that can fail: the password is shown once
@@ -48,59 +50,100 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
             main: installation.keys.main.as_ref().map(|key| key.public_key_armored().to_owned()),
             modules: installation.keys.modules.as_ref().map(|key| key.public_key_armored().to_owned()),
         },
-        read_only: configuration.server.read_only,
+        settings: configuration.server.service.clone(),
+        metrics: Metrics::install()?,
         writing: installation.place.writing(),
-        uploads: Semaphore::new(UPLOADS_AT_ONCE),
+        uploads: Semaphore::new(configuration.server.service.limits.uploads),
         metadata: Semaphore::new(1),
         spool: installation.place.spool.clone(),
         version: env!("CARGO_PKG_VERSION"),
     });
 
-    println!("listening on http://{address}");
+    // whoever reads the next line may send one at once
+    let signals = Signals::new()?;
+    println!("listening on http{}://{address}", if certificate.is_some() { "s" } else { "" });
     if let Some(made) = made {
         made.print(address);
     }
-    let read_only = configuration.server.read_only;
+    tokio::spawn(service.metrics.clone().keep());
+    let read_only = configuration.server.service.read_only;
     installation.place.connect(if read_only { Use::Read } else { Use::Write });
     if !read_only {
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));
     }
-    let served = serve(listener, service).await;
+    serve(Network { listener, certificate }, service, signals).await;
     installation.place.release().await;
-    served
+    Ok(())
+}
+
+/// What the process is told from outside.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Answers until SIGTERM or SIGINT, then lets running requests end.
-async fn serve(listener: TcpListener, service: Arc<Service>) -> anyhow::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn serve(network: Network, service: Arc<Service>, signals: Signals) {
+    let Signals { mut terminate, mut interrupt, hangup } = signals;
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("stopping: running requests may end");
         stop.send_replace(true);
     });
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            tracing::warn!(
-                "SIGHUP changes nothing: the configuration is read at start, so start again for another one"
-            );
-        }
-    });
-    let mut draining = stopped.clone();
-    let router = rws_server::router(service).into_make_service_with_connect_info::<Connection>();
-    let graceful = axum::serve(Connections(listener), router).with_graceful_shutdown(async move {
-        // an error means that the sender is gone, which is a reason to stop as well
-        _ = stopped.wait_for(|stopped| *stopped).await;
-    });
+    tokio::spawn(renew(network.certificate.clone(), hangup));
+    let serving = network.serve(service, stopped.clone());
     tokio::select! {
-        ended = graceful.into_future() => ended?,
+        () = serving => {}
         () = async move {
-            _ = draining.wait_for(|stopped| *stopped).await;
+            _ = stopped.wait_for(|stopped| *stopped).await;
             tokio::time::sleep(DRAIN).await;
         } => tracing::warn!("some requests did not end in time; what they sent was not answered"),
     }
-    Ok(())
+}
+
+fn certificate(configuration: &Configuration) -> anyhow::Result<Option<Arc<Certificate>>> {
+    let Some(files) = &configuration.server.tls else { return Ok(None) };
+    let certificate = Certificate::load(&files.certificate, &files.key);
+    Ok(Some(Arc::new(certificate.context("server.tls in the configuration cannot be used")?)))
+}
+
+/// Takes another certificate once its files are others: from time to time, and at SIGHUP. A bad one is not taken.
+async fn renew(certificate: Option<Arc<Certificate>>, mut hangup: Signal) {
+    let mut interval = tokio::time::interval(RENEWED);
+    loop {
+        let asked = tokio::select! { _ = interval.tick() => false, _ = hangup.recv() => true };
+        match certificate.as_ref().map(|certificate| certificate.renew()) {
+            Some(Ok(true)) => tracing::info!("another certificate is used from now on"),
+            Some(Ok(false)) if asked => tracing::info!("SIGHUP: the certificate is the same"),
+            Some(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
+            None if asked => tracing::warn!(
+                "SIGHUP changes nothing: the configuration is read at start, so start again for another one"
+            ),
+            _ => {}
+        }
+    }
+}
+
+/// Many systems let a process have 1,024 files unless it asks for more.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the number of open files stays limited");
+    }
 }
 
 fn users(configuration: &Configuration) -> Vec<User> {

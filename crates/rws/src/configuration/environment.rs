@@ -40,6 +40,7 @@ variables! {
     RWS_CREDENTIALS: Secret,
         "Users who may write, as JSON: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}.";
     RWS_FORCE_SYNC: Public, "Whether synchronising skips malformed packages instead of stopping. Default: false.";
+    RWS_LOG_FORMAT: Public, "How the log is written: text (the default) or json, an object in each line.";
     GPG_SIGN_KEY_ARMORED: Secret, "Secret OpenPGP key in ASCII armour that signs the repositories.";
     GPG_SIGN_KEY_PASSPHRASE: Secret, "Passphrase of that key.";
     GPG_MODULES_SIGN_KEY_ARMORED: Secret, "Secret OpenPGP key that signs the series `modules`. Default: the main key.";

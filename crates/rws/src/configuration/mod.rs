@@ -33,7 +33,7 @@ pub use self::file::Source;
 pub use self::listening_address::ListeningAddress;
 pub use self::mistake::Mistake;
 pub use self::model::{Distribution, Model};
-pub use self::process::ServerSettings;
+pub use self::process::{LogFormat, ServerSettings};
 pub use self::signing::SigningKey;
 pub use self::store::StoreConfiguration;
 
@@ -118,13 +118,13 @@ impl Configuration {
         let of_process = process::store(&file)?;
         let given = store::Given { model: &section, store: of_process.as_ref(), environment };
         let store = store::read(&given, &source, overrides, &mut warnings)?;
-        let server = process::read(&file)?;
+        let server = process::read(&file, environment)?;
         let rules = repositories::read(&file, &model, &mut warnings)?;
         let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
         Ok(Self {
             credentials: match overrides.without_users {
                 true => users.or_else(|| matches!(store, StoreConfiguration::S3 { .. }).then(Users::new)),
-                false => require_users(users, &store, server, environment, &origin)?,
+                false => require_users(users, &store, &server, environment, &origin)?,
             },
             spool_directory: environment.path(RWS_SPOOL_DIR),
             force_sync: environment.boolean(RWS_FORCE_SYNC).unwrap_or(force_sync),
@@ -163,14 +163,14 @@ impl Configuration {
 fn require_users(
     users: Option<Users>,
     store: &StoreConfiguration,
-    server: ServerSettings,
+    server: &ServerSettings,
     environment: &Environment,
     origin: &str,
 ) -> Result<Option<Users>, Mistake> {
     let local = matches!(store, StoreConfiguration::Local { .. });
     match users {
         Some(users) if !users.is_empty() => Ok(Some(users)),
-        _ if server.read_only => Ok(Some(Users::new())),
+        _ if server.service.read_only => Ok(Some(Users::new())),
         None if local => Ok(None),
         users => {
             let in_environment = users.is_none() || environment.is_set(RWS_CREDENTIALS);

@@ -17,7 +17,7 @@ impl Configuration {
             "force_sync": self.force_sync,
             "sync_on_start": self.sync_on_start,
             "create_empty": self.create_empty,
-            "server": { "read_only": self.server.read_only },
+            "server": self.server.show(),
             "makes_first_user": self.credentials.is_none(),
             "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),
             "main_key": key(self.main_key.as_ref()),

@@ -51,6 +51,9 @@ fn headers_of_files() {
             let tag = header("etag");
             assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "{tag}");
             assert!(header("last-modified").ends_with(" GMT"));
+            let caching =
+                if path.contains("/pool/") || path.contains("/Packages/") { "public, max-age=300" } else { "no-cache" };
+            assert_eq!(header("cache-control"), caching);
             assert_eq!(answer.header("content-encoding"), None);
             assert!(header("date").ends_with(" GMT"));
             let head = Request::new("HEAD", &path).send(&server);
@@ -122,7 +125,9 @@ fn ranges_and_conditions() {
             assert_eq!(answer.header("content-range"), Some(format!("bytes */{size}").as_str()));
         });
     }
-    for range in ["bytes=5-4", "lines=0-1", "bytes=a-b", "bytes", "bytes=", "0-10", "bytes=-"] {
+    for range in
+        ["bytes=0-1,3-4", "bytes=0-1, -5", "bytes=5-4", "lines=0-1", "bytes=a-b", "bytes", "bytes=", "0-10", "bytes=-"]
+    {
         rows.row(&format!("Range: {range} is ignored"), || {
             let answer = ask(&[("Range", range)]);
             expect_status(&answer, 200);
@@ -195,6 +200,20 @@ fn static_files() {
     rows.row("a missing one is a real 404", || expect_status(&get(&server, "/static/icons/none.png"), 404));
     rows.row("Cache-Control", || assert_eq!(whole.header("cache-control"), Some("public, max-age=3600")));
     rows.row("no ETag", || assert_eq!(whole.header("etag"), None));
+    rows.row("Expires an hour later, Content-Disposition", || {
+        assert!(whole.header("expires").unwrap().ends_with(" GMT"));
+        assert_ne!(whole.header("expires"), whole.header("date"));
+        assert_eq!(whole.header("content-disposition"), Some("inline; filename=file.png"));
+    });
+    rows.row("If-Modified-Since", || {
+        let modified = whole.header("last-modified").unwrap();
+        expect_status(&Request::get(path).header("If-Modified-Since", modified).send(&server), 304);
+    });
+    rows.row("Range", || {
+        let answer = Request::get(path).header("Range", "bytes=2-5").send(&server);
+        expect_status(&answer, 206);
+        assert!(answer.body == whole.body[2..6]);
+    });
     rows.row("HEAD", || {
         let head = Request::new("HEAD", path).send(&server);
         expect_status(&head, 200);

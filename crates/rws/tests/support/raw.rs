@@ -103,6 +103,11 @@ impl Connection {
         self.interim.push(status);
     }
 
+    /// Nothing more will be sent; answers may still come.
+    pub fn end_sending(&mut self) {
+        let _ = self.stream.get_ref().shutdown(Shutdown::Write);
+    }
+
     /// Ends the connection, whatever is under way.
     pub fn cut(self) {
         // A connection that the server has closed needs no end.

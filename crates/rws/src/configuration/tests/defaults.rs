@@ -67,7 +67,7 @@ fn nothing_set_is_a_working_configuration() {
     assert_eq!(configuration.spool_directory, None);
     assert_eq!(configuration.credentials, None);
     assert_eq!((&configuration.main_key, &configuration.modules_key), (&None, &None));
-    assert!(!configuration.force_sync && !configuration.sync_on_start && !configuration.server.read_only);
+    assert!(!configuration.force_sync && !configuration.sync_on_start && !configuration.server.service.read_only);
     assert_eq!(configuration.warnings, [""; 0]);
     assert_eq!(configuration.policy_for(&target("live/1.10/el/7")), rws_repository::catalogue::Policy::default());
 }

@@ -47,6 +47,8 @@ fn every_key_is_named() {
         &model::KEYS,
         &model::DISTRIBUTION_KEYS,
         &process::SERVER_KEYS,
+        &process::TLS_KEYS,
+        &process::LIMIT_KEYS,
         &connection::KEYS,
         &credentials::KEYS,
         &repositories::KEYS,

@@ -88,7 +88,39 @@ fn mistakes_in_the_sections_of_the_process() {
         ),
         (with_model("force_sync", json!(0)), "model.force_sync is 0; allowed is true or false"),
         (with(small(), "/server", json!([])), "server is a list; allowed is an object"),
-        (with(small(), "/server", json!({ "port": 1 })), "server.port is unknown; allowed are read_only"),
+        (
+            with(small(), "/server", json!({ "port": 1 })),
+            "server.port is unknown; allowed are read_only, public_url, trusted_proxies, tls, download, download_url, \
+             download_from_bytes, limits, log_format",
+        ),
+        (
+            with(small(), "/server", json!({ "public_url": "ftp://x" })),
+            "server.public_url is \"ftp://x\"; allowed is a URL like https://packages.example.org, without user and password",
+        ),
+        (
+            with(small(), "/server", json!({ "trusted_proxies": ["10.0.0.0/33"] })),
+            "server.trusted_proxies[0] is \"10.0.0.0/33\"; allowed is an address or a network like 10.0.0.0/8",
+        ),
+        (
+            with(small(), "/server", json!({ "tls": { "certificate": "a.pem" } })),
+            "server.tls.key is missing; allowed is the path of a PEM file",
+        ),
+        (
+            with(small(), "/server", json!({ "download": "fast" })),
+            "server.download is \"fast\"; allowed is \"stream\" or \"redirect\"",
+        ),
+        (
+            with(small(), "/server", json!({ "download_url": "https://cdn.example.org" })),
+            "server.download_url is set; allowed together with server.download: \"redirect\" only",
+        ),
+        (
+            with(small(), "/server", json!({ "limits": { "uploads": 0 } })),
+            "server.limits.uploads is 0; allowed is a whole number from 1 to 65536",
+        ),
+        (
+            with(small(), "/server", json!({ "log_format": "xml" })),
+            "server.log_format is \"xml\"; allowed is \"text\" or \"json\"",
+        ),
         (
             with(small(), "/server", json!({ "read_only": "yes" })),
             "server.read_only is \"yes\"; allowed is true or false",

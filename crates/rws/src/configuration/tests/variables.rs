@@ -47,6 +47,7 @@ fn cases() -> Vec<Case> {
         case("RWS_SPOOL_DIR", "/spool", "/spool_directory", json!("/spool"), json!(null)),
         case("RWS_CREDENTIALS", credentials, "/users", users, json!({})),
         case("RWS_FORCE_SYNC", "1", "/force_sync", json!(true), json!(false)),
+        case("RWS_LOG_FORMAT", "json", "/server/log_format", json!("json"), json!("text")),
         case("GPG_SIGN_KEY_ARMORED", "hush", "/main_key/armored", set(), not_set()),
         needs(
             case("GPG_SIGN_KEY_PASSPHRASE", "hush", "/main_key/passphrase", set(), not_set()),

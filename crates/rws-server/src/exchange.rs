@@ -1,0 +1,226 @@
+//! One request and its answer, as the log and the metrics see them.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use metrics::{counter, histogram};
+use uuid::Uuid;
+
+use crate::answer::Answer;
+use crate::connection::{Client, Connection};
+use crate::settings::Settings;
+
+/// Where a request's name is, in its answer; a trusted proxy may have given it one.
+const ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest name of a request that is taken over, in bytes.
+const LONGEST_ID: usize = 64;
+
+/// So much of a path is logged, in bytes; a longer one names nothing.
+const LONGEST_PATH: usize = 1024;
+
+/// One request, from its headers to the last byte of its answer.
+pub struct Exchange {
+    /// Its name in the log and in the answer.
+    pub id: String,
+    /// Who sends it.
+    pub client: Client,
+    method: Method,
+    path: String,
+    kind: &'static str,
+    started: Instant,
+    received_bytes: AtomicU64,
+    user: OnceLock<String>,
+}
+
+impl Exchange {
+    /// Begins with a request, whose body is counted from now on.
+    pub fn begin(settings: &Settings, connection: &Connection, request: Request<Body>) -> (Arc<Self>, Request<Body>) {
+        let client = Client::of(settings, connection, request.uri(), request.headers());
+        let path = request.uri().path();
+        let exchange = Arc::new(Self {
+            id: given_id(&client, &request).unwrap_or_else(next_id),
+            method: request.method().clone(),
+            path: path.get(..LONGEST_PATH).unwrap_or(path).to_owned(),
+            kind: kind(request.method(), path),
+            started: Instant::now(),
+            received_bytes: AtomicU64::new(0),
+            user: OnceLock::new(),
+            client,
+        });
+        let of = Arc::clone(&exchange);
+        let request = request.map(|body| if body.is_end_stream() { body } else { Body::new(Receiving { body, of }) });
+        (exchange, request)
+    }
+
+    /// Notes who sends the request, once that is known.
+    pub fn of_user(&self, name: &str) {
+        _ = self.user.set(name.to_owned());
+    }
+
+    /// What the log calls work for this request.
+    pub fn span(&self) -> tracing::Span {
+        tracing::info_span!("request", id = %self.id)
+    }
+
+    /// Ends with an answer: the line in the log is written when its last byte is sent.
+    pub fn end(self: Arc<Self>, answer: Answer) -> Answer {
+        let (mut parts, body) = answer.into_parts();
+        if let Ok(id) = HeaderValue::from_str(&self.id) {
+            parts.headers.insert(ID_HEADER, id);
+        }
+        let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let left_bytes = if self.method == Method::HEAD { Some(0) } else { length };
+        let sending = Sending { of: self, status: parts.status, sent_bytes: 0, left_bytes, body };
+        Answer::from_parts(parts, Body::new(sending))
+    }
+}
+
+/// What is done with a request, in one word, for metrics.
+fn kind(method: &Method, path: &str) -> &'static str {
+    match *method {
+        _ if path.starts_with("/-/incoming/") => "incoming",
+        _ if path.starts_with("/-/metadata/") => "metadata",
+        _ if path.starts_with("/-/") => "api",
+        Method::GET | Method::HEAD => "read",
+        Method::PUT => "upload",
+        Method::POST => "synchronise",
+        Method::DELETE => "remove",
+        _ => "other",
+    }
+}
+
+fn given_id(client: &Client, request: &Request<Body>) -> Option<String> {
+    let text = request.headers().get(ID_HEADER).filter(|_| client.is_forwarded)?.to_str().ok()?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
+    (plain && (1..=LONGEST_ID).contains(&text.len())).then(|| text.to_owned())
+}
+
+/// A name that no other request has, nor one of another process.
+fn next_id() -> String {
+    static PROCESS: OnceLock<u32> = OnceLock::new();
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    let process = PROCESS.get_or_init(|| Uuid::new_v4().as_fields().0);
+    format!("{process:08x}-{:x}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The body of a request.
+struct Receiving {
+    body: Body,
+    of: Arc<Exchange>,
+}
+
+impl HttpBody for Receiving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.of.received_bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of an answer.
+struct Sending {
+    body: Body,
+    of: Arc<Exchange>,
+    status: StatusCode,
+    sent_bytes: u64,
+    /// How much is to follow, where the answer says it.
+    left_bytes: Option<u64>,
+}
+
+impl HttpBody for Sending {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                self.sent_bytes += bytes;
+                self.left_bytes = self.left_bytes.map(|left| left.saturating_sub(bytes));
+            }
+            Poll::Ready(Some(Err(error))) => tracing::error!(id = self.of.id, %error, "an answer broke off"),
+            Poll::Ready(None) => self.left_bytes = Some(0),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let Exchange { id, client, method, path, kind, started, received_bytes, user } = &*self.of;
+        let took = started.elapsed();
+        let received = received_bytes.load(Ordering::Relaxed);
+        tracing::info!(
+            id,
+            client = %client.address,
+            user = user.get(),
+            %method,
+            path,
+            status = self.status.as_u16(),
+            received,
+            sent = self.sent_bytes,
+            milliseconds = took.as_secs_f64() * 1000.0,
+            // the client went away, or the store failed
+            cut = (self.left_bytes != Some(0) && !self.body.is_end_stream()).then_some(true),
+            "request"
+        );
+        counter!("rws_http_requests_total", "kind" => *kind, "status" => class(self.status)).increment(1);
+        histogram!("rws_http_request_seconds", "kind" => *kind).record(took.as_secs_f64());
+        counter!("rws_http_received_bytes_total", "kind" => *kind).increment(received);
+        counter!("rws_http_sent_bytes_total", "kind" => *kind).increment(self.sent_bytes);
+    }
+}
+
+/// Statuses that metrics tell apart: each further one would be a further series.
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..=299 => "2xx",
+        304 => "304",
+        300..=399 => "3xx",
+        401 => "401",
+        404 => "404",
+        409 => "409",
+        400..=499 => "4xx",
+        503 => "503",
+        _ => "5xx",
+    }
+}

@@ -1,0 +1,112 @@
+//! What is counted, as Prometheus reads it.
+
+use std::fs;
+use std::time::Duration;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::service::Service;
+
+/// The upper ends of the buckets of durations, in seconds: from an answer out of memory to a large upload.
+const SECONDS: [f64; 12] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
+
+/// How often what was counted is put into its buckets, when nobody asks.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// The size of a page of memory, and the length of a tick of `/proc`, on all systems that Linux runs on today.
+const PAGE_BYTES: f64 = 4096.0;
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What all of this process count into.
+#[derive(Clone, Debug)]
+pub struct Metrics(PrometheusHandle);
+
+/// The metrics of this process cannot be collected.
+#[derive(Debug, thiserror::Error)]
+#[error("metrics cannot be collected: {0}")]
+pub struct MetricsError(String);
+
+impl Metrics {
+    /// Begins to collect. Once in a process.
+    ///
+    /// # Errors
+    ///
+    /// When something else collects already.
+    pub fn install() -> Result<Self, MetricsError> {
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
+        let recorder = builder.map_err(|error| MetricsError(error.to_string()))?.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).map_err(|error| MetricsError(error.to_string()))?;
+        describe();
+        Ok(Self(handle))
+    }
+
+    /// Keeps what is collected small, for ever.
+    pub async fn keep(self) {
+        let mut interval = tokio::time::interval(UPKEEP);
+        loop {
+            interval.tick().await;
+            self.0.run_upkeep();
+        }
+    }
+
+    /// All that was counted, in the text form of Prometheus.
+    pub fn text(&self, service: &Service) -> String {
+        gauge!("rws_build_info", "version" => service.version).set(1.0);
+        gauge!("rws_repositories_failing").set(service.scheduler.failing().len() as f64);
+        gauge!("rws_writable").set(f64::from(u8::from(service.writing.borrow().is_allowed())));
+        gauge!("rws_uploads_open")
+            .set(service.settings.limits.uploads.saturating_sub(service.uploads.available_permits()) as f64);
+        of_process();
+        self.0.render()
+    }
+}
+
+fn describe() {
+    describe_gauge!("rws_build_info", "The version of the program.");
+    describe_gauge!("rws_http_connections", "Connections that are open.");
+    describe_counter!("rws_http_requests_total", "Requests that were answered, by kind and status.");
+    describe_histogram!(
+        "rws_http_request_seconds",
+        Unit::Seconds,
+        "From the headers of a request to the last byte of its answer."
+    );
+    describe_counter!("rws_http_received_bytes_total", "Bytes of the bodies of requests.");
+    describe_counter!("rws_http_sent_bytes_total", "Bytes of the bodies of answers.");
+    describe_counter!("rws_logins_total", "Passwords that were checked, by outcome; remembered ones do not count.");
+    describe_gauge!("rws_uploads_open", "Uploads that are being received.");
+    describe_gauge!("rws_writable", "Whether this replica may write to the store.");
+    describe_gauge!("rws_repositories_failing", "Repositories that could not be published last.");
+    describe_counter!("rws_publishes_total", "Runs over a repository, by outcome.");
+    describe_histogram!("rws_publish_seconds", Unit::Seconds, "How long a run took that published a generation.");
+    describe_counter!("rws_lost_commits_total", "Commits that another publisher was faster with.");
+    describe_counter!("rws_store_requests_total", "Requests to the S3 service, by operation and outcome.");
+    describe_histogram!(
+        "rws_store_request_seconds",
+        Unit::Seconds,
+        "How long the S3 service took to answer, by operation."
+    );
+    describe_gauge!("process_resident_memory_bytes", "Resident memory.");
+    describe_gauge!("process_cpu_seconds_total", "User and system time.");
+    describe_gauge!("process_open_fds", "Open file descriptors.");
+}
+
+/// What the kernel says of this process (proc(5)); nothing where it does not.
+fn of_process() {
+    if let Ok(text) = fs::read_to_string("/proc/self/statm")
+        && let Some(pages) = text.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok())
+    {
+        gauge!("process_resident_memory_bytes").set(pages * PAGE_BYTES);
+    }
+    if let Ok(text) = fs::read_to_string("/proc/self/stat") {
+        // the name of the program stands in brackets and may have blanks
+        let fields = text.rsplit_once(')').map(|(_, fields)| fields.split_ascii_whitespace());
+        let ticks: Option<f64> =
+            fields.map(|fields| fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum());
+        gauge!("process_cpu_seconds_total").set(ticks.unwrap_or_default() / TICKS_PER_SECOND);
+    }
+    if let Ok(files) = fs::read_dir("/proc/self/fd") {
+        gauge!("process_open_fds").set(files.count() as f64);
+    }
+}

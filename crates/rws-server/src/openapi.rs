@@ -1,0 +1,38 @@
+//! The document of what is below `/-/` (OpenAPI 3.1).
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::{incoming, metadata, own};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "RWS, the Repository Web Service",
+        description = "What is not a repository path. Packages are uploaded, removed and read at the paths of their \
+                       repositories: see docs/usage.md.",
+        license(name = "BSD-2-Clause"),
+    ),
+    paths(
+        own::health, own::ready, own::metrics, own::version, own::openapi, own::overview, own::repositories,
+        own::upload, own::key, own::client_file, own::mirrorlist, incoming::put, metadata::put, metadata::remove,
+    ),
+    modifiers(&Passwords),
+)]
+struct Document;
+
+/// Basic authentication, for what changes something.
+struct Passwords;
+
+impl Modify for Passwords {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("password", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+    }
+}
+
+/// The document as JSON, with a line end.
+pub fn document() -> String {
+    let json = Document::openapi().to_pretty_json();
+    json.map_or_else(|error| format!("{{\"message\":\"{error}\"}}\n"), |json| json + "\n")
+}

@@ -1,0 +1,66 @@
+//! GET and HEAD of everything that is not below `/-/`: files, directories, and what pages need.
+
+use std::sync::Arc;
+
+use axum::http::header::RETRY_AFTER;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode};
+use rws_repository::RepositoryError;
+
+use crate::answer::{Answer, Problem};
+use crate::connection::Client;
+use crate::listing::{message, missing, wants_json};
+use crate::service::Service;
+use crate::{assets, download, listing, path};
+
+/// Answers with what a path names.
+pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
+    let raw = parts.uri.path();
+    if let Some(name) = raw.strip_prefix("/static/") {
+        let file = assets::file(&**service.tree.store(), name, parts).await;
+        return file.unwrap_or_else(|| missing(false));
+    }
+    let is_json = wants_json(&parts.headers, parts.uri.query());
+    let Some(path) = path::decoded(raw).and_then(|path| path::normalized(&path)) else { return missing(is_json) };
+    let path = if path == "index" { "" } else { &path };
+    match answer(service, client, path, parts).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => missing(is_json),
+        Err(error) if is_json => Problem::from(error).answer(),
+        Err(error) => {
+            tracing::error!(path, %error, "a file or directory could not be read");
+            let text = "The store does not answer. Try again in a moment.";
+            let mut answer = message(StatusCode::SERVICE_UNAVAILABLE, "Not available", text);
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+            answer
+        }
+    }
+}
+
+async fn answer(
+    service: &Arc<Service>,
+    client: &Client,
+    path: &str,
+    parts: &Parts,
+) -> Result<Option<Answer>, RepositoryError> {
+    let (method, headers, query) = (&parts.method, &parts.headers, parts.uri.query());
+    let kind = path::query(query, "type").filter(|kind| !kind.is_empty());
+    let (file, directory) = match kind.as_deref() {
+        None => (true, true),
+        Some("file") => (true, false),
+        Some("directory") => (false, true),
+        Some(_) => return Ok(None),
+    };
+    // a look is no beginning
+    let reader = Some(&client.reader).filter(|_| method == Method::GET);
+    if file
+        && !path.is_empty()
+        && let Some(answer) = download::file(service, path, method, headers, reader).await?
+    {
+        return Ok(Some(answer));
+    }
+    if directory {
+        return listing::directory(service, path, method, headers, query).await;
+    }
+    Ok(None)
+}

@@ -1,0 +1,150 @@
+//! What the API answers, in JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Which program this is.
+#[derive(Serialize, ToSchema)]
+pub struct Program {
+    /// `rws`
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// How the service is.
+#[derive(Serialize, ToSchema)]
+pub struct Overview {
+    /// The version of the program.
+    pub version: &'static str,
+    /// Whether all writes are refused.
+    pub read_only: bool,
+    /// Who may write to the store.
+    pub writers: Writers,
+    /// The repositories that could not be published last, each with the error.
+    pub failing: BTreeMap<String, String>,
+    /// The repositories that are compared with the store right now.
+    pub comparing: BTreeMap<String, Comparison>,
+}
+
+/// Who may write to the store.
+#[derive(Serialize, ToSchema)]
+pub struct Writers {
+    /// In one word.
+    pub state: WritersState,
+    /// In a sentence.
+    pub message: String,
+}
+
+/// Who may write to the store.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WritersState {
+    /// The store has not answered yet.
+    Unknown,
+    /// Not this process.
+    Never,
+    /// All replicas.
+    Many,
+    /// This process alone.
+    Single,
+    /// Another process; this one waits.
+    Waiting,
+}
+
+/// How far a comparison is.
+#[derive(Serialize, ToSchema)]
+pub struct Comparison {
+    /// So many files were read.
+    pub read: usize,
+    /// Of so many.
+    pub files: usize,
+}
+
+/// All repositories.
+#[derive(Serialize, ToSchema)]
+pub struct Repositories {
+    /// In the order of their names.
+    pub repositories: Vec<Repository>,
+}
+
+/// One repository: what is indexed, signed and read as one.
+#[derive(Serialize, ToSchema)]
+pub struct Repository {
+    /// Its name: the directory of an rpm repository; the archive root and the codename of an apt one.
+    pub repository: String,
+    /// `deb` or `rpm`; none where it is not configured any more.
+    pub format: Option<&'static str>,
+    /// How it is.
+    pub state: RepositoryState,
+    /// What is current; none before the first publish.
+    pub generation: Option<String>,
+    /// When that was published (RFC 3339).
+    pub published_at: Option<String>,
+    /// How many packages it has; none where it was published last by a version that did not count.
+    pub packages: Option<u64>,
+    /// Why it could not be published last, as far as this process knows.
+    pub last_error: Option<String>,
+}
+
+/// How a repository is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RepositoryState {
+    /// All is published.
+    Published,
+    /// It could not be published last.
+    Failing,
+    /// It is compared with the store.
+    Comparing,
+    /// It is served, and nothing can be uploaded there, as the configuration does not have it.
+    NotConfigured,
+}
+
+/// What became of an upload.
+#[derive(Serialize, ToSchema)]
+pub struct Upload {
+    /// Its name.
+    pub upload: String,
+    /// In one word.
+    pub state: UploadState,
+    /// Where it was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<BTreeMap<String, Generation>>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What became of an upload.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UploadState {
+    /// It will be published.
+    Pending,
+    /// It is in the index.
+    Published,
+    /// It could not be carried out.
+    Failed,
+}
+
+/// A generation that has an upload.
+#[derive(Serialize, ToSchema)]
+pub struct Generation {
+    /// Its name; none where nobody knows it any more.
+    pub generation: Option<String>,
+    /// When it was published (RFC 3339).
+    pub published_at: Option<String>,
+}
+
+/// What is answered where a change was accepted.
+#[derive(Serialize, ToSchema)]
+pub struct Message {
+    /// `OK`
+    pub message: String,
+    /// Where its status is, when the time of `wait` was up before it was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}

@@ -1,0 +1,188 @@
+//! The network: accepts connections, as many as may be, and ends them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use metrics::gauge;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
+
+use crate::connection::Connection;
+use crate::routes::handle;
+use crate::service::Service;
+use crate::tls::Certificate;
+
+/// How long a client may take for its first request, from connecting on, and for the headers of each further one. A
+/// connection that waits for its next request is closed after this time too.
+const HEADERS: Duration = Duration::from_secs(60);
+
+/// The most header bytes of a request.
+const HEADER_BYTES: u32 = 64 << 10;
+
+/// How many requests of one connection are worked on at the same time (HTTP/2).
+const STREAMS: u32 = 100;
+
+/// How often the other end of a quiet HTTP/2 connection is asked whether it is there.
+const PING: Duration = Duration::from_secs(30);
+
+/// The pause when the system gives no more connections.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Where the service is reached.
+pub struct Network {
+    /// The socket.
+    pub listener: TcpListener,
+    /// What makes connections secure; none: they are plain.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+impl Network {
+    /// Answers until `stop` is true, then lets running requests end.
+    pub async fn serve(self, service: Arc<Service>, stop: watch::Receiver<bool>) {
+        let limit = service.settings.limits.connections;
+        let free = Arc::new(Semaphore::new(limit));
+        let is_full = Arc::new(AtomicBool::new(false));
+        let mut stopped = stop.clone();
+        let accepting = async {
+            loop {
+                // the semaphore is never closed
+                let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
+                // the last ones are not kept for further requests
+                is_full.store(free.available_permits() <= limit / 16, Ordering::Relaxed);
+                let (stream, peer) = self.accept().await;
+                let acceptor = self.certificate.as_ref().map(|certificate| certificate.acceptor());
+                let connection = Connection::new(peer, acceptor.is_some());
+                let open = Open {
+                    service: Arc::clone(&service),
+                    connection,
+                    stop: stop.clone(),
+                    is_full: Arc::clone(&is_full),
+                    _permit: permit,
+                };
+                tokio::spawn(async move {
+                    let stalled = open.service.settings.limits.stalled;
+                    let mut stream = TimeoutStream::new(stream);
+                    stream.set_write_timeout(Some(stalled));
+                    let stream = Box::pin(stream);
+                    gauge!("rws_http_connections").increment(1);
+                    match acceptor {
+                        None => open.answer(stream).await,
+                        Some(acceptor) => match tokio::time::timeout(HEADERS, acceptor.accept(stream)).await {
+                            Ok(Ok(stream)) => open.answer(stream).await,
+                            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
+                            Err(_) => tracing::debug!(%peer, "no TLS in time"),
+                        },
+                    }
+                    gauge!("rws_http_connections").decrement(1);
+                });
+            }
+        };
+        tokio::select! {
+            () = accepting => {}
+            // an error means that whoever stops is gone, which is a reason to stop as well
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+        drop(self.listener);
+        let all = u32::try_from(limit).unwrap_or(u32::MAX);
+        _ = free.acquire_many(all).await;
+    }
+
+    async fn accept(&self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "a connection is slower than it could be");
+                    }
+                    return (stream, peer);
+                }
+                Err(error) if is_of_client(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "no connection can be accepted; trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a connection ended before it was accepted.
+fn is_of_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// A connection that is open.
+struct Open {
+    service: Arc<Service>,
+    connection: Connection,
+    stop: watch::Receiver<bool>,
+    /// Whether nearly all connections are taken.
+    is_full: Arc<AtomicBool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Open {
+    /// Answers all requests of a connection.
+    async fn answer(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let (service, connection) = (Arc::clone(&self.service), self.connection);
+        let (asked, is_full) = (Arc::clone(&has_asked), Arc::clone(&self.is_full));
+        let requests = service_fn(move |request: Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
+            let ends = is_full.load(Ordering::Relaxed);
+            let service = Arc::clone(&service);
+            async move { Ok::<_, std::convert::Infallible>(handle(service, connection, request.map(Body::new), ends).await) }
+        });
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEADER_BYTES)
+            .keep_alive_interval(PING)
+            .adaptive_window(true);
+        let mut answering = pin!(builder.serve_connection(TokioIo::new(stream), requests));
+        let mut first = pin!(tokio::time::sleep(HEADERS));
+        let (mut is_stopping, mut is_late) = (false, false);
+        loop {
+            tokio::select! {
+                ended = answering.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(error = %chain(&*error), "a connection ended early");
+                    }
+                    return;
+                }
+                () = first.as_mut(), if !is_late => {
+                    is_late = true;
+                    if !has_asked.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+                _ = self.stop.wait_for(|stop| *stop), if !is_stopping => {
+                    is_stopping = true;
+                    answering.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// An error with all its reasons.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let reasons = std::iter::successors(Some(error), |error| error.source());
+    reasons.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

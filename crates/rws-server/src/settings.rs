@@ -1,0 +1,87 @@
+//! What an operator may set of the HTTP service.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// What an operator may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether all writes are refused.
+    pub read_only: bool,
+    /// The URL at which clients reach the service, without a slash at its end, where requests do not tell.
+    pub public_url: Option<String>,
+    /// Who may say in `X-Forwarded-For`, `-Proto` and `-Host` whom a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How large files get to their readers.
+    pub downloads: Downloads,
+    /// What is too much.
+    pub limits: Limits,
+}
+
+/// How large package files get to their readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Downloads {
+    /// Through this process.
+    Stream,
+    /// By a redirection, for files of at least `from_bytes`.
+    Redirect {
+        /// The URL under which the whole tree is reached, without a slash at its end; none: a signed URL of the store.
+        base: Option<String>,
+        /// Smaller files are streamed.
+        from_bytes: u64,
+    },
+}
+
+/// What is too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at the same time; further ones wait to be accepted.
+    pub connections: usize,
+    /// Uploads that are received at the same time; further ones are asked to come back.
+    pub uploads: usize,
+    /// Parts of a form.
+    pub parts: usize,
+    /// The header lines of one part.
+    pub part_header_bytes: usize,
+    /// A field of a form that is no file.
+    pub field_bytes: usize,
+    /// One file.
+    pub file_bytes: u64,
+    /// One request.
+    pub upload_bytes: u64,
+    /// How long a client may neither send nor take anything of what is under way.
+    pub stalled: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            uploads: 64,
+            parts: 1000,
+            part_header_bytes: 16 << 10,
+            field_bytes: 4 << 10,
+            file_bytes: 16 << 30,
+            upload_bytes: 64 << 30,
+            stalled: Duration::from_secs(120),
+        }
+    }
+}
+
+impl Default for Settings {
+    /// What is not set: only a proxy on the same machine is trusted.
+    fn default() -> Self {
+        Self {
+            read_only: false,
+            public_url: None,
+            trusted_proxies: vec![
+                IpNet::new_assert([127, 0, 0, 0].into(), 8),
+                IpAddr::from(Ipv6Addr::LOCALHOST).into(),
+            ],
+            downloads: Downloads::Stream,
+            limits: Limits::default(),
+        }
+    }
+}

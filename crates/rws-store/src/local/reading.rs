@@ -1,0 +1,172 @@
+//! Reading a file: what the kernel has in memory is answered at once, on whatever thread asks; only what has to come from
+//! the disk goes to a thread that may wait.
+
+use std::fs::{self, File};
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::{Stream, stream};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use tokio::task::spawn_blocking;
+
+use super::{absent, durable};
+use crate::{Content, Key, Span, Stat, StoreError};
+
+/// How much is read at once: small enough to be in the processor's cache still when it is sent.
+const PIECE_BYTES: usize = 128 << 10;
+
+/// Smaller pieces are not worth being kept for the next file.
+const SMALL_BYTES: usize = 16 << 10;
+
+/// How many pieces are kept for the next file.
+const KEPT_PIECES: usize = 64;
+
+/// An open file.
+struct Open {
+    file: Arc<File>,
+    stat: Stat,
+}
+
+impl Open {
+    fn new(file: File) -> io::Result<Option<Self>> {
+        let metadata = file.metadata()?;
+        Ok(metadata.is_file().then(|| Self { stat: durable::stat(&metadata), file: Arc::new(file) }))
+    }
+
+    /// Opens a file whatever it takes.
+    fn whatever(path: &Path) -> io::Result<Option<Self>> {
+        absent(File::open(path))?.map_or(Ok(None), Self::new)
+    }
+}
+
+/// Opens a file when all of its path is known without asking the disk; else `None`.
+fn at_once(path: &Path, flags: OFlags) -> Option<io::Result<Option<File>>> {
+    match openat2(CWD, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::CACHED) {
+        Ok(file) => Some(Ok(Some(file.into()))),
+        Err(Errno::NOENT | Errno::NOTDIR) => Some(Ok(None)),
+        // kernels and sandboxes without it, too
+        Err(_) => None,
+    }
+}
+
+/// What a file is.
+pub async fn stat(path: &Path, key: &Key) -> Result<Option<Stat>, StoreError> {
+    let failed = |error| StoreError::from_io("read", key.as_str(), error);
+    let of = |metadata: fs::Metadata| Some(metadata).filter(fs::Metadata::is_file).as_ref().map(durable::stat);
+    if let Some(opened) = at_once(path, OFlags::PATH) {
+        let Some(file) = opened.map_err(failed)? else { return Ok(None) };
+        return file.metadata().map(of).map_err(failed);
+    }
+    let path = path.to_owned();
+    let metadata = spawn_blocking(move || absent(fs::metadata(path))).await.map_err(io::Error::other);
+    Ok(metadata.and_then(|result| result).map_err(failed)?.and_then(of))
+}
+
+/// A file with the bytes of a span.
+pub async fn read(path: &Path, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
+    let failed = |error| StoreError::from_io("read", key.as_str(), error);
+    let opened = match at_once(path, OFlags::RDONLY) {
+        Some(opened) => opened.and_then(|file| file.map_or(Ok(None), Open::new)),
+        None => {
+            let path = path.to_owned();
+            spawn_blocking(move || Open::whatever(&path)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        }
+    };
+    let Some(Open { file, stat }) = opened.map_err(failed)? else { return Ok(None) };
+    let (start, length) = span.within(stat.size_bytes);
+    let name = key.to_string();
+    Ok(Some(Content { stat, bytes: Box::pin(pieces(file, start, length, name)) }))
+}
+
+/// The bytes of a file from `start`.
+fn pieces(
+    file: Arc<File>,
+    start: u64,
+    length: u64,
+    name: String,
+) -> impl Stream<Item = Result<Bytes, StoreError>> + Send {
+    stream::unfold((file, start, length), move |(file, start, left)| {
+        let name = name.clone();
+        async move {
+            if left == 0 {
+                return None;
+            }
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES);
+            Some(match piece(&file, start, most).await {
+                Ok(piece) => {
+                    let read = piece.len() as u64;
+                    (Ok(piece), (file, start + read, left - read))
+                }
+                Err(error) => (Err(StoreError::from_io("read", name, error)), (file, start, 0)),
+            })
+        }
+    })
+}
+
+/// The next bytes: at least one, at most `most`.
+async fn piece(file: &Arc<File>, start: u64, most: usize) -> io::Result<Bytes> {
+    let mut buffer = Buffer::of(most);
+    let read = preadv2(&**file, &mut [IoSliceMut::new(buffer.space())], start, ReadWriteFlags::NOWAIT);
+    if let Ok(read @ 1..) = read {
+        return Ok(buffer.freeze(read));
+    }
+    let file = Arc::clone(file);
+    let read = spawn_blocking(move || {
+        let read = file.read_at(buffer.space(), start)?;
+        Ok((buffer, read))
+    });
+    match read.await.unwrap_or_else(|error| Err(io::Error::other(error)))? {
+        (_, 0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read")),
+        (buffer, read) => Ok(buffer.freeze(read)),
+    }
+}
+
+/// Buffers that were used: their memory is mapped and initialised already.
+static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// The memory of a piece; it is used again once the piece is sent.
+struct Buffer {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Buffer {
+    fn of(length: usize) -> Self {
+        let kept = if length > SMALL_BYTES { kept().pop() } else { None };
+        let bytes = kept.unwrap_or_else(|| vec![0; if length > SMALL_BYTES { PIECE_BYTES } else { length }]);
+        Self { bytes, length }
+    }
+
+    fn space(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.length]
+    }
+
+    fn freeze(mut self, length: usize) -> Bytes {
+        self.length = length;
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut kept = kept();
+        if bytes.len() == PIECE_BYTES && kept.len() < KEPT_PIECES {
+            kept.push(bytes);
+        }
+    }
+}
+
+fn kept() -> std::sync::MutexGuard<'static, Vec<Vec<u8>>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
