@@ -95,7 +95,11 @@ fn real_packages() {
 const NAME: &str = "hello_1.0-1_amd64.deb";
 
 fn package(data_name: &str, data: &[u8]) -> Vec<u8> {
-    let control = gzip(&tar(&[("./control", CONTROL.as_bytes())]));
+    package_of(CONTROL, data_name, data)
+}
+
+fn package_of(control: &str, data_name: &str, data: &[u8]) -> Vec<u8> {
+    let control = gzip(&tar(&[("./control", control.as_bytes())]));
     archive(&[member("debian-binary", b"2.0\n"), member("control.tar.gz", &control), member(data_name, data)])
 }
 
@@ -123,6 +127,32 @@ fn the_length_of_the_pieces_does_not_matter() {
             assert_eq!(lines(&inspected), ["a\thello", "b/c\thello"], "{name} by {piece_bytes}");
         }
     }
+}
+
+/// It stands in every line, so that a hostile one would be multiplied, or add lines of its own.
+#[test]
+fn a_section_that_is_not_one_short_word_is_left_out() {
+    let data = tar(&[("./a", b"1"), ("./b/c", b"2")]);
+    let of_section = |section: &str| {
+        let control = format!("Section: {section}\n{CONTROL}");
+        inspect_with_contents(NAME, &package_of(&control, "data.tar", &data), 1 << 16)
+    };
+    let longest = "s".repeat(64);
+    for good in ["utils", "non-free/libs", &longest] {
+        let expected = [format!("a\t{good}/hello"), format!("b/c\t{good}/hello")];
+        assert_eq!(lines(&of_section(good).unwrap()), expected);
+    }
+    // as large as it can be in the largest control file
+    let huge = "s".repeat((1 << 20) - CONTROL.len() - "Section: \n".len());
+    for bad in
+        ["", "two words", "a\tb", "größe", "utils\n evil/file\tutils/other", "utils\n .", &format!("{longest}s"), &huge]
+    {
+        let inspected = of_section(bad).unwrap();
+        let start: String = bad.chars().take(70).collect();
+        assert_eq!(lines(&inspected), ["a\thello", "b/c\thello"], "{start:?}");
+    }
+    let refusal = of_section(&format!("{huge}s")).expect_err("refused");
+    assert!(refusal.reason.contains("its control file is larger than 1048576 bytes"), "{}", refusal.reason);
 }
 
 #[test]
@@ -156,6 +186,40 @@ fn damaged_data_is_refused_in_one_line() {
     }
     let inspected = read("data.tar.bz2", b"not unpacked").unwrap();
     assert_eq!((inspected.entries[1].text.len(), inspected.warnings.len()), (0, 1));
+}
+
+/// Frames are whole Zstandard files of their own, and a checksum is no content: the unpacker alone does not see what is gone.
+#[test]
+fn zstandard_that_is_cut_between_its_parts_is_refused() {
+    let data = tar(&[("./a", &[7; 3000]), ("./b", b"2")]);
+    // in a header, behind it, in a body, at the end of one, in the second header
+    for cut in [100, 512, 1000, 512 + 3072, 512 + 3072 + 5] {
+        let (first, second) = (zstd(&data[..cut]), zstd(&data[cut..]));
+        assert_eq!(lines(&read("data.tar.zst", &[&first[..], &second].concat()).unwrap()), ["a\thello", "b\thello"]);
+        let is_whole = cut == 512 + 3072;
+        match read("data.tar.zst", &first) {
+            // dpkg asks for no end of the archive either
+            Ok(inspected) if is_whole => assert_eq!(lines(&inspected), ["a\thello"]),
+            Err(refusal) if !is_whole => assert_eq!(refusal.reason, "its data.tar.zst is damaged: it is cut", "{cut}"),
+            other => panic!("{cut}: {other:?}"),
+        }
+    }
+    let refusal = read("data.tar.zst", &zstd(b"")).expect_err("refused");
+    assert_eq!(refusal.reason, "its data.tar.zst is damaged: it is cut");
+
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.include_checksum(true).unwrap();
+    encoder.write_all(&data).unwrap();
+    // all of the archive is in a block of its own; the end of the frame comes behind it
+    encoder.flush().unwrap();
+    let blocks = encoder.get_ref().len();
+    let whole = encoder.finish().unwrap();
+    assert!(blocks < whole.len());
+    assert!(read("data.tar.zst", &whole).is_ok());
+    for end in blocks..whole.len() {
+        let refusal = read("data.tar.zst", &whole[..end]).expect_err("refused");
+        assert!(refusal.reason.starts_with("its data.tar.zst is damaged: "), "{end}: {}", refusal.reason);
+    }
 }
 
 #[test]

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rws_deb::Deb;
 use rws_model::{
     Algorithm, Codec, Compression, Format, Index, IndexFile, RepositoryId, RepositorySettings, RootFile, RootInput,
     SignError, Signer, Target, sha256,
 };
+use support::{CONTROL, archive, gzip, inspect, inspect_with_contents, member, tar};
 
 fn settings() -> RepositorySettings {
     RepositorySettings {
@@ -136,6 +139,59 @@ fn every_index_is_there_even_when_empty() {
     assert!(indexes(&[], &chosen).iter().all(|index| index.codecs == [Codec::Plain, Codec::Zstd]));
     for index in &found {
         assert_eq!(Deb.frame(index, 7), rws_model::Frame::default());
+    }
+}
+
+/// How many packages have an entry of each kind decides, not which kinds there are: one package whose files are not listed
+/// has to be read beside others whose files are.
+#[test]
+fn packages_are_read_again_when_the_settings_want_other_entries() {
+    let needs_reading = |partitions: &[(&str, u64)], contents: bool| {
+        let partitions = partitions.iter().map(|(name, packages)| ((*name).to_owned(), *packages)).collect();
+        Deb.needs_reading(&partitions, &RepositorySettings { contents, ..settings() })
+    };
+    for (partitions, without, with) in [
+        (&[][..], false, false),
+        (&[("source", 3)], false, false),
+        (&[("binary-amd64", 2)], false, true),
+        (&[("binary-amd64", 2), ("contents-amd64", 1)], true, true),
+        (&[("binary-amd64", 2), ("contents-amd64", 2), ("source", 3)], true, false),
+        (&[("binary-all", 1), ("binary-amd64", 2), ("contents-amd64", 2)], true, true),
+        (&[("binary-all", 1), ("binary-amd64", 2), ("contents-all", 2), ("contents-amd64", 1)], true, true),
+        (&[("binary-all", 1), ("binary-amd64", 2), ("contents-all", 1), ("contents-amd64", 2)], true, false),
+    ] {
+        assert_eq!(needs_reading(partitions, false), without, "{partitions:?}");
+        assert_eq!(needs_reading(partitions, true), with, "{partitions:?}");
+    }
+}
+
+/// A package that installs nothing, and one that cannot be unpacked here, have an entry of no bytes, so that they are not
+/// read at each start.
+#[test]
+fn a_package_that_was_read_is_not_read_again() {
+    let control = gzip(&tar(&[("./control", CONTROL.as_bytes())]));
+    let package = |name: &str, data: &[u8]| {
+        archive(&[member("debian-binary", b"2.0\n"), member("control.tar.gz", &control), member(name, data)])
+    };
+    let packages = [
+        package("data.tar.bz2", b"any"),
+        package("data.tar", &tar(&[("./", b"")])),
+        package("data.tar", &tar(&[("a", b"")])),
+    ];
+    for (bytes, listed_bytes) in packages.iter().zip([0, 0, "a\thello\n".len()]) {
+        let name = "hello_1.0-1_amd64.deb";
+        for (inspected, contents) in
+            [(inspect(name, bytes).unwrap(), false), (inspect_with_contents(name, bytes, 100).unwrap(), true)]
+        {
+            let partitions: BTreeMap<String, u64> =
+                inspected.entries.iter().map(|entry| (entry.partition.clone(), 1)).collect();
+            for wanted in [false, true] {
+                let settings = RepositorySettings { contents: wanted, ..settings() };
+                assert_eq!(Deb.needs_reading(&partitions, &settings), wanted != contents, "{partitions:?}");
+            }
+            let listed = inspected.entries.iter().find(|entry| entry.partition == "contents-amd64");
+            assert_eq!(listed.map(|entry| entry.text.len()), contents.then_some(listed_bytes));
+        }
     }
 }
 

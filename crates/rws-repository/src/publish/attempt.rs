@@ -9,9 +9,9 @@ use super::commit::{Commit, Step};
 use super::run::{Run, State};
 use super::synchronise::Found;
 use super::{Malformed, Occasion, Outcome};
-use crate::generation::Head;
+use crate::generation::{Generation, Head, path_order};
 use crate::pending::{self, Pending};
-use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, plan};
+use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, join, plan};
 use crate::{RepositoryError, UploadId};
 
 /// How often a plan is made anew because a public path holds something else.
@@ -26,9 +26,10 @@ impl Run<'_> {
     ) -> Result<Option<Outcome>, RepositoryError> {
         let now = self.store().clock_milliseconds().await? / 1000;
         let mut state = self.state(occasion.rebuild).await?;
-        let mut occasion = occasion;
+        let (mut occasion, mut read_again) = (occasion, None);
         if occasion.start && !self.keeps_entries.load(Ordering::Relaxed) && self.needs_reading(&state) {
             occasion.rebuild = true;
+            read_again = state.generation.take();
             state = self.state(true).await?;
         }
         if occasion.synchronise {
@@ -38,6 +39,9 @@ impl Run<'_> {
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
         let pending = pending::read(self.store(), self.repository, &applied).await?;
         let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
+        if let Some(generation) = read_again {
+            self.check_read_again(&generation, &found.malformed)?;
+        }
         if found.looked {
             self.list_malformed(std::mem::take(&mut found.malformed)).await?;
         }
@@ -177,6 +181,21 @@ impl Run<'_> {
     fn needs_reading(&self, state: &State) -> bool {
         let Some(generation) = &state.generation else { return false };
         self.target.format.needs_reading(&generation.partitions, &self.target.settings)
+    }
+
+    /// Fails where a file of a package could not be read again: nobody asked for its package to be left out.
+    fn check_read_again(&self, generation: &Generation, malformed: &[String]) -> Result<(), RepositoryError> {
+        for path in malformed {
+            let row = generation.files.get(path, &path_order).map_err(RepositoryError::generation(self.repository))?;
+            if row.is_some_and(|row| row.users > 0) {
+                return Err(RepositoryError::Malformed {
+                    repository: self.repository.clone(),
+                    path: join(&self.tree, path),
+                    reason: "its package is in the index and would be left out".to_owned(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Whether a plain-named file is there that is none of the head's own.

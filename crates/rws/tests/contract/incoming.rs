@@ -8,8 +8,8 @@ use serde_json::json;
 use super::index::{expect_files_agree, packages};
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, RPM_TARGET, call, configuration, expect_created, expect_file_refused, expect_no_traces, expect_status,
-    get, public_files, put, traces,
+    DEB_TARGET, RPM_TARGET, call, configuration, expect_code, expect_created, expect_file_refused, expect_no_traces,
+    expect_status, get, public_files, put, traces,
 };
 use crate::support::curl::Answer;
 use crate::support::form::{File, Form};
@@ -26,14 +26,16 @@ struct Upload {
     others: Vec<File>,
 }
 
-static UPLOAD: LazyLock<Upload> = LazyLock::new(|| {
-    let directory = temporary_directory();
-    let read = |path: &PathBuf| File { name: file_name(path), bytes: read_file(path) };
-    let files = BuiltPackage::new("rws-built", "1.0~rc1+git1").build(directory.path());
-    Upload { changes: read(&files.changes), others: files.others.iter().map(read).collect() }
-});
+static UPLOAD: LazyLock<Upload> = LazyLock::new(|| Upload::of(&BuiltPackage::new("rws-built", "1.0~rc1+git1")));
 
 impl Upload {
+    fn of(package: &BuiltPackage<'_>) -> Self {
+        let directory = temporary_directory();
+        let read = |path: &PathBuf| File { name: file_name(path), bytes: read_file(path) };
+        let files = package.build(directory.path());
+        Self { changes: read(&files.changes), others: files.others.iter().map(read).collect() }
+    }
+
     fn ending(&self, end: &str) -> &File {
         self.others.iter().find(|file| file.name.ends_with(end)).unwrap()
     }
@@ -45,6 +47,18 @@ impl Upload {
     /// What gets into the pool.
     fn published(&self) -> impl Iterator<Item = &File> {
         self.others.iter().filter(|file| !file.name.ends_with(".buildinfo"))
+    }
+
+    /// All but the `.changes`.
+    #[track_caller]
+    fn send_others(&self, server: &Server) {
+        self.others.iter().for_each(|file| expect_created(&send(server, file)));
+    }
+
+    /// The `.changes`, answered when it is published.
+    fn commit(&self, server: &Server) -> Answer {
+        let path = format!("/-/incoming{DEB_TARGET}/{PRODUCT}/{}?wait=30", self.changes.name);
+        Request::new("PUT", &path).user(server.credentials()).body(self.changes.bytes.clone()).send(server)
     }
 }
 
@@ -60,16 +74,13 @@ fn send(server: &Server, file: &File) -> Answer {
     send_as(server, Some(server.credentials()), &format!("{DEB_TARGET}/{PRODUCT}"), file)
 }
 
-/// All but the `.changes`.
 #[track_caller]
 fn send_others(server: &Server) {
-    UPLOAD.others.iter().for_each(|file| expect_created(&send(server, file)));
+    UPLOAD.send_others(server);
 }
 
-/// The `.changes`, answered when it is published.
 fn commit(server: &Server) -> Answer {
-    let path = format!("/-/incoming{DEB_TARGET}/{PRODUCT}/{}?wait=30", UPLOAD.changes.name);
-    Request::new("PUT", &path).user(server.credentials()).body(UPLOAD.changes.bytes.clone()).send(server)
+    UPLOAD.commit(server)
 }
 
 /// What waits aside.
@@ -194,6 +205,71 @@ fn the_changes_again() {
         expect_created(&commit(&server));
         let form = Form::of([&UPLOAD.changes]).field("product", PRODUCT);
         expect_file_refused(&put(&server, DEB_TARGET, form), &UPLOAD.changes.name);
+    });
+    rows.end();
+}
+
+/// As `dpkg-buildpackage -sa` makes them: each list has the tarball.
+#[test]
+fn one_upstream_tarball_of_two_uploads() {
+    const POOL: &str = "/release/2.8/ubuntu/pool/focal/main/p/product";
+    let of = |version, text| Upload::of(&BuiltPackage::new("rws-shared", version).upstream(text));
+    let (first, second) = (of("1.0-1", "upstream"), of("1.0-2", "upstream"));
+    let orig = first.ending(".orig.tar.xz");
+    assert!(second.ending(".orig.tar.xz").bytes == orig.bytes);
+    let expect_both = |server: &Server| {
+        for file in first.published().chain(second.published()) {
+            let found = get(server, &format!("{POOL}/{}", file.name));
+            expect_status(&found, 200);
+            assert!(found.body == file.bytes, "{} has other bytes", file.name);
+        }
+        let sources = get(server, "/release/2.8/ubuntu/dists/focal/main/source/Sources").text();
+        let listed: Vec<&str> = sources.lines().filter(|line| line.starts_with("Version: ")).collect();
+        assert_eq!(listed, ["Version: 1.0-1", "Version: 1.0-2"]);
+        assert_eq!(packages(server, "/release/2.8/ubuntu", "focal", "amd64").len(), 2);
+        assert!(aside(server).is_empty());
+    };
+    let mut rows = Rows::default();
+    rows.row("one upload after the other", || {
+        let server = Server::start();
+        for upload in [&first, &second] {
+            upload.send_others(&server);
+            expect_created(&upload.commit(&server));
+        }
+        expect_both(&server);
+    });
+    rows.row("both at the same time: the first .changes takes the tarball along", || {
+        let server = Server::start();
+        first.send_others(&server);
+        second.send_others(&server);
+        // not waited for: it may be pending or published when the other one comes
+        expect_created(&send(&server, &first.changes));
+        expect_created(&second.commit(&server));
+        expect_both(&server);
+    });
+    rows.row("the second one without it", || {
+        let server = Server::start();
+        first.send_others(&server);
+        expect_created(&first.commit(&server));
+        second.others.iter().filter(|file| file.name != orig.name).for_each(|file| {
+            expect_created(&send(&server, file));
+        });
+        expect_created(&second.commit(&server));
+        expect_both(&server);
+    });
+    rows.row("the second one with another: 409, and what waits still waits", || {
+        let server = Server::start();
+        first.send_others(&server);
+        expect_created(&first.commit(&server));
+        let other = of("1.0-2", "another upstream");
+        other.send_others(&server);
+        let answer = other.commit(&server);
+        expect_code(&answer, 409, "conflict");
+        assert!(answer.text().contains(&orig.name), "{}", answer.text());
+        assert_eq!(aside(&server).len(), other.others.len());
+        second.send_others(&server);
+        expect_created(&second.commit(&server));
+        expect_both(&server);
     });
     rows.end();
 }

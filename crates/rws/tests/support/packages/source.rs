@@ -128,7 +128,7 @@ impl SourcePackage {
     fn make_tarballs(&self, work: &Path, tree_name: &str) {
         let stem = format!("{}_{}", self.name, self.upstream_version());
         let end = self.upstream_compression;
-        self.tar(work, &format!("{stem}.orig.tar.{end}"), work, tree_name);
+        make_tar(work, &format!("{stem}.orig.tar.{end}"), work, tree_name);
         if self.upstream_signature {
             let tarball = work.join(format!("{stem}.orig.tar.{end}"));
             write_file(
@@ -139,28 +139,8 @@ impl SourcePackage {
         for component in &self.components {
             let tree = work.join(tree_name);
             write_file(&tree.join(component).join("part"), format!("{component}\n"));
-            self.tar(work, &format!("{stem}.orig-{component}.tar.{end}"), &tree, component);
+            make_tar(work, &format!("{stem}.orig-{component}.tar.{end}"), &tree, component);
         }
-    }
-
-    #[track_caller]
-    fn tar(&self, work: &Path, name: &str, directory: &Path, content: &str) {
-        Program::new("tar", work)
-            .args([
-                "--sort=name",
-                "--owner=0",
-                "--group=0",
-                "--numeric-owner",
-                "--mtime=@1600000000",
-                "--auto-compress",
-            ])
-            .arg("--create")
-            .arg("--file")
-            .arg(work.join(name))
-            .arg("--directory")
-            .arg(directory)
-            .arg(content)
-            .succeed();
     }
 
     fn write_debian(&self, debian: &Path) {
@@ -176,6 +156,20 @@ impl SourcePackage {
         write_file(&debian.join("changelog"), changelog(name, version, "unstable"));
         write_file(&debian.join("rules"), "#!/usr/bin/make -f\n%:\n\tdh $@\n");
     }
+}
+
+/// A tarball, compressed as its name says, whose bytes depend on nothing but the files in it.
+#[track_caller]
+pub fn make_tar(work: &Path, name: &str, directory: &Path, content: &str) {
+    Program::new("tar", work)
+        .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@1600000000", "--auto-compress"])
+        .arg("--create")
+        .arg("--file")
+        .arg(work.join(name))
+        .arg("--directory")
+        .arg(directory)
+        .arg(content)
+        .succeed();
 }
 
 /// `debian/changelog` of one entry.

@@ -4,7 +4,7 @@ use super::super::gpgv::SecretKey;
 use super::super::program::Program;
 use super::super::{file_name, files_in, write_file};
 use super::SOURCE_DATE_EPOCH;
-use super::source::changelog;
+use super::source::{changelog, make_tar};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -29,17 +29,25 @@ impl UploadFiles {
     }
 }
 
-/// A small native package to build, source and binary.
+/// A small package to build, source and binary: native, or with an upstream tarball.
 pub struct BuiltPackage<'a> {
     name: &'a str,
     version: &'a str,
+    upstream: Option<&'a str>,
     key: Option<&'a SecretKey>,
     padding_bytes: usize,
 }
 
 impl<'a> BuiltPackage<'a> {
     pub fn new(name: &'a str, version: &'a str) -> Self {
-        Self { name, version, key: None, padding_bytes: 0 }
+        Self { name, version, upstream: None, key: None, padding_bytes: 0 }
+    }
+
+    /// With an upstream tarball around this text (3.0 quilt), which the `.changes` lists whatever the revision.
+    #[must_use]
+    pub fn upstream(mut self, text: &'a str) -> Self {
+        self.upstream = Some(text);
+        self
     }
 
     /// With so many bytes more in its source, which no compression makes less.
@@ -60,6 +68,11 @@ impl<'a> BuiltPackage<'a> {
     #[track_caller]
     pub fn build(&self, directory: &Path) -> UploadFiles {
         let tree = directory.join("tree");
+        if let Some(text) = self.upstream {
+            write_file(&tree.join("README"), text);
+            let upstream_version = self.version.split('-').next().unwrap_or_default();
+            make_tar(directory, &format!("{}_{upstream_version}.orig.tar.xz", self.name), directory, "tree");
+        }
         self.write_debian(&tree.join("debian"));
         if self.padding_bytes > 0 {
             write_file(&tree.join("padding"), noise(self.padding_bytes));
@@ -67,7 +80,7 @@ impl<'a> BuiltPackage<'a> {
         let build = Program::new("dpkg-buildpackage", directory)
             .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH)
             .current_dir(&tree)
-            .arg("--no-check-builddeps");
+            .args(["--no-check-builddeps", "-sa"]);
         let build = match self.key {
             Some(key) => build.env("GNUPGHOME", key.home()).args(["--force-sign", "--sign-key=test@example.invalid"]),
             None => build.arg("--no-sign"),
@@ -83,7 +96,8 @@ impl<'a> BuiltPackage<'a> {
 
     fn write_debian(&self, debian: &Path) {
         let Self { name, version, .. } = self;
-        write_file(&debian.join("source/format"), "3.0 (native)\n");
+        let format = if self.upstream.is_some() { "3.0 (quilt)\n" } else { "3.0 (native)\n" };
+        write_file(&debian.join("source/format"), format);
         let control = format!(
             "Source: {name}\nMaintainer: Nobody <nobody@example.invalid>\nSection: misc\nPriority: optional\n\
              Standards-Version: 4.6.2\nRules-Requires-Root: no\n\n\
