@@ -153,7 +153,18 @@ pub struct Catalogue {
     targets: BTreeMap<Target, Arc<ConfiguredTarget>>,
     repositories: BTreeMap<RepositoryId, Arc<ConfiguredTarget>>,
     /// Repositories by the public path of their metadata.
-    metadata: HashMap<String, RepositoryId>,
+    metadata: HashMap<String, PublicTree>,
+}
+
+/// Where readers find a repository: worked out once, as it is asked for with every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicTree {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// What all its paths are relative to.
+    pub tree: String,
+    /// The names of the files that a root can have.
+    pub root_names: Vec<String>,
 }
 
 impl Catalogue {
@@ -202,7 +213,9 @@ impl Catalogue {
 
     fn add(&mut self, repository: RepositoryId, target: &Arc<ConfiguredTarget>) {
         let layout = target.format.layout(&repository);
-        self.metadata.insert(format!("{}/{}", layout.tree, layout.metadata), repository.clone());
+        let root_names = target.format.root_names(&repository);
+        let path = format!("{}/{}", layout.tree, layout.metadata);
+        self.metadata.insert(path, PublicTree { repository: repository.clone(), tree: layout.tree, root_names });
         self.repositories.insert(repository, Arc::clone(target));
     }
 
@@ -222,11 +235,11 @@ impl Catalogue {
     }
 
     /// The repository whose metadata a public path belongs to.
-    pub fn by_metadata(&self, path: &str) -> Option<&RepositoryId> {
+    pub fn by_metadata(&self, path: &str) -> Option<&PublicTree> {
         let mut prefix = path;
         while let Some((before, _)) = prefix.rsplit_once('/') {
-            if let Some(repository) = self.metadata.get(before) {
-                return Some(repository);
+            if let Some(tree) = self.metadata.get(before) {
+                return Some(tree);
             }
             prefix = before;
         }

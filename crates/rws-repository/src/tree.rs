@@ -8,7 +8,7 @@ use futures::FutureExt;
 use rws_model::{RepositoryId, RootFile, sha256};
 use rws_store::{Content, Depth, Key, Page, Span, Stat, Store, Version};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, PublicTree};
 use crate::gather::gather;
 use crate::generation::Head;
 use crate::pins::{Pins, Reader};
@@ -79,12 +79,20 @@ struct Names {
 }
 
 /// A path of a repository's metadata.
-struct Place {
-    tree: String,
+struct Place<'a> {
+    tree: &'a str,
     /// The rest of the path below the tree.
-    name: String,
+    name: &'a str,
     /// Whether it is the name of a file that a root can have.
     is_root: bool,
+}
+
+impl<'a> Place<'a> {
+    fn of(public: &'a PublicTree, path: &'a str) -> Self {
+        let below = path.strip_prefix(&public.tree).and_then(|rest| rest.strip_prefix('/'));
+        let name = below.unwrap_or(path);
+        Self { tree: &public.tree, name, is_root: public.root_names.iter().any(|root| root == name) }
+    }
 }
 
 /// What is wanted of a file: with one answer of the store for each.
@@ -95,6 +103,9 @@ pub enum Wanted {
     /// These bytes too.
     Bytes(Span),
 }
+
+/// Says who reads, when that matters.
+pub type OfReader<'a> = dyn Fn() -> Reader + Send + Sync + 'a;
 
 /// What a public path names.
 pub enum Found {
@@ -155,7 +166,7 @@ impl Tree {
         &self,
         path: &str,
         wanted: Wanted,
-        reader: Option<&Reader>,
+        reader: Option<&OfReader<'_>>,
     ) -> Result<Option<Found>, RepositoryError> {
         if let Some((generation, rest)) = path.strip_prefix('@').and_then(|path| path.split_once('/')) {
             return match GenerationId::parse(generation) {
@@ -166,11 +177,12 @@ impl Tree {
         if is_immutable(path) {
             return self.object(path, wanted, Lasting::Immutable, None).await;
         }
-        let Some(repository) = self.catalogue.by_metadata(path) else {
+        let Some(public) = self.catalogue.by_metadata(path) else {
             return self.object(path, wanted, lasting_of_package(path), None).await;
         };
-        let place = self.place(repository, path)?;
-        let Some(current) = self.head_for(reader, repository, &place).await? else {
+        let (repository, place) = (&public.repository, Place::of(public, path));
+        let reader = reader.map(|reader| reader());
+        let Some(current) = self.head_for(reader.as_ref(), repository, &place).await? else {
             return self.object(path, wanted, Lasting::Revalidated, None).await;
         };
         let head = &current.head;
@@ -181,10 +193,10 @@ impl Tree {
             // of another time, or of another tool: the root of this repository has no such file
             return Ok(None);
         }
-        match head.plain.get(&place.name) {
+        match head.plain.get(place.name) {
             Some(stored) => {
                 let at = Some(head.published_at);
-                self.object(&join(&place.tree, stored), wanted, Lasting::Revalidated, at).await
+                self.object(&join(place.tree, stored), wanted, Lasting::Revalidated, at).await
             }
             None => self.object(path, wanted, Lasting::Revalidated, None).await,
         }
@@ -195,16 +207,16 @@ impl Tree {
         &self,
         reader: Option<&Reader>,
         repository: &RepositoryId,
-        place: &Place,
+        place: &Place<'_>,
     ) -> Result<Option<Arc<Current>>, RepositoryError> {
-        if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, &place.name)) {
+        if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, place.name)) {
             return Ok(Some(head));
         }
         let head = self.head(repository).await?;
         if let (Some(reader), Some(head)) = (reader, &head)
             && place.is_root
         {
-            self.pins.begin(reader, repository, &place.name, head);
+            self.pins.begin(reader, repository, place.name, head);
         }
         Ok(head)
     }
@@ -237,16 +249,16 @@ impl Tree {
         path: &str,
         wanted: Wanted,
     ) -> Result<Option<Found>, RepositoryError> {
-        let Some(repository) = self.catalogue.by_metadata(path) else {
+        let Some(public) = self.catalogue.by_metadata(path) else {
             return self.object(path, wanted, lasting_of_package(path), None).await;
         };
-        let place = self.place(repository, path)?;
+        let (repository, place) = (&public.repository, Place::of(public, path));
         let Some(names) = self.names(repository, id).await? else { return Ok(None) };
         if let Some(Root { text, tag, .. }) = names.root.iter().find(|file| file.name == place.name) {
             return Ok(Some(Found::Root { text: text.clone(), tag: tag.clone(), published_at: id.seconds() }));
         }
-        match names.files.get(&place.name) {
-            Some(stored) => self.object(&join(&place.tree, stored), wanted, Lasting::Immutable, None).await,
+        match names.files.get(place.name) {
+            Some(stored) => self.object(&join(place.tree, stored), wanted, Lasting::Immutable, None).await,
             // sent and carried metadata: like packages, one file for all generations
             None if is_immutable(path) => self.object(path, wanted, Lasting::Immutable, None).await,
             None => Ok(None),
@@ -341,15 +353,6 @@ impl Tree {
                 _ => return Ok((!page.entries.is_empty() || path.is_empty() || from.is_some()).then_some(page)),
             }
         }
-    }
-
-    fn place(&self, repository: &RepositoryId, path: &str) -> Result<Place, RepositoryError> {
-        let target =
-            self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
-        let tree = target.format.layout(repository).tree;
-        let name = path.strip_prefix(&format!("{tree}/")).unwrap_or(path).to_owned();
-        let is_root = target.format.root_names(repository).contains(&name);
-        Ok(Place { tree, name, is_root })
     }
 
     async fn object(

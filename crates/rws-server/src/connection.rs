@@ -30,27 +30,37 @@ impl Connection {
 pub struct Client {
     /// The address; that which a trusted proxy tells, where there is one.
     pub address: IpAddr,
-    /// The URL at which this client reaches the service, without a slash at its end, where that is known.
-    pub base: Option<String>,
     /// Whether a trusted proxy sends the request.
     pub is_forwarded: bool,
-    /// Who reads, for repositories whose state is held for a reader.
-    pub reader: Reader,
+    connection: Connection,
 }
 
 impl Client {
     /// Who sends a request with these headers. Proxies that are not trusted count as clients.
-    pub fn of(settings: &Settings, connection: &Connection, uri: &Uri, headers: &HeaderMap) -> Self {
+    pub fn of(settings: &Settings, connection: &Connection, headers: &HeaderMap) -> Self {
         let peer = connection.peer.ip().to_canonical();
         let is_trusted = |address: &IpAddr| settings.trusted_proxies.iter().any(|network| network.contains(address));
         let is_forwarded = is_trusted(&peer);
-        let told = if is_forwarded { headers } else { &HeaderMap::new() };
-        Self {
-            is_forwarded,
-            address: forwarded_for(told, is_trusted).unwrap_or(peer),
-            base: settings.public_url.clone().or_else(|| base(connection, told, uri, headers)),
-            reader: reader(connection, headers),
-        }
+        let forwarded = if is_forwarded { forwarded_for(headers, is_trusted) } else { None };
+        Self { address: forwarded.unwrap_or(peer), is_forwarded, connection: *connection }
+    }
+
+    /// The URL at which this client reaches the service, without a slash at its end, where that is known.
+    pub fn base(&self, settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+        let told = if self.is_forwarded { headers } else { &HeaderMap::new() };
+        settings.public_url.clone().or_else(|| base(&self.connection, told, uri, headers))
+    }
+
+    /// Who reads, for repositories whose state is held for a reader. What a proxy says of the client counts as a part of its
+    /// name here, trusted or not: who lies about it harms himself only.
+    pub fn reader(&self, headers: &HeaderMap) -> Reader {
+        let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let (forwarded, agent) = (text("x-forwarded-for"), text(USER_AGENT.as_str()));
+        // a proxy in front may send the requests of many clients by one connection
+        let number = if forwarded.is_some() { None } else { Some(self.connection.number) };
+        let ip = self.connection.peer.ip();
+        let client = format!("{ip} {} {}", forwarded.unwrap_or_default(), agent.unwrap_or_default());
+        Reader { connection: number, client: client.chars().take(400).collect() }
     }
 }
 
@@ -86,25 +96,16 @@ fn base(connection: &Connection, told: &HeaderMap, uri: &Uri, headers: &HeaderMa
     plain.then(|| format!("{}://{host}", if is_secure { "https" } else { "http" }))
 }
 
-/// What a proxy says of the client counts as a part of its name here, trusted or not: who lies about it harms himself only.
-fn reader(connection: &Connection, headers: &HeaderMap) -> Reader {
-    let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let (forwarded, agent) = (text("x-forwarded-for"), text(USER_AGENT.as_str()));
-    // a proxy in front may send the requests of many clients by one connection
-    let number = if forwarded.is_some() { None } else { Some(connection.number) };
-    let ip = connection.peer.ip();
-    let client = format!("{ip} {} {}", forwarded.unwrap_or_default(), agent.unwrap_or_default());
-    Reader { connection: number, client: client.chars().take(400).collect() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn client(peer: &str, headers: &[(&'static str, &str)]) -> Client {
+    fn client(peer: &str, headers: &[(&'static str, &str)]) -> (Client, Option<String>) {
         let settings = Settings { trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Settings::default() };
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        Client::of(&settings, &Connection::new(peer.parse().unwrap(), false), &Uri::from_static("/x"), &headers)
+        let client = Client::of(&settings, &Connection::new(peer.parse().unwrap(), false), &headers);
+        let base = client.base(&settings, &Uri::from_static("/x"), &headers);
+        (client, base)
     }
 
     #[test]
@@ -120,7 +121,7 @@ mod tests {
             ("10.0.0.1:9", "[2001:db8::1]:1234", "2001:db8::1"),
             ("[::ffff:10.0.0.1]:9", "198.51.100.7", "198.51.100.7"),
         ] {
-            let client = client(peer, &[("x-forwarded-for", forwarded)]);
+            let (client, _) = client(peer, &[("x-forwarded-for", forwarded)]);
             assert_eq!(client.address.to_string(), expected, "{peer} {forwarded}");
         }
     }
@@ -129,9 +130,9 @@ mod tests {
     fn only_a_trusted_proxy_says_what_the_url_is() {
         let headers =
             [("host", "inner:5000"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "packages.example.org")];
-        assert_eq!(client("10.0.0.1:9", &headers).base.as_deref(), Some("https://packages.example.org"));
-        assert_eq!(client("192.0.2.1:9", &headers).base.as_deref(), Some("http://inner:5000"));
-        assert_eq!(client("192.0.2.1:9", &[("host", "a\"b")]).base, None);
-        assert_eq!(client("192.0.2.1:9", &[]).base, None);
+        assert_eq!(client("10.0.0.1:9", &headers).1.as_deref(), Some("https://packages.example.org"));
+        assert_eq!(client("192.0.2.1:9", &headers).1.as_deref(), Some("http://inner:5000"));
+        assert_eq!(client("192.0.2.1:9", &[("host", "a\"b")]).1, None);
+        assert_eq!(client("192.0.2.1:9", &[]).1, None);
     }
 }

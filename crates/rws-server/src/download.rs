@@ -7,8 +7,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 use rws_repository::RepositoryError;
-use rws_repository::pins::Reader;
-use rws_repository::tree::{Found, Lasting, Wanted};
+use rws_repository::tree::{Found, Lasting, OfReader, Wanted};
 use rws_store::{Content, Key, Span, Store, Version, content_type};
 
 use crate::answer::Answer;
@@ -146,7 +145,7 @@ pub async fn file(
     path: &str,
     method: &Method,
     headers: &HeaderMap,
-    reader: Option<&Reader>,
+    reader: Option<&OfReader<'_>>,
 ) -> Result<Option<Answer>, RepositoryError> {
     let redirects = matches!(service.settings.downloads, Downloads::Redirect { .. });
     // its answer alone is enough, as a rule

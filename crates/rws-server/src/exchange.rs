@@ -10,11 +10,11 @@ use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use metrics::{counter, histogram};
 use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::connection::{Client, Connection};
+use crate::counts::Kind;
 use crate::settings::Settings;
 
 /// Where a request's name is, in its answer; a trusted proxy may have given it one.
@@ -34,7 +34,7 @@ pub struct Exchange {
     pub client: Client,
     method: Method,
     path: String,
-    kind: &'static str,
+    kind: Kind,
     started: Instant,
     received_bytes: AtomicU64,
     user: OnceLock<String>,
@@ -43,13 +43,13 @@ pub struct Exchange {
 impl Exchange {
     /// Begins with a request, whose body is counted from now on.
     pub fn begin(settings: &Settings, connection: &Connection, request: Request<Body>) -> (Arc<Self>, Request<Body>) {
-        let client = Client::of(settings, connection, request.uri(), request.headers());
+        let client = Client::of(settings, connection, request.headers());
         let path = request.uri().path();
         let exchange = Arc::new(Self {
             id: given_id(&client, &request).unwrap_or_else(next_id),
             method: request.method().clone(),
             path: path.get(..LONGEST_PATH).unwrap_or(path).to_owned(),
-            kind: kind(request.method(), path),
+            kind: Kind::of(request.method(), path),
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
             user: OnceLock::new(),
@@ -80,20 +80,6 @@ impl Exchange {
         let left_bytes = if self.method == Method::HEAD { Some(0) } else { length };
         let sending = Sending { of: self, status: parts.status, sent_bytes: 0, left_bytes, body };
         Answer::from_parts(parts, Body::new(sending))
-    }
-}
-
-/// What is done with a request, in one word, for metrics.
-fn kind(method: &Method, path: &str) -> &'static str {
-    match *method {
-        _ if path.starts_with("/-/incoming/") => "incoming",
-        _ if path.starts_with("/-/metadata/") => "metadata",
-        _ if path.starts_with("/-/") => "api",
-        Method::GET | Method::HEAD => "read",
-        Method::PUT => "upload",
-        Method::POST => "synchronise",
-        Method::DELETE => "remove",
-        _ => "other",
     }
 }
 
@@ -187,6 +173,7 @@ impl HttpBody for Sending {
 impl Drop for Sending {
     fn drop(&mut self) {
         let Exchange { id, client, method, path, kind, started, received_bytes, user } = &*self.of;
+        let (status, sent_bytes) = (&self.status, &self.sent_bytes);
         let took = started.elapsed();
         let received = received_bytes.load(Ordering::Relaxed);
         tracing::info!(
@@ -195,32 +182,14 @@ impl Drop for Sending {
             user = user.get(),
             %method,
             path,
-            status = self.status.as_u16(),
+            status = status.as_u16(),
             received,
-            sent = self.sent_bytes,
-            milliseconds = took.as_secs_f64() * 1000.0,
+            sent = sent_bytes,
+            microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             // the client went away, or the store failed
             cut = (self.left_bytes != Some(0) && !self.body.is_end_stream()).then_some(true),
             "request"
         );
-        counter!("rws_http_requests_total", "kind" => *kind, "status" => class(self.status)).increment(1);
-        histogram!("rws_http_request_seconds", "kind" => *kind).record(took.as_secs_f64());
-        counter!("rws_http_received_bytes_total", "kind" => *kind).increment(received);
-        counter!("rws_http_sent_bytes_total", "kind" => *kind).increment(self.sent_bytes);
-    }
-}
-
-/// Statuses that metrics tell apart: each further one would be a further series.
-fn class(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        200..=299 => "2xx",
-        304 => "304",
-        300..=399 => "3xx",
-        401 => "401",
-        404 => "404",
-        409 => "409",
-        400..=499 => "4xx",
-        503 => "503",
-        _ => "5xx",
+        kind.count(*status, took, received, *sent_bytes);
     }
 }

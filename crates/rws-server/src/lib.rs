@@ -7,6 +7,7 @@ mod answer;
 mod assets;
 mod body;
 mod connection;
+mod counts;
 mod download;
 mod exchange;
 mod failures;

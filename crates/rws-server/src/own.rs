@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use jiff::Timestamp;
 use rws_repository::UploadId;
 use rws_repository::scheduler::Progress;
@@ -24,13 +25,17 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PGP: &str = "application/pgp-keys";
 
+/// The URL at which the client reaches the service, where that is known.
+type Base<'a> = dyn Fn() -> Option<String> + Send + Sync + 'a;
+
 /// What is answered: nothing where nothing is at an address.
 type Answered = Result<Option<Answer>, Problem>;
 
 /// Answers a GET below `/-/`; `raw` is what follows.
-pub async fn get(service: &Arc<Service>, client: &Client, raw: &str) -> Answer {
+pub async fn get(service: &Arc<Service>, client: &Client, raw: &str, parts: &Parts) -> Answer {
+    let base = || client.base(&service.settings, &parts.uri, &parts.headers);
     let answered = match path::decoded(raw) {
-        Some(path) => answer(service, client, &path).await,
+        Some(path) => answer(service, &base, &path).await,
         None => Ok(None),
     };
     match answered {
@@ -40,7 +45,7 @@ pub async fn get(service: &Arc<Service>, client: &Client, raw: &str) -> Answer {
     }
 }
 
-async fn answer(service: &Arc<Service>, client: &Client, path: &str) -> Answered {
+async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str) -> Answered {
     let (word, rest) = path.split_once('/').map_or((path, None), |(word, rest)| (word, Some(rest)));
     match (word, rest) {
         ("health", None) => Ok(Some(health())),
@@ -52,8 +57,8 @@ async fn answer(service: &Arc<Service>, client: &Client, path: &str) -> Answered
         ("status", None) => Ok(Some(overview(service))),
         ("status", Some(id)) => upload(service, id).await,
         ("keys", Some(name)) => Ok(key(service, name)),
-        ("setup", Some(rest)) => Ok(client_file(service, client, rest)),
-        ("mirrorlist", Some(rest)) => mirrorlist(service, client, rest).await,
+        ("setup", Some(rest)) => Ok(client_file(service, base, rest)),
+        ("mirrorlist", Some(rest)) => mirrorlist(service, base, rest).await,
         _ => Ok(None),
     }
 }
@@ -236,7 +241,7 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
         (status = 200, description = "The file.", body = String, content_type = "text/plain"),
         (status = 404, description = "There can be no such repository, or no such file for it.", body = Problem),
     ))]
-fn client_file(service: &Service, client: &Client, path: &str) -> Option<Answer> {
+fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Option<Answer> {
     let (target, extension) = setup::parts(path)?;
     let targets = service.catalogue.resolve(target).ok()?;
     let [target] = targets.as_slice() else { return None };
@@ -245,8 +250,8 @@ fn client_file(service: &Service, client: &Client, path: &str) -> Option<Answer>
         let name = if is_modules && service.keys.main != service.keys.modules { "modules.asc" } else { "main.asc" };
         (signer.public_key_armored(), name)
     });
-    let base = client.base.as_deref()?;
-    let file = Setup { base, target, key }.file(extension)?;
+    let base = base()?;
+    let file = Setup { base: &base, target, key }.file(extension)?;
     Some(text(StatusCode::OK, PLAIN, file))
 }
 
@@ -265,10 +270,10 @@ fn client_file(service: &Service, client: &Client, path: &str) -> Option<Answer>
         (status = 502, description = "The store answers nonsense.", body = Problem),
         (status = 503, description = "The store does not answer.", body = Problem),
     ))]
-async fn mirrorlist(service: &Service, client: &Client, path: &str) -> Answered {
+async fn mirrorlist(service: &Service, base: &Base<'_>, path: &str) -> Answered {
     let Some((target, architecture)) = path.rsplit_once('/') else { return Ok(None) };
     let Ok(targets) = service.catalogue.resolve(target) else { return Ok(None) };
-    let (Some(base), [target]) = (&client.base, targets.as_slice()) else { return Ok(None) };
+    let (Some(base), [target]) = (base(), targets.as_slice()) else { return Ok(None) };
     let repositories = target.repositories();
     let Some(repository) = repositories.iter().find(|repository| repository.split_last().1 == architecture) else {
         return Ok(None);

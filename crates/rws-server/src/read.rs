@@ -6,6 +6,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use rws_repository::RepositoryError;
+use rws_repository::tree::OfReader;
 
 use crate::answer::{Answer, Problem};
 use crate::connection::Client;
@@ -51,8 +52,9 @@ async fn answer(
         Some("directory") => (false, true),
         Some(_) => return Ok(None),
     };
+    let of_client = || client.reader(headers);
     // a look is no beginning
-    let reader = Some(&client.reader).filter(|_| method == Method::GET);
+    let reader: Option<&OfReader<'_>> = if method == Method::GET { Some(&of_client) } else { None };
     if file
         && !path.is_empty()
         && let Some(answer) = download::file(service, path, method, headers, reader).await?

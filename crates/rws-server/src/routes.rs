@@ -37,7 +37,7 @@ pub async fn handle(service: Arc<Service>, connection: Connection, request: Requ
     let mut answer = if reads(request.method()) && place.is_read() {
         let (parts, _) = request.into_parts();
         match parts.uri.path().strip_prefix("/-/") {
-            Some(path) => own::get(&service, &exchange.client, path).await,
+            Some(path) => own::get(&service, &exchange.client, path, &parts).await,
             None => read::get(&service, &exchange.client, &parts).await,
         }
     } else {

@@ -4,6 +4,7 @@ pub mod config;
 mod hash_password;
 mod health;
 mod index;
+mod log;
 mod progress;
 mod serve;
 mod sync;
@@ -12,7 +13,8 @@ mod verify;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+
+use log::Log;
 
 use crate::configuration::{Configuration, Environment, ListeningAddress, LogFormat, Overrides, environment};
 
@@ -100,24 +102,24 @@ pub fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<()
         Command::HashPassword { format } => hash_password::run(format),
         Command::Health { listen } => health::run(&ListeningAddress::resolve(listen.as_deref(), environment)?),
         Command::Index(arguments) => {
-            let _log = start_log("warn", LogFormat::Text);
+            let _log = Log::start("warn", LogFormat::Text);
             runtime()?.block_on(index::run(&arguments, environment))
         }
         Command::Config { action } => config::run(action, &Overrides { file, ..Overrides::default() }, environment),
         Command::Serve(ServeArguments { listen, data_dir }) => {
             let configuration = load(Overrides { file, data_directory: data_dir, without_users: false }, environment)?;
             let listen = ListeningAddress::resolve(listen.as_deref(), environment)?;
-            let _log = start_log("info", configuration.server.log_format);
+            let _log = Log::start("info", configuration.server.log_format);
             runtime()?.block_on(serve::run(listen, configuration))
         }
         Command::Sync(RepositoriesArguments { paths, data_dir, .. }) => {
             let configuration = load(Overrides { file, data_directory: data_dir, without_users: true }, environment)?;
-            let _log = start_log("warn", configuration.server.log_format);
+            let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(sync::run(&configuration, &paths))
         }
         Command::Verify { repositories: RepositoriesArguments { paths, data_dir, .. }, deep, repair } => {
             let configuration = load(Overrides { file, data_directory: data_dir, without_users: true }, environment)?;
-            let _log = start_log("warn", configuration.server.log_format);
+            let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(verify::run(&configuration, &paths, &verify::Wish { deep, repair }))
         }
     }
@@ -133,24 +135,4 @@ fn load(overrides: Overrides, environment: &Environment) -> anyhow::Result<Confi
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
-}
-
-/// The log goes to standard error; `RUST_LOG` chooses how much of it.
-///
-/// Lines are written by a thread of their own, behind the work that they tell of. None is dropped while the process lives; what
-/// this returns writes the last ones when it goes.
-#[must_use]
-fn start_log(level: &str, format: LogFormat) -> WorkerGuard {
-    use std::io::{BufWriter, IsTerminal, stderr};
-    let is_terminal = stderr().is_terminal();
-    let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(BufWriter::new(stderr()));
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level)))
-        .with_writer(writer);
-    match format {
-        LogFormat::Text => log.with_ansi(is_terminal).init(),
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
-    }
-    guard
 }

@@ -193,7 +193,7 @@ fn the_log_in_json() {
         assert_eq!((&line["method"], &line["path"], &line["status"]), (&json!("PUT"), &json!(RPM_TARGET), &json!(201)));
         assert_eq!(line["user"], server.credentials().user.as_str());
         assert!(line["received"].as_u64().unwrap() > FIXTURES.rpm.bytes.len() as u64);
-        assert!(line["milliseconds"].as_f64().unwrap() > 0.0);
+        assert!(line["microseconds"].as_u64().unwrap() > 0);
     });
     rows.row("one of what it promised, one of what was published", || {
         let accepted = line(&|line| line["message"] == "accepted" && line["upload"] == upload.as_str());
