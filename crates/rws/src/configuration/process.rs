@@ -135,7 +135,8 @@ fn downloads<'a>(get: impl Fn(&str) -> Option<Node<'a>>) -> Result<Downloads, Mi
     };
     let base = get("download_url").map(|node| url(&node)).transpose()?;
     let from_bytes = get("download_from_bytes").map_or(Ok(REDIRECTED_BYTES), |node| node.count())?;
-    for unused in ["download_url", "download_from_bytes"].into_iter().filter(|_| !redirects).filter_map(&get) {
+    let unused = ["download_url", "download_from_bytes"].into_iter().filter(|_| !redirects).find_map(&get);
+    if let Some(unused) = unused {
         return Err(unused.problem("is set", "together with server.download: \"redirect\" only"));
     }
     Ok(if redirects { Downloads::Redirect { base, from_bytes } } else { Downloads::Stream })
