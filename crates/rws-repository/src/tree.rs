@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::FutureExt;
 use rws_model::{RepositoryId, RootFile, sha256};
-use rws_store::{Content, Depth, Key, Page, Span, Stat, Store, Version};
+use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version};
 
 use crate::catalogue::{Catalogue, PublicTree};
 use crate::gather::gather;
@@ -343,14 +343,14 @@ impl Tree {
             return Ok(None);
         }
         let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let mut from = from.map(str::to_owned);
+        let (mut from, mut most) = (from.map(str::to_owned), most);
         loop {
             let mut page = self.store.page(&prefix, depth, from.as_deref(), most).await?;
             page.entries.retain(|entry| !private::is_private(entry.name()));
             match page.next {
-                Some(next) if page.entries.is_empty() => from = Some(next),
+                Some(next) if page.entries.is_empty() => (from, most) = (Some(next), MOST_OF_A_PAGE),
                 // the top is there even when it is empty
-                _ => return Ok((!page.entries.is_empty() || path.is_empty() || from.is_some()).then_some(page)),
+                _ => return Ok((!page.entries.is_empty() || path.is_empty()).then_some(page)),
             }
         }
     }

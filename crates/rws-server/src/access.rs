@@ -109,10 +109,12 @@ impl Users {
         }
         let next = lock(&self.failures).next(&pair, Instant::now());
         tokio::time::sleep_until(next.into()).await;
-        let right = self.check(user, password).await;
+        // counted before the check: who does not wait for the answer has guessed too
+        lock(&self.failures).failed(pair.clone(), Instant::now());
+        let right =
+            tokio::time::timeout(LONGEST_QUEUE, self.check(user, password)).await.map_err(|_| Denied::TooMany)?;
         let Some(user) = user.filter(|_| right) else {
             counter!("rws_logins_total", "outcome" => "wrong").increment(1);
-            lock(&self.failures).failed(pair, Instant::now());
             return Err(Denied::Wrong);
         };
         counter!("rws_logins_total", "outcome" => "right").increment(1);
@@ -131,7 +133,10 @@ impl Users {
 
     /// Whether the password is that of the user. A name that is not known costs as much as one that is.
     async fn check(&self, user: Option<&Arc<User>>, password: Vec<u8>) -> bool {
-        let hash = user.or_else(|| self.users.values().next()).and_then(|user| user.hash.clone());
+        let hash = match user {
+            Some(user) => user.hash.clone(),
+            None => self.users.values().find_map(|user| user.hash.clone()),
+        };
         let Some(hash) = hash else { return false };
         let (answer, right) = oneshot::channel();
         self.checks.send(Check { hash, password, answer }).await.is_ok() && right.await.unwrap_or(false)

@@ -12,7 +12,7 @@ use rws_store::{Content, Key, Span, Store, Version, content_type};
 
 use crate::answer::Answer;
 use crate::path::encoded;
-use crate::range::{Selection, Validators, date, is_conditional, is_unchanged, selection, span};
+use crate::range::{Selection, Validators, date, is_conditional, is_other, is_unchanged, selection, span};
 use crate::service::Service;
 use crate::settings::Downloads;
 
@@ -89,6 +89,10 @@ impl File {
             put(&mut answer, ETAG, tag);
         }
         put(&mut answer, LAST_MODIFIED, &date(validators.modified_seconds));
+        if is_other(headers, &validators) {
+            *answer.status_mut() = StatusCode::PRECONDITION_FAILED;
+            return Ok(answer);
+        }
         if is_unchanged(headers, &validators) {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
             return Ok(answer);
@@ -147,14 +151,18 @@ pub async fn file(
     headers: &HeaderMap,
     reader: Option<&OfReader<'_>>,
 ) -> Result<Option<Answer>, RepositoryError> {
-    let redirects = matches!(service.settings.downloads, Downloads::Redirect { .. });
+    let redirects = match &service.settings.downloads {
+        // a signed URL is good for GET only
+        Downloads::Redirect { base, .. } => base.is_some() || method == Method::GET,
+        Downloads::Stream => false,
+    };
     // its answer alone is enough, as a rule
     let wanted = match method == Method::HEAD || redirects || is_conditional(headers) {
         true => Wanted::Stat,
         false => Wanted::Bytes(span(headers)),
     };
     let Some(found) = service.tree.file(path, wanted, reader).await? else { return Ok(None) };
-    let elsewhere = elsewhere(service, &found);
+    let elsewhere = if redirects { elsewhere(service, &found) } else { None };
     let file = File::of_tree(found, path);
     match elsewhere {
         // what the client has already it need not get from elsewhere

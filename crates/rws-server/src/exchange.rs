@@ -12,6 +12,7 @@ use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use uuid::Uuid;
 
+use crate::activity::Begun;
 use crate::answer::Answer;
 use crate::connection::{Client, Connection};
 use crate::counts::Kind;
@@ -48,7 +49,7 @@ impl Exchange {
         let exchange = Arc::new(Self {
             id: given_id(&client, &request).unwrap_or_else(next_id),
             method: request.method().clone(),
-            path: path.get(..LONGEST_PATH).unwrap_or(path).to_owned(),
+            path: path[..path.floor_char_boundary(LONGEST_PATH)].to_owned(),
             kind: Kind::of(request.method(), path),
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
@@ -71,14 +72,23 @@ impl Exchange {
     }
 
     /// Ends with an answer: the line in the log is written when its last byte is sent.
-    pub fn end(self: Arc<Self>, answer: Answer) -> Answer {
-        let (mut parts, body) = answer.into_parts();
+    pub fn end(self: Arc<Self>, answer: Answer, mut begun: Begun) -> Answer {
+        let (mut parts, mut body) = answer.into_parts();
+        begun.sends();
         if let Ok(id) = HeaderValue::from_str(&self.id) {
             parts.headers.insert(ID_HEADER, id);
         }
-        let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let length: Option<u64> =
+            parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        // HTTP/2 sends what it is given
+        if self.method == Method::HEAD && !body.is_end_stream() {
+            if let (None, Some(length)) = (&length, body.size_hint().exact()) {
+                parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            body = Body::empty();
+        }
         let left_bytes = if self.method == Method::HEAD { Some(0) } else { length };
-        let sending = Sending { of: self, status: parts.status, sent_bytes: 0, left_bytes, body };
+        let sending = Sending { of: self, status: parts.status, sent_bytes: 0, left_bytes, body, begun };
         Answer::from_parts(parts, Body::new(sending))
     }
 }
@@ -137,6 +147,7 @@ struct Sending {
     sent_bytes: u64,
     /// How much is to follow, where the answer says it.
     left_bytes: Option<u64>,
+    begun: Begun,
 }
 
 impl HttpBody for Sending {
@@ -147,6 +158,7 @@ impl HttpBody for Sending {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.begun.sends();
         let polled = Pin::new(&mut self.body).poll_frame(context);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {

@@ -18,7 +18,7 @@ use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
 use crate::form::Destination;
-use crate::schema::Message;
+use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
 use crate::upload::{Batch, Taken, expected_bytes, permit, resolve, unfit, with_contents, with_warnings};
@@ -36,27 +36,16 @@ struct Place<'a> {
 #[utoipa::path(put, path = "/-/incoming/{kind}/{series}/{distribution}/{version}/{product}/{file}", tag = "uploads",
     security(("password" = [])),
     params(
-        ("kind" = String, Path, description = "As in uploads."),
-        ("series" = String, Path, description = "As in uploads."),
-        ("distribution" = String, Path, description = "As in uploads."),
-        ("version" = String, Path, description = "As in uploads."),
+        TargetPath,
         ("product" = String, Path, description = "The directory in the pool."),
         ("file" = String, Path, description = "The name of the file."),
-        ("wait" = Option<u64>, Query, description = "Seconds to wait until it is published, at most 60."),
+        Wait,
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file."),
     responses(
         (status = 201, description = "It is kept; with a `.changes` the upload is accepted.", body = Message),
         (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
-        (status = 400, description = "The path or the file is wrong.", body = Problem),
-        (status = 401, description = "No user, or a wrong password.", body = String, content_type = "text/html"),
-        (status = 403, description = "This user may not write there.", body = Problem),
-        (status = 404, description = "There is no such repository.", body = Problem),
-        (status = 408, description = "The request made no progress.", body = Problem),
-        (status = 409, description = "Other bytes are there already, or it could not be published.", body = Problem),
-        (status = 413, description = "It is too large.", body = Problem),
-        (status = 502, description = "The store answers nonsense.", body = Problem),
-        (status = 503, description = "Try again later: the store does not answer, or this replica may not write.", body = Problem),
+        ChangeProblems,
     ))]
 pub async fn put(
     service: &Arc<Service>,

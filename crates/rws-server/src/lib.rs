@@ -3,6 +3,7 @@
 //! A [`Network`] answers the requests to a [`Service`]. What is below knows no status codes: they all are chosen here.
 
 mod access;
+mod activity;
 mod answer;
 mod assets;
 mod body;

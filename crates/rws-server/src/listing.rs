@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Body;
-use axum::http::header::{ACCEPT, CACHE_CONTROL};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use futures::stream::{once, try_unfold};
@@ -20,6 +20,9 @@ use serde::Serialize;
 use crate::answer::{Answer, Problem, json, json_text, text};
 use crate::path::{encoded, query};
 use crate::service::Service;
+
+/// The most entries of one answer in JSON.
+const LONGEST_PART: usize = 1000;
 
 /// How old a listing may be that somebody keeps.
 const CACHING: &str = "public, max-age=5";
@@ -125,17 +128,23 @@ pub async fn directory(
     let depth = if is_recursive { Depth::All } else { Depth::Directory };
     let from = query(of_url, "from").filter(|from| !from.is_empty());
     let limit = query(of_url, "limit").and_then(|limit| limit.parse().ok());
-    let most = limit.unwrap_or(MOST_OF_A_PAGE).clamp(1, MOST_OF_A_PAGE);
-    let Some(first) = service.tree.page(path, depth, from.as_deref(), most).await? else { return Ok(None) };
+    let is_json = wants_json(headers, of_url);
+    let (from, most) = match depth {
+        Depth::Directory if is_json => (from, limit.unwrap_or(LONGEST_PART).clamp(1, LONGEST_PART)),
+        _ => (None, MOST_OF_A_PAGE),
+    };
+    // of all files the first level is enough to see whether there are any
+    let Some(first) = service.tree.page(path, Depth::Directory, from.as_deref(), most).await? else { return Ok(None) };
     let mut answer = match depth {
-        Depth::All => lines(parts(service, path, depth, first)),
-        Depth::Directory if wants_json(headers, of_url) => one_part(path, &first, most),
+        Depth::All => lines(files(service, path, first)),
+        Depth::Directory if is_json => one_part(path, &first, most),
         Depth::Directory => whole(service, path, first),
     };
     if method == Method::HEAD {
         *answer.body_mut() = Body::empty();
     }
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHING));
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     Ok(Some(answer))
 }
 
@@ -145,7 +154,7 @@ fn parts(
     path: &str,
     depth: Depth,
     first: Page,
-) -> impl Stream<Item = Result<Page, RepositoryError>> + Send + 'static {
+) -> impl Stream<Item = Result<Page, RepositoryError>> + Send + use<> {
     let (service, path) = (Arc::clone(service), path.to_owned());
     let next = first.next.clone();
     let rest = try_unfold(next, move |next| {
@@ -158,6 +167,47 @@ fn parts(
         }
     });
     once(async { Ok(first) }).chain(rest)
+}
+
+/// All files below a directory, part by part: directory by directory on the first level, so that nothing is asked of the store
+/// for private ones.
+fn files(
+    service: &Arc<Service>,
+    path: &str,
+    first: Page,
+) -> impl Stream<Item = Result<Page, RepositoryError>> + Send + use<> {
+    let (of_entries, path_of_entries) = (Arc::clone(service), path.to_owned());
+    let pages = parts(service, path, Depth::Directory, first);
+    let entries = pages.map_ok(|page| futures::stream::iter(page.entries.into_iter().map(Ok))).try_flatten();
+    let of_entry = entries.and_then(move |entry| below(Arc::clone(&of_entries), path_of_entries.clone(), entry));
+    of_entry.try_flatten()
+}
+
+/// All files of an entry of a directory, with its name before theirs.
+async fn below(
+    service: Arc<Service>,
+    path: String,
+    entry: DirectoryEntry,
+) -> Result<impl Stream<Item = Result<Page, RepositoryError>> + Send + 'static, RepositoryError> {
+    let (name, first) = match entry {
+        DirectoryEntry::File(..) => (None, Page { entries: vec![entry], next: None }),
+        DirectoryEntry::Directory(name) => (Some(name), Page::default()),
+    };
+    let below = name.as_ref().map(|name| if path.is_empty() { name.clone() } else { format!("{path}/{name}") });
+    let first = match &below {
+        Some(below) => service.tree.page(below, Depth::All, None, MOST_OF_A_PAGE).await?.unwrap_or_default(),
+        None => first,
+    };
+    Ok(parts(&service, &below.unwrap_or_default(), Depth::All, first).map_ok(move |mut page| {
+        if let Some(name) = &name {
+            for entry in &mut page.entries {
+                if let DirectoryEntry::File(file, _) = entry {
+                    *file = format!("{name}/{file}");
+                }
+            }
+        }
+        page
+    }))
 }
 
 /// All files below a directory, a line of JSON each.
@@ -249,10 +299,12 @@ fn size(bytes: u64) -> String {
 /// 404: a page, or JSON for who wants that.
 pub fn missing(is_json: bool) -> Answer {
     let text = "There is no such file or directory.";
-    match is_json {
+    let mut answer = match is_json {
         true => Problem::new(StatusCode::NOT_FOUND, "not-found", text).answer(),
         false => message(StatusCode::NOT_FOUND, "Not found", text),
-    }
+    };
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    answer
 }
 
 /// A page that says why there is nothing.

@@ -1,6 +1,7 @@
 //! `/-/metadata/<target>/<architecture>/<name>`: comps, updateinfo, modules and appstream of rpm repositories.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -8,15 +9,21 @@ use rws_model::{MetadataOffer, MetadataOrigin, RepositoryId};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted};
 
+use tokio::time::timeout;
+
 use crate::access::User;
 use crate::answer::{Answer, Problem};
 use crate::body::Incoming;
-use crate::schema::Message;
+use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::upload::{answer, resolve, wait};
 
 /// The largest file that is taken, as it is sent.
 const MOST_BYTES: usize = 16 << 20;
+
+/// How long a file waits for its turn, and how long it may take: others wait behind it.
+const LONGEST_QUEUE: Duration = Duration::from_secs(60);
+const LONGEST_BODY: Duration = Duration::from_secs(300);
 
 /// What the path of a request stands for.
 struct Place {
@@ -28,27 +35,16 @@ struct Place {
 #[utoipa::path(put, path = "/-/metadata/{kind}/{series}/{distribution}/{version}/{architecture}/{name}", tag = "repositories",
     security(("password" = [])),
     params(
-        ("kind" = String, Path, description = "As in uploads."),
-        ("series" = String, Path, description = "As in uploads."),
-        ("distribution" = String, Path, description = "As in uploads."),
-        ("version" = String, Path, description = "As in uploads."),
+        TargetPath,
         ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
         ("name" = String, Path, description = "`comps`, `updateinfo`, `modules`, …"),
-        ("wait" = Option<u64>, Query, description = "Seconds to wait until it is published, at most 60."),
+        Wait,
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file, compressed or not."),
     responses(
         (status = 201, description = "Accepted.", body = Message),
         (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
-        (status = 400, description = "The path or the file is wrong.", body = Problem),
-        (status = 401, description = "No user, or a wrong password.", body = String, content_type = "text/html"),
-        (status = 403, description = "This user may not write there.", body = Problem),
-        (status = 404, description = "There is no such repository.", body = Problem),
-        (status = 408, description = "The request made no progress.", body = Problem),
-        (status = 409, description = "Other bytes are there already, or it could not be published.", body = Problem),
-        (status = 413, description = "It is too large.", body = Problem),
-        (status = 502, description = "The store answers nonsense.", body = Problem),
-        (status = 503, description = "Try again later: the store does not answer, or this replica may not write.", body = Problem),
+        ChangeProblems,
     ))]
 pub async fn put(
     service: &Arc<Service>,
@@ -67,26 +63,15 @@ pub async fn put(
 #[utoipa::path(delete, path = "/-/metadata/{kind}/{series}/{distribution}/{version}/{architecture}/{name}", tag = "repositories",
     security(("password" = [])),
     params(
-        ("kind" = String, Path, description = "As in uploads."),
-        ("series" = String, Path, description = "As in uploads."),
-        ("distribution" = String, Path, description = "As in uploads."),
-        ("version" = String, Path, description = "As in uploads."),
+        TargetPath,
         ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
         ("name" = String, Path, description = "`comps`, `updateinfo`, `modules`, …"),
-        ("wait" = Option<u64>, Query, description = "Seconds to wait until it is published, at most 60."),
+        Wait,
     ),
     responses(
         (status = 200, description = "Accepted.", body = Message),
         (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
-        (status = 400, description = "The path or the file is wrong.", body = Problem),
-        (status = 401, description = "No user, or a wrong password.", body = String, content_type = "text/html"),
-        (status = 403, description = "This user may not write there.", body = Problem),
-        (status = 404, description = "There is no such repository.", body = Problem),
-        (status = 408, description = "The request made no progress.", body = Problem),
-        (status = 409, description = "Other bytes are there already, or it could not be published.", body = Problem),
-        (status = 413, description = "It is too large.", body = Problem),
-        (status = 502, description = "The store answers nonsense.", body = Problem),
-        (status = 503, description = "Try again later: the store does not answer, or this replica may not write.", body = Problem),
+        ChangeProblems,
     ))]
 pub async fn remove(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let place = place(service, user, path)?;
@@ -114,8 +99,14 @@ fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {
 
 async fn describe(service: &Arc<Service>, place: Place, body: &mut Incoming) -> Result<Accepted, Problem> {
     // one at a time: such a file is in memory as a whole
-    let _alone = service.metadata.acquire().await;
-    let content = read(body).await?;
+    let Ok(_alone) = timeout(LONGEST_QUEUE, service.metadata.acquire()).await else {
+        let message = "Too many files of metadata at the same time. Try again in a moment.";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
+    };
+    let content = timeout(LONGEST_BODY, read(body)).await.map_err(|_| {
+        let message = format!("The file did not come within {} seconds.", LONGEST_BODY.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "stalled", message)
+    })??;
     let Some((target, _)) = place.repositories.first() else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };

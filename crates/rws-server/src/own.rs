@@ -15,8 +15,8 @@ use crate::connection::Client;
 use crate::openapi::document;
 use crate::path;
 use crate::schema::{
-    Comparison, Generation, Overview, Program, Repositories, Repository, RepositoryState, Upload, UploadState, Writers,
-    WritersState,
+    Comparison, Generation, Overview, Program, Repositories, Repository, RepositoryState, StoreProblems, TargetPath,
+    Upload, UploadState, Writers, WritersState,
 };
 use crate::service::Service;
 use crate::setup::{self, Setup};
@@ -73,8 +73,7 @@ fn health() -> Answer {
 /// rolling restart would come to an end.
 #[utoipa::path(get, path = "/-/ready", tag = "operation", responses(
     (status = 200, description = "They can. A second line says it where this replica does not write.", body = String, content_type = "text/plain"),
-    (status = 502, description = "The store answers nonsense.", body = Problem),
-    (status = 503, description = "The store does not answer.", body = Problem),
+    StoreProblems,
 ))]
 async fn ready(service: &Service) -> Result<Answer, Problem> {
     let writing = service.writing.borrow().clone();
@@ -136,8 +135,7 @@ fn comparing(service: &Service) -> BTreeMap<String, Comparison> {
 /// All repositories that are published, and those that could not be.
 #[utoipa::path(get, path = "/-/repositories", tag = "repositories", responses(
     (status = 200, description = "In the order of their names.", body = Repositories),
-    (status = 502, description = "The store answers nonsense.", body = Problem),
-    (status = 503, description = "The store does not answer.", body = Problem),
+    StoreProblems,
 ))]
 async fn repositories(service: &Service) -> Result<Answer, Problem> {
     let mut errors: BTreeMap<String, String> =
@@ -183,8 +181,7 @@ async fn repositories(service: &Service) -> Result<Answer, Problem> {
     responses(
         (status = 200, description = "What became of it.", body = Upload),
         (status = 404, description = "No such upload is known (any more).", body = Problem),
-        (status = 502, description = "The store answers nonsense.", body = Problem),
-        (status = 503, description = "The store does not answer.", body = Problem),
+        StoreProblems,
     ))]
 async fn upload(service: &Service, id: &str) -> Answered {
     let Some(id) = UploadId::parse(id) else { return Ok(None) };
@@ -258,17 +255,13 @@ fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Option<Answer>
 /// The address of the current generation, for `mirrorlist=` of dnf: all files there are of one state.
 #[utoipa::path(get, path = "/-/mirrorlist/{kind}/{series}/{distribution}/{version}/{architecture}", tag = "clients",
     params(
-        ("kind" = String, Path, description = "As in uploads."),
-        ("series" = String, Path, description = "As in uploads."),
-        ("distribution" = String, Path, description = "As in uploads."),
-        ("version" = String, Path, description = "As in uploads."),
+        TargetPath,
         ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
     ),
     responses(
         (status = 200, description = "One URL in a line.", body = String, content_type = "text/plain"),
         (status = 404, description = "There is no such repository (yet).", body = Problem),
-        (status = 502, description = "The store answers nonsense.", body = Problem),
-        (status = 503, description = "The store does not answer.", body = Problem),
+        StoreProblems,
     ))]
 async fn mirrorlist(service: &Service, base: &Base<'_>, path: &str) -> Answered {
     let Some((target, architecture)) = path.rsplit_once('/') else { return Ok(None) };

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::http::HeaderMap;
-use axum::http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+use axum::http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
+use axum::http::{HeaderMap, HeaderName};
 use rws_store::Span;
 
 /// What validates a file: a strong tag, with its quotes, where it has one, and a time in whole seconds since 1970.
@@ -46,15 +46,28 @@ fn seconds(text: &str) -> Option<i64> {
 
 /// Whether the client has the file already: a tag decides where one was sent, else the time.
 pub fn is_unchanged(headers: &HeaderMap, validators: &Validators) -> bool {
-    if let Some(tags) = headers.get(IF_NONE_MATCH) {
-        let tags = tags.to_str().unwrap_or_default();
-        return tags
-            .split(',')
-            .map(|tag| tag.trim().trim_start_matches("W/"))
+    if headers.contains_key(IF_NONE_MATCH) {
+        return tags(headers, &IF_NONE_MATCH)
+            .map(|tag| tag.trim_start_matches("W/"))
             .any(|tag| tag == "*" || Some(tag) == validators.tag.as_deref());
     }
     let since = headers.get(IF_MODIFIED_SINCE).and_then(|since| seconds(since.to_str().ok()?));
     since.is_some_and(|since| validators.modified_seconds <= since)
+}
+
+/// Whether the client wants another state of the file only: 412 then.
+pub fn is_other(headers: &HeaderMap, validators: &Validators) -> bool {
+    if headers.contains_key(IF_MATCH) {
+        return !tags(headers, &IF_MATCH).any(|tag| tag == "*" || Some(tag) == validators.tag.as_deref());
+    }
+    let since = headers.get(IF_UNMODIFIED_SINCE).and_then(|since| seconds(since.to_str().ok()?));
+    since.is_some_and(|since| validators.modified_seconds > since)
+}
+
+/// The tags of all lines of a header.
+fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
 /// What to ask the store for, before the size of the file is known.
@@ -71,7 +84,7 @@ pub fn span(headers: &HeaderMap) -> Span {
 
 /// Whether the answer may be that nothing changed.
 pub fn is_conditional(headers: &HeaderMap) -> bool {
-    headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE)
+    [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| headers.contains_key(name))
 }
 
 /// The part that is asked for. Several ranges, other units and malformed ones are ignored, as the RFC allows.
@@ -102,7 +115,11 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(axum::http::HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name.clone(), value.parse().unwrap());
+        }
+        headers
     }
 
     fn validators() -> Validators {
@@ -150,5 +167,18 @@ mod tests {
         assert!(unchanged(IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"));
         assert!(!unchanged(IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:36 GMT"));
         assert!(!unchanged(IF_MODIFIED_SINCE, "yesterday"));
+        let two_lines = headers(&[(IF_NONE_MATCH, "\"a\""), (IF_NONE_MATCH, "\"t\"")]);
+        assert!(is_unchanged(&two_lines, &validators()));
+    }
+
+    #[test]
+    fn another_state_than_the_wanted_one() {
+        let other = |name, value| is_other(&headers(&[(name, value)]), &validators());
+        assert!(!other(IF_MATCH, "\"a\", \"t\""));
+        assert!(!other(IF_MATCH, "*"));
+        assert!(other(IF_MATCH, "W/\"t\""));
+        assert!(other(IF_UNMODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:36 GMT"));
+        assert!(!other(IF_UNMODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"));
+        assert!(!other(IF_UNMODIFIED_SINCE, "yesterday"));
     }
 }

@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, Method, Request, StatusCode, Version};
 use tracing::Instrument;
 
 use crate::access::{Denied, User};
+use crate::activity::Begun;
 use crate::answer::{Answer, Problem, allowed, reads, unauthorized};
 use crate::body::{Drained, Incoming, too_large};
 use crate::connection::Connection;
@@ -30,7 +31,13 @@ const DRAINED: Drained = Drained { most_bytes: 64 << 20, time: Duration::from_se
 const INCOMING_DRAINED: Drained = Drained { most_bytes: 8 << 30, time: Duration::from_secs(600) };
 
 /// Answers a request. `ends`: the connection is not kept for a further one.
-pub async fn handle(service: Arc<Service>, connection: Connection, request: Request<Body>, ends: bool) -> Answer {
+pub async fn handle(
+    service: Arc<Service>,
+    connection: Connection,
+    request: Request<Body>,
+    begun: Begun,
+    ends: bool,
+) -> Answer {
     let (exchange, request) = Exchange::begin(&service.settings, &connection, request);
     let has_connection = request.version() <= Version::HTTP_11;
     let place = Place::of(request.uri().path());
@@ -49,7 +56,7 @@ pub async fn handle(service: Arc<Service>, connection: Connection, request: Requ
     if ends && has_connection {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    exchange.end(answer)
+    exchange.end(answer, begun)
 }
 
 /// Answers a request that is no reading one. What is left of the body of a refused one is read behind the answer.

@@ -3,7 +3,78 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, IntoResponses, ToSchema};
+
+use crate::answer::Problem;
+
+/// The beginning of a path, as in uploads.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct TargetPath {
+    /// As in uploads.
+    kind: String,
+    /// As in uploads.
+    series: String,
+    /// As in uploads.
+    distribution: String,
+    /// As in uploads.
+    version: String,
+}
+
+/// How long the answer may take.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct Wait {
+    /// Seconds to wait until it is published, at most 60.
+    wait: Option<u64>,
+}
+
+/// What the store may be the reason of.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the document only")]
+pub enum StoreProblems {
+    /// The store answers nonsense.
+    #[response(status = 502)]
+    Nonsense(Problem),
+    /// The store does not answer.
+    #[response(status = 503)]
+    Unavailable(Problem),
+}
+
+/// Why a change is not made.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the document only")]
+pub enum ChangeProblems {
+    /// The path or the file is wrong.
+    #[response(status = 400)]
+    Wrong(Problem),
+    /// No user, or a wrong password.
+    #[response(status = 401, content_type = "text/html")]
+    Unauthorized(String),
+    /// This user may not write there.
+    #[response(status = 403)]
+    Forbidden(Problem),
+    /// There is no such repository.
+    #[response(status = 404)]
+    Missing(Problem),
+    /// The request made no progress.
+    #[response(status = 408)]
+    Stalled(Problem),
+    /// Other bytes are there already, or it could not be published.
+    #[response(status = 409)]
+    Conflict(Problem),
+    /// It is too large.
+    #[response(status = 413)]
+    TooLarge(Problem),
+    /// The store answers nonsense.
+    #[response(status = 502)]
+    Nonsense(Problem),
+    /// Try again later: the store does not answer, or this replica may not write.
+    #[response(status = 503)]
+    Unavailable(Problem),
+}
 
 /// Which program this is.
 #[derive(Serialize, ToSchema)]

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
+use crate::activity::{Activity, State};
 use crate::connection::Connection;
 use crate::routes::handle;
 use crate::service::Service;
@@ -28,11 +29,18 @@ use crate::tls::Certificate;
 /// connection that waits for its next request is closed after this time too.
 const HEADERS: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether a connection is of use still.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// The most header bytes of a request.
 const HEADER_BYTES: u32 = 64 << 10;
 
-/// How many requests of one connection are worked on at the same time (HTTP/2).
-const STREAMS: u32 = 100;
+/// How many requests of one connection are worked on at the same time (HTTP/2): each may hold a file and a piece of it.
+const STREAMS: u32 = 32;
+
+/// How much a client may send of one request, and of all of a connection, before anybody reads it (HTTP/2).
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
 /// How often the other end of a quiet HTTP/2 connection is asked whether it is there.
 const PING: Duration = Duration::from_secs(30);
@@ -64,6 +72,7 @@ impl Network {
                 let (stream, peer) = self.accept().await;
                 let acceptor = self.certificate.as_ref().map(|certificate| certificate.acceptor());
                 let connection = Connection::new(peer, acceptor.is_some());
+                gauge!("rws_http_connections").increment(1);
                 let open = Open {
                     service: Arc::clone(&service),
                     connection,
@@ -76,7 +85,6 @@ impl Network {
                     let mut stream = TimeoutStream::new(stream);
                     stream.set_write_timeout(Some(stalled));
                     let stream = Box::pin(stream);
-                    gauge!("rws_http_connections").increment(1);
                     match acceptor {
                         None => open.answer(stream).await,
                         Some(acceptor) => match tokio::time::timeout(HEADERS, acceptor.accept(stream)).await {
@@ -85,7 +93,6 @@ impl Network {
                             Err(_) => tracing::debug!(%peer, "no TLS in time"),
                         },
                     }
-                    gauge!("rws_http_connections").decrement(1);
                 });
             }
         };
@@ -134,30 +141,42 @@ struct Open {
     _permit: OwnedSemaphorePermit,
 }
 
+impl Drop for Open {
+    fn drop(&mut self) {
+        gauge!("rws_http_connections").decrement(1);
+    }
+}
+
 impl Open {
     /// Answers all requests of a connection.
     async fn answer(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let has_asked = Arc::new(AtomicBool::new(false));
+        let activity = Arc::new(Activity::new());
         let (service, connection) = (Arc::clone(&self.service), self.connection);
-        let (asked, is_full) = (Arc::clone(&has_asked), Arc::clone(&self.is_full));
+        let (of_requests, is_full) = (Arc::clone(&activity), Arc::clone(&self.is_full));
         let requests = service_fn(move |request: Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
+            let begun = of_requests.begin();
             let ends = is_full.load(Ordering::Relaxed);
             let service = Arc::clone(&service);
-            async move { Ok::<_, std::convert::Infallible>(handle(service, connection, request.map(Body::new), ends).await) }
+            async move {
+                let answer = handle(service, connection, request.map(Body::new), begun, ends).await;
+                Ok::<_, std::convert::Infallible>(answer)
+            }
         });
         let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+        let header_bytes = HEADER_BYTES as usize;
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(header_bytes);
         builder
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADER_BYTES)
             .keep_alive_interval(PING)
-            .adaptive_window(true);
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
         let mut answering = pin!(builder.serve_connection(TokioIo::new(stream), requests));
-        let mut first = pin!(tokio::time::sleep(HEADERS));
-        let (mut is_stopping, mut is_late) = (false, false);
+        let stalled = self.service.settings.limits.stalled;
+        let mut look = tokio::time::interval(LOOK.min(stalled));
+        let mut is_stopping = false;
         loop {
             tokio::select! {
                 ended = answering.as_mut() => {
@@ -166,12 +185,16 @@ impl Open {
                     }
                     return;
                 }
-                () = first.as_mut(), if !is_late => {
-                    is_late = true;
-                    if !has_asked.load(Ordering::Relaxed) {
-                        return;
+                // HTTP/1 looks after much of this itself, HTTP/2 after none of it
+                _ = look.tick() => match activity.state() {
+                    State::Sending { quiet } if quiet > stalled => return,
+                    State::Idle { quiet, .. } if quiet > 2 * HEADERS => return,
+                    State::Idle { has_asked: false, quiet } if quiet > HEADERS => return,
+                    State::Idle { has_asked: true, quiet } if quiet > HEADERS || self.is_full.load(Ordering::Relaxed) => {
+                        answering.as_mut().graceful_shutdown();
                     }
-                }
+                    _ => {}
+                },
                 _ = self.stop.wait_for(|stop| *stop), if !is_stopping => {
                     is_stopping = true;
                     answering.as_mut().graceful_shutdown();

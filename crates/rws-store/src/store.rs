@@ -173,8 +173,8 @@ impl DirectoryEntry {
     }
 }
 
-/// The most entries of one page.
-pub const MOST_OF_A_PAGE: usize = 1000;
+/// The most entries of one page that are worth being held. A directory of the local disk is read as a whole for each page.
+pub const MOST_OF_A_PAGE: usize = 20_000;
 
 /// Where bytes live. All writes are atomic (a reader sees the old or the new object, never a part) and durable when
 /// the call returns.
@@ -208,7 +208,7 @@ pub trait Store: Send + Sync {
     /// All objects whose name starts with `prefix`, a path that ends in a slash or is empty, in byte order.
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError>;
 
-    /// At most `most` (and no more than 1,000) entries below `prefix`, a path that ends in a slash or is empty: from the
+    /// At most `most` entries (a store may give fewer at once) below `prefix`, a path that ends in a slash or is empty: from the
     /// beginning, or from where another page ended.
     async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError>;
 

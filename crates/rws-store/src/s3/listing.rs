@@ -11,6 +11,9 @@ use super::failure::{Failure, in_namespace};
 use super::{Request, S3Store, headers};
 use crate::{Depth, DirectoryEntry, Key, Listed, MOST_OF_A_PAGE, Page, Stat, StoreError};
 
+/// No service gives more at once.
+const KEYS_AT_ONCE: usize = 1000;
+
 impl S3Store {
     /// All objects below a prefix. Names that no store of RWS can have (empty parts, markers of directories) are none of
     /// its objects.
@@ -43,7 +46,7 @@ impl S3Store {
         let failed = |failure: Failure| failure.error("list", prefix);
         let below = format!("{}{prefix}", self.inner.prefix);
         let delimiter = (depth == Depth::Directory).then_some("/");
-        let page = self.ask(prefix, delimiter, from, most.min(MOST_OF_A_PAGE)).await.map_err(failed)?;
+        let page = self.ask(prefix, delimiter, from, most).await.map_err(failed)?;
         let is_name = |name: &&str| Key::parse(name).is_some() && (depth == Depth::All || !name.contains('/'));
         let mut entries = Vec::with_capacity(page.contents.len() + page.common_prefixes.len());
         for content in page.contents {
@@ -69,7 +72,7 @@ impl S3Store {
         let mut request = Request::bucket("list", Method::Get)
             .query("list-type", "2")
             .query("encoding-type", "url")
-            .query("max-keys", most.max(1).to_string())
+            .query("max-keys", most.clamp(1, KEYS_AT_ONCE).to_string())
             .query("prefix", format!("{}{prefix}", self.inner.prefix));
         if let Some(delimiter) = delimiter {
             request = request.query("delimiter", delimiter);

@@ -119,6 +119,9 @@ impl Configuration {
         let given = store::Given { model: &section, store: of_process.as_ref(), environment };
         let store = store::read(&given, &source, overrides, &mut warnings)?;
         let server = process::read(&file, environment)?;
+        if matches!(store, StoreConfiguration::Local { .. }) {
+            process::refuse_signed_urls(&file, &server)?;
+        }
         let rules = repositories::read(&file, &model, &mut warnings)?;
         let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
         Ok(Self {

@@ -95,6 +95,17 @@ pub fn read(file: &Object<'_>, environment: &Environment) -> Result<ServerSettin
     })
 }
 
+/// Only a bucket has URLs to redirect to by itself.
+pub fn refuse_signed_urls(file: &Object<'_>, server: &ServerSettings) -> Result<(), Mistake> {
+    let node = file.get("server").and_then(|server| server.object("is an object").ok()?.get("download"));
+    match (&server.service.downloads, node) {
+        (Downloads::Redirect { base: None, .. }, Some(node)) => {
+            Err(node.mistake("is that with a bucket as the store, or together with server.download_url"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The object `store`.
 pub fn store<'a>(file: &Object<'a>) -> Result<Option<Object<'a>>, Mistake> {
     object(file, "store", &connection::KEYS)

@@ -151,6 +151,10 @@ fn ranges_and_conditions() {
         ("If-Modified-Since", far, 304),
         ("If-Modified-Since", old, 200),
         ("If-Modified-Since", "yesterday", 200),
+        ("If-Match", &*tag, 200),
+        ("If-Match", "\"other\"", 412),
+        ("If-Unmodified-Since", &modified, 200),
+        ("If-Unmodified-Since", old, 412),
     ] {
         rows.row(&format!("{name}: {value}"), || {
             let answer = ask(&[(name, value)]);

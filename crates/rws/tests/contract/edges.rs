@@ -46,16 +46,6 @@ fn large_files_from_elsewhere() {
         expect_status(&get(&server, &format!("/live/1.10/el/7/x86_64/{primary}")), 200);
     });
     rows.row("what is missing is 404 here", || expect_status(&get(&server, &format!("{}x", package())), 404));
-    rows.row("a directory has no signed URLs: without a URL files are streamed", || {
-        let directory = temporary_directory();
-        let server = configured(directory.path(), |file| {
-            file["server"] = json!({ "download": "redirect", "download_from_bytes": 1 });
-        });
-        expect_created(&put(&server, &format!("{RPM_TARGET}?wait=30"), Form::of([&FIXTURES.rpm])));
-        let answer = get(&server, &package());
-        expect_status(&answer, 200);
-        assert!(answer.body == FIXTURES.rpm.bytes);
-    });
     rows.end();
 }
 

@@ -1,5 +1,7 @@
 //! What is too much, too slow or too often: each with its status and a sentence, and nothing stays behind.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,7 +14,7 @@ use super::stage::{
 use crate::support::form::{self, File, Form};
 use crate::support::raw::{Connection, Request};
 use crate::support::server::{Credentials, Server};
-use crate::support::{curl, temporary_directory, write_file};
+use crate::support::{curl, temporary_directory, wait, write_file};
 
 /// A server with these limits.
 #[track_caller]
@@ -112,6 +114,50 @@ fn an_answer_that_nobody_takes() {
         .collect();
     expect_status(&get(&server, "/-/health"), 200);
     drop(idle);
+}
+
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[test]
+fn an_answer_of_http_2_that_nobody_takes() {
+    let server = limited(json!({ "stalled_seconds": 1 }));
+    write_file(&server.data_dir().join("large.bin"), vec![b'x'; 1 << 20]);
+    let mut stream = TcpStream::connect(server.base_url().trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(wait::BOUND)).unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    // SETTINGS: a window of nothing
+    stream.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])).unwrap();
+    // HEADERS: GET, http, the path and the authority as literals (RFC 7541)
+    let path = b"/large.bin";
+    let block = [&[0x82, 0x86, 0x04, path.len() as u8][..], path, &[0x01, 1, b'x']].concat();
+    stream.write_all(&frame(1, 0x5, 1, &block)).unwrap();
+    let mut kinds = Vec::new();
+    loop {
+        let mut head = [0; 9];
+        if stream.read_exact(&mut head).is_err() {
+            break;
+        }
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        if stream.read_exact(&mut payload).is_err() {
+            break;
+        }
+        kinds.push(head[3]);
+        // whoever answers each PING is there, and takes nothing nevertheless
+        if head[3] == 6 && head[4] & 1 == 0 {
+            stream.write_all(&frame(6, 1, 0, &payload)).unwrap();
+        }
+    }
+    assert!(kinds.contains(&1), "no headers of an answer came: {kinds:?}");
+    assert_ne!(
+        stream.read(&mut [0]).map_err(|error| error.kind()).err(),
+        Some(ErrorKind::WouldBlock),
+        "it is open still"
+    );
+    expect_status(&get(&server, "/-/health"), 200);
 }
 
 #[test]

@@ -130,6 +130,14 @@ fn large_directories() {
         let (_, empty) = lines("/many/a?recursive=1");
         assert_eq!(names(&empty), ["deep/1"]);
     });
+    rows.row("a cursor makes no directory", || {
+        expect_status(&get(&server, "/none?format=json&from=x"), 404);
+        expect_status(&get(&server, "/none?from=x"), 404);
+    });
+    rows.row("a cache is told what decides", || {
+        assert_eq!(get(&server, "/many?format=json").header("vary"), Some("Accept"));
+        assert_eq!(get(&server, "/none").header("vary"), Some("Accept"));
+    });
     rows.row("nothing below nothing", || expect_status(&get(&server, "/none?recursive=1"), 404));
     rows.row("?recursive=0 is a page", || {
         assert_eq!(get(&server, "/many?recursive=0").header("content-type"), Some("text/html; charset=utf-8"));

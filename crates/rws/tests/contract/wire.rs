@@ -161,6 +161,10 @@ fn older_and_newer_versions_of_http() {
         assert!(answer.body == FIXTURES.rpm.bytes[5..10]);
         expect_status(&two(RPM_TARGET, &["--request", "PUT", "--form", "x=@/dev/null;filename=a.ddeb"]), 201);
         expect_status(&two("/live/9.9/el/7", &["--request", "PUT", "--form", "x=@/dev/null;filename=a.rpm"]), 400);
+        for path in ["/nothing", "/-/health", "/", package.as_str()] {
+            let head = two(path, &["--head"]);
+            assert!(matches!(head.status, 200 | 404), "HEAD {path}: {}", head.transcript);
+        }
         let setup = two("/-/setup/live/1.10/el/7.repo", &[]);
         expect_status(&setup, 200);
         assert!(setup.text().contains(&format!("{}/", server.base_url())), "{}", setup.text());

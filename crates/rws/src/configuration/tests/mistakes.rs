@@ -110,6 +110,10 @@ fn mistakes_in_the_sections_of_the_process() {
             "server.download is \"fast\"; allowed is \"stream\" or \"redirect\"",
         ),
         (
+            with(small(), "/server", json!({ "download": "redirect" })),
+            "server.download is \"redirect\"; allowed is that with a bucket as the store, or together with server.download_url",
+        ),
+        (
             with(small(), "/server", json!({ "download_url": "https://cdn.example.org" })),
             "server.download_url is set; allowed together with server.download: \"redirect\" only",
         ),
