@@ -127,14 +127,22 @@ fn putting_packages_and_updating_metadata() {
     let usage = document("docs/usage.md");
     let user = format!("{}:{}", server.credentials().user, server.credentials().password);
     let blocks = blocks(&usage);
-    assert_eq!(blocks.len(), 3);
-    for block in blocks {
-        let commands = replaced(block, &[("user_name:password", &user), ("127.0.0.1:5000", host(&server))]);
-        let ran = shell(&commands, directory.path()).succeed();
+    let run = |block: &str, named: &[(&str, &str)]| {
+        let commands = replaced(block, &[named, &[("127.0.0.1:5000", host(&server))]].concat());
+        shell(&commands, directory.path()).succeed()
+    };
+    let [changes @ .., listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
+    assert_eq!(changes.len(), 3);
+    for block in changes {
+        let ran = run(block, &[("user_name:password", &user)]);
         assert_eq!(ran.output(), "{\"message\":\"OK\"}\n", "{}", ran.transcript());
     }
     server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/source/Sources", |text| text.contains("tarantool-smtp"));
     server.wait_for_body("/live/1.10/el/7/SRPMS/repodata/repomd.xml", |_| true);
+    let ran = run(listings, &[]);
+    let (first, rest) = ran.output().split_once('\n').map(|(first, rest)| (first.to_owned(), rest.to_owned())).unwrap();
+    assert!(first.starts_with("{\"entries\":[{\"name\":\"el\""), "{}", ran.transcript());
+    assert!(rest.contains("{\"name\":\"SRPMS/Packages/cartridge-cli-1.8.0.0-1.el7.src.rpm\""), "{}", ran.transcript());
 }
 
 /// The commands of a section of docs/configuration.md.
