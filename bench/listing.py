@@ -34,7 +34,6 @@ class View:
 
 VIEWS = {
     "html": View("", f"/{DIRECTORY}/"),
-    "json": View("?format=json", f"/-/json/{DIRECTORY}/"),
     # of the directory above, so that there is something to go into
     "recursive": View("?recursive=1", None),
 }
