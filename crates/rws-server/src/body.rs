@@ -59,31 +59,7 @@ impl Incoming {
             )),
         }
     }
-}
 
-/// A request that is larger than it may be.
-pub fn too_large(most_bytes: u64) -> Problem {
-    let message = format!("The request has more than {most_bytes} bytes. Nothing of it was kept.");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
-        .with_hint("Send the files in several requests, or raise server.limits.upload_bytes")
-}
-
-/// All that follows of a body.
-pub fn pieces(body: &mut Incoming) -> impl Stream<Item = Result<Bytes, Problem>> + Unpin + '_ {
-    Box::pin(try_unfold(body, async |body| Ok(body.next().await?.map(|bytes| (bytes, body)))))
-}
-
-/// How much of a refused body is read, so that the client gets to read the answer: it does so once it has sent what it is
-/// sending.
-#[derive(Clone, Copy, Debug)]
-pub struct Drained {
-    /// So many bytes.
-    pub most_bytes: u64,
-    /// For so long.
-    pub time: Duration,
-}
-
-impl Incoming {
     /// Whether the client may still be sending.
     pub fn is_open(&self) -> bool {
         !self.has_ended
@@ -107,4 +83,26 @@ impl Incoming {
             }
         }));
     }
+}
+
+/// A request that is larger than it may be.
+pub fn too_large(most_bytes: u64) -> Problem {
+    let message = format!("The request has more than {most_bytes} bytes. Nothing of it was kept.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+        .with_hint("Send the files in several requests, or raise server.limits.upload_bytes")
+}
+
+/// All that follows of a body.
+pub fn pieces(body: &mut Incoming) -> impl Stream<Item = Result<Bytes, Problem>> + Unpin + '_ {
+    Box::pin(try_unfold(body, async |body| Ok(body.next().await?.map(|bytes| (bytes, body)))))
+}
+
+/// How much of a refused body is read, so that the client gets to read the answer: it does so once it has sent what it is
+/// sending.
+#[derive(Clone, Copy, Debug)]
+pub struct Drained {
+    /// So many bytes.
+    pub most_bytes: u64,
+    /// For so long.
+    pub time: Duration,
 }

@@ -84,6 +84,15 @@ pub fn wants_json(headers: &HeaderMap, of_url: Option<&str>) -> bool {
     }
 }
 
+/// One part of a directory in JSON.
+#[derive(Serialize)]
+struct Part<'a> {
+    path: &'a str,
+    entries: Vec<Entry<'a>>,
+    /// The address of the next part; none: this was the last.
+    next: Option<String>,
+}
+
 /// One entry in JSON.
 #[derive(Serialize)]
 struct Entry<'a> {
@@ -218,12 +227,11 @@ fn lines(parts: impl Stream<Item = Result<Page, RepositoryError>> + Send + 'stat
 
 /// One part of a directory, with the address of the next.
 fn one_part(path: &str, page: &Page, most: usize) -> Answer {
-    let entries: Vec<Entry<'_>> = page.entries.iter().map(Entry::of).collect();
     let next = page.next.as_ref().map(|next| {
         let from = utf8_percent_encode(next, NON_ALPHANUMERIC);
         format!("{}?format=json&limit={most}&from={from}", encoded(&format!("/{path}")))
     });
-    json(StatusCode::OK, &serde_json::json!({ "path": path, "entries": entries, "next": next }))
+    json(StatusCode::OK, &Part { path, entries: page.entries.iter().map(Entry::of).collect(), next })
 }
 
 /// The page: subdirectories first, then files, each in the order of the store.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::access::User;
 use crate::answer::{Answer, Problem};
 use crate::body::Incoming;
-use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
+use crate::schema::{ChangeProblems, Message, MetadataPath, TargetPath, Wait};
 use crate::service::Service;
 use crate::upload::{answer, resolve, wait};
 
@@ -36,8 +36,7 @@ struct Place {
     security(("password" = [])),
     params(
         TargetPath,
-        ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
-        ("name" = String, Path, description = "`comps`, `updateinfo`, `modules`, …"),
+        MetadataPath,
         Wait,
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file, compressed or not."),
@@ -64,8 +63,7 @@ pub async fn put(
     security(("password" = [])),
     params(
         TargetPath,
-        ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
-        ("name" = String, Path, description = "`comps`, `updateinfo`, `modules`, …"),
+        MetadataPath,
         Wait,
     ),
     responses(

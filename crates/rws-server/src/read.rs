@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::VARY;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method};
 use rws_repository::RepositoryError;
 use rws_repository::tree::OfReader;
 
@@ -27,15 +27,21 @@ pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answ
     match answer(service, client, path, parts).await {
         Ok(Some(answer)) => answer,
         Ok(None) => missing(is_json),
-        Err(error) if is_json => Problem::from(error).answer(),
-        Err(error) => {
-            tracing::error!(path, %error, "a file or directory could not be read");
-            let text = "The store does not answer. Try again in a moment.";
-            let mut answer = message(StatusCode::SERVICE_UNAVAILABLE, "Not available", text);
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
-            answer
-        }
+        Err(error) => failed(&Problem::from(error), is_json),
     }
+}
+
+/// JSON for programs, a page for people, with the same status.
+fn failed(problem: &Problem, is_json: bool) -> Answer {
+    let mut answer = problem.answer();
+    if !is_json {
+        let text = "The store does not answer as it should. Try again in a moment.";
+        let (parts, body) = message(answer.status(), "Not available", text).into_parts();
+        *answer.body_mut() = body;
+        answer.headers_mut().extend(parts.headers);
+    }
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+    answer
 }
 
 async fn answer(

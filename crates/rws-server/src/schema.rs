@@ -22,6 +22,17 @@ pub struct TargetPath {
     version: String,
 }
 
+/// Which file of metadata.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct MetadataPath {
+    /// The directory: `x86_64`, `SRPMS`.
+    architecture: String,
+    /// `comps`, `updateinfo`, `modules`, …
+    name: String,
+}
+
 /// How long the answer may take.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -15,7 +15,7 @@ use support::packages::deb::Deb;
 use support::packages::rpm::Rpm;
 use support::packages::source::SourcePackage;
 use support::zypper::{self, Zypper};
-use support::{expect_same_files, file_name, temporary_directory, write_file};
+use support::{configuration_file, expect_same_files, file_name, read_file, temporary_directory, write_file};
 use tempfile::TempDir;
 
 const ARCHIVE: &str = "release/2.8/ubuntu";
@@ -178,4 +178,33 @@ fn without_public_read_nothing_is_for_anonymous_users() {
     }
     assert_eq!(curl::get(&published.bucket.url("?list-type=2")).status, 403);
     published.apt(&published.key).update().expect_complaint("403");
+}
+
+/// `download: redirect`: a package comes from the bucket itself, by a signed URL that nobody else has.
+#[test]
+fn large_packages_are_read_from_the_bucket_by_signed_urls() {
+    let directory = temporary_directory();
+    let file = configuration_file(directory.path(), |file| {
+        file["server"] = serde_json::json!({ "download": "redirect", "download_from_bytes": 1 });
+    });
+    let bucket = Bucket::on_ceph().with("RWS_CFG", &file);
+    let server = bucket.serve();
+    let rpm = Rpm::new("rws-one", "1.0~rc1+git3", "1.el7").build(directory.path());
+    Upload::to("/live/1.10/el/7?wait=60").file(&rpm).send(&server).expect_created();
+    let path = format!("{TREE}/Packages/{}", file_name(&rpm));
+    assert_eq!(bucket.anonymous_status(&path), 403);
+    let url = server.url(&format!("/{path}"));
+    let answer = curl::get(&url).expect_status(302);
+    let address = answer.header("location").expect("an address").to_owned();
+    assert!(address.contains("X-Amz-Signature="), "{address}");
+    assert!(!server.log().contains("X-Amz-Signature"), "the signed URL is in the log");
+    assert!(curl::get(&address).expect_status(200).body == read_file(&rpm), "other bytes");
+    // a signature is good for one method
+    let head = curl::head(&url).expect_status(200);
+    assert_eq!(head.header("content-length"), Some(read_file(&rpm).len().to_string().as_str()));
+    let tag = head.header("etag").expect("a tag");
+    curl::request(&url, None, &["--header".to_owned(), format!("If-None-Match: {tag}")]).expect_status(304);
+    let dnf = Dnf::new(&curl::get(&server.url("/-/setup/live/1.10/el/7.repo")).expect_status(200).text(), "7");
+    let downloaded = dnf.download(&["rws-one"]);
+    expect_same_files(&downloaded, &[rpm]);
 }

@@ -202,7 +202,9 @@ fn more_uploads_than_may_be() {
     // the other one waits for its turn: it is not sent away
     let waiting = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| put(&server, "/live/1.10/el/8", Form::of([&FIXTURES.rpm])));
-        std::thread::sleep(Duration::from_millis(500));
+        // both are connected, and the one that asks
+        let both = || get(&server, "/-/metrics").text().contains("\nrws_http_connections 3\n").then_some(());
+        wait::until("the second upload is there", wait::BOUND, both);
         slow.write(&whole[100..]);
         expect_created(&slow.answer(&request));
         waiting.join().unwrap()

@@ -141,7 +141,7 @@ fn putting_packages_and_updating_metadata() {
     server.wait_for_body("/live/1.10/el/7/SRPMS/repodata/repomd.xml", |_| true);
     let ran = run(listings, &[]);
     let (first, rest) = ran.output().split_once('\n').map(|(first, rest)| (first.to_owned(), rest.to_owned())).unwrap();
-    assert!(first.starts_with("{\"entries\":[{\"name\":\"el\""), "{}", ran.transcript());
+    assert!(first.starts_with("{\"path\":\"live/1.10\",\"entries\":[{\"name\":\"el\""), "{}", ran.transcript());
     assert!(rest.contains("{\"name\":\"SRPMS/Packages/cartridge-cli-1.8.0.0-1.el7.src.rpm\""), "{}", ran.transcript());
 }
 
