@@ -1,20 +1,20 @@
 //! What goes on on a connection: whether it is of use to anybody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What goes on on a connection.
 #[derive(Debug)]
 pub struct Activity {
     opened: Instant,
-    /// Requests whose answers have not ended.
+    /// Requests that have not ended: neither their answers nor what is still read of their bodies.
     live: AtomicUsize,
     /// Those of them whose answers are being sent.
     sending: AtomicUsize,
     /// Requests so far.
     begun: AtomicUsize,
-    /// When a request began or ended, or a piece of an answer was taken, in milliseconds after it was opened.
+    /// When a request began or ended, or a piece of a body came or was taken, in milliseconds after it was opened.
     last: AtomicU64,
 }
 
@@ -30,9 +30,9 @@ pub enum State {
     },
     /// Some request is worked on, which takes the time that it takes.
     Working,
-    /// All that is left is the client's: to take what is being sent.
+    /// All that is left is the client's: to take what is being sent, and to send what is read behind a refusal.
     Sending {
-        /// For how long it has taken nothing.
+        /// For how long it has done neither.
         quiet: Duration,
     },
 }
@@ -49,7 +49,7 @@ impl Activity {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.live.fetch_add(1, Ordering::Relaxed);
         self.touch();
-        Begun { of: Arc::clone(self), is_sending: false }
+        Begun { of: Arc::clone(self), is_sending: AtomicBool::new(false) }
     }
 
     /// How the connection is.
@@ -70,27 +70,31 @@ impl Activity {
     }
 }
 
-/// A request, until its answer has ended.
+/// A request, until it has ended.
 #[derive(Debug)]
 pub struct Begun {
     of: Arc<Activity>,
-    is_sending: bool,
+    is_sending: AtomicBool,
 }
 
 impl Begun {
     /// The client takes the answer, or a piece of it.
-    pub fn sends(&mut self) {
-        if !self.is_sending {
-            self.is_sending = true;
+    pub fn sends(&self) {
+        if !self.is_sending.swap(true, Ordering::Relaxed) {
             self.of.sending.fetch_add(1, Ordering::Relaxed);
         }
+        self.of.touch();
+    }
+
+    /// The client has sent a piece of the body.
+    pub fn receives(&self) {
         self.of.touch();
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if self.is_sending {
+        if *self.is_sending.get_mut() {
             self.of.sending.fetch_sub(1, Ordering::Relaxed);
         }
         self.of.live.fetch_sub(1, Ordering::Relaxed);
@@ -106,7 +110,7 @@ mod tests {
     fn a_connection_is_idle_working_or_sending() {
         let activity = Arc::new(Activity::new());
         assert!(matches!(activity.state(), State::Idle { has_asked: false, .. }));
-        let mut first = activity.begin();
+        let first = activity.begin();
         assert_eq!(activity.state(), State::Working);
         first.sends();
         first.sends();
@@ -115,6 +119,23 @@ mod tests {
         assert_eq!(activity.state(), State::Working);
         drop(second);
         drop(first);
+        assert!(matches!(activity.state(), State::Idle { has_asked: true, .. }));
+    }
+
+    #[test]
+    fn what_is_read_behind_a_refusal_is_progress() {
+        let opened = Instant::now().checked_sub(Duration::from_secs(100)).unwrap();
+        let activity = Arc::new(Activity { opened, ..Activity::new() });
+        let answer = Arc::new(activity.begin());
+        let body = Arc::clone(&answer);
+        answer.sends();
+        drop(answer);
+        activity.last.store(0, Ordering::Relaxed);
+        let State::Sending { quiet } = activity.state() else { panic!("{:?}", activity.state()) };
+        assert!(quiet >= Duration::from_secs(100), "{quiet:?}");
+        body.receives();
+        assert!(matches!(activity.state(), State::Sending { quiet: after } if after < quiet));
+        drop(body);
         assert!(matches!(activity.state(), State::Idle { has_asked: true, .. }));
     }
 }

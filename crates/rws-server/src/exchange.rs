@@ -39,11 +39,18 @@ pub struct Exchange {
     started: Instant,
     received_bytes: AtomicU64,
     user: OnceLock<String>,
+    /// Lasts as long as anything of the request: its answer, and what is read of its body behind that.
+    begun: Begun,
 }
 
 impl Exchange {
     /// Begins with a request, whose body is counted from now on.
-    pub fn begin(settings: &Settings, connection: &Connection, request: Request<Body>) -> (Arc<Self>, Request<Body>) {
+    pub fn begin(
+        settings: &Settings,
+        connection: &Connection,
+        request: Request<Body>,
+        begun: Begun,
+    ) -> (Arc<Self>, Request<Body>) {
         let client = Client::of(settings, connection, request.headers());
         let path = request.uri().path();
         let exchange = Arc::new(Self {
@@ -55,6 +62,7 @@ impl Exchange {
             received_bytes: AtomicU64::new(0),
             user: OnceLock::new(),
             client,
+            begun,
         });
         let of = Arc::clone(&exchange);
         let request = request.map(|body| if body.is_end_stream() { body } else { Body::new(Receiving { body, of }) });
@@ -72,9 +80,9 @@ impl Exchange {
     }
 
     /// Ends with an answer: the line in the log is written when its last byte is sent.
-    pub fn end(self: Arc<Self>, answer: Answer, mut begun: Begun) -> Answer {
+    pub fn end(self: Arc<Self>, answer: Answer) -> Answer {
         let (mut parts, mut body) = answer.into_parts();
-        begun.sends();
+        self.begun.sends();
         if let Ok(id) = HeaderValue::from_str(&self.id) {
             parts.headers.insert(ID_HEADER, id);
         }
@@ -88,7 +96,7 @@ impl Exchange {
             body = Body::empty();
         }
         let left_bytes = if self.method == Method::HEAD { Some(0) } else { length };
-        let sending = Sending { of: self, status: parts.status, sent_bytes: 0, left_bytes, body, begun };
+        let sending = Sending { of: self, status: parts.status, sent_bytes: 0, left_bytes, body };
         Answer::from_parts(parts, Body::new(sending))
     }
 }
@@ -125,6 +133,7 @@ impl HttpBody for Receiving {
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
+            self.of.begun.receives();
             self.of.received_bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
         }
         polled
@@ -147,7 +156,6 @@ struct Sending {
     sent_bytes: u64,
     /// How much is to follow, where the answer says it.
     left_bytes: Option<u64>,
-    begun: Begun,
 }
 
 impl HttpBody for Sending {
@@ -158,7 +166,7 @@ impl HttpBody for Sending {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.begun.sends();
+        self.of.begun.sends();
         let polled = Pin::new(&mut self.body).poll_frame(context);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -184,7 +192,7 @@ impl HttpBody for Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let Exchange { id, client, method, path, kind, started, received_bytes, user } = &*self.of;
+        let Exchange { id, client, method, path, kind, started, received_bytes, user, .. } = &*self.of;
         let (status, sent_bytes) = (&self.status, &self.sent_bytes);
         let took = started.elapsed();
         let received = received_bytes.load(Ordering::Relaxed);

@@ -198,21 +198,18 @@ async fn below(
     path: String,
     entry: DirectoryEntry,
 ) -> Result<impl Stream<Item = Result<Page, RepositoryError>> + Send + 'static, RepositoryError> {
-    let (name, first) = match entry {
-        DirectoryEntry::File(..) => (None, Page { entries: vec![entry], next: None }),
-        DirectoryEntry::Directory(name) => (Some(name), Page::default()),
+    let (prefix, below, first) = match entry {
+        DirectoryEntry::File(..) => (String::new(), path, Page { entries: vec![entry], next: None }),
+        DirectoryEntry::Directory(name) => {
+            let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+            let first = service.tree.page(&below, Depth::All, None, MOST_OF_A_PAGE).await?.unwrap_or_default();
+            (format!("{name}/"), below, first)
+        }
     };
-    let below = name.as_ref().map(|name| if path.is_empty() { name.clone() } else { format!("{path}/{name}") });
-    let first = match &below {
-        Some(below) => service.tree.page(below, Depth::All, None, MOST_OF_A_PAGE).await?.unwrap_or_default(),
-        None => first,
-    };
-    Ok(parts(&service, &below.unwrap_or_default(), Depth::All, first).map_ok(move |mut page| {
-        if let Some(name) = &name {
-            for entry in &mut page.entries {
-                if let DirectoryEntry::File(file, _) = entry {
-                    *file = format!("{name}/{file}");
-                }
+    Ok(parts(&service, &below, Depth::All, first).map_ok(move |mut page| {
+        for entry in &mut page.entries {
+            if let DirectoryEntry::File(file, _) = entry {
+                file.insert_str(0, &prefix);
             }
         }
         page

@@ -38,7 +38,7 @@ pub async fn handle(
     begun: Begun,
     ends: bool,
 ) -> Answer {
-    let (exchange, request) = Exchange::begin(&service.settings, &connection, request);
+    let (exchange, request) = Exchange::begin(&service.settings, &connection, request, begun);
     let has_connection = request.version() <= Version::HTTP_11;
     let place = Place::of(request.uri().path());
     let mut answer = if reads(request.method()) && place.is_read() {
@@ -56,7 +56,7 @@ pub async fn handle(
     if ends && has_connection {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    exchange.end(answer, begun)
+    exchange.end(answer)
 }
 
 /// Answers a request that is no reading one. What is left of the body of a refused one is read behind the answer.
