@@ -28,8 +28,9 @@ CAVEATS = [
     "the client elsewhere. CPU per request is free of that.",
     load.FINE_CPU,
     "Both write a line for each request into a file, at once: RWS does so unless RUST_LOG says otherwise, so nginx has an access_log.",
-    "nginx has sendfile, etag and kept connections; no open_file_cache, so it opens the file for each request; and no tcp_nopush, which "
-    "on loopback holds some answers up for 40 ms. RWS uses all cores.",
+    "nginx has sendfile, etag and kept connections; no open_file_cache (its default, as with one it serves what is no longer there), so it "
+    "opens the file for each request, where RWS asks whether the one that it has open is still that of the name; and no tcp_nopush, which on "
+    "loopback holds some answers up for 40 ms. RWS uses all cores.",
     "Both serve the same directory. RWS takes InRelease from the head of the repository, and nginx from its file.",
     "Before and after each run the answers are compared: status, bytes, Content-Range; and what wrk read must be as long as that.",
     "Rounds alternate between the servers. The ratio is the median of those of the rounds.",

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::generation::Keep;
+use crate::private;
 use rws_model::{Format, RepositoryId, RepositorySettings, Sha256, Signer, Target, sha256};
+use rws_store::Key;
 
 /// The version of the form of published repositories: a larger one is published anew at start.
 const EDITION: u32 = 1;
@@ -161,6 +163,8 @@ pub struct Catalogue {
 pub struct PublicTree {
     /// The repository.
     pub repository: RepositoryId,
+    /// The key of its head.
+    pub head: Key,
     /// What all its paths are relative to.
     pub tree: String,
     /// The names of the files that a root can have.
@@ -215,7 +219,13 @@ impl Catalogue {
         let layout = target.format.layout(&repository);
         let root_names = target.format.root_names(&repository);
         let path = format!("{}/{}", layout.tree, layout.metadata);
-        self.metadata.insert(path, PublicTree { repository: repository.clone(), tree: layout.tree, root_names });
+        let public = PublicTree {
+            head: private::head(&repository),
+            tree: layout.tree,
+            root_names,
+            repository: repository.clone(),
+        };
+        self.metadata.insert(path, public);
         self.repositories.insert(repository, Arc::clone(target));
     }
 

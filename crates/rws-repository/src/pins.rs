@@ -7,7 +7,8 @@
 //! anew and gets what is current; nothing is ever older than what was asked for first.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rws_model::RepositoryId;
@@ -22,31 +23,50 @@ const CLIENT: Duration = Duration::from_secs(5);
 const MOST: usize = 512;
 
 /// Who reads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// The number of the connection, where it is the reader's alone.
     pub connection: Option<u64>,
-    /// The same text for the same client on all of its connections.
-    pub client: String,
+    /// The same number for the same client on all of its connections: a keyed digest of what is known of it.
+    pub client: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Holder {
     Connection(u64),
-    Client(String),
+    Client(u64),
+}
+
+impl Holder {
+    /// The connection decides before the client does.
+    fn of(reader: Reader) -> impl Iterator<Item = Self> {
+        let connection = reader.connection.map(Self::Connection);
+        [connection, Some(Self::Client(reader.client))].into_iter().flatten()
+    }
+
+    fn lasting(self) -> Duration {
+        match self {
+            Self::Connection(_) => CONNECTION,
+            Self::Client(_) => CLIENT,
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Pin<T> {
     head: Arc<T>,
-    names: BTreeSet<String>,
+    /// Digests of the names of the files that were read of it.
+    names: BTreeSet<u64>,
     since: Instant,
 }
+
+/// Pins by who holds them, and by the digest of the repository's name.
+type Held<T> = HashMap<(Holder, u64), Pin<T>>;
 
 /// The pins of all readers; `T` is what is kept of a head.
 #[derive(Debug)]
 pub struct Pins<T> {
-    pins: Mutex<HashMap<(Holder, RepositoryId), Pin<T>>>,
+    pins: Mutex<Held<T>>,
 }
 
 impl<T> Default for Pins<T> {
@@ -57,66 +77,56 @@ impl<T> Default for Pins<T> {
 
 impl<T> Pins<T> {
     /// The head that a reader goes on with for a file of this name; `None`: the current one.
-    pub fn held(&self, reader: &Reader, repository: &RepositoryId, name: &str) -> Option<Arc<T>> {
-        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
-        for (holder, time) in holders(reader) {
-            let Some(pin) = pins.get_mut(&(holder, repository.clone())) else { continue };
-            if pin.since.elapsed() < time && !pin.names.contains(name) {
-                pin.names.insert(name.to_owned());
-                let head = Arc::clone(&pin.head);
-                // what goes on by client goes on for this connection too
-                self.pin(&mut pins, reader, repository, name, &head);
-                return Some(head);
-            }
-            // a connection that begins anew does so for its client
+    pub fn held(&self, reader: Reader, repository: &RepositoryId, name: &str) -> Option<Arc<T>> {
+        let mut pins = self.lock();
+        let (repository, name) = (pins.hasher().hash_one(repository), pins.hasher().hash_one(name));
+        let held = Holder::of(reader).find(|holder| pins.contains_key(&(*holder, repository)))?;
+        let pin = pins.get_mut(&(held, repository))?;
+        // a connection that begins anew does so for its client
+        if pin.since.elapsed() >= held.lasting() || !pin.names.insert(name) {
             return None;
         }
-        None
+        let head = Arc::clone(&pin.head);
+        // what goes on by client goes on for this connection too
+        for holder in Holder::of(reader) {
+            pins.entry((holder, repository)).or_insert_with(|| Pin::new(&head)).names.insert(name);
+        }
+        bound(&mut pins);
+        Some(head)
     }
 
     /// A reader got a file of the current head.
-    pub fn begin(&self, reader: &Reader, repository: &RepositoryId, name: &str, head: &Arc<T>) {
-        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
-        for (holder, _) in holders(reader) {
-            pins.remove(&(holder, repository.clone()));
+    pub fn begin(&self, reader: Reader, repository: &RepositoryId, name: &str, head: &Arc<T>) {
+        let mut pins = self.lock();
+        let (repository, name) = (pins.hasher().hash_one(repository), pins.hasher().hash_one(name));
+        for holder in Holder::of(reader) {
+            let mut pin = Pin::new(head);
+            pin.names.insert(name);
+            pins.insert((holder, repository), pin);
         }
-        self.pin(&mut pins, reader, repository, name, head);
+        bound(&mut pins);
     }
 
-    fn pin(
-        &self,
-        pins: &mut HashMap<(Holder, RepositoryId), Pin<T>>,
-        reader: &Reader,
-        repository: &RepositoryId,
-        name: &str,
-        head: &Arc<T>,
-    ) {
-        for (holder, _) in holders(reader) {
-            let names = BTreeSet::from([name.to_owned()]);
-            let pin = Pin { head: Arc::clone(head), names, since: Instant::now() };
-            // the time of a pin is never extended
-            pins.entry((holder, repository.clone())).or_insert(pin).names.insert(name.to_owned());
-        }
-        if pins.len() > MOST {
-            pins.retain(|(holder, _), pin| pin.since.elapsed() < lasting(holder));
-        }
-        while pins.len() > MOST {
-            let oldest = pins.iter().min_by_key(|(_, pin)| pin.since).map(|(key, _)| key.clone());
-            let Some(oldest) = oldest else { return };
-            pins.remove(&oldest);
-        }
+    fn lock(&self) -> MutexGuard<'_, Held<T>> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn holders(reader: &Reader) -> Vec<(Holder, Duration)> {
-    let connection = reader.connection.map(|number| (Holder::Connection(number), CONNECTION));
-    connection.into_iter().chain([(Holder::Client(reader.client.clone()), CLIENT)]).collect()
+impl<T> Pin<T> {
+    fn new(head: &Arc<T>) -> Self {
+        Self { head: Arc::clone(head), names: BTreeSet::new(), since: Instant::now() }
+    }
 }
 
-fn lasting(holder: &Holder) -> Duration {
-    match holder {
-        Holder::Connection(_) => CONNECTION,
-        Holder::Client(_) => CLIENT,
+/// Forgets what holds no more, then the oldest, when there are too many.
+fn bound<T>(pins: &mut Held<T>) {
+    if pins.len() > MOST {
+        pins.retain(|(holder, _), pin| pin.since.elapsed() < holder.lasting());
+    }
+    while pins.len() > MOST {
+        let oldest = pins.iter().min_by_key(|(_, pin)| pin.since).map(|(key, _)| *key);
+        let Some(oldest) = oldest else { return };
+        pins.remove(&oldest);
     }
 }
 
@@ -154,11 +164,11 @@ mod tests {
     /// The counter of the head from which each file is answered, when the current head grows with each request.
     fn read(pins: &Pins<Head>, requests: &[(u64, &str, &str)]) -> Vec<u64> {
         let answer = |(current, (connection, client, name)): (usize, &(u64, &str, &str))| {
-            let reader = Reader { connection: Some(*connection), client: (*client).to_owned() };
-            let held = pins.held(&reader, &repository(), name);
+            let reader = Reader { connection: Some(*connection), client: pins.lock().hasher().hash_one(client) };
+            let held = pins.held(reader, &repository(), name);
             held.unwrap_or_else(|| {
                 let head = head(current as u64);
-                pins.begin(&reader, &repository(), name, &head);
+                pins.begin(reader, &repository(), name, &head);
                 head
             })
             .counter
@@ -189,6 +199,6 @@ mod tests {
         for number in 0..10_000_u64 {
             read(&pins, &[(number, &number.to_string(), "repomd.xml")]);
         }
-        assert!(pins.pins.lock().unwrap().len() <= MOST);
+        assert!(pins.lock().len() <= MOST);
     }
 }

@@ -30,14 +30,16 @@ pub struct Tree {
     catalogue: Arc<Catalogue>,
     /// The names of generations that were asked for lately.
     kept: Mutex<VecDeque<(Key, Arc<Names>)>>,
-    /// The heads that were asked for lately, and what the store said of them then.
-    heads: Mutex<HashMap<RepositoryId, (Version, Arc<Current>)>>,
+    /// The heads that were asked for lately.
+    heads: Mutex<HashMap<RepositoryId, Arc<Current>>>,
     pins: Pins<Current>,
 }
 
 /// A head, as its readers need it.
 struct Current {
     head: Head,
+    /// What the store said of it.
+    version: Version,
     root: Vec<Root>,
 }
 
@@ -180,9 +182,9 @@ impl Tree {
         let Some(public) = self.catalogue.by_metadata(path) else {
             return self.object(path, wanted, lasting_of_package(path), None).await;
         };
-        let (repository, place) = (&public.repository, Place::of(public, path));
+        let place = Place::of(public, path);
         let reader = reader.map(|reader| reader());
-        let Some(current) = self.head_for(reader.as_ref(), repository, &place).await? else {
+        let Some(current) = self.head_for(reader, public, &place).await? else {
             return self.object(path, wanted, Lasting::Revalidated, None).await;
         };
         let head = &current.head;
@@ -205,14 +207,15 @@ impl Tree {
     /// The head from which a reader gets a file: the current one, or the one that it began with.
     async fn head_for(
         &self,
-        reader: Option<&Reader>,
-        repository: &RepositoryId,
+        reader: Option<Reader>,
+        public: &PublicTree,
         place: &Place<'_>,
     ) -> Result<Option<Arc<Current>>, RepositoryError> {
+        let repository = &public.repository;
         if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, place.name)) {
             return Ok(Some(head));
         }
-        let head = self.head(repository).await?;
+        let head = self.head(repository, &public.head).await?;
         if let (Some(reader), Some(head)) = (reader, &head)
             && place.is_root
         {
@@ -222,22 +225,21 @@ impl Tree {
     }
 
     /// The current head: read only when it is another one than last time.
-    async fn head(&self, repository: &RepositoryId) -> Result<Option<Arc<Current>>, RepositoryError> {
+    async fn head(&self, repository: &RepositoryId, key: &Key) -> Result<Option<Arc<Current>>, RepositoryError> {
         let known = lock(&self.heads).get(repository).cloned();
-        if let Some((version, current)) = known {
-            match self.store.stat(&private::head(repository)).await? {
-                Some(stat) if stat.version == version => return Ok(Some(current)),
-                _ => {}
-            }
+        if let Some(current) = known
+            && self.store.stat(key).await?.is_some_and(|stat| stat.version == current.version)
+        {
+            return Ok(Some(current));
         }
         let Some((head, version)) = reading::head(&*self.store, repository).await? else { return Ok(None) };
         let root = head.root.iter().cloned().map(Root::from).collect();
-        let current = Arc::new(Current { head, root });
+        let current = Arc::new(Current { head, version, root });
         let mut heads = lock(&self.heads);
         if heads.len() >= KEPT_HEADS {
             heads.clear();
         }
-        heads.insert(repository.clone(), (version, Arc::clone(&current)));
+        heads.insert(repository.clone(), Arc::clone(&current));
         Ok(Some(current))
     }
 
@@ -294,7 +296,7 @@ impl Tree {
     ///
     /// When the store fails.
     pub async fn generation(&self, repository: &RepositoryId) -> Result<Option<GenerationId>, RepositoryError> {
-        Ok(self.head(repository).await?.map(|current| current.head.generation.clone()))
+        Ok(self.head(repository, &private::head(repository)).await?.map(|current| current.head.generation.clone()))
     }
 
     /// The current generations of all repositories, in the order of their names. Heads that did not change are not read again.
@@ -309,9 +311,9 @@ impl Tree {
             reads.push(
                 async move {
                     let known = lock(&self.heads).get(&repository).cloned();
-                    let current = match known.filter(|(version, _)| *version == listed.stat.version) {
-                        Some((_, current)) => Some(current),
-                        None => self.head(&repository).await?,
+                    let current = match known.filter(|current| current.version == listed.stat.version) {
+                        Some(current) => Some(current),
+                        None => self.head(&repository, &listed.key).await?,
                     };
                     Ok(current.map(|current| Published {
                         repository,

@@ -1,13 +1,18 @@
 //! Which connection a request came by, and who sends it.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::header::{HOST, USER_AGENT};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, HeaderName, Uri};
 use rws_repository::pins::Reader;
 
 use crate::settings::Settings;
+
+/// Whose request a proxy passes on.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// One connection of a client.
 #[derive(Clone, Copy, Debug)]
@@ -54,19 +59,17 @@ impl Client {
     /// Who reads, for repositories whose state is held for a reader. What a proxy says of the client counts as a part of its
     /// name here, trusted or not: who lies about it harms himself only.
     pub fn reader(&self, headers: &HeaderMap) -> Reader {
-        let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let (forwarded, agent) = (text("x-forwarded-for"), text(USER_AGENT.as_str()));
+        static DIGEST: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let (forwarded, agent) = (headers.get(&FORWARDED_FOR), headers.get(USER_AGENT));
         // a proxy in front may send the requests of many clients by one connection
-        let number = if forwarded.is_some() { None } else { Some(self.connection.number) };
-        let ip = self.connection.peer.ip();
-        let client = format!("{ip} {} {}", forwarded.unwrap_or_default(), agent.unwrap_or_default());
-        Reader { connection: number, client: client.chars().take(400).collect() }
+        let connection = if forwarded.is_some() { None } else { Some(self.connection.number) };
+        Reader { connection, client: DIGEST.hash_one((self.connection.peer.ip(), forwarded, agent)) }
     }
 }
 
 /// The last address that is no trusted proxy: what stands before it may be a lie of the client.
 fn forwarded_for(told: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
-    let lines = told.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
+    let lines = told.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok());
     let addresses: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     let mut nearest = None;
     for text in addresses.into_iter().rev() {

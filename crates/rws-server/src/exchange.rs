@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use uuid::Uuid;
 
@@ -80,7 +80,7 @@ impl Exchange {
     }
 
     /// Ends with an answer: the line in the log is written when its last byte is sent.
-    pub fn end(self: Arc<Self>, answer: Answer) -> Answer {
+    pub fn end(self: Arc<Self>, answer: Answer) -> Response<Sending> {
         let (mut parts, mut body) = answer.into_parts();
         self.begun.sends();
         if let Ok(id) = HeaderValue::from_str(&self.id) {
@@ -97,7 +97,7 @@ impl Exchange {
         }
         let left_bytes = if self.method == Method::HEAD { Some(0) } else { length };
         let sending = Sending { of: self, status: parts.status, sent_bytes: 0, left_bytes, body };
-        Answer::from_parts(parts, Body::new(sending))
+        Response::from_parts(parts, sending)
     }
 }
 
@@ -149,7 +149,7 @@ impl HttpBody for Receiving {
 }
 
 /// The body of an answer.
-struct Sending {
+pub struct Sending {
     body: Body,
     of: Arc<Exchange>,
     status: StatusCode,

@@ -21,13 +21,13 @@ pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answ
         let file = assets::file(&**service.tree.store(), name, parts).await;
         return file.unwrap_or_else(|| missing(false));
     }
-    let is_json = wants_json(&parts.headers, parts.uri.query());
-    let Some(path) = path::decoded(raw).and_then(|path| path::normalized(&path)) else { return missing(is_json) };
+    let is_json = || wants_json(&parts.headers, parts.uri.query());
+    let Some(path) = path::decoded(raw).and_then(|path| path::normalized(&path)) else { return missing(is_json()) };
     let path = if path == "index" { "" } else { &path };
     match answer(service, client, path, parts).await {
         Ok(Some(answer)) => answer,
-        Ok(None) => missing(is_json),
-        Err(error) => failed(&Problem::from(error), is_json),
+        Ok(None) => missing(is_json()),
+        Err(error) => failed(&Problem::from(error), is_json()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Request, StatusCode, Version};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use tracing::Instrument;
 
 use crate::access::{Denied, User};
@@ -14,7 +14,7 @@ use crate::activity::Begun;
 use crate::answer::{Answer, Problem, allowed, reads, unauthorized};
 use crate::body::{Drained, Incoming, too_large};
 use crate::connection::Connection;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Sending};
 use crate::service::Service;
 use crate::{incoming, metadata, own, path, read, remove, schedule, upload};
 
@@ -37,7 +37,7 @@ pub async fn handle(
     request: Request<Body>,
     begun: Begun,
     ends: bool,
-) -> Answer {
+) -> Response<Sending> {
     let (exchange, request) = Exchange::begin(&service.settings, &connection, request, begun);
     let has_connection = request.version() <= Version::HTTP_11;
     let place = Place::of(request.uri().path());

@@ -1,5 +1,6 @@
 //! The network: accepts connections, as many as may be, and ends them.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -157,14 +158,13 @@ impl Open {
             let begun = of_requests.begin();
             let ends = is_full.load(Ordering::Relaxed);
             let service = Arc::clone(&service);
-            async move {
-                let answer = handle(service, connection, request.map(Body::new), begun, ends).await;
-                Ok::<_, std::convert::Infallible>(answer)
-            }
+            let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
+            async move { Ok::<_, Infallible>(handle(service, connection, request, begun, ends).await) }
         });
         let mut builder = Builder::new(TokioExecutor::new());
         let header_bytes = HEADER_BYTES as usize;
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(header_bytes);
+        // slow headers are no request yet: the connection counts as idle, which is looked at below without a timer for each
+        builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
         builder
             .http2()
             .timer(TokioTimer::new())
@@ -185,7 +185,6 @@ impl Open {
                     }
                     return;
                 }
-                // HTTP/1 looks after much of this itself, HTTP/2 after none of it
                 _ = look.tick() => match activity.state() {
                     State::Sending { quiet } if quiet > stalled => return,
                     State::Idle { quiet, .. } if quiet > 2 * HEADERS => return,

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 use super::clock::Clock;
+use super::kept::KeptFiles;
 use crate::{Body, Condition, Key, Kind, Stat, Version, Write};
 
 /// How often a write is tried whose directory another process removes, because it was empty, at the same instant.
@@ -27,6 +28,8 @@ pub struct Directory {
     durability: Durability,
     /// Whose time files get: replicas on several machines may share the directory.
     clock: Clock,
+    /// What readers have open.
+    pub kept: KeptFiles,
 }
 
 /// Whether what was written outlives a loss of power.
@@ -47,7 +50,7 @@ impl Directory {
         }
         let (temporary, locks) = (work.join("tmp"), work.join("locks"));
         let clock = Clock::of(temporary.clone());
-        let directory = Self { root: root.to_owned(), temporary, locks, durability, clock };
+        let directory = Self { root: root.to_owned(), temporary, locks, durability, clock, kept: KeptFiles::default() };
         if let Some(private) = work.parent() {
             match DirBuilder::new().mode(0o700).create(private) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -138,7 +141,7 @@ impl Directory {
         for key in keys {
             let path = self.path(key);
             match fs::remove_file(&path) {
-                Ok(()) => {}
+                Ok(()) => self.kept.forget(key),
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     continue;
                 }
@@ -222,6 +225,7 @@ impl Directory {
                 Ok(()) => break,
             }
         }
+        self.kept.forget(key);
         // up to the root: another process may have made a directory of the path and not flushed it yet
         if let Err(error) = self.flush(parent, &self.root) {
             if *condition == Condition::Absent {
@@ -275,11 +279,39 @@ pub fn stat(metadata: &fs::Metadata) -> Stat {
     let nanoseconds = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
     Stat {
         size_bytes: metadata.len(),
-        version: Version(format!("{:x}-{:x}-{:x}", nanoseconds, metadata.ino(), metadata.len())),
+        version: version(nanoseconds, metadata.ino(), metadata.len()),
         modified_milliseconds: i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX),
     }
 }
 
+/// The three numbers in hexadecimal digits, without the machinery of formats: each request makes one.
+fn version(nanoseconds: i128, inode: u64, size_bytes: u64) -> Version {
+    let mut text = String::with_capacity(48);
+    // a time before 1970 is a large number
+    for number in [nanoseconds.cast_unsigned(), inode.into(), size_bytes.into()] {
+        if !text.is_empty() {
+            text.push('-');
+        }
+        let digits = (u128::BITS - number.leading_zeros()).div_ceil(4).max(1);
+        text.extend(
+            (0..digits).rev().map(|place| char::from(b"0123456789abcdef"[(number >> (4 * place)) as usize % 16])),
+        );
+    }
+    Version(text)
+}
+
 fn version_nanoseconds(version: &Version) -> Option<u64> {
     u64::from_str_radix(version.0.split('-').next()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_three_hexadecimal_numbers() {
+        for (nanoseconds, inode, size) in [(1_795_354_200_123_456_789, 77, 0), (0, u64::MAX, 1), (-1, 0, u64::MAX)] {
+            assert_eq!(version(nanoseconds, inode, size).0, format!("{nanoseconds:x}-{inode:x}-{size:x}"));
+        }
+    }
 }

@@ -9,6 +9,7 @@
 
 mod clock;
 mod durable;
+mod kept;
 mod reading;
 mod tree;
 
@@ -76,11 +77,11 @@ impl LocalStore {
 #[async_trait]
 impl Store for LocalStore {
     async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError> {
-        reading::stat(&self.directory.path(key), key).await
+        reading::stat(&self.directory, key).await
     }
 
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
-        reading::read(&self.directory.path(key), key, span).await
+        reading::read(&self.directory, key, span).await
     }
 
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {

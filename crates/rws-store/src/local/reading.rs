@@ -1,9 +1,9 @@
 //! Reading a file: what the kernel has in memory is answered at once, on whatever thread asks; only what has to come from
 //! the disk goes to a thread that may wait.
 
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions};
 use std::io::{self, IoSliceMut};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,6 +13,8 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
+use super::durable::Directory;
+use super::kept::Open;
 use super::{absent, durable};
 use crate::{Content, Key, Span, Stat, StoreError};
 
@@ -25,27 +27,18 @@ const SMALL_BYTES: usize = 16 << 10;
 /// How many pieces are kept for the next file.
 const KEPT_PIECES: usize = 64;
 
-/// An open file.
-struct Open {
-    file: Arc<File>,
-    stat: Stat,
+/// Opens a file, whatever it takes.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    absent(OpenOptions::new().read(true).custom_flags(WITHOUT_WAITING.bits().cast_signed()).open(path))
 }
 
-impl Open {
-    fn new(file: File) -> io::Result<Option<Self>> {
-        let metadata = file.metadata()?;
-        Ok(metadata.is_file().then(|| Self { stat: durable::stat(&metadata), file: Arc::new(file) }))
-    }
-
-    /// Opens a file whatever it takes.
-    fn whatever(path: &Path) -> io::Result<Option<Self>> {
-        absent(File::open(path))?.map_or(Ok(None), Self::new)
-    }
-}
+/// A pipe in the tree holds nobody up.
+const WITHOUT_WAITING: OFlags = OFlags::NONBLOCK;
 
 /// Opens a file when all of its path is known without asking the disk; else `None`.
-fn at_once(path: &Path, flags: OFlags) -> Option<io::Result<Option<File>>> {
-    match openat2(CWD, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::CACHED) {
+fn open_at_once(path: &Path) -> Option<io::Result<Option<File>>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | WITHOUT_WAITING;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
         Ok(file) => Some(Ok(Some(file.into()))),
         Err(Errno::NOENT | Errno::NOTDIR) => Some(Ok(None)),
         // kernels and sandboxes without it, too
@@ -53,57 +46,53 @@ fn at_once(path: &Path, flags: OFlags) -> Option<io::Result<Option<File>>> {
     }
 }
 
-/// What a file is.
-pub async fn stat(path: &Path, key: &Key) -> Result<Option<Stat>, StoreError> {
-    let failed = |error| StoreError::from_io("read", key.as_str(), error);
-    let of = |metadata: fs::Metadata| Some(metadata).filter(fs::Metadata::is_file).as_ref().map(durable::stat);
-    if let Some(opened) = at_once(path, OFlags::PATH) {
-        let Some(file) = opened.map_err(failed)? else { return Ok(None) };
-        return file.metadata().map(of).map_err(failed);
+/// Opens what a key names; `None` where that is no file.
+async fn opened(directory: &Directory, key: &Key) -> Result<Option<Open>, StoreError> {
+    if let Some(kept) = directory.kept.get(key) {
+        return Ok(Some(kept));
     }
-    let path = path.to_owned();
-    let metadata = spawn_blocking(move || absent(fs::metadata(path))).await.map_err(io::Error::other);
-    Ok(metadata.and_then(|result| result).map_err(failed)?.and_then(of))
+    let failed = |error| StoreError::from_io("read", key.as_str(), error);
+    let path = directory.path(key);
+    let file = match open_at_once(&path) {
+        Some(file) => file,
+        None => spawn_blocking(move || open(&path)).await.unwrap_or_else(|error| Err(io::Error::other(error))),
+    };
+    let Some(file) = file.map_err(failed)? else { return Ok(None) };
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Ok(None);
+    }
+    let open = Open { stat: durable::stat(&metadata), file: Arc::new(file) };
+    directory.kept.keep(key, &open, &metadata);
+    Ok(Some(open))
+}
+
+/// What a file is.
+pub async fn stat(directory: &Directory, key: &Key) -> Result<Option<Stat>, StoreError> {
+    Ok(opened(directory, key).await?.map(|open| open.stat))
 }
 
 /// A file with the bytes of a span.
-pub async fn read(path: &Path, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
-    let failed = |error| StoreError::from_io("read", key.as_str(), error);
-    let opened = match at_once(path, OFlags::RDONLY) {
-        Some(opened) => opened.and_then(|file| file.map_or(Ok(None), Open::new)),
-        None => {
-            let path = path.to_owned();
-            spawn_blocking(move || Open::whatever(&path)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
-        }
-    };
-    let Some(Open { file, stat }) = opened.map_err(failed)? else { return Ok(None) };
+pub async fn read(directory: &Directory, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
+    let Some(Open { file, stat }) = opened(directory, key).await? else { return Ok(None) };
     let (start, length) = span.within(stat.size_bytes);
-    let name = key.to_string();
-    Ok(Some(Content { stat, bytes: Box::pin(pieces(file, start, length, name)) }))
+    Ok(Some(Content { stat, bytes: Box::pin(pieces(file, start, length, key.clone())) }))
 }
 
 /// The bytes of a file from `start`.
-fn pieces(
-    file: Arc<File>,
-    start: u64,
-    length: u64,
-    name: String,
-) -> impl Stream<Item = Result<Bytes, StoreError>> + Send {
-    stream::unfold((file, start, length), move |(file, start, left)| {
-        let name = name.clone();
-        async move {
-            if left == 0 {
-                return None;
-            }
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES);
-            Some(match piece(&file, start, most).await {
-                Ok(piece) => {
-                    let read = piece.len() as u64;
-                    (Ok(piece), (file, start + read, left - read))
-                }
-                Err(error) => (Err(StoreError::from_io("read", name, error)), (file, start, 0)),
-            })
+fn pieces(file: Arc<File>, start: u64, length: u64, name: Key) -> impl Stream<Item = Result<Bytes, StoreError>> + Send {
+    stream::unfold((file, start, length, name), |(file, start, left, name)| async move {
+        if left == 0 {
+            return None;
         }
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES);
+        Some(match piece(&file, start, most).await {
+            Ok(piece) => {
+                let read = piece.len() as u64;
+                (Ok(piece), (file, start + read, left - read, name))
+            }
+            Err(error) => (Err(StoreError::from_io("read", name.as_str(), error)), (file, start, 0, name)),
+        })
     })
 }
 
