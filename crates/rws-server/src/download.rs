@@ -19,6 +19,9 @@ use crate::settings::Downloads;
 /// For how long a signed URL of the store is good: a slow client has to begin within this time.
 const SIGNED_SECONDS: u64 = 3600;
 
+/// Room for the headers of an answer with a file.
+const MOST_HEADERS: usize = 12;
+
 /// Where the bytes come from.
 enum Source {
     Text(Bytes),
@@ -82,6 +85,7 @@ impl File {
     ) -> Result<Answer, RepositoryError> {
         let Self { source, size_bytes, validators, caching, content_type } = self;
         let mut answer = Response::new(Body::empty());
+        *answer.headers_mut() = HeaderMap::with_capacity(MOST_HEADERS);
         let set = answer.headers_mut();
         set.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         set.insert(CACHE_CONTROL, HeaderValue::from_static(caching));

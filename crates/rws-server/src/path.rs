@@ -1,5 +1,7 @@
 //! Paths of requests.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 /// What is written encoded in links: everything that HTML, a URL or an S3 reader could take for something else.
@@ -24,15 +26,19 @@ const ENCODED: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// The path of a URL with its escapes undone; `None` when the result is no UTF-8 or has control characters.
-pub fn decoded(path: &str) -> Option<String> {
+pub fn decoded(path: &str) -> Option<Cow<'_, str>> {
     let path = percent_decode_str(path).decode_utf8().ok()?;
-    (!path.chars().any(char::is_control)).then(|| path.into_owned())
+    (!path.chars().any(char::is_control)).then_some(path)
 }
 
 /// A path that is read: without empty and `.` parts, and without slashes at its ends. `None` for one with `..`.
-pub fn normalized(path: &str) -> Option<String> {
+pub fn normalized(path: &str) -> Option<Cow<'_, str>> {
+    let bare = path.trim_matches('/');
+    if bare.split('/').all(|part| !matches!(part, "" | "." | "..")) {
+        return Some(bare.into());
+    }
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    (!parts.contains(&"..")).then(|| parts.join("/"))
+    (!parts.contains(&"..")).then(|| parts.join("/").into())
 }
 
 /// A path as it stands in a link.

@@ -18,11 +18,12 @@ use crate::{assets, download, listing, path};
 pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
     let raw = parts.uri.path();
     if let Some(name) = raw.strip_prefix("/static/") {
-        let file = assets::file(&**service.tree.store(), name, parts).await;
+        let file = Box::pin(assets::file(&**service.tree.store(), name, parts)).await;
         return file.unwrap_or_else(|| missing(false));
     }
     let is_json = || wants_json(&parts.headers, parts.uri.query());
-    let Some(path) = path::decoded(raw).and_then(|path| path::normalized(&path)) else { return missing(is_json()) };
+    let Some(path) = path::decoded(raw) else { return missing(is_json()) };
+    let Some(path) = path::normalized(&path) else { return missing(is_json()) };
     let path = if path == "index" { "" } else { &path };
     match answer(service, client, path, parts).await {
         Ok(Some(answer)) => answer,
@@ -68,7 +69,7 @@ async fn answer(
         return Ok(Some(answer));
     }
     if directory {
-        return listing::directory(service, path, method, headers, query).await;
+        return Box::pin(listing::directory(service, path, method, headers, query)).await;
     }
     Ok(None)
 }

@@ -41,15 +41,16 @@ pub async fn handle(
     let (exchange, request) = Exchange::begin(&service.settings, &connection, request, begun);
     let has_connection = request.version() <= Version::HTTP_11;
     let place = Place::of(request.uri().path());
+    // the rarer ones are boxed: the state of a request is moved about, and has room for the largest
     let mut answer = if reads(request.method()) && place.is_read() {
         let (parts, _) = request.into_parts();
         match parts.uri.path().strip_prefix("/-/") {
-            Some(path) => own::get(&service, &exchange.client, path, &parts).await,
+            Some(path) => Box::pin(own::get(&service, &exchange.client, path, &parts)).await,
             None => read::get(&service, &exchange.client, &parts).await,
         }
     } else {
         let span = exchange.span();
-        change(&service, &exchange, &place, request).instrument(span).await
+        Box::pin(change(&service, &exchange, &place, request).instrument(span)).await
     };
     let headers = answer.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

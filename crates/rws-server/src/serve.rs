@@ -26,8 +26,8 @@ use crate::routes::handle;
 use crate::service::Service;
 use crate::tls::Certificate;
 
-/// How long a client may take for its first request, from connecting on, and for the headers of each further one. A
-/// connection that waits for its next request is closed after this time too.
+/// How long a client may take for its first request, once it is connected and TLS is agreed on, which may take as long, and for
+/// each further one, from the end of the answer before it. What is late is found out within [`LOOK`].
 const HEADERS: Duration = Duration::from_secs(60);
 
 /// How often it is looked whether a connection is of use still.

@@ -389,3 +389,42 @@ async fn the_private_directory_is_the_owners() {
     let mode = std::fs::metadata(directory.path().join(".rws")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
+
+/// What a reader has just read, it may have open still.
+#[tokio::test]
+async fn whoever_changes_a_file_the_next_read_sees_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let reader = LocalStore::open(directory.path()).unwrap();
+    let writer = LocalStore::open(directory.path()).unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let names = ["own", "others", "copied", "removed", "own-removed", "moved", "written", "link"];
+    for name in names {
+        put(&writer, name, "old").await;
+        put(&writer, &format!("new-{name}"), "new").await;
+    }
+    put(&writer, "target", "old").await;
+    std::fs::remove_file(path("link")).unwrap();
+    std::os::unix::fs::symlink("target", path("link")).unwrap();
+    // a file that was changed lately is not kept open
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    for name in names {
+        for _ in 0..2 {
+            assert_eq!(get(&reader, name).await.as_deref(), Some("old"), "{name}");
+        }
+    }
+    put(&reader, "own", "new").await;
+    put(&writer, "others", "new").await;
+    writer.copy(&key("new-copied"), &key("copied"), write(Condition::Always)).await.unwrap();
+    writer.delete(&[key("removed")]).await.unwrap();
+    reader.delete(&[key("own-removed")]).await.unwrap();
+    std::fs::rename(path("new-moved"), path("moved")).unwrap();
+    std::fs::write(path("written"), "new").unwrap();
+    std::os::unix::fs::symlink("new-link", path("other-link")).unwrap();
+    std::fs::rename(path("other-link"), path("link")).unwrap();
+    for name in names {
+        let expected = if name.contains("removed") { None } else { Some("new") };
+        assert_eq!(get(&reader, name).await.as_deref(), expected, "{name}");
+        let stat = reader.stat(&key(name)).await.unwrap();
+        assert_eq!(stat.is_some(), expected.is_some(), "{name}");
+    }
+}

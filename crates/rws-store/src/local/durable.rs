@@ -50,7 +50,7 @@ impl Directory {
         }
         let (temporary, locks) = (work.join("tmp"), work.join("locks"));
         let clock = Clock::of(temporary.clone());
-        let directory = Self { root: root.to_owned(), temporary, locks, durability, clock, kept: KeptFiles::default() };
+        let directory = Self { root: root.to_owned(), temporary, locks, durability, clock, kept: KeptFiles::of(root) };
         if let Some(private) = work.parent() {
             match DirBuilder::new().mode(0o700).create(private) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -140,8 +140,10 @@ impl Directory {
         let mut changed = BTreeSet::new();
         for key in keys {
             let path = self.path(key);
-            match fs::remove_file(&path) {
-                Ok(()) => self.kept.forget(key),
+            let removed = fs::remove_file(&path);
+            self.kept.forget(key);
+            match removed {
+                Ok(()) => {}
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     continue;
                 }

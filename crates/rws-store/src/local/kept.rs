@@ -3,14 +3,17 @@
 //!
 //! What is kept is what a path names, not what it named. Whatever happens to a name (`rename(2)`, `unlink(2)`) or to the
 //! content changes the number of names or the time of the last change of the file that was opened (`inode(7)`), and both are
-//! looked at with each use. What this process itself changes is forgotten besides, on any file system. After a second a file
-//! is opened anew, for what no file tells: a directory or a link above it that was moved.
+//! looked at with each use. That holds for the file systems below, and for paths without symbolic links; nothing else is kept. After a
+//! second a file is closed, used or not: a directory above it that somebody moves is seen then.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::statfs;
 
 use crate::{Key, Stat};
 
@@ -20,8 +23,12 @@ const TIME: Duration = Duration::from_secs(1);
 /// So many are kept.
 const MOST: usize = 256;
 
-/// The largest that is kept, in bytes: the space of a removed one is given back late.
+/// The largest that is kept, in bytes: the space of a removed one is given back later.
 const MOST_BYTES: u64 = 1 << 20;
+
+/// ext2 to ext4, XFS, Btrfs and tmpfs, by `statfs(2)`. A file of a lower layer of overlayfs does not change when its name goes, and
+/// what others change on a network file system is seen late.
+const FILE_SYSTEMS: [u64; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994];
 
 /// An open file.
 #[derive(Clone, Debug)]
@@ -33,9 +40,20 @@ pub struct Open {
 }
 
 /// The files of a directory tree that were opened lately.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct KeptFiles {
-    files: RwLock<HashMap<Key, Arc<Kept>>>,
+    /// The number of the file system whose files are kept; none: nothing is.
+    device: Option<u64>,
+    state: Arc<RwLock<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: HashMap<Key, Arc<Kept>>,
+    /// How many changes this process has made.
+    changes: u64,
+    /// Whether somebody closes what was kept for long enough.
+    is_swept: bool,
 }
 
 #[derive(Debug)]
@@ -57,66 +75,140 @@ impl Mark {
         Self { names: metadata.nlink(), changed: (metadata.ctime(), metadata.ctime_nsec()) }
     }
 
-    /// Whether a change from now on makes it another one: times have steps, of ten milliseconds at the most.
-    fn is_settled(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.names > 0 && self.changed.0.checked_add(1).is_some_and(|after| after < now.cast_signed())
+    /// Whether any change after a moment makes it another one: times have steps, of ten milliseconds at the most.
+    fn is_settled(&self, at: SystemTime) -> bool {
+        let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.names > 0 && self.changed.0.checked_add(1).is_some_and(|after| after < at.cast_signed())
     }
 }
 
+/// A moment before a file is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    at: SystemTime,
+    changes: u64,
+}
+
 impl KeptFiles {
-    /// The file that a key names, if it is kept.
-    pub fn get(&self, key: &Key) -> Option<Open> {
-        let kept = self.files.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()?;
-        let is_same = kept.since.elapsed() < TIME && Mark::of(&kept.open.file.metadata().ok()?) == kept.mark;
-        is_same.then(|| kept.open.clone())
+    /// Keeps files of the file system of `root`, where that can be done.
+    pub fn of(root: &Path) -> Self {
+        let is_known = statfs(root).is_ok_and(|system| FILE_SYSTEMS.contains(&(system.f_type.cast_unsigned())));
+        let device = root.metadata().ok().filter(|_| is_known).map(|metadata| metadata.dev());
+        Self { device, state: Arc::default() }
     }
 
-    /// Keeps a file that was just opened, if that is of use.
-    pub fn keep(&self, key: &Key, open: &Open, metadata: &Metadata) {
+    /// The file that a key names, if it is kept.
+    pub fn get(&self, key: &Key) -> Option<Open> {
+        let kept = self.read().files.get(key).cloned()?;
+        let is_same = || kept.open.file.metadata().is_ok_and(|metadata| Mark::of(&metadata) == kept.mark);
+        if kept.since.elapsed() < TIME && is_same() {
+            return Some(kept.open.clone());
+        }
+        let mut state = self.write();
+        if state.files.get(key).is_some_and(|now| Arc::ptr_eq(now, &kept)) {
+            state.files.remove(key);
+        }
+        None
+    }
+
+    /// To be asked for before a file is opened that may be kept; none: it may not.
+    pub fn before(&self) -> Option<Before> {
+        self.device.is_some().then(|| Before { at: SystemTime::now(), changes: self.read().changes })
+    }
+
+    /// Keeps a file that was opened since, by a path without symbolic links, if that is of use.
+    pub fn keep(&self, key: &Key, open: &Open, metadata: &Metadata, before: Before) {
         let mark = Mark::of(metadata);
-        if metadata.len() > MOST_BYTES || !mark.is_settled() {
+        let is_good = Some(metadata.dev()) == self.device && metadata.len() <= MOST_BYTES;
+        if !is_good || !mark.is_settled(before.at) {
             return;
         }
-        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
-        if files.len() >= MOST && !files.contains_key(key) {
-            files.retain(|_, kept| kept.since.elapsed() < TIME);
-            // whoever goes through all files does not take the place of what is asked for again and again
-            if files.len() >= MOST {
-                return;
-            }
+        let mut state = self.write();
+        // whoever goes through all files does not take the place of what is asked for again and again
+        if state.changes != before.changes || state.files.len() >= MOST && !state.files.contains_key(key) {
+            return;
         }
-        files.insert(key.clone(), Arc::new(Kept { open: open.clone(), mark, since: Instant::now() }));
+        state.files.insert(key.clone(), Arc::new(Kept { open: open.clone(), mark, since: Instant::now() }));
+        if !std::mem::replace(&mut state.is_swept, true) {
+            tokio::spawn(sweep(Arc::clone(&self.state)));
+        }
     }
 
     /// Forgets a file that this process has changed.
     pub fn forget(&self, key: &Key) {
-        self.files.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let mut state = self.write();
+        state.changes += 1;
+        state.files.remove(key);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes what was kept for long enough, until nothing is left.
+async fn sweep(state: Arc<RwLock<State>>) {
+    loop {
+        tokio::time::sleep(TIME).await;
+        let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
+        state.files.retain(|_, kept| kept.since.elapsed() < TIME);
+        if state.files.is_empty() {
+            state.is_swept = false;
+            return;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
 
     use super::*;
     use crate::local::durable;
 
-    /// A file that nobody has changed for a while, as far as the clock knows.
-    fn kept(files: &KeptFiles, path: &Path) -> Key {
-        let key = Key::parse("file").unwrap();
-        let file = File::open(path).unwrap();
-        let metadata = file.metadata().unwrap();
-        let open = Open { stat: durable::stat(&metadata), file: Arc::new(file) };
-        let kept = Kept { open, mark: Mark::of(&metadata), since: Instant::now() };
-        files.files.write().unwrap().insert(key.clone(), Arc::new(kept));
-        assert!(files.get(&key).is_some());
-        key
+    /// A directory with a file that is kept as if nobody had changed it for a while.
+    struct Case {
+        _directory: TempDir,
+        path: PathBuf,
+        other: PathBuf,
+        files: KeptFiles,
+        key: Key,
     }
 
-    #[test]
-    fn no_change_of_a_name_or_a_content_is_missed() {
+    impl Case {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let (path, other) = (directory.path().join("file"), directory.path().join("other"));
+            fs::write(&path, "old").unwrap();
+            // whatever the file system of temporary files is
+            let device = Some(fs::metadata(&path).unwrap().dev());
+            let files = KeptFiles { device, state: Arc::default() };
+            Self { _directory: directory, path, other, files, key: Key::parse("file").unwrap() }
+        }
+
+        fn keep(&self, before: Before) -> Option<Open> {
+            let file = File::open(&self.path).unwrap();
+            let metadata = file.metadata().unwrap();
+            let open = Open { stat: durable::stat(&metadata), file: Arc::new(file) };
+            self.files.keep(&self.key, &open, &metadata, before);
+            self.files.get(&self.key)
+        }
+
+        fn before(&self) -> Before {
+            let before = self.files.before().unwrap();
+            Before { at: before.at + Duration::from_secs(10), ..before }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_change_of_a_name_or_a_content_is_missed() {
         type Change = fn(&Path, &Path);
         let changes: [(&str, Change); 6] = [
             ("removed", |path, _| fs::remove_file(path).unwrap()),
@@ -133,39 +225,47 @@ mod tests {
             ("another time", |path, _| File::open(path).unwrap().set_modified(UNIX_EPOCH).unwrap()),
         ];
         for (name, change) in changes {
-            let directory = tempfile::tempdir().unwrap();
-            let (path, other) = (directory.path().join("file"), directory.path().join("other"));
-            fs::write(&path, "old").unwrap();
+            let case = Case::new();
             // longer than a step of the kernel's clock
-            std::thread::sleep(Duration::from_millis(20));
-            let files = KeptFiles::default();
-            let key = kept(&files, &path);
-            change(&path, &other);
-            assert!(files.get(&key).is_none(), "{name}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(case.keep(case.before()).is_some(), "{name}");
+            change(&case.path, &case.other);
+            assert!(case.files.get(&case.key).is_none(), "{name}");
+            assert!(case.files.read().files.is_empty(), "{name}: it is closed");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_just_changed_is_not_kept() {
+        let case = Case::new();
+        assert!(case.keep(case.files.before().unwrap()).is_none());
+    }
+
+    #[tokio::test]
+    async fn what_this_process_changes_is_not_kept() {
+        let case = Case::new();
+        assert!(case.keep(case.before()).is_some());
+        let before = case.before();
+        case.files.forget(&case.key);
+        assert!(case.files.get(&case.key).is_none());
+        assert!(case.keep(before).is_none(), "it was changed after it was opened");
+        assert!(case.keep(case.before()).is_some());
+    }
+
+    #[tokio::test]
+    async fn nothing_stays_open() {
+        let case = Case::new();
+        assert!(case.keep(case.before()).is_some());
+        while !case.files.read().files.is_empty() {
+            tokio::time::sleep(TIME / 10).await;
+        }
+        while case.files.read().is_swept {
+            tokio::time::sleep(TIME / 10).await;
         }
     }
 
     #[test]
-    fn what_just_changed_is_not_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        fs::write(&path, "new").unwrap();
-        let file = File::open(&path).unwrap();
-        let metadata = file.metadata().unwrap();
-        let open = Open { stat: durable::stat(&metadata), file: Arc::new(file) };
-        let (files, key) = (KeptFiles::default(), Key::parse("file").unwrap());
-        files.keep(&key, &open, &metadata);
-        assert!(files.get(&key).is_none());
-    }
-
-    #[test]
-    fn what_is_forgotten_is_not_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        fs::write(&path, "old").unwrap();
-        let files = KeptFiles::default();
-        let key = kept(&files, &path);
-        files.forget(&key);
-        assert!(files.get(&key).is_none());
+    fn other_file_systems_are_left_alone() {
+        assert!(KeptFiles::of(Path::new("/proc")).before().is_none());
     }
 }

@@ -1,9 +1,9 @@
 //! Reading a file: what the kernel has in memory is answered at once, on whatever thread asks; only what has to come from
 //! the disk goes to a thread that may wait.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, IoSliceMut};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,56 +27,79 @@ const SMALL_BYTES: usize = 16 << 10;
 /// How many pieces are kept for the next file.
 const KEPT_PIECES: usize = 64;
 
-/// Opens a file, whatever it takes.
-fn open(path: &Path) -> io::Result<Option<File>> {
-    absent(OpenOptions::new().read(true).custom_flags(WITHOUT_WAITING.bits().cast_signed()).open(path))
-}
-
-/// A pipe in the tree holds nobody up.
-const WITHOUT_WAITING: OFlags = OFlags::NONBLOCK;
-
-/// Opens a file when all of its path is known without asking the disk; else `None`.
-fn open_at_once(path: &Path) -> Option<io::Result<Option<File>>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | WITHOUT_WAITING;
-    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
-        Ok(file) => Some(Ok(Some(file.into()))),
-        Err(Errno::NOENT | Errno::NOTDIR) => Some(Ok(None)),
-        // kernels and sandboxes without it, too
-        Err(_) => None,
-    }
-}
-
-/// Opens what a key names; `None` where that is no file.
-async fn opened(directory: &Directory, key: &Key) -> Result<Option<Open>, StoreError> {
+/// Opens what a key names when all of its path is known without asking the disk; else `None`.
+fn open_at_once(directory: &Directory, key: &Key) -> Option<io::Result<Option<Open>>> {
     if let Some(kept) = directory.kept.get(key) {
-        return Ok(Some(kept));
+        return Some(Ok(Some(kept)));
     }
-    let failed = |error| StoreError::from_io("read", key.as_str(), error);
-    let path = directory.path(key);
-    let file = match open_at_once(&path) {
-        Some(file) => file,
-        None => spawn_blocking(move || open(&path)).await.unwrap_or_else(|error| Err(io::Error::other(error))),
+    let (path, mut before) = (directory.path(key), directory.kept.before());
+    // a pipe holds nobody up
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let open = |links| openat2(CWD, &path, flags, Mode::empty(), ResolveFlags::CACHED | links);
+    let mut opened = open(ResolveFlags::NO_SYMLINKS);
+    if matches!(opened, Err(Errno::LOOP)) {
+        before = None;
+        opened = open(ResolveFlags::empty());
+    }
+    let file = match opened {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Some(Ok(None)),
+        // kernels and sandboxes without it, too
+        Err(_) => return None,
     };
-    let Some(file) = file.map_err(failed)? else { return Ok(None) };
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
+    Some(file.metadata().map(|metadata| {
+        let open = Open { stat: durable::stat(&metadata), file: Arc::new(file) };
+        if let Some(before) = before.filter(|_| metadata.is_file()) {
+            directory.kept.keep(key, &open, &metadata, before);
+        }
+        metadata.is_file().then_some(open)
+    }))
+}
+
+/// What is at a path, whatever it takes; `None` where that is no file.
+fn metadata(path: &Path) -> io::Result<Option<Metadata>> {
+    Ok(absent(fs::metadata(path))?.filter(Metadata::is_file))
+}
+
+/// Opens a file, whatever it takes.
+fn open(path: &Path) -> io::Result<Option<Open>> {
+    // to open something else may hold this thread up
+    if metadata(path)?.is_none() {
         return Ok(None);
     }
-    let open = Open { stat: durable::stat(&metadata), file: Arc::new(file) };
-    directory.kept.keep(key, &open, &metadata);
-    Ok(Some(open))
+    let Some(file) = absent(File::open(path))? else { return Ok(None) };
+    Ok(Some(Open { stat: durable::stat(&file.metadata()?), file: Arc::new(file) }))
 }
 
 /// What a file is.
 pub async fn stat(directory: &Directory, key: &Key) -> Result<Option<Stat>, StoreError> {
-    Ok(opened(directory, key).await?.map(|open| open.stat))
+    let stat = match open_at_once(directory, key) {
+        Some(opened) => opened.map(|open| open.map(|open| open.stat)),
+        None => waited(directory, key, metadata).await.map(|metadata| metadata.as_ref().map(durable::stat)),
+    };
+    stat.map_err(|error| StoreError::from_io("read", key.as_str(), error))
 }
 
 /// A file with the bytes of a span.
 pub async fn read(directory: &Directory, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
-    let Some(Open { file, stat }) = opened(directory, key).await? else { return Ok(None) };
+    let opened = match open_at_once(directory, key) {
+        Some(opened) => opened,
+        None => waited(directory, key, open).await,
+    };
+    let opened = opened.map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
+    let Some(Open { file, stat }) = opened else { return Ok(None) };
     let (start, length) = span.within(stat.size_bytes);
     Ok(Some(Content { stat, bytes: Box::pin(pieces(file, start, length, key.clone())) }))
+}
+
+/// Looks at a path on a thread that may wait.
+async fn waited<T: Send + 'static>(
+    directory: &Directory,
+    key: &Key,
+    look: fn(&Path) -> io::Result<Option<T>>,
+) -> io::Result<Option<T>> {
+    let path = directory.path(key);
+    spawn_blocking(move || look(&path)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// The bytes of a file from `start`.
