@@ -55,8 +55,9 @@ impl Holder {
 #[derive(Debug)]
 struct Pin<T> {
     head: Arc<T>,
-    /// Digests of the names of the files that were read of it.
-    names: BTreeSet<u64>,
+    /// Digests of the names of the files that were read of it: the first, which often is the only one, and the others.
+    first: u64,
+    others: BTreeSet<u64>,
     since: Instant,
 }
 
@@ -83,13 +84,13 @@ impl<T> Pins<T> {
         let held = Holder::of(reader).find(|holder| pins.contains_key(&(*holder, repository)))?;
         let pin = pins.get_mut(&(held, repository))?;
         // a connection that begins anew does so for its client
-        if pin.since.elapsed() >= held.lasting() || !pin.names.insert(name) {
+        if pin.since.elapsed() >= held.lasting() || !pin.insert(name) {
             return None;
         }
         let head = Arc::clone(&pin.head);
         // what goes on by client goes on for this connection too
         for holder in Holder::of(reader) {
-            pins.entry((holder, repository)).or_insert_with(|| Pin::new(&head)).names.insert(name);
+            pins.entry((holder, repository)).or_insert_with(|| Pin::new(&head, name)).insert(name);
         }
         bound(&mut pins);
         Some(head)
@@ -100,9 +101,7 @@ impl<T> Pins<T> {
         let mut pins = self.lock();
         let (repository, name) = (pins.hasher().hash_one(repository), pins.hasher().hash_one(name));
         for holder in Holder::of(reader) {
-            let mut pin = Pin::new(head);
-            pin.names.insert(name);
-            pins.insert((holder, repository), pin);
+            pins.insert((holder, repository), Pin::new(head, name));
         }
         bound(&mut pins);
     }
@@ -113,8 +112,13 @@ impl<T> Pins<T> {
 }
 
 impl<T> Pin<T> {
-    fn new(head: &Arc<T>) -> Self {
-        Self { head: Arc::clone(head), names: BTreeSet::new(), since: Instant::now() }
+    fn new(head: &Arc<T>, first: u64) -> Self {
+        Self { head: Arc::clone(head), first, others: BTreeSet::new(), since: Instant::now() }
+    }
+
+    /// Notes a name; says whether it is a new one.
+    fn insert(&mut self, name: u64) -> bool {
+        name != self.first && self.others.insert(name)
     }
 }
 

@@ -90,9 +90,9 @@ impl File {
         set.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         set.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
         if let Some(tag) = &validators.tag {
-            put(&mut answer, ETAG, tag);
+            put(&mut answer, ETAG, tag.clone());
         }
-        put(&mut answer, LAST_MODIFIED, &date(validators.modified_seconds));
+        put(&mut answer, LAST_MODIFIED, date(validators.modified_seconds));
         if is_other(headers, &validators) {
             *answer.status_mut() = StatusCode::PRECONDITION_FAILED;
             return Ok(answer);
@@ -107,12 +107,12 @@ impl File {
             Selection::Part { start, length } => {
                 *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
                 let range = format!("bytes {start}-{}/{size_bytes}", start + length - 1);
-                put(&mut answer, CONTENT_RANGE, &range);
+                put(&mut answer, CONTENT_RANGE, range);
                 (start, length)
             }
             Selection::Unsatisfiable => {
                 *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-                put(&mut answer, CONTENT_RANGE, &format!("bytes */{size_bytes}"));
+                put(&mut answer, CONTENT_RANGE, format!("bytes */{size_bytes}"));
                 return Ok(answer);
             }
         };
@@ -170,7 +170,7 @@ pub async fn file(
     let file = File::of_tree(found, path);
     match elsewhere {
         // what the client has already it need not get from elsewhere
-        Some(address) if !is_unchanged(headers, &file.validators) => Ok(Some(redirection(&address))),
+        Some(address) if !is_unchanged(headers, &file.validators) => Ok(Some(redirection(address))),
         _ => file.answer(&**service.tree.store(), method, headers).await.map(Some),
     }
 }
@@ -187,17 +187,17 @@ fn elsewhere(service: &Service, found: &Found) -> Option<String> {
     }
 }
 
-fn redirection(address: &str) -> Answer {
+fn redirection(address: String) -> Answer {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::FOUND;
     // a signed URL is good for a while only
-    put(&mut answer, CACHE_CONTROL, "no-store");
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     put(&mut answer, LOCATION, address);
     answer
 }
 
-fn put(answer: &mut Answer, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
+fn put(answer: &mut Answer, name: HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
         answer.headers_mut().insert(name, value);
     }
 }

@@ -12,7 +12,7 @@ pub struct Key(String);
 impl Key {
     /// Checks a name.
     pub fn parse(text: &str) -> Option<Self> {
-        let good = text.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains('\0'));
+        let good = !text.contains('\0') && text.split('/').all(|part| !matches!(part, "" | "." | ".."));
         good.then(|| Self(text.to_owned()))
     }
 

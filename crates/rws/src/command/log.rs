@@ -1,11 +1,16 @@
 //! The log: lines are gathered for a moment and written together, behind the work that they tell of. None is dropped.
 
+use std::cell::RefCell;
+use std::fmt;
 use std::io::{self, IsTerminal, Write, stderr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::configuration::LogFormat;
 
@@ -39,7 +44,8 @@ impl Log {
         let gathered = Arc::new(Gathered::default());
         let lines = Arc::clone(&gathered);
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || Lines(Arc::clone(&lines)));
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_timer(Clock);
+        let log = log.with_writer(move || Lines(Arc::clone(&lines)));
         match format {
             LogFormat::Text => log.with_ansi(stderr().is_terminal()).init(),
             LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
@@ -104,6 +110,26 @@ impl Gathered {
     }
 }
 
+/// The time of a line, in microseconds. Many lines share the text of a second, which each thread writes once.
+struct Clock;
+
+impl FormatTime for Clock {
+    fn format_time(&self, line: &mut Writer<'_>) -> fmt::Result {
+        thread_local! {
+            static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+        }
+        let now = Timestamp::now();
+        SECOND.with_borrow_mut(|(second, text)| {
+            if *second != now.as_second() {
+                *second = now.as_second();
+                *text = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            }
+            line.write_str(text)
+        })?;
+        write!(line, ".{:06}Z", now.subsec_microsecond())
+    }
+}
+
 /// Where one line goes.
 struct Lines(Arc<Gathered>);
 
@@ -115,5 +141,22 @@ impl Write for Lines {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_line_is_now() {
+        let before = Timestamp::now();
+        for _ in 0..2 {
+            let mut line = String::new();
+            Clock.format_time(&mut Writer::new(&mut line)).unwrap();
+            let time: Timestamp = line.parse().unwrap();
+            assert_eq!(line.len(), "2026-11-25T18:20:00.123456Z".len());
+            assert!(time.as_microsecond() >= before.as_microsecond() && time <= Timestamp::now(), "{line}");
+        }
     }
 }
