@@ -1,6 +1,6 @@
 //! What the configuration says there can be: targets, anchors, repositories.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::generation::Keep;
@@ -156,6 +156,8 @@ pub struct Catalogue {
     repositories: BTreeMap<RepositoryId, Arc<ConfiguredTarget>>,
     /// Repositories by the public path of their metadata.
     metadata: HashMap<String, PublicTree>,
+    /// The lengths of these paths: most parts of most paths have another one.
+    lengths: BTreeSet<usize>,
 }
 
 /// Where readers find a repository: worked out once, as it is asked for with every request.
@@ -208,6 +210,7 @@ impl Catalogue {
             targets: BTreeMap::new(),
             repositories: BTreeMap::new(),
             metadata: HashMap::new(),
+            lengths: BTreeSet::new(),
         };
         for (repository, target) in repositories {
             catalogue.add(repository, &Arc::new(target));
@@ -225,6 +228,7 @@ impl Catalogue {
             root_names,
             repository: repository.clone(),
         };
+        self.lengths.insert(path.len());
         self.metadata.insert(path, public);
         self.repositories.insert(repository, Arc::clone(target));
     }
@@ -248,7 +252,9 @@ impl Catalogue {
     pub fn by_metadata(&self, path: &str) -> Option<&PublicTree> {
         let mut prefix = path;
         while let Some((before, _)) = prefix.rsplit_once('/') {
-            if let Some(tree) = self.metadata.get(before) {
+            if self.lengths.contains(&before.len())
+                && let Some(tree) = self.metadata.get(before)
+            {
                 return Some(tree);
             }
             prefix = before;

@@ -179,6 +179,7 @@ impl Open {
         let mut is_stopping = false;
         loop {
             tokio::select! {
+                biased;
                 ended = answering.as_mut() => {
                     if let Err(error) = ended {
                         tracing::debug!(error = %chain(&*error), "a connection ended early");
