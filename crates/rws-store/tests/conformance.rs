@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rws_lab::S3Server;
 use rws_store::{
@@ -406,7 +408,11 @@ async fn whoever_changes_a_file_the_next_read_sees_it() {
     std::fs::remove_file(path("link")).unwrap();
     std::os::unix::fs::symlink("target", path("link")).unwrap();
     // a file that was changed lately is not kept open
-    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let changed = names.map(|name| std::fs::metadata(path(name)).unwrap().ctime());
+    let newest = UNIX_EPOCH + Duration::from_secs(changed.into_iter().max().unwrap().unsigned_abs());
+    while SystemTime::now() < newest + Duration::from_secs(2) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     for name in names {
         for _ in 0..2 {
             assert_eq!(get(&reader, name).await.as_deref(), Some("old"), "{name}");
