@@ -20,7 +20,7 @@ use crate::settings::Downloads;
 const SIGNED_SECONDS: u64 = 3600;
 
 /// Room for the headers of an answer with a file.
-const MOST_HEADERS: usize = 12;
+const ROOM_FOR_HEADERS: usize = 12;
 
 /// Where the bytes come from.
 enum Source {
@@ -85,7 +85,7 @@ impl File {
     ) -> Result<Answer, RepositoryError> {
         let Self { source, size_bytes, validators, caching, content_type } = self;
         let mut answer = Response::new(Body::empty());
-        *answer.headers_mut() = HeaderMap::with_capacity(MOST_HEADERS);
+        *answer.headers_mut() = HeaderMap::with_capacity(ROOM_FOR_HEADERS);
         let set = answer.headers_mut();
         set.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         set.insert(CACHE_CONTROL, HeaderValue::from_static(caching));

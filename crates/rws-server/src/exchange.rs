@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ pub struct Exchange {
     /// Who sends it.
     pub client: Client,
     method: Method,
-    uri: Uri,
+    path: String,
     kind: Kind,
     started: Instant,
     received_bytes: AtomicU64,
@@ -52,11 +52,13 @@ impl Exchange {
         begun: Begun,
     ) -> (Arc<Self>, Request<Body>) {
         let client = Client::of(settings, connection, request.headers());
+        let path = request.uri().path();
         let exchange = Arc::new(Self {
             id: given_id(&client, &request).unwrap_or_else(next_id),
             method: request.method().clone(),
-            uri: request.uri().clone(),
-            kind: Kind::of(request.method(), request.uri().path()),
+            // the URI itself would hold all that was read with it for as long as the answer is sent
+            path: path[..path.floor_char_boundary(LONGEST_PATH)].to_owned(),
+            kind: Kind::of(request.method(), path),
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
             user: OnceLock::new(),
@@ -191,9 +193,7 @@ impl HttpBody for Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let Exchange { id, client, method, uri, kind, started, received_bytes, user, .. } = &*self.of;
-        let path = uri.path();
-        let path = &path[..path.floor_char_boundary(LONGEST_PATH)];
+        let Exchange { id, client, method, path, kind, started, received_bytes, user, .. } = &*self.of;
         let (status, sent_bytes) = (&self.status, &self.sent_bytes);
         let took = started.elapsed();
         let received = received_bytes.load(Ordering::Relaxed);

@@ -6,6 +6,7 @@
 //!   processes that share the directory. Every write sets a time later than the version it replaces, so that a
 //!   version never comes back (inode numbers are used again, and a kernel's own clock moves in steps of milliseconds).
 //! * A copy of what never changes is a hard link; a plain name gets bytes of its own.
+//! * Small files that are read stay open for a moment, and are what their names stand for whoever changes them.
 
 mod clock;
 mod durable;
