@@ -1,13 +1,16 @@
-//! A laboratory for what speaks S3. For tests only, so everything here panics instead of returning an error.
+//! A laboratory: S3 servers, and fixtures. For tests only, so everything here panics instead of returning an error.
 //!
 //! - [`S3Server`]: the servers that `tests/s3-servers` starts, with verbs to prepare and inspect buckets by a client
 //!   that shares no connection code with the program (curl).
+//! - [`fixture`]: packages and keys that tests build once.
 //! - [`Proxy`]: stands between a client and a server, shows every request, and breaks the ones that a test names.
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a panic names what is wrong")]
 
 mod curl;
+mod fixture;
 mod proxy;
 mod server;
 
+pub use fixture::fixture;
 pub use proxy::{Fault, FaultRule, Proxy, Seen};
 pub use server::{S3Server, cache};

@@ -15,6 +15,7 @@ use crate::command::Arguments;
 use crate::configuration::{Environment, Mistake};
 
 /// A server publishes now and then, and rests for long: an allocator that gives memory back.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -1,7 +1,7 @@
 use super::{Header, INTRODUCTION_BYTES, length};
 use crate::fault::{Fault, Section};
 
-#[path = "../../tests/support/builder.rs"]
+#[path = "../../tests/format/support/builder.rs"]
 #[expect(dead_code, reason = "whole packages are built in the tests of the crate")]
 mod builder;
 

@@ -1,0 +1,11 @@
+//! What is read from Debian packages and written for apt, beside the real dpkg and apt tools.
+
+mod apt;
+mod contents;
+mod golden;
+mod hostile;
+mod mutants;
+mod repository;
+mod support;
+mod upload;
+mod version_order;

@@ -1,0 +1,223 @@
+//! The process dies right before and right after every operation of the store, once each. Then readers of the old root
+//! and of the new one find a whole repository, and the next start completes the work.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use rws_repository::publish::{Occasion, Publisher};
+use rws_repository::scheduler::Scheduler;
+use rws_repository::{RepositoryError, head};
+use rws_store::{Key, Moment, Operation, Store};
+use crate::support::{Crash, World, check_plain, id, observed, read_deb, read_deb_but};
+
+const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false, create: false };
+const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: false, tidy: false, create: false };
+const POOL: &str = "pool/focal/main/p/product";
+
+/// What a process was doing when it died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// Publishing a new package, and one that has other bytes now.
+    Upload,
+    /// The same for two repositories of an anchor, from one upload.
+    Anchor,
+    /// Taking a package out whose file somebody deleted.
+    Removal,
+    /// Taking up bytes that somebody wrote over a package.
+    Replacement,
+    /// Making the indexes anew.
+    Rebuild,
+    /// Condemning what no reader needs any more.
+    Condemning,
+    /// Deleting what was condemned.
+    Deletion,
+}
+
+impl Work {
+    fn trees(self) -> &'static [&'static str] {
+        match self {
+            Self::Anchor => &["live/2.8/ubuntu", "release/2.8/ubuntu"],
+            _ => &["release/2.8/ubuntu"],
+        }
+    }
+
+    fn occasion(self) -> Occasion {
+        match self {
+            Self::Removal | Self::Replacement => SYNCHRONISE,
+            Self::Rebuild => REBUILD,
+            _ => Occasion::default(),
+        }
+    }
+
+    /// The package paths of the old root that somebody else made unreadable.
+    fn spoilt(self) -> &'static [&'static str] {
+        match self {
+            Self::Removal | Self::Replacement => &["pool/focal/main/p/product/aa_1_amd64.deb"],
+            _ => &[],
+        }
+    }
+
+    /// How many packages there are in the end.
+    fn packages(self) -> usize {
+        match self {
+            Self::Upload | Self::Anchor | Self::Replacement | Self::Rebuild => 3,
+            Self::Removal => 2,
+            Self::Condemning | Self::Deletion => 2,
+        }
+    }
+
+    /// The repositories as they are before.
+    async fn prepare(self, world: &World) {
+        let path = if self == Self::Anchor { "both/ubuntu/focal" } else { "release/2.8/ubuntu/focal" };
+        let (aa, bb) = (world.deb("aa", "1", "amd64", "a"), world.deb("bb", "1", "all", "b"));
+        world.upload(path, &[aa.clone(), bb]).await.unwrap();
+        self.run_all(world, &world.publisher(world.store()), Occasion::default()).await.unwrap();
+        match self {
+            Self::Condemning | Self::Deletion => {
+                for text in ["1", "2", "3", "4", "5"] {
+                    world.upload(path, &[world.deb("aa", "1", "amd64", text)]).await.unwrap();
+                    self.run_all(world, &world.publisher(world.store()), Occasion::default()).await.unwrap();
+                }
+                world.pass(2 * 60 * 60);
+                if self == Self::Deletion {
+                    self.run_all(world, &world.publisher(world.store()), Occasion::default()).await.unwrap();
+                    world.pass(11 * 60);
+                }
+            }
+            _ => {
+                world.upload(path, &[world.deb("cc", "1", "arm64", "c")]).await.unwrap();
+                self.run_all(world, &world.publisher(world.store()), Occasion::default()).await.unwrap();
+            }
+        }
+        for tree in self.trees() {
+            let key = format!("{tree}/{POOL}/aa_1_amd64.deb");
+            match self {
+                Self::Removal => world.memory.delete(&[Key::parse(&key).unwrap()]).await.unwrap(),
+                Self::Replacement => {
+                    world.put(&key, std::fs::read(world.deb("aa", "1", "amd64", "other")).unwrap()).await;
+                }
+                _ => {}
+            }
+        }
+        if matches!(self, Self::Upload | Self::Anchor) {
+            let files = [world.deb("aa", "1", "amd64", "other"), world.deb("bb", "1", "all", "other")];
+            world.upload(path, &files).await.unwrap();
+        }
+    }
+
+    async fn run_all(self, world: &World, publisher: &Publisher, occasion: Occasion) -> Result<(), RepositoryError> {
+        world.tick();
+        for tree in self.trees() {
+            publisher.reconcile(&id(&format!("{tree}/focal")), occasion).await?.synchronised?;
+        }
+        Ok(())
+    }
+}
+
+/// The packages of all repositories as their roots are now, each read to the last byte.
+async fn read(world: &World, work: Work) -> Vec<(String, Vec<String>)> {
+    let mut all = Vec::new();
+    for tree in work.trees() {
+        let root = world.root(tree, "focal").await.unwrap();
+        let packages = read_deb_but(&*world.memory, tree, "focal", &root, work.spoilt()).await;
+        all.push((root, packages));
+    }
+    all
+}
+
+async fn expect_old_readers(world: &World, work: Work, old: &[(String, Vec<String>)], context: &str) {
+    for (tree, (root, packages)) in work.trees().iter().zip(old) {
+        let now = read_deb_but(&*world.memory, tree, "focal", root, work.spoilt()).await;
+        assert_eq!(now, *packages, "{context}");
+    }
+}
+
+/// How many objects there are outside of the private prefix, and how many generations.
+async fn stored(world: &World) -> (usize, usize) {
+    (world.memory_stats().await.len(), world.keys(".rws/generations/").await.len())
+}
+
+/// Dies at one operation; the operation, where there was one.
+async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option<Operation> {
+    work.prepare(world).await;
+    let old = read(world, work).await;
+    let crash = Crash::at(number, moment);
+    let died = work.run_all(world, &world.publisher(observed(world, crash.clone())), work.occasion()).await;
+    let operation = crash.names.lock().unwrap().get(number).cloned();
+    let context = format!("{work:?}: {moment:?} {operation:?}");
+    assert_eq!(died.is_err(), operation.is_some(), "{context}: {died:?}");
+    // for one who holds the old root, and for one who comes now
+    expect_old_readers(world, work, &old, &context).await;
+    read(world, work).await;
+
+    work.run_all(world, &world.publisher(world.store()), work.occasion()).await.unwrap();
+    for tree in work.trees() {
+        let root = world.root(tree, "focal").await.unwrap();
+        let packages = read_deb(&*world.memory, tree, "focal", &root).await;
+        assert_eq!(packages.len(), work.packages(), "{context}: {packages:?}");
+        check_plain(&*world.memory, tree, "focal").await;
+        let head = head(&*world.memory, &id(&format!("{tree}/focal"))).await.unwrap().unwrap().0;
+        assert!(head.root.iter().any(|file| file.text == root), "{context}: readers of the store have another root");
+    }
+    expect_old_readers(world, work, &old, &context).await;
+    Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
+    assert_eq!(world.leftovers().await, Vec::<String>::new(), "{context}");
+    operation
+}
+
+/// Takes every crash point of some work.
+async fn every_crash_point(work: Work, at_least: usize) {
+    let undisturbed = World::new();
+    assert_eq!(die(&undisturbed, work, usize::MAX, Moment::Before).await, None);
+    let expected = stored(&undisturbed).await;
+    let mut points = 0;
+    for number in 0.. {
+        for moment in [Moment::Before, Moment::After] {
+            let world = World::new();
+            let Some(operation) = die(&world, work, number, moment).await else {
+                assert!(points >= at_least, "{work:?}: only {points} crash points");
+                println!("{work:?}: {points} crash points");
+                return;
+            };
+            points += 1;
+            let (public, generations) = stored(&world).await;
+            assert_eq!(public, expected.0, "{work:?}: {moment:?} {operation:?}");
+            // a manifest that was written right before the end may be left over; indexes are made anew as often as asked
+            assert!(generations.abs_diff(expected.1) <= 1, "{work:?}: {moment:?} {operation:?}: {generations}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn upload() {
+    every_crash_point(Work::Upload, 40).await;
+}
+
+#[tokio::test]
+async fn anchor() {
+    every_crash_point(Work::Anchor, 80).await;
+}
+
+#[tokio::test]
+async fn removal() {
+    every_crash_point(Work::Removal, 30).await;
+}
+
+#[tokio::test]
+async fn replacement() {
+    every_crash_point(Work::Replacement, 30).await;
+}
+
+#[tokio::test]
+async fn rebuild() {
+    every_crash_point(Work::Rebuild, 20).await;
+}
+
+#[tokio::test]
+async fn condemning() {
+    every_crash_point(Work::Condemning, 4).await;
+}
+
+#[tokio::test]
+async fn deletion() {
+    every_crash_point(Work::Deletion, 6).await;
+}

@@ -1,0 +1,14 @@
+//! The publisher, the planner and the scheduler, over stores that watch, break and race.
+
+mod catalogue;
+mod crashes;
+mod incremental;
+mod publish;
+mod races;
+mod refuse;
+mod requests;
+mod retention;
+mod scheduler;
+mod status;
+mod support;
+mod verify;

@@ -1,0 +1,117 @@
+//! What is wrong with a repository is found and can be mended.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use rws_repository::publish::Occasion;
+use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
+use rws_store::{Key, Store};
+use crate::support::{World, id};
+
+const FOCAL: &str = "live/2.8/ubuntu/focal";
+const DISTS: &str = "live/2.8/ubuntu/dists/focal";
+
+async fn world() -> World {
+    let world = World::new();
+    for name in ["aa", "bb"] {
+        world.upload(FOCAL, &[world.deb(name, "1", "amd64", name)]).await.unwrap();
+        world.publish(FOCAL).await.unwrap();
+    }
+    world
+}
+
+async fn check(world: &World, depth: Depth) -> Checked {
+    let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth };
+    verifier.check(&id(FOCAL)).await.unwrap().unwrap()
+}
+
+/// The names of what is wrong, and what mends it.
+async fn faults(world: &World, depth: Depth) -> Vec<(String, Remedy)> {
+    check(world, depth).await.faults.into_iter().map(|fault| (fault.name, fault.remedy)).collect()
+}
+
+async fn reconcile(world: &World, occasion: Occasion) {
+    world.tick();
+    world.publisher(world.store()).reconcile(&id(FOCAL), occasion).await.unwrap();
+}
+
+async fn delete(world: &World, name: &str) {
+    world.memory.delete(&[Key::parse(name).unwrap()]).await.unwrap();
+}
+
+const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: true, tidy: false, create: false };
+
+#[tokio::test]
+async fn a_whole_repository_has_no_faults() {
+    let world = world().await;
+    let checked = check(&world, Depth::Bytes).await;
+    assert_eq!((checked.index_files, checked.packages, checked.faults), (12, 2, Vec::new()));
+    let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth: Depth::Presence };
+    assert_eq!(verifier.check(&id("release/2.8/ubuntu/focal")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_public_file_that_somebody_broke_is_exposed_again() {
+    let world = world().await;
+    let name = "dists/focal/main/binary-amd64/Packages.gz";
+    delete(&world, &format!("live/2.8/ubuntu/{name}")).await;
+    delete(&world, &format!("{DISTS}/Release")).await;
+    let expected = [("dists/focal/Release".to_owned(), Remedy::Expose), (name.to_owned(), Remedy::Expose)];
+    assert_eq!(faults(&world, Depth::Presence).await, expected);
+    reconcile(&world, Occasion { start: true, ..Occasion::default() }).await;
+    assert_eq!(faults(&world, Depth::Presence).await, []);
+}
+
+#[tokio::test]
+async fn a_package_that_went_or_changed_is_found_and_synchronised() {
+    let world = world().await;
+    delete(&world, "live/2.8/ubuntu/pool/focal/main/p/product/aa_1_amd64.deb").await;
+    let bb = "pool/focal/main/p/product/bb_1_amd64.deb";
+    let mut bytes = world.get(&format!("live/2.8/ubuntu/{bb}")).await.unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    world.put(&format!("live/2.8/ubuntu/{bb}"), bytes).await;
+    let aa = "pool/focal/main/p/product/aa_1_amd64.deb".to_owned();
+    assert_eq!(faults(&world, Depth::Presence).await, [(aa.clone(), Remedy::Synchronise)]);
+    let both = [(aa, Remedy::Synchronise), (bb.to_owned(), Remedy::Synchronise)];
+    assert_eq!(faults(&world, Depth::Bytes).await, both);
+}
+
+#[tokio::test]
+async fn what_is_derived_is_made_anew() {
+    for broken in ["an index", "the manifest"] {
+        let world = world().await;
+        let name = match broken {
+            "an index" => {
+                let keys = world.keys(&format!("{DISTS}/main/binary-amd64/by-hash/")).await;
+                let sizes = keys.iter().map(async |key| world.get(key).await.unwrap().len());
+                let sizes: Vec<usize> = futures::future::join_all(sizes).await;
+                // of the current generation: the largest
+                keys[sizes.iter().enumerate().max_by_key(|(_, size)| **size).unwrap().0].clone()
+            }
+            _ => world.keys(".rws/generations/").await.pop().unwrap(),
+        };
+        world.put(&name, b"cut".to_vec()).await;
+        let found = check(&world, Depth::Presence).await.faults;
+        assert!(found.iter().all(|fault| fault.remedy == Remedy::Rebuild) && !found.is_empty(), "{broken}: {found:?}");
+        // an upload that waits comes through with the repair
+        world.upload(FOCAL, &[world.deb("cc", "1", "amd64", "cc")]).await.unwrap();
+        reconcile(&world, REBUILD).await;
+        let checked = check(&world, Depth::Bytes).await;
+        assert_eq!((checked.packages, checked.faults), (3, Vec::new()), "{broken}");
+        // and everything goes on as before
+        world.upload(FOCAL, &[world.deb("dd", "1", "amd64", "dd")]).await.unwrap();
+        world.publish(FOCAL).await.unwrap();
+        assert_eq!(check(&world, Depth::Bytes).await.packages, 4, "{broken}");
+    }
+}
+
+#[tokio::test]
+async fn a_rebuild_never_empties_a_repository() {
+    let world = world().await;
+    for key in world.keys("live/2.8/ubuntu/pool/").await {
+        delete(&world, &key).await;
+    }
+    world.tick();
+    let refused = world.publisher(world.store()).reconcile(&id(FOCAL), REBUILD).await.unwrap_err();
+    assert!(refused.to_string().contains("nothing was removed"), "{refused}");
+}

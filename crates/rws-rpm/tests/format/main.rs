@@ -1,0 +1,6 @@
+//! What is read from RPM packages, beside createrepo_c.
+
+mod damaged;
+mod golden;
+mod stream;
+mod support;

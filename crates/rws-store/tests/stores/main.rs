@@ -1,0 +1,5 @@
+//! The promises of a store, kept by each kind of it.
+
+mod conformance;
+mod s3;
+mod single_writer;

@@ -1,0 +1,12 @@
+//! The program on a bucket: starts, refusals, what it asks of S3, and what it leaves alone.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod commands;
+mod directory_equals_bucket;
+mod foreign_objects;
+mod large_files;
+mod one_writer;
+mod reads;
+mod refusals;
+mod starts;
+mod uploads;

@@ -1,0 +1,8 @@
+//! What surrounds the service: its image, the test stand, the action that uploads, passwords, and what the documents say.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod container;
+mod documentation;
+mod passwords;
+mod stand;
+mod upload_action;
