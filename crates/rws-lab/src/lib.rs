@@ -2,7 +2,7 @@
 //!
 //! - [`S3Server`]: the servers that `tests/s3-servers` starts, with verbs to prepare and inspect buckets by a client
 //!   that shares no connection code with the program (curl).
-//! - [`fixture`]: packages and keys that tests build once.
+//! - [`fixture`] and [`real_packages`]: packages that tests build once, and those of Debian.
 //! - [`Proxy`]: stands between a client and a server, shows every request, and breaks the ones that a test names.
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a panic names what is wrong")]
 
@@ -11,6 +11,6 @@ mod fixture;
 mod proxy;
 mod server;
 
-pub use fixture::fixture;
+pub use fixture::{fixture, real_packages};
 pub use proxy::{Fault, FaultRule, Proxy, Seen};
 pub use server::{S3Server, cache};

@@ -199,7 +199,7 @@ fn addressable(key: &str) -> &str {
     key
 }
 
-/// Where `tests/s3-servers` writes: `$RWS_TEST_CACHE`, by default `target/test-cache` of the checkout.
+/// Where `tests/setup` and `tests/s3-servers` write: `$RWS_TEST_CACHE`, by default `target/test-cache` of the checkout.
 pub fn cache() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let checkout = manifest.ancestors().nth(2).expect("the crate lies in crates/rws-lab of the checkout");

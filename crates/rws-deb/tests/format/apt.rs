@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{inspect, run};
 use rws_deb::Deb;
 use rws_model::{
     Codec, Entry, Format, IndexFile, Listed, Placement, RecordFile, RepositoryId, RepositorySettings, RootInput,
     Target, fill_slot, sha256,
 };
-use crate::support::{inspect, run};
 
 /// The files of one upload for `live/1.10/debian/bookworm`, published below a directory.
 fn publish(root: &Path, upload: &Path) {

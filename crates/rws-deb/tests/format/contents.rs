@@ -7,8 +7,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use rws_model::{Inspected, Refusal};
 use crate::support::{CONTROL, archive, gzip, inspect, inspect_with_contents, member, run, tar, xz};
+use rws_model::{Inspected, Refusal};
 
 /// `NAME<TAB>PACKAGE` of all packages in a directory: without an override file it states no sections.
 fn reference(directory: &Path, pool: &str) -> BTreeSet<String> {
@@ -84,7 +84,7 @@ fn every_compression_and_every_kind_of_file() {
 
 #[test]
 fn real_packages() {
-    let Some(pool) = std::env::var_os("RWS_TEST_DEBS") else { return };
+    let pool = rws_lab::real_packages("deb");
     let lines = compare(Path::new("/"), &pool.to_string_lossy());
     println!("{lines} files of real packages are the same");
     assert!(lines > 100);

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{inspect, run};
 use rws_deb::Deb;
 use rws_model::{Assembled, Format, Inspected, Listed, Placement, RecordFile, Target, fill_slot};
-use crate::support::{inspect, run};
 
 /// The stanzas that `apt-ftparchive` writes for the files in `directory/pool`.
 fn reference(command: &str, directory: &Path, pool: &str) -> Vec<Vec<u8>> {
@@ -175,13 +175,9 @@ fn versions_with_epochs_and_signs() {
     assert_eq!(compare_packages(directory.path(), "pool"), 4);
 }
 
-/// The directory that a variable names; says that the test is left out where it is not set.
-fn real(variable: &str) -> Option<String> {
-    let directory = std::env::var(variable).ok().filter(|value| !value.is_empty());
-    if directory.is_none() {
-        println!("left out: {variable} names no directory; tests/run sets it");
-    }
-    directory
+/// A directory of real packages.
+fn real(kind: &str) -> String {
+    rws_lab::real_packages(kind).display().to_string()
 }
 
 /// How many packages are of which kind.
@@ -239,7 +235,7 @@ const RARE_FIELDS: [&str; 16] = [
 /// Debian 12 packs `control.tar` with gzip or xz and `data.tar` with xz; `every_compression_of_dpkg_deb` has the others.
 #[test]
 fn real_packages() {
-    let Some(pool) = real("RWS_TEST_DEBS") else { return };
+    let pool = real("deb");
     let number = compare_packages(Path::new("/"), &pool);
     println!("{number} real packages are equal");
     assert!(number >= 300, "300 are wanted");
@@ -325,7 +321,7 @@ fn sources_signed_and_unsigned_old_and_new() {
 /// Debian's sources are all signed; `sources_signed_and_unsigned_old_and_new` has unsigned ones.
 #[test]
 fn real_sources() {
-    let Some(pool) = real("RWS_TEST_SOURCES") else { return };
+    let pool = real("source");
     let number = compare_sources(Path::new("/"), &pool);
     println!("{number} real sources are equal");
     assert!(number >= 40, "40 are wanted");

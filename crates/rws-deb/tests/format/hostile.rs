@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use rws_deb::Deb;
-use rws_model::{FileName, Format, Inspected, Refusal, SLOT};
 use crate::support::{
     CONTROL, archive, gzip, inspect, inspect_in_pieces, member, member_with_size, package, package_of, tar, xz,
 };
+use rws_deb::Deb;
+use rws_model::{FileName, Format, Inspected, Refusal, SLOT};
 
 const NAME: &str = "hello_1.0-1_amd64.deb";
 

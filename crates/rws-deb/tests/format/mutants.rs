@@ -1,7 +1,7 @@
 //! Deterministic mutants of packages and lists: each gets a refusal or a sound record, never a panic.
 
-use rws_model::{Inspected, SLOT};
 use crate::support::{CONTROL, gzip, inspect, inspect_in_pieces, package_of, tar, xz};
+use rws_model::{Inspected, SLOT};
 
 /// A small generator (splitmix64): the same mutants in every run.
 struct Random(u64);

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::{CONTROL, archive, gzip, inspect, inspect_with_contents, member, tar};
 use rws_deb::Deb;
 use rws_model::{
     Algorithm, Codec, Compression, Format, Index, IndexFile, RepositoryId, RepositorySettings, RootFile, RootInput,
     SignError, Signer, Target, sha256,
 };
-use crate::support::{CONTROL, archive, gzip, inspect, inspect_with_contents, member, tar};
 
 fn settings() -> RepositorySettings {
     RepositorySettings {

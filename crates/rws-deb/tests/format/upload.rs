@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::support::{CONTROL, inspect, package};
 use rws_deb::Deb;
 use rws_model::{Assembled, Format, Inspected, Listed, Placement, RecordFile, Refusal, Target};
-use crate::support::{CONTROL, inspect, package};
 
 const DIRECTORY: &str = "pool/focal/main/h/hello";
 

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
+use crate::support::run;
 use proptest::prelude::*;
 use rws_deb::Deb;
 use rws_model::{Format, Identity};
-use crate::support::run;
 
 fn compare(left: &str, right: &str) -> Ordering {
     let identity = |version: &str| Identity(format!("deb hello {version} amd64"));

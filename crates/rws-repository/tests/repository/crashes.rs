@@ -3,11 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+use crate::support::{Crash, World, check_plain, id, observed, read_deb, read_deb_but};
 use rws_repository::publish::{Occasion, Publisher};
 use rws_repository::scheduler::Scheduler;
 use rws_repository::{RepositoryError, head};
 use rws_store::{Key, Moment, Operation, Store};
-use crate::support::{Crash, World, check_plain, id, observed, read_deb, read_deb_but};
 
 const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false, create: false };
 const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: false, tidy: false, create: false };

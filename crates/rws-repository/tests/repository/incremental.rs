@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::support::{Crash, World, accept, id, received, record, seed};
 use rws_repository::publish::{Malformed, Occasion, Publisher};
 use rws_repository::{Generation, IndexBlock, generation, head};
 use rws_store::{MemoryStore, Moment, ObservedStore, Store};
-use crate::support::{Crash, World, accept, id, received, record, seed};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::support::{Crash, World, id, observed};
 use async_trait::async_trait;
 use rws_repository::RepositoryError;
 use rws_repository::publish::{Malformed, Occasion, Publisher};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
-use crate::support::{Crash, World, id, observed};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";

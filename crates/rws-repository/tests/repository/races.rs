@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::support::{Crash, World, accept, catalogue_signed_by, id, observed, received};
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -18,7 +19,6 @@ use rws_repository::intake::{self, Destination};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
-use crate::support::{Crash, World, accept, catalogue_signed_by, id, observed, received};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use crate::support::{World, accept, catalogue_with, id, observed, received};
 use async_trait::async_trait;
 use rws_model::{Digester, FileName, Identity, sha256};
 use rws_repository::catalogue::OnConflict;
@@ -14,7 +15,6 @@ use rws_repository::intake::Accepted;
 use rws_repository::verify::{Depth, Verifier};
 use rws_repository::{IntakeError, Present, intake};
 use rws_store::{Moment, Observer, Operation, StoreError};
-use crate::support::{World, accept, catalogue_with, id, observed, received};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{accept, catalogue_signed_by, check_plain, deb, get, id, read_deb, received, record, seed};
 use rws_lab::{Fault, Proxy, S3Server};
 use rws_model::Signer;
 use rws_openpgp::SigningKey;
@@ -19,7 +20,6 @@ use rws_repository::{IntakeError, RepositoryError};
 use rws_store::{
     Addressing, CachedStore, Conditions, GuardedStore, LeaseTimes, S3Settings, S3Store, Span, Store, collect,
 };
-use crate::support::{accept, catalogue_signed_by, check_plain, deb, get, id, read_deb, received, record, seed};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -232,11 +232,19 @@ async fn run_with_fault(
     Run { hit, answered: uploaded.is_ok() }
 }
 
+/// The faults that leave different things behind; `every_kind_of_fault…` has more.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_fault_of_a_request_loses_or_tears_anything() {
-    let files = ["first", "second"].map(|name| deb(name, "1.0", "amd64", name));
-    let server = Arc::new(S3Server::moto());
-    let catalogue = catalogue_signed_by(Some(signer()));
+    break_each_request(vec![
+        (Fault::Answer { status: 503, code: "SlowDown", effect: true }, 3),
+        (Fault::Answer { status: 500, code: "InternalError", effect: true }, 0),
+        (Fault::Reset { effect: false }, 0),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_fault_of_a_request_loses_and_tears_nothing() {
     let mut cases = vec![(Fault::Truncate { bytes: 0 }, 0), (Fault::Stall { effect: true }, 3)];
     for effect in [false, true] {
         // what is repeated comes to a good end; what is not is an error of RWS, and nothing is lost by it
@@ -244,6 +252,14 @@ async fn no_fault_of_a_request_loses_or_tears_anything() {
         cases.push((Fault::Answer { status: 500, code: "InternalError", effect }, 0));
         cases.push((Fault::Reset { effect }, 0));
     }
+    break_each_request(cases).await;
+}
+
+/// Breaks each request of an upload and its publish, in each of these ways and with so many retries.
+async fn break_each_request(cases: Vec<(Fault, u32)>) {
+    let files = ["first", "second"].map(|name| deb(name, "1.0", "amd64", name));
+    let server = Arc::new(S3Server::moto());
+    let catalogue = catalogue_signed_by(Some(signer()));
     let mut runs = JoinSet::new();
     let mut ended = Vec::new();
     for (fault, retries) in cases {

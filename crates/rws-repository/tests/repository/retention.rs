@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
+use crate::support::{World, catalogue_of, id, settings};
 use rws_model::RepositorySettings;
 use rws_repository::catalogue::Policy;
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Store};
-use crate::support::{World, catalogue_of, id, settings};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";

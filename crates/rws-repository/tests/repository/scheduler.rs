@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{Crash, World, accept, catalogue_of, get, id, received, settings};
 use async_trait::async_trait;
 use rws_model::{RepositoryId, RepositorySettings};
 use rws_openpgp::SigningKey;
@@ -19,7 +20,6 @@ use rws_repository::{generation, head};
 use rws_store::{
     Body, Condition, Key, Kind, MemoryStore, Moment, ObservedStore, Observer, Operation, Store, StoreError, Write,
 };
-use crate::support::{Crash, World, accept, catalogue_of, get, id, received, settings};
 use tokio::sync::Semaphore;
 
 const LONG: Duration = Duration::from_secs(120);

@@ -1,8 +1,8 @@
 //! What became of an upload, as any replica can tell. Apart from other tests: the names of uploads grow in a process, and
 //! other tests let time pass.
 
-use rws_repository::scheduler::{Progress, Scheduler};
 use crate::support::{World, id};
+use rws_repository::scheduler::{Progress, Scheduler};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const HOUR: i64 = 60 * 60;

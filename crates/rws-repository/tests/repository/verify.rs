@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+use crate::support::{World, id};
 use rws_repository::publish::Occasion;
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
 use rws_store::{Key, Store};
-use crate::support::{World, id};
 
 const FOCAL: &str = "live/2.8/ubuntu/focal";
 const DISTS: &str = "live/2.8/ubuntu/dists/focal";

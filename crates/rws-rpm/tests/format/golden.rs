@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rws_model::{Inspected, Refusal, fill_slot};
 use crate::support::{inspect_whole, packages, testdata};
+use rws_model::{Inspected, Refusal, fill_slot};
 
 const PARTS: [&str; 3] = ["primary", "filelists", "other"];
 
@@ -83,7 +83,7 @@ fn read(name: &str, bytes: &[u8]) -> Result<(Inspected, bool), Refusal> {
 
 /// What createrepo_c wrote, with the time of the build for the time of the file.
 fn expected(source: &str, name: &str, part: &str) -> String {
-    let path = testdata().unwrap().join("rpm/expected").join(source).join(format!("{name}.{part}.xml"));
+    let path = testdata().join("rpm/expected").join(source).join(format!("{name}.{part}.xml"));
     let text = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
     let Some(build) = text.split_once(" build=\"").map(|(_, rest)| rest.split_once('"').unwrap().0.to_owned()) else {
         return text;
@@ -117,60 +117,64 @@ fn differences(ours: &str, theirs: &str) -> Vec<String> {
     found
 }
 
-#[test]
-fn every_real_package_is_described_as_createrepo_c_does() {
-    let Some(packages) = packages("rpm") else { return };
-    let (mut identical, mut on_purpose, mut renamed, mut failures) = (0, 0, 0, Vec::new());
-    for package in &packages {
-        let source = package.parent().and_then(Path::file_name).unwrap().to_str().unwrap();
-        let name = package.file_name().unwrap().to_str().unwrap();
-        let shown = format!("{source}/{name}");
-        let (inspected, was_renamed) = match read(name, &std::fs::read(package).unwrap()) {
-            Ok(read) => read,
-            Err(refusal) => {
-                failures.push(format!("{shown}: refused: {}", refusal.reason));
-                continue;
+mod of_shared {
+    use super::*;
+
+    #[test]
+    fn every_real_package_is_described_as_createrepo_c_does() {
+        let packages = packages("rpm");
+        let (mut identical, mut on_purpose, mut renamed, mut failures) = (0, 0, 0, Vec::new());
+        for package in &packages {
+            let source = package.parent().and_then(Path::file_name).unwrap().to_str().unwrap();
+            let name = package.file_name().unwrap().to_str().unwrap();
+            let shown = format!("{source}/{name}");
+            let (inspected, was_renamed) = match read(name, &std::fs::read(package).unwrap()) {
+                Ok(read) => read,
+                Err(refusal) => {
+                    failures.push(format!("{shown}: refused: {}", refusal.reason));
+                    continue;
+                }
+            };
+            if was_renamed != NAMES_OF_OTHERS.contains(&shown.as_str()) {
+                failures.push(format!("{shown}: the name of another package: {was_renamed}"));
             }
-        };
-        if was_renamed != NAMES_OF_OTHERS.contains(&shown.as_str()) {
-            failures.push(format!("{shown}: the name of another package: {was_renamed}"));
-        }
-        renamed += usize::from(was_renamed);
-        if inspected.warnings.is_empty() == CONTROL_CHARACTERS.contains(&shown.as_str()) {
-            failures.push(format!("{shown}: the sender is told {:?}", inspected.warnings));
-        }
-        let (mut found, mut excused) = (Vec::new(), Vec::new());
-        for (part, entry) in PARTS.iter().zip(&inspected.entries) {
-            assert_eq!(*part, entry.partition);
-            let mut ours = String::from_utf8(fill_slot(&entry.text, source.as_bytes())).unwrap();
-            ours = ours.replace(&format!("{source}/{}", inspected.file.name), &shown);
-            let mut theirs = expected(source, name, part);
-            let raw = differences(&ours, &theirs);
-            if ARCHIVE_SIZE_OF_FORMAT_6.contains(&shown.as_str()) {
-                (ours, theirs) = (without_archive_size(&ours), without_archive_size(&theirs));
+            renamed += usize::from(was_renamed);
+            if inspected.warnings.is_empty() == CONTROL_CHARACTERS.contains(&shown.as_str()) {
+                failures.push(format!("{shown}: the sender is told {:?}", inspected.warnings));
             }
-            if CONTROL_CHARACTERS.contains(&shown.as_str()) {
-                theirs = without_control_characters(&theirs);
+            let (mut found, mut excused) = (Vec::new(), Vec::new());
+            for (part, entry) in PARTS.iter().zip(&inspected.entries) {
+                assert_eq!(*part, entry.partition);
+                let mut ours = String::from_utf8(fill_slot(&entry.text, source.as_bytes())).unwrap();
+                ours = ours.replace(&format!("{source}/{}", inspected.file.name), &shown);
+                let mut theirs = expected(source, name, part);
+                let raw = differences(&ours, &theirs);
+                if ARCHIVE_SIZE_OF_FORMAT_6.contains(&shown.as_str()) {
+                    (ours, theirs) = (without_archive_size(&ours), without_archive_size(&theirs));
+                }
+                if CONTROL_CHARACTERS.contains(&shown.as_str()) {
+                    theirs = without_control_characters(&theirs);
+                }
+                let rest = differences(&ours, &theirs);
+                let target = if rest.is_empty() { &mut excused } else { &mut found };
+                target.extend(raw.iter().map(|line| format!("    {part}: {}\n", line.escape_debug())));
             }
-            let rest = differences(&ours, &theirs);
-            let target = if rest.is_empty() { &mut excused } else { &mut found };
-            target.extend(raw.iter().map(|line| format!("    {part}: {}\n", line.escape_debug())));
-        }
-        match (found.is_empty(), excused.is_empty()) {
-            (true, true) => identical += 1,
-            (true, false) => {
-                on_purpose += 1;
-                println!("different on purpose: {shown}\n{}", excused.concat());
+            match (found.is_empty(), excused.is_empty()) {
+                (true, true) => identical += 1,
+                (true, false) => {
+                    on_purpose += 1;
+                    println!("different on purpose: {shown}\n{}", excused.concat());
+                }
+                (false, _) => failures.push(format!("{shown}\n{}", found.concat())),
             }
-            (false, _) => failures.push(format!("{shown}\n{}", found.concat())),
         }
+        println!(
+            "{} packages: {identical} identical, {on_purpose} different on purpose, {} failed; {renamed} of them carry the \
+             name of another package and were read under their own",
+            packages.len(),
+            failures.len()
+        );
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+        assert_eq!(on_purpose, ARCHIVE_SIZE_OF_FORMAT_6.len() + CONTROL_CHARACTERS.len());
     }
-    println!(
-        "{} packages: {identical} identical, {on_purpose} different on purpose, {} failed; {renamed} of them carry the \
-         name of another package and were read under their own",
-        packages.len(),
-        failures.len()
-    );
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert_eq!(on_purpose, ARCHIVE_SIZE_OF_FORMAT_6.len() + CONTROL_CHARACTERS.len());
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rws_lab::{Fault, Proxy};
 use crate::support::apt::Apt;
 use crate::support::bucket::Bucket;
 use crate::support::curl::{self, Upload};
@@ -14,6 +13,7 @@ use crate::support::packages::rpm::Rpm;
 use crate::support::packages::source::SourcePackage;
 use crate::support::zypper::{self, Zypper};
 use crate::support::{configuration_file, expect_same_files, file_name, read_file, temporary_directory, write_file};
+use rws_lab::{Fault, Proxy};
 use tempfile::TempDir;
 
 const ARCHIVE: &str = "release/2.8/ubuntu";

@@ -2,7 +2,6 @@
 
 #![expect(clippy::expect_used, reason = "a test says so by failing")]
 
-use std::path::{Path, PathBuf};
 use crate::support::apt::{Apt, Sources};
 use crate::support::curl::{self, Upload};
 use crate::support::gpgv::{SecretKey, Verifier};
@@ -13,6 +12,7 @@ use crate::support::program::Program;
 use crate::support::server::Server;
 use crate::support::storage::Storage;
 use crate::support::{expect_same_files, file_name, temporary_directory, write_file};
+use std::path::{Path, PathBuf};
 
 const UPLOAD: &str = "/release/2.8/ubuntu/focal?wait=60";
 const ARCHIVE: &str = "/release/2.8/ubuntu";

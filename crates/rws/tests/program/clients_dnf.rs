@@ -1,6 +1,5 @@
 //! The main job for rpm packages: upload with curl, read with the real dnf and gpgv.
 
-use std::path::PathBuf;
 use crate::support::curl::{self, Upload};
 use crate::support::dnf::{self, Dnf};
 use crate::support::gpgv::{SecretKey, Verifier};
@@ -9,6 +8,7 @@ use crate::support::packages::rpm::Rpm;
 use crate::support::server::{Options, Server};
 use crate::support::storage::Storage;
 use crate::support::{expect_same_files, files_below, temporary_directory};
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 const UPLOAD: &str = "/live/1.10/el/7?wait=60";
@@ -72,7 +72,6 @@ crate::on_every_storage! {
     ready_made_repo_file_brings_sent_metadata,
     dnf_sees_new_packages,
     every_payload_compression_is_downloaded,
-    real_packages_are_downloaded,
     another_key_is_refused,
     gpgv_accepts_repomd_of_every_architecture,
 }
@@ -194,31 +193,34 @@ fn zstd_metadata_is_read() {
     assert!(!found.trim().is_empty());
 }
 
-fn real_packages_are_downloaded(storage: Storage) {
-    let real = [
-        ("rpm-software-management+createrepo_c/Rimmer-1.0.2-2.x86_64.rpm", "Rimmer-0:1.0.2-2.x86_64"),
-        (
-            "rpm-software-management+createrepo_c/balicek-iso88591-1.1.1-1.x86_64.rpm",
-            "balicek-iso88591-0:1.1.1-1.x86_64",
-        ),
-        ("rpm-software-management+createrepo_c/fake_bash-1.1.1-1.x86_64.rpm", "fake_bash-0:1.1.1-1.x86_64"),
-        ("rpm-software-management+librepo/Archer-3.4.5-6.x86_64.rpm", "Archer-2:3.4.5-6.x86_64"),
-        ("rpm-software-management+rpm/luafork-1.0-1.noarch.rpm", "luafork-0:1.0-1.noarch"),
-    ];
-    let found: Vec<(PathBuf, &str)> =
-        real.into_iter().filter_map(|(path, nevra)| Some((shared_rpm(path)?, nevra))).collect();
-    if found.is_empty() {
-        return;
+mod of_shared {
+    use super::*;
+
+    crate::on_every_storage! {
+        real_packages_are_downloaded,
     }
-    let server = Server::on(storage);
-    let files: Vec<PathBuf> = found.iter().map(|(path, _)| path.clone()).collect();
-    publish(&server, &files);
-    let dnf = client(&server, "x86_64");
-    dnf.makecache().expect_success();
-    let mut wanted: Vec<&str> = found.iter().map(|(_, nevra)| *nevra).collect();
-    wanted.sort_unstable();
-    assert_eq!(dnf.packages(), wanted);
-    expect_same_files(&dnf.download(&wanted), &files);
+
+    fn real_packages_are_downloaded(storage: Storage) {
+        let real = [
+            ("rpm-software-management+createrepo_c/Rimmer-1.0.2-2.x86_64.rpm", "Rimmer-0:1.0.2-2.x86_64"),
+            (
+                "rpm-software-management+createrepo_c/balicek-iso88591-1.1.1-1.x86_64.rpm",
+                "balicek-iso88591-0:1.1.1-1.x86_64",
+            ),
+            ("rpm-software-management+createrepo_c/fake_bash-1.1.1-1.x86_64.rpm", "fake_bash-0:1.1.1-1.x86_64"),
+            ("rpm-software-management+librepo/Archer-3.4.5-6.x86_64.rpm", "Archer-2:3.4.5-6.x86_64"),
+            ("rpm-software-management+rpm/luafork-1.0-1.noarch.rpm", "luafork-0:1.0-1.noarch"),
+        ];
+        let server = Server::on(storage);
+        let files: Vec<PathBuf> = real.iter().map(|(path, _)| shared_rpm(path)).collect();
+        publish(&server, &files);
+        let dnf = client(&server, "x86_64");
+        dnf.makecache().expect_success();
+        let mut wanted: Vec<&str> = real.iter().map(|(_, nevra)| *nevra).collect();
+        wanted.sort_unstable();
+        assert_eq!(dnf.packages(), wanted);
+        expect_same_files(&dnf.download(&wanted), &files);
+    }
 }
 
 fn another_key_is_refused(storage: Storage) {

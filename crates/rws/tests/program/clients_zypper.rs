@@ -1,6 +1,5 @@
 //! The main job for rpm packages: upload with curl, read with the real zypper.
 
-use std::path::PathBuf;
 use crate::support::curl::{self, Upload};
 use crate::support::gpgv::SecretKey;
 use crate::support::packages::rpm::Rpm;
@@ -8,6 +7,7 @@ use crate::support::server::Server;
 use crate::support::storage::Storage;
 use crate::support::zypper::{self, Zypper};
 use crate::support::{expect_same_files, temporary_directory, write_file};
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 const UPLOAD: &str = "/live/1.10/opensuse-leap/15.2?wait=60";

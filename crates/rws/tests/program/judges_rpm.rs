@@ -15,7 +15,7 @@ mod solvables;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use self::collection::{Createrepo, Part, parts};
+use self::collection::{Createrepo, Part};
 use self::solvables::{ORDER, Solvables, lines_apart};
 use crate::support::dnf::Dnf;
 use crate::support::packages::rpm::Rpm;
@@ -61,10 +61,49 @@ fn refused(part: &Part) -> Vec<&'static str> {
     CONTROL_CHARACTERS.into_iter().filter(|name| part.names().contains(&format!("{name}.rpm"))).collect()
 }
 
+/// The real packages. dnf needs a second for each of the other questions: `tests/run full` asks them.
+mod of_shared {
+    use super::*;
+
+    #[test]
+    fn libsolv_reads_the_same_as_from_createrepo_c() {
+        judge_by_libsolv(&collection::shared());
+    }
+
+    #[test]
+    fn dnf_prints_the_same_as_from_createrepo_c() {
+        judge_by_dnf(&collection::shared(), &[]);
+    }
+
+    #[test]
+    fn dnf_answers_the_same_as_from_createrepo_c() {
+        judge_by_dnf(&collection::shared(), &QUESTIONS);
+    }
+
+    #[test]
+    fn zypper_shows_the_same_as_from_createrepo_c() {
+        judge_by_zypper(&collection::shared());
+    }
+}
+
 #[test]
 fn libsolv_reads_the_same_as_from_createrepo_c() {
-    let (parts, mut compared, mut alone) = (parts(), 0, BTreeSet::new());
-    for part in &parts {
+    judge_by_libsolv(&collection::made());
+}
+
+#[test]
+fn dnf_prints_the_same_as_from_createrepo_c() {
+    judge_by_dnf(&collection::made(), &QUESTIONS);
+}
+
+#[test]
+fn zypper_shows_the_same_as_from_createrepo_c() {
+    judge_by_zypper(&collection::made());
+}
+
+fn judge_by_libsolv(parts: &[Part]) {
+    let (mut compared, mut alone) = (0, BTreeSet::new());
+    for part in parts {
         let ours = Solvables::of(&part.indexed_by_rws());
         let theirs = Solvables::of(&part.indexed_by(Createrepo::Present));
         assert_eq!(ours.count(), part.names().len(), "RWS left a package out");
@@ -81,15 +120,14 @@ fn libsolv_reads_the_same_as_from_createrepo_c() {
     println!("{compared} packages in {} repositories are the same to libsolv; only RWS has {alone:?}", parts.len());
 }
 
-#[test]
-fn dnf_prints_the_same_as_from_createrepo_c() {
+fn judge_by_dnf(parts: &[Part], questions: &[&str]) {
     let (mut lines, mut count, mut left_out) = (0, 0, Vec::new());
-    for (number, part) in parts().into_iter().enumerate() {
-        let excluded = refused(&part);
+    for (number, part) in parts.iter().enumerate() {
+        let excluded = refused(part);
         let ours = Repository::new(&part.indexed_by_rws(), &excluded);
         let theirs = Repository::new(&part.indexed_by(Createrepo::Present), &excluded);
         // the parts after the first are small: what is asked of one list of all packages is asked in one question
-        let questions = if number == 0 { &QUESTIONS[..] } else { &["--changelogs"] };
+        let questions = if number == 0 { questions } else { &["--changelogs"] };
         for question in questions.iter().map(|option| vec![*option]).chain([vec!["--qf", EVERYTHING]]) {
             let (ours, theirs) = (ours.ask(&question), theirs.ask(&question));
             let differences = lines_apart(&ours.everything(), &theirs.everything());
@@ -105,16 +143,14 @@ fn dnf_prints_the_same_as_from_createrepo_c() {
     println!("{lines} lines about {count} packages are the same; left out: {left_out:?}");
 }
 
-#[test]
-fn zypper_shows_the_same_as_from_createrepo_c() {
+fn judge_by_zypper(parts: &[Part]) {
     let mut count = 0;
-    for part in parts() {
+    for part in parts {
         let ours = reader(&part.indexed_by_rws());
         let theirs = reader(&part.indexed_by(Createrepo::Present));
         let (found, expected) = (all_found(&ours), all_found(&theirs));
         assert_eq!(expected.difference(&found).next(), None, "only createrepo_c has it");
-        let is_refused =
-            |found: &Found| refused(&part).iter().any(|name| name.starts_with(&format!("{}-", found.name)));
+        let is_refused = |found: &Found| refused(part).iter().any(|name| name.starts_with(&format!("{}-", found.name)));
         assert_eq!(found.difference(&expected).find(|found| !is_refused(found)), None, "only RWS has it");
         let names: BTreeSet<&str> = expected.iter().map(|found| found.name.as_str()).collect();
         let question: Vec<&str> = ["--no-refresh", "info"].into_iter().chain(SECTIONS).chain(names).collect();

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
 use crate::support::curl::{self, Answer};
 use crate::support::gpgv::{KeyOptions, SecretKey, Verifier};
 use crate::support::packages::deb::Deb;
@@ -12,6 +11,7 @@ use crate::support::packages::source::SourcePackage;
 use crate::support::program::Program;
 use crate::support::server::{Credentials, Options, Server, refused_start};
 use crate::support::{file_name, project_root, read_file, temporary_directory, wait, write_file};
+use serde_json::{Value, json};
 
 /// `curl -u … -F … --request METHOD …`, as the README has it.
 #[track_caller]

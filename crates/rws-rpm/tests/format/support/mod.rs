@@ -1,4 +1,5 @@
 //! What the tests share.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails fails its test")]
 
 pub mod builder;
 
@@ -7,27 +8,24 @@ use std::path::{Path, PathBuf};
 use rws_model::{Digester, FileName, Format, Inspected, Refusal};
 use rws_rpm::Rpm;
 
-/// The collection of real packages beside the project, where there is one.
-pub fn testdata() -> Option<PathBuf> {
+/// The real packages beside the project. Only tests in modules named `of_shared` ask for them: `tests/run` leaves those out,
+/// and counts them, where there is no `../shared`.
+pub fn testdata() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/testdata");
-    path.canonicalize().ok()
+    path.canonicalize().expect("../shared/testdata is not beside the project: run the tests without `of_shared`")
 }
 
-/// The packages of one collection, sorted; absent, with a line that says so, without the collection.
-pub fn packages(collection: &str) -> Option<Vec<PathBuf>> {
-    let Some(root) = testdata().map(|root| root.join(collection).join("packages")) else {
-        println!("skipped: the collection of real packages (shared/testdata) is not beside the project");
-        return None;
-    };
+/// The packages of one collection, sorted.
+pub fn packages(collection: &str) -> Vec<PathBuf> {
     let mut packages = Vec::new();
-    for directory in std::fs::read_dir(root).unwrap() {
+    for directory in std::fs::read_dir(testdata().join(collection).join("packages")).unwrap() {
         for file in std::fs::read_dir(directory.unwrap().path()).unwrap() {
             packages.push(file.unwrap().path());
         }
     }
     packages.sort();
     assert!(!packages.is_empty());
-    Some(packages)
+    packages
 }
 
 /// Reads bytes in pieces of `piece` bytes.

@@ -27,30 +27,33 @@ pub struct Part {
     work: TempDir,
 }
 
-/// All packages. The first part has one of each name; the others have further files of the same packages, which are
-/// signed otherwise or built again, and would replace them.
-pub fn parts() -> Vec<Part> {
-    let collection = project_root().join("../shared/testdata/rpm/packages");
-    let made = temporary_directory();
-    let files = if collection.is_dir() {
-        files_below(&collection)
-    } else {
-        println!("the collection of real packages (shared/testdata) is not beside the project: judging made ones");
-        make(made.path())
-    };
+/// The packages of `../shared`.
+pub fn shared() -> Vec<Part> {
+    parts(&files_below(&project_root().join("../shared/testdata/rpm/packages")))
+}
+
+/// A handful of packages of this machine's rpmbuild.
+pub fn made() -> Vec<Part> {
+    let directory = temporary_directory();
+    parts(&make(directory.path()))
+}
+
+/// The first part has one of each name; the others have further files of the same packages, which are signed otherwise or
+/// built again, and would replace them.
+fn parts(files: &[PathBuf]) -> Vec<Part> {
+    assert!(!files.is_empty(), "there are no packages to judge with");
     let mut parts: Vec<BTreeMap<String, PathBuf>> = Vec::new();
-    for (name, file) in own_names(&files).into_iter().zip(files) {
+    for (name, file) in own_names(files).into_iter().zip(files) {
         let free = parts.iter().position(|part| !part.contains_key(&name));
         let free = free.unwrap_or_else(|| {
             parts.push(BTreeMap::new());
             parts.len() - 1
         });
-        parts[free].insert(name, file);
+        parts[free].insert(name, file.clone());
     }
     parts.into_iter().map(|part| Part::of(part.into_iter().collect())).collect()
 }
 
-/// A handful of packages of this machine's rpmbuild.
 fn make(directory: &Path) -> Vec<PathBuf> {
     let awkward = Rpm::new("lib++awkward.name_1", "1.0~rc1^2", "1.el9")
         .epoch(3)

@@ -1,7 +1,7 @@
 //! Real packages: those that `tests/setup` has fetched, and the project's shared test data.
 
 use super::super::program::Program;
-use super::super::{file_name, files_in, project_root, temporary_directory, test_cache};
+use super::super::{file_name, files_in, project_root, temporary_directory};
 use super::source::SourceFiles;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub struct RealDeb {
 /// The files of all real binary packages, sorted by name: `.deb`, and the installer's `.udeb`.
 #[track_caller]
 pub fn real_debs() -> Vec<PathBuf> {
-    files_in(&cached("deb"))
+    files_in(&rws_lab::real_packages("deb"))
 }
 
 #[track_caller]
@@ -30,45 +30,29 @@ pub fn real_deb(package: &str, architecture: &str) -> RealDeb {
 /// The files of all real source packages, sorted by name.
 #[track_caller]
 pub fn real_source_files() -> Vec<PathBuf> {
-    files_in(&cached("source"))
+    files_in(&rws_lab::real_packages("source"))
 }
 
 /// A real source package of Debian, as `hello` (with an upstream signature), `architecture-properties` (native), `acme`
 /// (with an epoch, `~` and `+`); `tests/real-packages` lists them all.
 #[track_caller]
 pub fn real_source(package: &str) -> SourceFiles {
-    SourceFiles::in_directory(&cached("source"), package)
+    SourceFiles::in_directory(&rws_lab::real_packages("source"), package)
 }
 
-/// A package of the shared test data by its path below `rpm/packages`. When the shared directory is not beside the
-/// checkout this says so and gives nothing; when it is there, the package must be.
+/// A package of the shared test data by its path below `rpm/packages`: for tests in modules named `of_shared`, which
+/// `tests/run` leaves out where there is no `../shared`.
 #[track_caller]
-pub fn shared_rpm(path: &str) -> Option<PathBuf> {
-    let shared = project_root().join("../shared/testdata");
-    if !shared.is_dir() {
-        eprintln!("left out: {path} (there is no ../shared/testdata beside the checkout)");
-        return None;
-    }
-    let file = shared.join("rpm/packages").join(path);
-    assert!(file.is_file(), "the shared test data has no {path}");
-    Some(file)
-}
-
-#[track_caller]
-fn cached(path: &str) -> PathBuf {
-    let real = test_cache().join("real");
-    assert!(real.join("complete").is_file(), "{} has no real packages: run tests/setup", test_cache().display());
-    real.join(path)
+pub fn shared_rpm(path: &str) -> PathBuf {
+    let file = project_root().join("../shared/testdata/rpm/packages").join(path);
+    assert!(file.is_file(), "there is no {}", file.display());
+    file
 }
 
 #[track_caller]
 fn read(path: &Path) -> RealDeb {
     let field = |name| control_field(path, name);
-    RealDeb {
-        path: path.to_owned(),
-        package: field("Package"),
-        version: field("Version"),
-    }
+    RealDeb { path: path.to_owned(), package: field("Package"), version: field("Version") }
 }
 
 #[track_caller]

@@ -76,6 +76,7 @@ impl<'a> BuiltPackage<'a> {
         self.write_debian(&tree.join("debian"));
         if self.padding_bytes > 0 {
             write_file(&tree.join("padding"), noise(self.padding_bytes));
+            write_file(&tree.join("debian/source/options"), "compression-level = 1\n");
         }
         let build = Program::new("dpkg-buildpackage", directory)
             .env("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH)
