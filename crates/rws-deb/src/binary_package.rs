@@ -1,15 +1,16 @@
 //! A `.deb` while it streams past (deb(5)): the control member is kept and read, the data member is
 //! only followed, or unpacked for the names of its files.
 
-use rws_model::{Digests, Entry, FileName, Identity, Inspected, Inspector, RecordFile, Refusal, Role};
+use rws_model::{Digests, Entry, FileName, Inspected, Inspector, Reading, RecordFile, Refusal, Role};
 
 use crate::ar;
+use crate::control::Named;
 use crate::control_member::{self, COMPRESSED_LIMIT_BYTES, Packing};
 use crate::fault::{Fault, printable};
 use crate::file_names::DataMember;
 use crate::package_file_name::{Claims, compare_binary};
 use crate::stanza::Stanza;
-use crate::{RENDERER, contents, field_syntax, layout, packages};
+use crate::{RENDERER, contents, control, identity, layout, maintainer_files, packages};
 
 /// deb(5): one line with the version, which may be followed by others in the future.
 const FORMAT_VERSION_LIMIT_BYTES: u64 = 4096;
@@ -24,14 +25,13 @@ pub(crate) struct BinaryPackage {
 }
 
 impl BinaryPackage {
-    /// With the names of the files that it installs, for `Contents`, or without.
-    pub(crate) fn new(name: FileName, with_contents: bool) -> Self {
+    pub(crate) fn new(name: FileName, reading: Reading) -> Self {
         let package = Package {
             next: Next::FormatVersion,
             kept: Kept::Nothing,
             bytes: Vec::new(),
             control: Vec::new(),
-            with_contents,
+            reading,
             installed: None,
         };
         Self { name, archive: ar::Reader::new(), package }
@@ -46,8 +46,8 @@ struct Package {
     bytes: Vec<u8>,
     /// The content of `control`.
     control: Vec<u8>,
-    /// Whether the data member is unpacked.
-    with_contents: bool,
+    /// Whether the data member is unpacked, and its names kept.
+    reading: Reading,
     /// The names of the files in the data member.
     installed: Option<Vec<Vec<u8>>>,
 }
@@ -90,16 +90,16 @@ impl ar::Members for Package {
             }
             Next::Data if DATA_MEMBERS.contains(&name) && size_bytes > 0 => {
                 self.next = Next::End;
-                if self.with_contents
-                    && let Some(member) = DataMember::new(name, size_bytes)?
-                {
-                    self.kept = Kept::Names(Box::new(member));
+                if self.reading != Reading::Entries {
+                    let keeps = self.reading == Reading::Contents;
+                    self.kept = Kept::Names(Box::new(DataMember::new(name, size_bytes, keeps)?));
                 }
                 Ok(())
             }
             Next::Data if DATA_MEMBERS.contains(&name) => Err(Fault::Members("its data archive is empty".to_owned())),
             Next::Data => Err(Fault::Members(format!("it has {} where data.tar must be", printable(name)))),
-            Next::End => Err(Fault::Members(format!("it has {} behind data.tar", printable(name)))),
+            // deb(5): what comes behind data.tar is ignored
+            Next::End => Ok(()),
         }
     }
 
@@ -118,7 +118,11 @@ impl ar::Members for Package {
             Kept::Nothing => {}
             Kept::Names(member) => self.installed = Some(member.finish()?),
             Kept::FormatVersion => check_format_version(&bytes)?,
-            Kept::Control(packing) => self.control = control_member::control_file(packing, &bytes)?,
+            Kept::Control(packing) => {
+                let files = control_member::control_files(packing, &bytes)?;
+                files.others.iter().try_for_each(|(name, content)| maintainer_files::check(name, content))?;
+                self.control = files.control;
+            }
         }
         Ok(())
     }
@@ -147,7 +151,7 @@ impl Inspector for BinaryPackage {
     }
 
     fn has_enough(&self) -> bool {
-        !self.package.control.is_empty() && !self.package.with_contents
+        !self.package.control.is_empty() && self.package.reading == Reading::Entries
     }
 
     fn finish_early(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
@@ -169,36 +173,26 @@ fn check_whole(archive: &ar::Reader, next: Next) -> Result<(), Fault> {
 }
 
 fn inspected(package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
-    if let Some(at) = package.control.iter().position(|byte| *byte == 0) {
-        let line = package.control.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
-        return Err(Fault::Stanza { file: "its control file", line, what: "it has a NUL byte".to_owned() });
-    }
-    let stanza = Stanza::parse(&package.control, "its control file")?;
-    let name = field_syntax::package_name(&stanza, "Package")?;
-    let version = field_syntax::version(&stanza)?;
-    let architecture = field_syntax::architecture(&stanza)?;
-    compare_binary(file.name.as_str(), Claims { name: &name, version: &version }, &architecture)?;
-    let mut entries =
-        vec![Entry { partition: format!("binary-{architecture}"), text: packages::entry(&stanza, &file) }];
-    let (mut text, mut warnings) = (None, Vec::new());
-    match &package.installed {
-        Some(names) => text = Some(contents::entry(names, stanza.value("Section"), &name)),
-        None if package.with_contents => {
-            // an empty entry: it has been read
-            text = Some(Vec::new());
-            warnings.push("Contents does not list its files: its data.tar is packed by bzip2".to_owned());
-        }
-        None => {}
-    }
+    let stanza = Stanza::parse_control(&package.control)?;
+    let Named { name, version, architecture } = control::check(&stanza)?;
+    let kind = if layout::is_installer_file(&file.name) { "udeb" } else { "deb" };
+    let misnamed = compare_binary(file.name.as_str(), Claims { name: &name, version: &version }, &architecture);
+    let entry =
+        Entry { partition: layout::binary_partition(&file.name, &architecture), text: packages::entry(&stanza, &file) };
+    control::check_entry(&entry.text)?;
+    let mut entries = vec![entry];
+    let names = package.installed.as_ref().filter(|_| package.reading == Reading::Contents);
+    let text = names.map(|names| contents::entry(names, stanza.value("Section"), &name));
     entries.extend(text.map(|text| Entry { partition: layout::contents_partition(&architecture), text }));
     Ok(Inspected {
-        identity: Identity(format!("deb {name} {version} {architecture}")),
+        identity: identity::of_package(kind, &name, &version, &architecture),
         role: Role::Binary,
         architecture,
         entries,
         names: Vec::new(),
         renderer: RENDERER,
-        warnings,
+        warnings: Vec::new(),
+        misnamed: misnamed.err(),
         file,
     })
 }

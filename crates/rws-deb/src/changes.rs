@@ -41,6 +41,7 @@ fn listing(file: RecordFile, names: Vec<rws_model::NamedFile>) -> Inspected {
         names,
         renderer: RENDERER,
         warnings: Vec::new(),
+        misnamed: None,
         file,
     }
 }

@@ -2,14 +2,16 @@
 
 use std::io::{self, Read};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, printable};
 
 /// The largest control member that is kept while a package streams past.
 pub(crate) const COMPRESSED_LIMIT_BYTES: u64 = 16 << 20;
 /// The largest archive that it may unpack to.
 const UNPACKED_LIMIT_BYTES: u64 = 64 << 20;
-/// The largest `control` file in it.
+/// The largest `control` file in it, and others that are read.
 const CONTROL_LIMIT_BYTES: u64 = 1 << 20;
+/// The largest extension of a header: a long name, a pax header.
+const EXTENSION_LIMIT_BYTES: u64 = 64 << 10;
 /// xz -9 asks for 65 MiB.
 pub(crate) const XZ_MEMORY_BYTES: u64 = 80 << 20;
 /// zstd --ultra -22 asks for 2^27 bytes.
@@ -49,21 +51,59 @@ impl Packing {
             Self::Plain => Box::new(packed),
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
             Self::Xz => {
-                let stream =
-                    liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY_BYTES, liblzma::stream::CONCATENATED)?;
-                Box::new(liblzma::bufread::XzDecoder::new_stream(packed, stream))
+                let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY_BYTES, 0)?;
+                Box::new(FirstStream(liblzma::bufread::XzDecoder::new_stream(packed, stream)))
             }
             Self::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?.single_frame();
                 decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-                Box::new(decoder)
+                Box::new(FirstStream(decoder))
             }
         })
     }
 }
 
-/// The content of `control` in a packed control member. All of the member is unpacked, so that its checksum is checked.
-pub(crate) fn control_file(packing: Packing, packed: &[u8]) -> Result<Vec<u8>, Fault> {
+/// A decoder whose first stream must be all there is: dpkg reads no further, others do.
+struct FirstStream<D>(D);
+
+/// What a decoder has not taken.
+trait Rest {
+    fn rest(&self) -> &[u8];
+}
+
+impl Rest for liblzma::bufread::XzDecoder<&[u8]> {
+    fn rest(&self) -> &[u8] {
+        self.get_ref()
+    }
+}
+
+impl Rest for zstd::stream::read::Decoder<'_, &[u8]> {
+    fn rest(&self) -> &[u8] {
+        self.get_ref()
+    }
+}
+
+impl<D: Read + Rest> Read for FirstStream<D> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        if read == 0 && !buffer.is_empty() && !self.0.rest().is_empty() {
+            return Err(io::Error::other("more bytes stand behind its compressed stream, where dpkg does not look"));
+        }
+        Ok(read)
+    }
+}
+
+/// What a control member holds, as far as the door looks.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ControlFiles {
+    /// `control`
+    pub(crate) control: Vec<u8>,
+    /// `conffiles` and `triggers`, where they are there.
+    pub(crate) others: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// The files of a packed control member. All of it is unpacked, so that its checksum is checked.
+pub(crate) fn control_files(packing: Packing, packed: &[u8]) -> Result<ControlFiles, Fault> {
     let member = packing.member();
     let damaged = |error: io::Error| match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
         Some(fault) => fault.clone(),
@@ -74,55 +114,110 @@ pub(crate) fn control_file(packing: Packing, packed: &[u8]) -> Result<Vec<u8>, F
         }
     };
     let mut unpacked = Limited { inner: packing.unpack(packed).map_err(damaged)?, left_bytes: UNPACKED_LIMIT_BYTES };
-    let control = find_control(&mut unpacked, member, &damaged)?;
+    let files = ControlTar { member, control: None, others: Vec::new() }.read(&mut unpacked, &damaged)?;
     io::copy(&mut unpacked, &mut io::sink()).map_err(damaged)?;
-    control.ok_or_else(|| Fault::Member { member, what: "it has no file named control".to_owned() })
+    Ok(files)
 }
 
-fn find_control(
-    unpacked: &mut impl Read,
+/// `control.tar`, which dpkg lets GNU tar unpack before it opens each file: where two have one name the last one counts for
+/// dpkg, so that none may stand there twice, under whatever form of its name.
+struct ControlTar {
     member: &'static str,
-    damaged: &impl Fn(io::Error) -> Fault,
-) -> Result<Option<Vec<u8>>, Fault> {
-    let refuse = |what: &str| Fault::Member { member, what: what.to_owned() };
-    let mut control = None;
-    let mut long_name = false;
-    // raw: names and sizes are those of the headers, and nothing is gathered in memory for extensions of tar
-    for entry in tar::Archive::new(unpacked).entries().map_err(damaged)?.raw(true) {
-        let mut entry = entry.map_err(damaged)?;
-        match entry.header().entry_type() {
-            tar::EntryType::XHeader | tar::EntryType::XGlobalHeader => {
-                return Err(refuse("it has pax headers, which dpkg does not read"));
+    control: Option<Vec<u8>>,
+    others: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl ControlTar {
+    fn read(mut self, unpacked: &mut impl Read, damaged: &impl Fn(io::Error) -> Fault) -> Result<ControlFiles, Fault> {
+        let mut long_name = None;
+        // raw: names and sizes are those of the headers, and nothing is gathered in memory for extensions of tar
+        for entry in tar::Archive::new(unpacked).entries().map_err(damaged)?.raw(true) {
+            let mut entry = entry.map_err(damaged)?;
+            match entry.header().entry_type() {
+                tar::EntryType::XHeader | tar::EntryType::XGlobalHeader => {
+                    let extension = self.content(&mut entry, EXTENSION_LIMIT_BYTES, damaged)?;
+                    self.check_pax(&extension)?;
+                    continue;
+                }
+                tar::EntryType::GNULongName => {
+                    let mut name = self.content(&mut entry, EXTENSION_LIMIT_BYTES, damaged)?;
+                    name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+                    long_name = Some(name);
+                    continue;
+                }
+                _ => {}
             }
-            tar::EntryType::GNULongName => {
-                long_name = true;
-                continue;
+            let path = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
+            let parts: Vec<&[u8]> =
+                path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
+            match (entry.header().entry_type(), parts.as_slice()) {
+                (tar::EntryType::Directory, []) => {}
+                (tar::EntryType::Regular, [name]) if *name != b".." => self.file(name, &mut entry, damaged)?,
+                _ => {
+                    let what = format!("{} in it is no plain file, which dpkg wants there", printable(&path));
+                    return Err(self.refuse(what));
+                }
             }
-            tar::EntryType::GNULongLink => continue,
-            _ if std::mem::take(&mut long_name) => continue,
-            _ => {}
         }
-        let path = entry.path_bytes();
-        if path.strip_prefix(b"./").unwrap_or(&path) != b"control" {
-            continue;
+        let control = self
+            .control
+            .ok_or_else(|| Fault::Member { member: self.member, what: "it has no file named control".to_owned() })?;
+        Ok(ControlFiles { control, others: self.others })
+    }
+
+    fn file<R: Read>(
+        &mut self,
+        name: &[u8],
+        entry: &mut tar::Entry<'_, R>,
+        damaged: &impl Fn(io::Error) -> Fault,
+    ) -> Result<(), Fault> {
+        if name == b"control" {
+            if self.control.is_some() {
+                return Err(self.refuse("it has two files named control".to_owned()));
+            }
+            self.control = Some(self.content(entry, CONTROL_LIMIT_BYTES, damaged)?);
+        } else if let Some(known) = ["conffiles", "triggers"].into_iter().find(|known| known.as_bytes() == name) {
+            if self.others.iter().any(|(other, _)| *other == known) {
+                return Err(self.refuse(format!("it has two files named {known}")));
+            }
+            let content = self.content(entry, CONTROL_LIMIT_BYTES, damaged)?;
+            self.others.push((known, content));
         }
-        if entry.header().entry_type() != tar::EntryType::Regular {
-            return Err(refuse("its control is not a regular file"));
-        }
-        if control.is_some() {
-            return Err(refuse("it has two files named control"));
-        }
-        if entry.size() > CONTROL_LIMIT_BYTES {
-            return Err(Fault::TooLarge { what: "its control file", limit_bytes: CONTROL_LIMIT_BYTES });
+        Ok(())
+    }
+
+    fn content<R: Read>(
+        &self,
+        entry: &mut tar::Entry<'_, R>,
+        limit_bytes: u64,
+        damaged: &impl Fn(io::Error) -> Fault,
+    ) -> Result<Vec<u8>, Fault> {
+        if entry.size() > limit_bytes {
+            return Err(Fault::TooLarge { what: "a file in its control archive", limit_bytes });
         }
         let mut content = Vec::new();
-        let read = entry.by_ref().take(CONTROL_LIMIT_BYTES).read_to_end(&mut content).map_err(damaged)?;
-        if read as u64 != entry.size() {
-            return Err(refuse("its control file is cut"));
-        }
-        control = Some(content);
+        let read = entry.by_ref().take(limit_bytes).read_to_end(&mut content).map_err(damaged)?;
+        if read as u64 == entry.size() { Ok(content) } else { Err(self.refuse("a file in it is cut".to_owned())) }
     }
-    Ok(control)
+
+    /// tar applies what a pax header says (pax(1)): times and owners are nothing to anybody, names and sizes would be
+    /// others than those of the headers.
+    fn check_pax(&self, extension: &[u8]) -> Result<(), Fault> {
+        let keywords = tar::PaxExtensions::new(extension);
+        for keyword in keywords {
+            let keyword = keyword.map_err(|_| self.refuse("a pax header in it is damaged".to_owned()))?;
+            let key = keyword.key_bytes();
+            if matches!(key, b"path" | b"size" | b"linkpath") || key.starts_with(b"GNU.sparse") {
+                let what = format!("a pax header in it sets {}", printable(key));
+                return Err(self.refuse(what));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, what: String) -> Fault {
+        Fault::Member { member: self.member, what }
+    }
 }
 
 /// A reader that fails, rather than ends, past its limit.

@@ -1,6 +1,6 @@
 //! A source control file, `.dsc` (Debian Policy 5.4).
 
-use rws_model::{Digests, Entry, FileName, Identity, Inspected, Inspector, RecordFile, Refusal, Role};
+use rws_model::{Digests, Entry, FileName, Inspected, Inspector, RecordFile, Refusal, Role};
 
 use crate::clear_text::clear_text;
 use crate::fault::Fault;
@@ -8,7 +8,7 @@ use crate::file_kind::{FileKind, is_skipped};
 use crate::file_list::{FilesForm, named_files};
 use crate::package_file_name::{Claims, compare_source};
 use crate::stanza::Stanza;
-use crate::{RENDERER, field_syntax, sources};
+use crate::{RENDERER, field_syntax, identity, relations, sources};
 
 /// The largest control file that is kept in memory: real ones have some kilobytes.
 const LIMIT_BYTES: usize = 1 << 20;
@@ -69,16 +69,21 @@ fn inspected(bytes: &[u8], file: RecordFile) -> Result<Inspected, Fault> {
         let what = format!("{} can be no part of a source package", other.name);
         return Err(Fault::FileList { field: "Files", what });
     }
-    compare_source(file.name.as_str(), Claims { name: &name, version: &version })?;
+    for field in relations::SOURCE {
+        relations::check(stanza.value(field), relations::Form::Build)
+            .map_err(|what| Fault::Relation { field, what })?;
+    }
+    let misnamed = compare_source(file.name.as_str(), Claims { name: &name, version: &version });
     let entry = Entry { partition: "source".to_owned(), text: sources::entry(&stanza, &file) };
     Ok(Inspected {
-        identity: Identity(format!("source {name} {version}")),
+        identity: identity::of_source(&name, &version),
         role: Role::Source,
         architecture: "source".to_owned(),
         entries: vec![entry],
         names,
         renderer: RENDERER,
         warnings: Vec::new(),
+        misnamed: misnamed.err(),
         file,
     })
 }

@@ -64,15 +64,21 @@ pub(crate) enum Fault {
         /// The rule that it breaks.
         rule: &'static str,
     },
-    /// The file name says other things than the package.
-    #[error("the file name says {what} {named}, the package says {inside}")]
-    Contradiction {
-        /// `architecture`, `name`, `version`.
+    /// A field that dpkg or apt do not take in a package.
+    #[error("it has the field {field}: {what}")]
+    Field {
+        /// The name of the field.
+        field: String,
+        /// Why it is not taken.
         what: &'static str,
-        /// What the file name says.
-        named: String,
-        /// What the package says.
-        inside: String,
+    },
+    /// A relation field breaks Debian Policy 7.1: apt would stop at it, whatever it was asked for.
+    #[error("the relations in the field {field} cannot be read: {what}")]
+    Relation {
+        /// The name of the field.
+        field: &'static str,
+        /// What is wrong.
+        what: String,
     },
     /// The signature around the text breaks RFC 9580, section 7.
     #[error("its OpenPGP clear-signature is malformed: {0}")]

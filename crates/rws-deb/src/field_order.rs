@@ -104,13 +104,13 @@ pub(crate) const SOURCES: &[&str] = &[
     "Checksums-Sha512",
 ];
 
-/// What an entry states in place of the package's own field: a name of the order, and a value, which is left out where
-/// it is empty.
-pub(crate) type Statement = (&'static str, Vec<u8>);
+/// What an entry states in place of the package's own field: its name, and a value, which is left out where it is empty. A name
+/// that is not of the order has none.
+pub(crate) type Statement<'a> = (&'a str, Vec<u8>);
 
 /// Writes the fields of a stanza in this order, with these statements in place of its own, and the empty line behind
 /// it. A listed field gets the spelling of the list; what is not listed keeps its own.
-pub(crate) fn write(stanza: &Stanza<'_>, order: &[&str], statements: &[Statement]) -> Vec<u8> {
+pub(crate) fn write(stanza: &Stanza<'_>, order: &[&str], statements: &[Statement<'_>]) -> Vec<u8> {
     let mut text = Vec::new();
     let stated = |name: &str| statements.iter().find(|(stated, _)| stated.eq_ignore_ascii_case(name));
     for name in order {

@@ -6,7 +6,7 @@ use crate::stanza::Stanza;
 /// The longest value of one of these fields: it becomes a part of identities and, percent-encoded, of URLs.
 const LONGEST_BYTES: usize = 255;
 
-const NAME_RULE: &str = "two or more of a-z 0-9 + - ., the first of them a letter or digit (Debian Policy 5.6.7)";
+const NAME_RULE: &str = "a-z 0-9 + - ., the first of them a letter or digit (Debian Policy 5.6.7)";
 const VERSION_RULE: &str =
     "[epoch:]upstream[-revision], the upstream part starting with a digit (Debian Policy 5.6.12)";
 const ARCHITECTURE_RULE: &str = "one architecture of a-z 0-9 -, as amd64 or all (Debian Policy 5.6.8)";
@@ -42,11 +42,11 @@ fn legal(
     }
 }
 
-/// Debian Policy 5.6.7.
+/// Debian Policy 5.6.7, but for the least length: dpkg and apt take one character. They also take capital letters, which they
+/// make small ones of, and other tools do not.
 pub(crate) fn is_package_name(text: &str) -> bool {
     let letter_or_digit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    text.len() >= 2
-        && text.bytes().next().is_some_and(letter_or_digit)
+    text.bytes().next().is_some_and(letter_or_digit)
         && text.bytes().all(|byte| letter_or_digit(byte) || b"+-.".contains(&byte))
 }
 
@@ -88,10 +88,10 @@ mod tests {
 
     #[test]
     fn package_names() {
-        for good in ["a0", "libstdc++6", "0ad", "python3.11", "g++-12"] {
+        for good in ["a", "a0", "libstdc++6", "0ad", "python3.11", "g++-12"] {
             assert!(is_package_name(good), "{good}");
         }
-        for bad in ["", "a", "A0", "-a", "+a", "a_b", "a b", "a/b", "é0", "a\n", "a:b"] {
+        for bad in ["", "A0", "-a", "+a", "a_b", "a b", "a/b", "é0", "a\n", "a:b"] {
             assert!(!is_package_name(bad), "{bad:?}");
         }
     }

@@ -15,7 +15,8 @@ pub(crate) enum FileKind {
     Part,
 }
 
-const PART_ENDS: &[&str] = &[".tar.xz", ".tar.gz", ".tar.bz2", ".tar.lzma", ".tar.zst", ".diff.gz", ".asc"];
+const PART_ENDS: &[&str] =
+    &[".tar.xz", ".tar.gz", ".tar.bz2", ".tar.lzma", ".tar.zst", ".diff.gz", ".git", ".gitshallow", ".asc"];
 
 impl FileKind {
     /// The kind of a file with this name; none for names that no upload has. Upper and lower case are different.

@@ -26,7 +26,7 @@ pub(crate) fn named_files(stanza: &Stanza<'_>, form: FilesForm) -> Result<Vec<Na
         FilesForm::Source => 3,
         FilesForm::Changes => 5,
     };
-    let listed = lines(stanza, "Files", 32, columns)?.ok_or(Fault::FieldMissing("Files"))?;
+    let listed = lines(stanza, form, "Files", 32, columns)?.ok_or(Fault::FieldMissing("Files"))?;
     let mut places = BTreeMap::new();
     let mut files = Vec::with_capacity(listed.len());
     for line in listed {
@@ -37,7 +37,7 @@ pub(crate) fn named_files(stanza: &Stanza<'_>, form: FilesForm) -> Result<Vec<Na
         files.push(NamedFile { name, size_bytes, md5: Some(line.digest), sha1: None, sha256: None });
     }
     for &(field, digits) in CHECKSUMS {
-        let Some(listed) = lines(stanza, field, digits, 3)? else { continue };
+        let Some(listed) = lines(stanza, form, field, digits, 3)? else { continue };
         if listed.len() != files.len() {
             return Err(Fault::FileList { field, what: "it does not name the same files as Files".to_owned() });
         }
@@ -70,7 +70,13 @@ struct Line {
 }
 
 /// The lines of a list; none where the field is not there.
-fn lines(stanza: &Stanza<'_>, field: &'static str, digits: usize, columns: usize) -> Result<Option<Vec<Line>>, Fault> {
+fn lines(
+    stanza: &Stanza<'_>,
+    form: FilesForm,
+    field: &'static str,
+    digits: usize,
+    columns: usize,
+) -> Result<Option<Vec<Line>>, Fault> {
     let Some(found) = stanza.field(field) else { return Ok(None) };
     let mut lines = Vec::new();
     for line in found.raw.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
@@ -84,6 +90,9 @@ fn lines(stanza: &Stanza<'_>, field: &'static str, digits: usize, columns: usize
         };
         if digest.len() != digits || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(fault("a digest has the wrong form"));
+        }
+        if form == FilesForm::Source && digest.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(fault("a digest has capital letters, which apt holds for another digest"));
         }
         let size_bytes = Some(size).filter(|size| size.bytes().all(|byte| byte.is_ascii_digit()));
         let size_bytes = size_bytes.and_then(|size| size.parse().ok()).ok_or_else(|| fault("a size is no number"))?;

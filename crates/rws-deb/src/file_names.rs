@@ -3,9 +3,11 @@
 
 use std::io::{self, Write};
 
+use bzip2::write::BzDecoder;
 use flate2::write::MultiGzDecoder;
-use liblzma::stream::{CONCATENATED, Stream};
+use liblzma::stream::Stream;
 use liblzma::write::XzDecoder;
+use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
 use crate::control_member::{XZ_MEMORY_BYTES, ZSTD_WINDOW_LOG};
 use crate::fault::Fault;
@@ -20,6 +22,7 @@ const NAME_LIMIT_BYTES: u64 = 64 << 10;
 /// What any data archive may unpack to, beside this many times its size.
 const UNPACKED_LIMIT_BYTES: u64 = 1 << 30;
 const UNPACKED_TIMES: u64 = 200;
+const ZSTD_BUFFER_BYTES: usize = 128 << 10;
 
 /// The data member while it streams past.
 pub(crate) struct DataMember {
@@ -30,26 +33,27 @@ pub(crate) struct DataMember {
 enum Unpacker {
     Plain(Names),
     Gzip(MultiGzDecoder<Names>),
+    Bzip2(BzDecoder<Names>),
     Xz(XzDecoder<Names>),
-    Zstd(Box<zstd::stream::write::Decoder<'static, Names>>),
+    Zstd(Box<ZstdFrame>),
 }
 
 impl DataMember {
-    /// Of a member of this name and size; none where it cannot be unpacked here: bzip2, which no dpkg has written for long.
-    pub(crate) fn new(name: &[u8], size_bytes: u64) -> Result<Option<Self>, Fault> {
-        let names = Names::new(UNPACKED_LIMIT_BYTES.saturating_add(size_bytes.saturating_mul(UNPACKED_TIMES)));
+    /// Of a member of this name and size, whose names are kept or not.
+    pub(crate) fn new(name: &[u8], size_bytes: u64, keeps: bool) -> Result<Self, Fault> {
+        let names = Names::new(UNPACKED_LIMIT_BYTES.saturating_add(size_bytes.saturating_mul(UNPACKED_TIMES)), keeps);
         let xz = |stream: Result<Stream, liblzma::stream::Error>, names| -> io::Result<Unpacker> {
             Ok(Unpacker::Xz(XzDecoder::new_stream(names, stream?)))
         };
         let (member, unpacker) = match name {
-            b"data.tar" => ("data.tar", Ok(Unpacker::Plain(names))),
             b"data.tar.gz" => ("data.tar.gz", Ok(Unpacker::Gzip(MultiGzDecoder::new(names)))),
-            b"data.tar.xz" => ("data.tar.xz", xz(Stream::new_stream_decoder(XZ_MEMORY_BYTES, CONCATENATED), names)),
+            b"data.tar.bz2" => ("data.tar.bz2", Ok(Unpacker::Bzip2(BzDecoder::new(names)))),
+            b"data.tar.xz" => ("data.tar.xz", xz(Stream::new_stream_decoder(XZ_MEMORY_BYTES, 0), names)),
             b"data.tar.lzma" => ("data.tar.lzma", xz(Stream::new_lzma_decoder(XZ_MEMORY_BYTES), names)),
-            b"data.tar.zst" => ("data.tar.zst", zstd(names)),
-            _ => return Ok(None),
+            b"data.tar.zst" => ("data.tar.zst", ZstdFrame::new(names).map(|frame| Unpacker::Zstd(Box::new(frame)))),
+            _ => ("data.tar", Ok(Unpacker::Plain(names))),
         };
-        Ok(Some(Self { member, unpacker: unpacker.map_err(|error| fault(member, &error))? }))
+        Ok(Self { member, unpacker: unpacker.map_err(|error| fault(member, &error))? })
     }
 
     /// Takes the next bytes of the member.
@@ -57,10 +61,15 @@ impl DataMember {
         let written = match &mut self.unpacker {
             Unpacker::Plain(names) => names.write_all(bytes),
             Unpacker::Gzip(decoder) => decoder.write_all(bytes),
+            Unpacker::Bzip2(decoder) => decoder.write_all(bytes),
             Unpacker::Xz(decoder) => decoder.write_all(bytes),
-            Unpacker::Zstd(decoder) => decoder.write_all(bytes),
+            Unpacker::Zstd(decoder) => decoder.push(bytes),
         };
-        written.map_err(|error| fault(self.member, &error))
+        written.map_err(|error| match error.kind() {
+            // dpkg reads the first compressed stream only
+            io::ErrorKind::WriteZero => fault(self.member, &io::Error::other(BEHIND)),
+            _ => fault(self.member, &error),
+        })
     }
 
     /// The names in it, sorted: paths without a slash at their start. Directories are left out.
@@ -68,6 +77,7 @@ impl DataMember {
         let names = match self.unpacker {
             Unpacker::Plain(names) => Ok(names),
             Unpacker::Gzip(decoder) => decoder.finish(),
+            Unpacker::Bzip2(mut decoder) => decoder.finish(),
             Unpacker::Xz(decoder) => decoder.finish(),
             Unpacker::Zstd(decoder) => decoder.finish(),
         };
@@ -75,10 +85,44 @@ impl DataMember {
     }
 }
 
-fn zstd(names: Names) -> io::Result<Unpacker> {
-    let mut decoder = zstd::stream::write::Decoder::new(names)?;
-    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-    Ok(Unpacker::Zstd(Box::new(decoder)))
+/// What is wrong with a member whose compressed stream is not all of it.
+const BEHIND: &str = "more bytes stand behind its compressed stream, where dpkg does not look";
+
+/// One frame of Zstandard, which is all that dpkg reads.
+struct ZstdFrame {
+    decoder: zstd::stream::raw::Decoder<'static>,
+    names: Names,
+    buffer: Vec<u8>,
+    has_ended: bool,
+}
+
+impl ZstdFrame {
+    fn new(names: Names) -> io::Result<Self> {
+        let mut decoder = zstd::stream::raw::Decoder::new()?;
+        decoder.set_parameter(zstd::stream::raw::DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
+        Ok(Self { decoder, names, buffer: vec![0; ZSTD_BUFFER_BYTES], has_ended: false })
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut input = InBuffer::around(bytes);
+        loop {
+            if self.has_ended {
+                return if input.pos() == bytes.len() { Ok(()) } else { Err(io::Error::other(BEHIND)) };
+            }
+            let mut output = OutBuffer::around(self.buffer.as_mut_slice());
+            let left = self.decoder.run(&mut input, &mut output)?;
+            let (written, is_full) = (output.pos(), output.pos() == output.capacity());
+            self.names.write_all(&self.buffer[..written])?;
+            self.has_ended = left == 0;
+            if !is_full && !self.has_ended && input.pos() == bytes.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn finish(self) -> io::Result<Names> {
+        if self.has_ended { Ok(self.names) } else { Err(io::Error::other("it is cut")) }
+    }
 }
 
 /// Why a member cannot be read; what libraries say may hold bytes of the file.
@@ -92,6 +136,7 @@ fn fault(member: &'static str, error: &io::Error) -> Fault {
 /// A tar archive that is written to: it keeps the names.
 struct Names {
     left_bytes: u64,
+    keeps: bool,
     names: Vec<Vec<u8>>,
     names_bytes: usize,
     /// A name that stands in an entry of its own, for the next entry (GNU tar).
@@ -111,9 +156,17 @@ enum State {
 }
 
 impl Names {
-    fn new(limit_bytes: u64) -> Self {
+    fn new(limit_bytes: u64, keeps: bool) -> Self {
         let state = State::Header(Vec::with_capacity(BLOCK_BYTES));
-        Self { left_bytes: limit_bytes, names: Vec::new(), names_bytes: 0, long_name: None, has_entries: false, state }
+        Self {
+            left_bytes: limit_bytes,
+            keeps,
+            names: Vec::new(),
+            names_bytes: 0,
+            long_name: None,
+            has_entries: false,
+            state,
+        }
     }
 
     fn finish(mut self) -> io::Result<Vec<Vec<u8>>> {
@@ -147,25 +200,30 @@ impl Names {
             let left_bytes = padded.ok_or_else(|| io::Error::other("the size of an entry is absurd"))?;
             Ok(if left_bytes == 0 { State::start() } else { State::Body { left_bytes, name } })
         };
-        match header.entry_type() {
-            tar::EntryType::XHeader | tar::EntryType::XGlobalHeader => {
-                return Err(io::Error::other("it has pax headers, which dpkg does not read"));
-            }
-            tar::EntryType::GNULongName if size_bytes > NAME_LIMIT_BYTES => {
+        // dpkg's own reader of tar (its lib/dpkg/tarfn.c) knows these kinds and no others
+        match header.as_bytes().get(156) {
+            Some(0 | b'0'..=b'6') => {}
+            Some(b'L') if size_bytes > NAME_LIMIT_BYTES => {
                 return Err(too_large("a name in its data archive", NAME_LIMIT_BYTES));
             }
-            tar::EntryType::GNULongName => return body(Some((Vec::new(), size_bytes))),
-            tar::EntryType::GNULongLink => return body(None),
-            _ => {}
+            Some(b'L') => return body(Some((Vec::new(), size_bytes))),
+            Some(b'K') => return body(None),
+            Some(b'x' | b'g') => return Err(io::Error::other("it has pax headers, which dpkg does not read")),
+            kind => {
+                let kind = char::from(kind.copied().unwrap_or_default()).escape_debug().to_string();
+                return Err(io::Error::other(format!("it has an entry of the kind {kind}, which dpkg does not know")));
+            }
         }
         self.has_entries = true;
         let name = self.long_name.take().unwrap_or_else(|| header.path_bytes().into_owned());
+        if name.contains(&b'\n') {
+            return Err(io::Error::other("a name in it has a line break"));
+        }
         if header.entry_type() != tar::EntryType::Directory {
             self.keep(&name)?;
         }
-        // links and devices have no content whatever their header says
-        let has_content = matches!(header.entry_type(), tar::EntryType::Regular | tar::EntryType::Continuous);
-        if has_content || header.entry_type() == tar::EntryType::Directory { body(None) } else { Ok(State::start()) }
+        // links, devices and directories have no content whatever their header says
+        if header.entry_type() == tar::EntryType::Regular { body(None) } else { Ok(State::start()) }
     }
 
     fn keep(&mut self, name: &[u8]) -> io::Result<()> {
@@ -174,7 +232,7 @@ impl Names {
             name = rest;
         }
         // a line cannot hold a line break
-        if name.is_empty() || name.ends_with(b"/") || name.iter().any(|byte| byte.is_ascii_control()) {
+        if !self.keeps || name.is_empty() || name.ends_with(b"/") || name.iter().any(|byte| byte.is_ascii_control()) {
             return Ok(());
         }
         self.names_bytes += name.len() + LINE_BYTES;

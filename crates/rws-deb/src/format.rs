@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
     Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
-    ListedPackage, Partition, Placement, Refusal, RepositoryId, RepositorySettings, RootFile, RootInput, Sha256,
-    SignError, Signer, Target,
+    ListedPackage, Partition, Placement, Reading, Refusal, RepositoryId, RepositorySettings, RootFile, RootInput,
+    Sha256, SignError, Signer, Target,
 };
 
 use crate::binary_package::BinaryPackage;
@@ -29,10 +29,17 @@ impl Format for Deb {
         FileKind::of(name.as_str()).is_some()
     }
 
-    fn inspector(&self, name: &FileName, with_contents: bool) -> Box<dyn Inspector> {
+    /// `%3a` is how apt and dpkg write the colon of an epoch in names of files: debootstrap, debmirror and wget ask for such a
+    /// name as it stands, which a server reads as a colon, and apt escapes the percent sign. A colon all of them ask for alike.
+    fn published_name(&self, sent: FileName) -> FileName {
+        let name = sent.as_str().replace("%3a", ":").replace("%3A", ":");
+        FileName::parse(&name).unwrap_or(sent)
+    }
+
+    fn inspector(&self, name: &FileName, reading: Reading) -> Box<dyn Inspector> {
         let name = name.clone();
         match FileKind::of(name.as_str()) {
-            Some(FileKind::Binary) => Box::new(BinaryPackage::new(name, with_contents)),
+            Some(FileKind::Binary) => Box::new(BinaryPackage::new(name, reading)),
             Some(FileKind::Source) => Box::new(Dsc(Text::new(name))),
             Some(FileKind::Changes) => Box::new(Changes(Text::new(name))),
             Some(FileKind::Buildinfo) => Box::new(Buildinfo(name)),
@@ -56,8 +63,13 @@ impl Format for Deb {
         identity::compare(left, right)
     }
 
-    fn indexes(&self, partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> Vec<Index> {
-        layout::indexes(partitions, settings)
+    fn indexes(
+        &self,
+        partitions: &BTreeSet<Partition>,
+        settings: &RepositorySettings,
+        former: &[&Index],
+    ) -> Vec<Index> {
+        layout::indexes(partitions, settings, former)
     }
 
     fn escape_directory(&self, directory: &str) -> Vec<u8> {

@@ -11,17 +11,26 @@ pub(crate) fn of_file(name: &FileName) -> Identity {
     Identity(format!("file {name}"))
 }
 
-/// By kind (`deb`, `file`, `source`), name, version in dpkg's order, architecture; versions that dpkg holds for equal
-/// (`1.0` and `1.00`) by their bytes. Total for any text, and equal only for equal identities.
+/// `deb NAME VERSION ARCHITECTURE`, or `udeb …`. Versions that are equal to dpkg and apt (`1.0-01` and `0:1.0-1`) are one
+/// identity: of two such packages apt installs the one that stands first, and dpkg never changes to the other.
+pub(crate) fn of_package(kind: &str, name: &str, version: &str, architecture: &str) -> Identity {
+    Identity(format!("{kind} {name} {} {architecture}", version::canonical(version)))
+}
+
+/// `source NAME VERSION`, by the same rule.
+pub(crate) fn of_source(name: &str, version: &str) -> Identity {
+    Identity(format!("source {name} {}", version::canonical(version)))
+}
+
+/// By kind (`deb`, `file`, `source`, `udeb`), name, version in dpkg's order, architecture. Total for any text; equal for
+/// packages that differ in the writing of their versions only, as identities of earlier builds of RWS may.
 pub(crate) fn compare(left: &Identity, right: &Identity) -> Ordering {
     let (left_kind, left_name, left_version, left_rest) = split(&left.0);
     let (right_kind, right_name, right_version, right_rest) = split(&right.0);
     (left_kind, left_name)
         .cmp(&(right_kind, right_name))
         .then_with(|| version::compare(left_version, right_version))
-        .then_with(|| left_version.cmp(right_version))
         .then_with(|| left_rest.cmp(right_rest))
-        .then_with(|| left.0.cmp(&right.0))
 }
 
 fn split(text: &str) -> (&str, &str, &str, &str) {

@@ -4,17 +4,37 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rws_model::{Codec, Compression, Index, Layout, Partition, RepositoryId, RepositorySettings, Sha256, Target};
+use rws_model::{
+    Codec, Compression, FileName, Index, Layout, Partition, RepositoryId, RepositorySettings, Sha256, Target,
+};
+
+use crate::architecture::ALL;
 
 /// The only component.
 pub(crate) const COMPONENT: &str = "main";
-/// The architecture of packages that fit every machine.
-pub(crate) const ALL: &str = "all";
+/// The part of a component that the installer of Debian reads: its packages are no others'.
+const INSTALLER: &str = "debian-installer";
+/// What a repository without packages is for, where nothing is configured.
+const USUAL_ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 /// The partition of source packages.
 pub(crate) const SOURCE: &str = "source";
 
 /// What the partitions of the files that packages install begin with.
 const CONTENTS: &str = "contents-";
+/// What the partitions of binary packages begin with.
+const DEBS: &str = "binary-";
+/// What those of the installer's packages begin with.
+const UDEBS: &str = "udeb-";
+
+/// The partition of a binary package: those of the installer (`.udeb`) have their own.
+pub(crate) fn binary_partition(file: &FileName, architecture: &str) -> Partition {
+    format!("{}{architecture}", if is_installer_file(file) { UDEBS } else { DEBS })
+}
+
+/// Whether a file is a package of the installer.
+pub(crate) fn is_installer_file(file: &FileName) -> bool {
+    file.as_str().ends_with(".udeb")
+}
 
 /// Whether a partition is one of the files that packages install.
 pub(crate) fn is_contents(partition: &Partition) -> bool {
@@ -45,22 +65,43 @@ pub(crate) fn pool_directory(codename: &str, product: &str) -> String {
     format!("pool/{codename}/{COMPONENT}/{letter}/{product}")
 }
 
-/// All indexes, also the empty ones: apt reports nothing when one that it looks for is not listed. Packages of
-/// architecture `all` stand in each binary index and in one of their own.
-pub(crate) fn indexes(partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> Vec<Index> {
-    let present = partitions.iter().filter_map(|partition| partition.strip_prefix("binary-"));
-    let configured = settings.architectures.iter().map(String::as_str);
-    let architectures: BTreeSet<&str> = configured.chain(present).filter(|name| *name != ALL).collect();
+/// The indexes of the architectures that a repository has, also the empty ones: apt reports nothing when one that it looks
+/// for is not listed. `former` are those of the generation before, whose architectures stay; a repository that starts without
+/// packages has the configured ones. Packages of architecture `all` stand in each binary index and in one of their own.
+pub(crate) fn indexes(
+    partitions: &BTreeSet<Partition>,
+    settings: &RepositorySettings,
+    former: &[&Index],
+) -> Vec<Index> {
+    let of = |start: &'static str| partitions.iter().filter_map(move |partition| partition.strip_prefix(start));
+    let mut architectures: BTreeSet<&str> = of(DEBS).chain(of(UDEBS)).collect();
+    architectures.extend(former.iter().filter_map(|index| architecture_of(index)));
+    architectures.remove(ALL);
+    if architectures.is_empty() {
+        architectures.extend(settings.architectures.iter().map(String::as_str));
+    }
+    if architectures.is_empty() {
+        architectures.extend(USUAL_ARCHITECTURES);
+    }
     let (codecs, digests) = (codecs(&settings.compression), &settings.digests);
     let index =
         |name: String, takes: Vec<Partition>| Index { name, takes, codecs: codecs.clone(), digests: digests.clone() };
-    let all = || format!("binary-{ALL}");
-    let mut indexes: Vec<Index> =
-        architectures.iter().map(|name| index(packages_index(name), vec![format!("binary-{name}"), all()])).collect();
-    indexes.push(index(packages_index(ALL), vec![all()]));
+    let mut indexes = Vec::new();
+    let mut binaries = |part: &str, start: &str| {
+        let all = || format!("{start}{ALL}");
+        let of_one = |name: &&str| index(packages_index(part, name), vec![format!("{start}{name}"), all()]);
+        indexes.extend(architectures.iter().map(of_one));
+        indexes.push(index(packages_index(part, ALL), vec![all()]));
+    };
+    binaries("", DEBS);
+    let installer = format!("{INSTALLER}/");
+    let had_installer = former.iter().any(|index| index.name.contains(&installer));
+    if had_installer || of(UDEBS).next().is_some() {
+        binaries(&installer, UDEBS);
+    }
     indexes.push(index(format!("{COMPONENT}/{SOURCE}/Sources"), vec![SOURCE.to_owned()]));
     // a list that is there stays until the repository is made anew: its entries stand nowhere else
-    if settings.contents || partitions.iter().any(|partition| partition.starts_with(CONTENTS)) {
+    if settings.contents || of(CONTENTS).next().is_some() {
         indexes.extend(architectures.into_iter().chain([ALL]).map(|name| Index {
             name: format!("{COMPONENT}/Contents-{name}"),
             takes: vec![contents_partition(name)],
@@ -73,7 +114,7 @@ pub(crate) fn indexes(partitions: &BTreeSet<Partition>, settings: &RepositorySet
 
 /// Whether packages have, or lack, entries otherwise than the settings want.
 pub(crate) fn needs_reading(partitions: &BTreeMap<Partition, u64>, settings: &RepositorySettings) -> bool {
-    partitions.iter().filter_map(|(partition, packages)| Some((partition.strip_prefix("binary-")?, *packages))).any(
+    partitions.iter().filter_map(|(partition, packages)| Some((partition.strip_prefix(DEBS)?, *packages))).any(
         |(architecture, packages)| {
             let listed = partitions.get(&contents_partition(architecture)).copied().unwrap_or_default();
             listed != if settings.contents { packages } else { 0 }
@@ -86,9 +127,9 @@ pub(crate) fn contents_partition(architecture: &str) -> Partition {
     format!("{CONTENTS}{architecture}")
 }
 
-/// `main/binary-amd64/Packages`
-fn packages_index(architecture: &str) -> String {
-    format!("{COMPONENT}/binary-{architecture}/Packages")
+/// `main/binary-amd64/Packages`, `main/debian-installer/binary-amd64/Packages`
+fn packages_index(part: &str, architecture: &str) -> String {
+    format!("{COMPONENT}/{part}binary-{architecture}/Packages")
 }
 
 /// The architecture whose packages an index has; none for others.

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod ar;
+mod architecture;
 mod audit;
 mod binary_package;
 mod changes;
 mod clear_text;
 mod contents;
+mod control;
 mod control_member;
 mod dsc;
 mod fault;
@@ -17,9 +19,11 @@ mod file_names;
 mod format;
 mod identity;
 mod layout;
+mod maintainer_files;
 mod package_file_name;
 mod packages;
 mod part;
+mod relations;
 mod release;
 mod sources;
 mod stanza;

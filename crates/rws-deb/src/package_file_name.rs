@@ -1,42 +1,9 @@
-//! File names of the standard form `NAME_VERSION_ARCHITECTURE.deb` and `NAME_VERSION.dsc`, compared with the package.
+//! File names of the standard form `NAME_VERSION_ARCHITECTURE.deb` and `NAME_VERSION.dsc`, compared with the package: what
+//! they say otherwise decides nothing, and is told to who sent the file.
 
-use crate::fault::{Fault, printable};
+use crate::architecture;
+use crate::fault::printable;
 use crate::field_syntax::{is_architecture, is_package_name, is_version};
-
-/// Architectures that Debian and its ports have had (`dpkg-architecture -L`, without the uncommon kernels): a file
-/// name that ends in one of them names its architecture even where the rest has no standard form.
-const KNOWN_ARCHITECTURES: &[&str] = &[
-    "all",
-    "alpha",
-    "amd64",
-    "arc",
-    "arm",
-    "arm64",
-    "armel",
-    "armhf",
-    "hppa",
-    "hurd-amd64",
-    "hurd-i386",
-    "i386",
-    "ia64",
-    "kfreebsd-amd64",
-    "kfreebsd-i386",
-    "loong64",
-    "loongarch64",
-    "m68k",
-    "mips",
-    "mips64el",
-    "mipsel",
-    "powerpc",
-    "ppc64",
-    "ppc64el",
-    "riscv64",
-    "s390x",
-    "sh4",
-    "sparc",
-    "sparc64",
-    "x32",
-];
 
 /// What a package says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -48,18 +15,18 @@ pub(crate) struct Claims<'a> {
 }
 
 /// Compares the name of a binary package's file with the package. Names of other forms say nothing.
-pub(crate) fn compare_binary(file_name: &str, claims: Claims<'_>, architecture: &str) -> Result<(), Fault> {
+pub(crate) fn compare_binary(file_name: &str, claims: Claims<'_>, architecture: &str) -> Result<(), String> {
     let stem = file_name.strip_suffix(".deb").or_else(|| file_name.strip_suffix(".udeb")).unwrap_or(file_name);
     let Some((rest, named)) = stem.rsplit_once('_') else { return Ok(()) };
     let standard = standard_form(rest).filter(|_| is_architecture(named));
-    if (standard.is_some() || KNOWN_ARCHITECTURES.contains(&named)) && named != architecture {
+    if (standard.is_some() || architecture::is_known(named)) && named != architecture {
         return Err(contradiction("architecture", named, architecture));
     }
     standard.map_or(Ok(()), |form| compare(&form, claims))
 }
 
 /// Compares the name of a source control file with the source package.
-pub(crate) fn compare_source(file_name: &str, claims: Claims<'_>) -> Result<(), Fault> {
+pub(crate) fn compare_source(file_name: &str, claims: Claims<'_>) -> Result<(), String> {
     let form = standard_form(file_name.strip_suffix(".dsc").unwrap_or(file_name));
     form.map_or(Ok(()), |form| compare(&form, claims))
 }
@@ -74,7 +41,7 @@ fn standard_form(text: &str) -> Option<Form<'_>> {
     (is_package_name(name) && is_version(&version)).then_some((name, version))
 }
 
-fn compare((name, version): &Form<'_>, claims: Claims<'_>) -> Result<(), Fault> {
+fn compare((name, version): &Form<'_>, claims: Claims<'_>) -> Result<(), String> {
     if *name != claims.name {
         return Err(contradiction("name", name, claims.name));
     }
@@ -85,8 +52,12 @@ fn compare((name, version): &Form<'_>, claims: Claims<'_>) -> Result<(), Fault> 
     Ok(())
 }
 
-fn contradiction(what: &'static str, named: &str, inside: &str) -> Fault {
-    Fault::Contradiction { what, named: printable(named.as_bytes()), inside: printable(inside.as_bytes()) }
+fn contradiction(what: &'static str, named: &str, inside: &str) -> String {
+    format!(
+        "the file name says {what} {}, the package says {}",
+        printable(named.as_bytes()),
+        printable(inside.as_bytes())
+    )
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ impl Inspector for Part {
             names: Vec::new(),
             renderer: RENDERER,
             warnings: Vec::new(),
+            misnamed: None,
             file: RecordFile { name: self.0, size_bytes, digests: digests.clone() },
         })
     }

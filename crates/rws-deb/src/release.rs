@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use rws_model::{Algorithm, IndexFile, RootFile, RootInput, SignError, Signer};
 
+use crate::architecture::ALL;
 use crate::audit;
-use crate::layout::{ALL, COMPONENT, architecture_of, metadata};
+use crate::layout::{COMPONENT, architecture_of, metadata};
 
 /// The files of the root, in the order in which they are put in place: the one that clients ask for first comes first.
 pub(crate) fn root(input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {

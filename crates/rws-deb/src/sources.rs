@@ -15,17 +15,26 @@ const LISTS: [List; 3] = [
     ("Checksums-Sha256", |file| Some(file.digests.sha256.hex())),
 ];
 
+/// What the names of the lists beside `Files` begin with.
+const CHECKSUMS: &str = "Checksums-";
+
 /// The stanza of the `.dsc` in apt's order: `Package` in place of `Source`, the directory, and the `.dsc` itself first
 /// in every list. A priority is an archive's decision (an override), never the package's: it is dropped.
 pub(crate) fn entry(control: &Stanza<'_>, file: &RecordFile) -> Vec<u8> {
-    let mut statements: Vec<Statement> = vec![
+    let mut statements: Vec<Statement<'_>> = vec![
         ("Source", Vec::new()),
         ("Package", control.value("Source").to_vec()),
         ("Status", Vec::new()),
         ("Priority", Vec::new()),
         ("Directory", vec![SLOT]),
-        ("Checksums-Sha512", Vec::new()),
     ];
+    // a list that nobody has checked stands in no index, whatever its digest
+    let is_unchecked = |name: &&str| {
+        let start = name.get(..CHECKSUMS.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(CHECKSUMS) && !LISTS.iter().any(|(list, _)| name.eq_ignore_ascii_case(list))
+    };
+    let names = control.fields().iter().map(|field| field.name);
+    statements.extend(names.filter(is_unchecked).map(|name| (name, Vec::new())));
     for (field, digest) in LISTS {
         let mut list = Vec::new();
         if let Some(found) = control.field(field) {

@@ -75,6 +75,36 @@ impl<'a> Stanza<'a> {
     }
 }
 
+impl<'a> Stanza<'a> {
+    /// Splits the control file of a binary package, which dpkg reads more strictly than other files: the last line ends with
+    /// a line break and has a value. What other readers take for the end of a line is refused.
+    pub(crate) fn parse_control(text: &'a [u8]) -> Result<Self, Fault> {
+        let file = "its control file";
+        let line_of = |at: usize| text.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+        let fault = |at: usize, what: &str| Fault::Stanza { file, line: line_of(at), what: what.to_owned() };
+        if let Some(at) = text.iter().position(|byte| *byte == 0) {
+            return Err(fault(at, "it has a NUL byte"));
+        }
+        if let Some(at) = text.iter().position(|byte| *byte == 0x1a) {
+            return Err(fault(at, "it has the byte 0x1a, which dpkg takes for the end of a line"));
+        }
+        let is_lone = |at: &usize| text.get(*at) == Some(&b'\r') && text.get(at + 1) != Some(&b'\n');
+        if let Some(at) = (0..text.len()).find(is_lone) {
+            return Err(fault(at, "it has a carriage return within a line, where some readers see the end of it"));
+        }
+        if !text.is_empty() && !text.ends_with(b"\n") {
+            return Err(fault(text.len(), "the line break at its end is missing"));
+        }
+        let stanza = Self::parse(text, file)?;
+        match stanza.fields.last() {
+            Some(field) if field.raw.iter().all(|byte| is_space(*byte)) && !text.ends_with(b"\n\n") => {
+                Err(fault(text.len() - 1, "the last field has no value"))
+            }
+            _ => Ok(stanza),
+        }
+    }
+}
+
 /// A field of which not all lines were seen.
 struct OpenField<'a> {
     name: &'a str,
@@ -83,6 +113,12 @@ struct OpenField<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// Whether there is nothing but blanks in the line of its name, and then something.
+    pub(crate) fn begins_in_the_next_line(&self) -> bool {
+        let first = self.raw.iter().find(|byte| **byte == b'\n' || !is_space(**byte));
+        first == Some(&b'\n')
+    }
+
     /// The value as apt reads it: without the white space before it, but for a line break that no blank follows.
     pub(crate) fn value(&self) -> &'a [u8] {
         let mut value = self.raw;

@@ -8,8 +8,8 @@ use rws_model::{
 };
 
 use crate::file_kind::{FileKind, is_skipped};
-use crate::layout::{ALL, pool_directory, repository};
-use crate::{layout, sources};
+use crate::layout::{pool_directory, repository};
+use crate::{architecture, layout, sources};
 
 /// The records of an upload, in the order of its files; parts that no `.dsc` names come last.
 pub(crate) fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
@@ -134,9 +134,13 @@ impl<'a> Upload<'a> {
 
     fn binary(&self, inspected: &Inspected) -> Result<Record, Refusal> {
         let architecture = &inspected.architecture;
-        if architecture != ALL && !self.placement.architectures.contains(architecture) {
+        let listed = self.placement.architectures;
+        let is_taken =
+            if listed.is_empty() { architecture::is_known(architecture) } else { listed.contains(architecture) };
+        if architecture != architecture::ALL && !is_taken {
             return Err(Refusal::architecture(inspected.file.name.as_str(), architecture));
         }
+        self.check_name(inspected)?;
         // one file may be read for several repositories, of which some want it
         let is_wanted = |entry: &&Entry| self.placement.contents || !layout::is_contents(&entry.partition);
         let entries = inspected.entries.iter().filter(is_wanted).cloned().collect();
@@ -146,6 +150,7 @@ impl<'a> Upload<'a> {
     /// A source package: its `.dsc` and all that it names, from the upload or from the pool, where an orig tarball
     /// may be since an earlier revision.
     fn source(&self, dsc: &Inspected) -> Result<Record, Refusal> {
+        self.check_name(dsc)?;
         let mut files = vec![dsc.file.clone()];
         let mut missing = Vec::new();
         for named in &dsc.names {
@@ -175,6 +180,16 @@ impl<'a> Upload<'a> {
             entries.push(Entry { partition: entry.partition.clone(), text });
         }
         Ok(self.record(dsc, files, entries))
+    }
+
+    /// A name that says other things than the package is refused where the configuration asks for that.
+    fn check_name(&self, inspected: &Inspected) -> Result<(), Refusal> {
+        match &inspected.misnamed {
+            Some(reason) if self.placement.strict_names => {
+                Err(Refusal::new(inspected.file.name.as_str(), reason.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A part that waits for a `.dsc` of a later upload. A lone signature is a mistake, unless it is in the pool.

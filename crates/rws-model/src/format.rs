@@ -21,8 +21,14 @@ pub trait Format: Send + Sync {
     /// Whether a file of this name can belong to an upload of this format, judged by the name alone.
     fn accepts(&self, name: &FileName) -> bool;
 
-    /// Starts reading one file; with the names of the files that a package installs, or without.
-    fn inspector(&self, name: &FileName, with_contents: bool) -> Box<dyn Inspector>;
+    /// The name under which a file that was sent with this name is published: where clients disagree on how to ask for a
+    /// name, one that all of them ask for as it stands.
+    fn published_name(&self, sent: FileName) -> FileName {
+        sent
+    }
+
+    /// Starts reading one file.
+    fn inspector(&self, name: &FileName, reading: Reading) -> Box<dyn Inspector>;
 
     /// Checks the files of one upload against each other and makes records of them, for one target.
     ///
@@ -37,11 +43,14 @@ pub trait Format: Send + Sync {
     /// Where the files of a repository live.
     fn layout(&self, repository: &RepositoryId) -> Layout;
 
-    /// The order of packages in an index: total, and equal only for equal identities.
+    /// The order of packages in an index: total, and equal only for identities of one package, which may be written in more than
+    /// one way.
     fn compare(&self, left: &Identity, right: &Identity) -> Ordering;
 
-    /// The indexes of a repository that has entries in `partitions`, in a fixed order.
-    fn indexes(&self, partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> Vec<Index>;
+    /// The indexes of a repository that has entries in `partitions`, in a fixed order. `former` are those of the generation
+    /// before: what clients may be set up for does not go with the last package of its kind.
+    fn indexes(&self, partitions: &BTreeSet<Partition>, settings: &RepositorySettings, former: &[&Index])
+    -> Vec<Index>;
 
     /// `directory` as it stands inside an entry of this format.
     fn escape_directory(&self, directory: &str) -> Vec<u8>;
@@ -120,6 +129,17 @@ pub trait Format: Send + Sync {
     /// Which signature is missing or bad, in a sentence.
     fn check_signatures(&self, repository: &RepositoryId, root: &[RootFile], signer: &dyn Signer)
     -> Result<(), String>;
+}
+
+/// How much of a package is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// What its entries need: it was accepted before, or lies in the store already.
+    Entries,
+    /// All that is read of it when it is installed: it comes from a client.
+    Whole,
+    /// The same, with the names of the files that it installs, as an entry.
+    Contents,
 }
 
 /// Reads one file while it streams past, in bounded memory, and never panics whatever the bytes.
@@ -202,6 +222,8 @@ pub struct Inspected {
     pub renderer: u32,
     /// What its sender should know although it is taken, a sentence each.
     pub warnings: Vec<String>,
+    /// How the name of the file contradicts the package: a sentence for its sender, or the reason to refuse it.
+    pub misnamed: Option<String>,
 }
 
 /// Where an upload goes, for [`Format::assemble`].
@@ -218,6 +240,8 @@ pub struct Placement<'a> {
     pub pool: &'a dyn Fn(&str) -> Option<RecordFile>,
     /// Where the files are that a list of the upload names.
     pub listed: Listed,
+    /// Whether a file name that contradicts its package is refused.
+    pub strict_names: bool,
 }
 
 /// Where the files are that a list of an upload (`.changes`) names.

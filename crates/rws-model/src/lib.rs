@@ -18,7 +18,7 @@ mod target;
 pub use digest::{Algorithm, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
     Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, Listed, ListedFile, ListedPackage,
-    ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement, Role, RootFile, RootInput,
+    ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement, Reading, Role, RootFile, RootInput,
 };
 pub use md5_pieces::Md5Pieces;
 pub use name::FileName;

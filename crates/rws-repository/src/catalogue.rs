@@ -40,6 +40,8 @@ pub struct Policy {
     pub on_conflict: OnConflict,
     /// Whether its repositories are there, signed, before their first package.
     pub create_empty: bool,
+    /// Whether a file name that contradicts its package is refused.
+    pub strict_names: bool,
     /// At least so many earlier generations are kept, where it is said.
     pub keep_generations: Option<usize>,
     /// All earlier generations are kept for so many seconds after they were replaced, where it is said.

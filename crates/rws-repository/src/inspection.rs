@@ -1,6 +1,6 @@
 //! One file read once: digests and inspection in the same pass.
 
-use rws_model::{FileName, Format, Inspected, Inspector, Md5Pieces, Refusal, ShaDigester};
+use rws_model::{FileName, Format, Inspected, Inspector, Md5Pieces, Reading, Refusal, ShaDigester};
 use rws_store::LocalFile;
 
 /// A file that streams past.
@@ -16,10 +16,9 @@ pub struct InspectionButMd5 {
 }
 
 impl Inspection {
-    /// Starts with a file of this name; with the names of the files that a package installs, or without.
-    pub fn new(format: &dyn Format, name: &FileName, with_contents: bool) -> Self {
-        let rest =
-            InspectionButMd5 { digester: ShaDigester::default(), inspector: format.inspector(name, with_contents) };
+    /// Starts with a file of this name.
+    pub fn new(format: &dyn Format, name: &FileName, reading: Reading) -> Self {
+        let rest = InspectionButMd5 { digester: ShaDigester::default(), inspector: format.inspector(name, reading) };
         Self { md5: Md5Pieces::new(LocalFile::PIECE_BYTES), rest }
     }
 

@@ -84,6 +84,7 @@ pub async fn accept(
             contents: target.settings.contents,
             pool: &|path| pool.get(path),
             listed,
+            strict_names: target.policy.strict_names,
         };
         for assembled in target.format.assemble(&inspected, &placement)? {
             upload.add(assembled.record, &assembled.repositories);

@@ -96,7 +96,9 @@ impl Renderer<'_> {
     }
 
     fn indexes(&self) -> Vec<Index> {
-        self.format.indexes(&self.plan.partitions.keys().cloned().collect(), self.settings)
+        let states = self.present.map(|present| present.indexes.as_slice()).unwrap_or_default();
+        let former: Vec<&Index> = states.iter().map(|state| &state.index).collect();
+        self.format.indexes(&self.plan.partitions.keys().cloned().collect(), self.settings, &former)
     }
 
     fn touches(&self, index: &Index) -> bool {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use rws_model::{
     Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
-    ListedPackage, Metadata, MetadataOffer, Partition, Placement, Refusal, RepositoryId, RepositorySettings, RootFile,
-    RootInput, Sha256, SignError, Signer, Target,
+    ListedPackage, Metadata, MetadataOffer, Partition, Placement, Reading, Refusal, RepositoryId, RepositorySettings,
+    RootFile, RootInput, Sha256, SignError, Signer, Target,
 };
 
 use crate::inspector::RpmInspector;
@@ -25,7 +25,7 @@ impl Format for Rpm {
         file_name::is_package(name.as_str())
     }
 
-    fn inspector(&self, name: &FileName, _with_contents: bool) -> Box<dyn Inspector> {
+    fn inspector(&self, name: &FileName, _reading: Reading) -> Box<dyn Inspector> {
         Box::new(RpmInspector::new(name))
     }
 
@@ -45,7 +45,12 @@ impl Format for Rpm {
         identity::compare(left, right)
     }
 
-    fn indexes(&self, _partitions: &BTreeSet<Partition>, settings: &RepositorySettings) -> Vec<Index> {
+    fn indexes(
+        &self,
+        _partitions: &BTreeSet<Partition>,
+        settings: &RepositorySettings,
+        _former: &[&Index],
+    ) -> Vec<Index> {
         repomd::indexes(settings)
     }
 

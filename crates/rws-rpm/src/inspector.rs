@@ -92,5 +92,6 @@ fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<
         names: Vec::new(),
         renderer: RENDERER,
         warnings: if dropped { vec![warning.to_owned()] } else { Vec::new() },
+        misnamed: None,
     })
 }

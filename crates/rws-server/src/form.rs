@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::Stream;
-use rws_model::{FileName, Format};
+use rws_model::{FileName, Format, Reading};
 use rws_repository::Reception;
 use rws_repository::inspection::Inspection;
 
@@ -38,8 +38,8 @@ pub struct Destination<'a> {
     pub reception: &'a mut Reception,
     /// What they have to be.
     pub format: &'a Arc<dyn Format>,
-    /// Whether the names of the files that packages install are wanted.
-    pub with_contents: bool,
+    /// How much of each is read.
+    pub reading: Reading,
     /// The size of the request, where the client has said it.
     pub expected_bytes: Option<u64>,
     /// What is too much.
@@ -48,7 +48,7 @@ pub struct Destination<'a> {
 
 impl Destination<'_> {
     async fn start(&mut self, name: &FileName) -> Result<Spool, Problem> {
-        let inspection = Inspection::new(&**self.format, name, self.with_contents);
+        let inspection = Inspection::new(&**self.format, name, self.reading);
         let spool = Spool::start(self.spool, inspection, self.expected_bytes, self.limits.file_bytes).await;
         let spool = spool.map_err(|error| error.problem(name))?;
         self.reception.receive(name, spool.file());
@@ -170,7 +170,7 @@ fn file_name_of(text: &str, format: &dyn Format) -> Result<FileName, Problem> {
         Problem::bad_request("file-name", format!("Invalid filename: {}.", refusal.reason)).of_file(refusal.file)
     })?;
     let is_known = [".rpm", ".deb", ".dsc", ".xz", ".gz"].iter().any(|extension| text.ends_with(extension));
-    if format.accepts(&name) || is_known { Ok(name) } else { Err(extensions()) }
+    if format.accepts(&name) || is_known { Ok(format.published_name(name)) } else { Err(extensions()) }
 }
 
 fn product_text(value: Vec<u8>) -> Result<String, Problem> {

@@ -21,7 +21,7 @@ use crate::form::Destination;
 use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
-use crate::upload::{Batch, Taken, expected_bytes, permit, resolve, unfit, with_contents, with_warnings};
+use crate::upload::{Batch, Taken, expected_bytes, permit, reading, resolve, unfit, with_warnings};
 
 /// What the path of a request stands for.
 struct Place<'a> {
@@ -93,7 +93,8 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Place<'
     };
     plain("product", product)?;
     let sender = Sender { user: &user.name, path: path.trim_matches('/'), product };
-    Ok(Place { target, targets, sender, name: plain("filename", name)? })
+    let name = target.format.published_name(plain("filename", name)?);
+    Ok(Place { target, targets, sender, name })
 }
 
 /// Keeps a good file until its `.changes` comes. It goes into the store while it arrives.
@@ -104,7 +105,7 @@ async fn keep(
     body: &mut Incoming,
 ) -> Result<Spooled, Problem> {
     let Place { target, targets, sender, name } = place;
-    let inspection = Inspection::new(&*target.format, name, with_contents(targets));
+    let inspection = Inspection::new(&*target.format, name, reading(targets));
     let most_bytes = service.settings.limits.file_bytes;
     let spool = Spool::start(&service.spool, inspection, expected_bytes(headers), most_bytes).await;
     let spool = spool.map_err(|error| error.problem(name))?;
@@ -129,7 +130,7 @@ async fn commit(
         spool: &service.spool,
         reception: &mut reception,
         format: &target.format,
-        with_contents: with_contents(&targets),
+        reading: reading(&targets),
         expected_bytes: expected_bytes(headers),
         limits: &service.settings.limits,
     };

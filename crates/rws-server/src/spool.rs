@@ -100,7 +100,8 @@ impl Spooled {
 
     /// What its sender should know, a sentence each.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
-        self.inspected.warnings.iter().map(|warning| format!("{}: {warning}", self.inspected.file.name))
+        let all = self.inspected.warnings.iter().chain(&self.inspected.misnamed);
+        all.map(|warning| format!("{}: {warning}", self.inspected.file.name))
     }
 
     /// The files that this one names.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use rws_model::{FileName, Format, Listed, Refusal, RefusalKind};
+use rws_model::{FileName, Format, Listed, Reading, Refusal, RefusalKind};
 use rws_repository::aside;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
@@ -95,10 +95,10 @@ async fn receive(
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
     let expected_bytes = expected_bytes(headers);
-    let with_contents = with_contents(targets);
+    let reading = reading(targets);
     let (spool, format) = (&service.spool, &first.format);
     let limits = &service.settings.limits;
-    let to = Destination { spool, reception: &mut reception, format, with_contents, expected_bytes, limits };
+    let to = Destination { spool, reception: &mut reception, format, reading, expected_bytes, limits };
     let mut form = form::read(to, parser, body).await?;
     let product = form.product.take();
     if form.files.is_empty() && form.unfit.is_none() && !form.skipped {
@@ -125,9 +125,9 @@ async fn receive(
     batch.take(service).await
 }
 
-/// Whether some target wants the names of the files that packages install.
-pub fn with_contents(targets: &[Arc<ConfiguredTarget>]) -> bool {
-    targets.iter().any(|target| target.settings.contents)
+/// How much is read of what is uploaded to these targets.
+pub fn reading(targets: &[Arc<ConfiguredTarget>]) -> Reading {
+    if targets.iter().any(|target| target.settings.contents) { Reading::Contents } else { Reading::Whole }
 }
 
 /// The size of a body, where the client says it.

@@ -1,6 +1,6 @@
 use super::*;
 
-const MD5: &str = "0123456789abcdef0123456789ABCDEF";
+const MD5: &str = "0123456789abcdef0123456789abcdef";
 
 fn named(text: &str, form: FilesForm) -> Result<Vec<NamedFile>, Fault> {
     named_files(&Stanza::parse(text.as_bytes(), "it")?, form)
@@ -18,9 +18,9 @@ fn the_lists_are_joined() {
         [("a.tar.gz", 12), ("b.diff.gz", 7)]
     );
     for file in files {
-        assert_eq!(file.md5, Some(MD5.to_lowercase()));
+        assert_eq!(file.md5.as_deref(), Some(MD5));
         assert_eq!(file.sha1, None);
-        assert_eq!(file.sha256, Some(sha256.to_lowercase()));
+        assert_eq!(file.sha256, Some(sha256.clone()));
     }
 }
 
@@ -28,6 +28,8 @@ fn the_lists_are_joined() {
 fn changes_have_two_words_more() {
     let text = format!("Files:\n {MD5} 12 utils optional a.deb\n");
     assert_eq!(named(&text, FilesForm::Changes).unwrap()[0].name.as_str(), "a.deb");
+    let capitals = named(&text.replace(MD5, &MD5.to_uppercase()), FilesForm::Changes).unwrap();
+    assert_eq!(capitals[0].md5.as_deref(), Some(MD5));
     assert!(named(&text, FilesForm::Source).is_err());
 }
 
@@ -51,6 +53,8 @@ fn lists_that_disagree_or_lie_are_refused() {
         (format!("{MD5} 2 b"), format!("{MD5} 2 b b")),
         (format!("{MD5} 2 b"), format!("{MD5}0 2 b")),
         (MD5.to_owned(), "g".repeat(32)),
+        // apt holds them for other digests
+        (MD5.to_owned(), MD5.to_uppercase()),
     ] {
         assert!(named(&good.replacen(&from, &to, 1), FilesForm::Source).is_err(), "{to:?}");
     }

@@ -35,6 +35,7 @@ fn publish(root: &Path, upload: &Path) {
         contents: false,
         pool: &nothing,
         listed: Listed::InUpload,
+        strict_names: false,
     };
     let mut records: Vec<_> =
         Deb.assemble(&files, &placement).unwrap().into_iter().map(|assembled| assembled.record).collect();
@@ -70,7 +71,7 @@ fn publish(root: &Path, upload: &Path) {
         digests: Vec::new(),
     };
     let partitions: BTreeSet<_> = entries.iter().map(|entry| entry.partition.clone()).collect();
-    let indexes = Deb.indexes(&partitions, &settings);
+    let indexes = Deb.indexes(&partitions, &settings, &[]);
     let mut index_files = Vec::new();
     for index in &indexes {
         let taken = entries.iter().filter(|entry| index.takes.contains(&entry.partition));

@@ -47,6 +47,7 @@ impl Upload {
                 contents: false,
                 pool: &pool,
                 listed: self.listed,
+                strict_names: false,
             },
         )
     }

@@ -63,7 +63,7 @@ fn the_order_is_that_of_dpkg() {
             let dpkg_equal = !dpkg_less && is(left, "eq", right);
             let expected = match (dpkg_less, dpkg_equal) {
                 (true, _) => Ordering::Less,
-                (_, true) => left.cmp(right),
+                (_, true) => Ordering::Equal,
                 _ => Ordering::Greater,
             };
             assert_eq!(ours, expected, "{left} and {right}");
@@ -99,7 +99,6 @@ proptest! {
     #[test]
     fn the_order_is_total(a in "[ab0-2~+.:-]{0,6}", b in "[ab0-2~+.:-]{0,6}", c in "[ab0-2~+.:-]{0,6}") {
         prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
-        prop_assert_eq!(compare(&a, &b) == Ordering::Equal, a == b);
         if compare(&a, &b) != Ordering::Greater && compare(&b, &c) != Ordering::Greater {
             prop_assert_ne!(compare(&a, &c), Ordering::Greater);
         }
@@ -109,6 +108,6 @@ proptest! {
     fn any_text_has_a_place(a in ".{0,30}", b in ".{0,30}") {
         let (a, b) = (Identity(a), Identity(b));
         prop_assert_eq!(Deb.compare(&a, &b), Deb.compare(&b, &a).reverse());
-        prop_assert_eq!(Deb.compare(&a, &b) == Ordering::Equal, a == b);
+        prop_assert_eq!(Deb.compare(&a, &a), Ordering::Equal);
     }
 }

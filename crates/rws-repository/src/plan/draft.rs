@@ -38,7 +38,7 @@ impl<'a> Draft<'a> {
 
     /// Plans one change.
     pub(super) fn apply(&mut self, planned: &PlannedChange) -> io::Result<()> {
-        let identity = &planned.change.identity.0;
+        let identity = &self.present_writing(&planned.change.identity.0)?;
         let old = self.package(identity)?;
         let Some(record) = &planned.change.record else {
             if let Some(old) = old {
@@ -121,6 +121,12 @@ impl<'a> Draft<'a> {
 
     fn edit(&mut self, edit: PackageEdit) {
         self.packages.insert(edit.identity.clone(), edit);
+    }
+
+    /// The identity as the present generation writes it, where it has the package.
+    fn present_writing(&self, identity: &str) -> io::Result<String> {
+        let row = self.present.generation.map_or(Ok(None), |now| now.packages.get(identity, self.order))?;
+        Ok(row.map_or_else(|| identity.to_owned(), |row| row.identity))
     }
 
     fn package(&self, identity: &str) -> io::Result<Option<PackageRow>> {

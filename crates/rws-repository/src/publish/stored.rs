@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use rws_model::{ContentDigester, FileName, Format, Inspected, Refusal};
+use rws_model::{ContentDigester, FileName, Format, Inspected, Reading, Refusal};
 use rws_store::{Listed, Span, Store, Version};
 
 use super::recorded::Known;
@@ -32,14 +32,14 @@ pub(super) struct ReadFile {
 
 /// Reads files of one format.
 #[derive(Clone)]
-pub(super) struct Reading {
+pub(super) struct StoredFiles {
     pub(super) store: Arc<dyn Store>,
     pub(super) format: Arc<dyn Format>,
-    /// Whether the names of the files that packages install are wanted.
-    pub(super) with_contents: bool,
+    /// How much of a package is read.
+    pub(super) depth: Reading,
 }
 
-impl Reading {
+impl StoredFiles {
     /// Reads a file; only its front where it is known what all of it is. The path and the reason of one that is bad.
     pub(super) async fn read(
         &self,
@@ -68,7 +68,7 @@ impl Reading {
         known: &Known,
     ) -> Result<Option<Result<(Version, Inspected), Refusal>>, RepositoryError> {
         let version = file.listed.stat.version.clone();
-        let mut inspector = self.format.inspector(&file.name, self.with_contents);
+        let mut inspector = self.format.inspector(&file.name, self.depth);
         let (mut start, mut length) = (0, FRONT_BYTES);
         let mut digester = ContentDigester::new();
         while !inspector.has_enough() && start < known.size_bytes {
@@ -102,7 +102,7 @@ impl Reading {
         let Some(mut content) = self.store.read(&file.listed.key, Span::Whole).await? else {
             return Ok(Err(Refusal::new(file.name.as_str(), "it went away while it was read")));
         };
-        let mut inspection = Inspection::new(&*self.format, &file.name, self.with_contents);
+        let mut inspection = Inspection::new(&*self.format, &file.name, self.depth);
         while let Some(piece) = content.bytes.next().await {
             if let Err(refusal) = inspection.push(&piece?) {
                 return Ok(Err(refusal));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use rws_model::{Assembled, Change, FileName, Identity, Listed, Placement, Record, RecordFile, Refusal, Role};
+use rws_model::{Assembled, Change, FileName, Identity, Listed, Placement, Reading, Record, RecordFile, Refusal, Role};
 use rws_store::{Condition, Kind, Span, Version, Write, collect};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -12,7 +12,7 @@ use super::Malformed;
 use super::progress::Comparing;
 use super::recorded::Recorded;
 use super::run::{Run, State};
-use super::stored::{ReadFile, Reading, StoredFile};
+use super::stored::{ReadFile, StoredFile, StoredFiles};
 use crate::generation::{FileRow, PackageRow};
 use crate::plan::{Noticed, Origin, PlannedChange, join};
 use crate::{RepositoryError, private};
@@ -140,7 +140,7 @@ impl Run<'_> {
     fn would_be_package(&self, name: &str) -> bool {
         let name: String =
             name.chars().map(|one| if one.is_ascii_graphic() && one != '\\' { one } else { '-' }).collect();
-        let name = name.trim_start_matches('.').replace("..", "-");
+        let name = name.trim_start_matches('.');
         FileName::parse(&name).is_ok_and(|name| self.target.format.accepts(&name))
     }
 
@@ -197,14 +197,14 @@ impl Run<'_> {
         file: StoredFile,
         recorded: &Recorded,
     ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
-        let reading = Reading {
+        let files = StoredFiles {
             store: self.publisher.store.clone(),
             format: self.target.format.clone(),
-            with_contents: self.target.settings.contents,
+            depth: if self.target.settings.contents { Reading::Contents } else { Reading::Entries },
         };
         let known = recorded.of(&file.path, &file.listed.stat);
         let (runtime, path) = (Handle::current(), file.path.clone());
-        let read = spawn_blocking(move || runtime.block_on(reading.read(file, known))).await;
+        let read = spawn_blocking(move || runtime.block_on(files.read(file, known))).await;
         read.unwrap_or_else(|error| Err(RepositoryError::damaged(path, error)))
     }
 
@@ -283,6 +283,7 @@ impl Run<'_> {
             contents: self.target.settings.contents,
             pool: &pool,
             listed: Listed::InUpload,
+            strict_names: false,
         };
         let assembled = self.target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;
         let none = || Refusal::new(file.name.as_str(), "it is no package");

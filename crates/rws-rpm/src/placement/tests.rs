@@ -21,6 +21,7 @@ fn file(name: &str, architecture: &str) -> Inspected {
         names: Vec::new(),
         renderer: 1,
         warnings: Vec::new(),
+        misnamed: None,
     }
 }
 
@@ -34,6 +35,7 @@ fn places(files: &[Inspected]) -> Result<Vec<String>, Refusal> {
         contents: false,
         pool: &|_| None,
         listed: Listed::InUpload,
+        strict_names: false,
     };
     let assembled = assemble(files, &placement)?;
     assert!(assembled.iter().all(|one| one.record.directory == "Packages" && one.record.files.len() == 1));

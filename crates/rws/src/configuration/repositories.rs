@@ -10,7 +10,7 @@ use super::node::{Node, Object};
 use super::pattern::{self, Pattern};
 
 /// The keys of one entry.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 15] = [
     "match",
     "architectures",
     "compression",
@@ -25,6 +25,7 @@ pub const KEYS: [&str; 14] = [
     "create_empty",
     "contents",
     "keep",
+    "file_names",
 ];
 
 /// The keys of `keep`.
@@ -50,6 +51,7 @@ pub struct Rule {
     create_empty: Option<bool>,
     contents: Option<bool>,
     keep: Option<Keep>,
+    strict_names: Option<bool>,
 }
 
 /// Which earlier generations are kept.
@@ -81,6 +83,7 @@ impl Rule {
             "create_empty": self.create_empty,
             "contents": self.contents,
             "keep": self.keep.map(|keep| keep.show()),
+            "file_names": self.strict_names.map(|strict| if strict { "strict" } else { "free" }),
         });
         if let Some(entry) = entry.as_object_mut() {
             entry.retain(|_, value| !value.is_null());
@@ -101,11 +104,8 @@ impl Keep {
 
 /// The settings of a target whose packages are of the format (`deb`, `rpm`).
 pub fn settings(rules: &[Rule], target: &Target, format: &str) -> RepositorySettings {
-    let architectures: &[&str] = match format {
-        "deb" => &["amd64", "arm64"],
-        "rpm" => &["x86_64", "aarch64"],
-        _ => &[],
-    };
+    // none: all that the format knows
+    let architectures: &[&str] = if format == "rpm" { &["x86_64", "aarch64"] } else { &[] };
     let mut settings = RepositorySettings {
         architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
         compression: Vec::new(),
@@ -139,6 +139,7 @@ pub fn policy(rules: &[Rule], create_empty: bool, target: &Target) -> Policy {
     for rule in rules.iter().filter(|rule| rule.pattern.matches(target)) {
         replace(&mut policy.on_conflict, rule.on_conflict.as_ref());
         replace(&mut policy.create_empty, rule.create_empty.as_ref());
+        replace(&mut policy.strict_names, rule.strict_names.as_ref());
         let Some(keep) = rule.keep else { continue };
         policy.keep_generations = keep.generations.map(|number| number as usize);
         policy.keep_seconds = keep.hours.map(|hours| i64::from(hours) * 60 * 60);
@@ -182,6 +183,7 @@ fn rule(entry: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result
         create_empty: entry.get("create_empty").map(|node| node.boolean()).transpose()?,
         contents: entry.get("contents").map(|node| node.boolean()).transpose()?,
         keep: entry.get("keep").map(|node| keep(&node)).transpose()?,
+        strict_names: entry.get("file_names").map(|node| file_names(&node)).transpose()?,
     })
 }
 
@@ -235,6 +237,16 @@ fn on_conflict(node: &Node<'_>) -> Result<OnConflict, Mistake> {
     match node.text(allowed)? {
         "replace" => Ok(OnConflict::Replace),
         "refuse" => Ok(OnConflict::Refuse),
+        _ => Err(node.mistake(allowed)),
+    }
+}
+
+/// Whether file names have to fit their packages.
+fn file_names(node: &Node<'_>) -> Result<bool, Mistake> {
+    let allowed = "is \"free\" or \"strict\"";
+    match node.text(allowed)? {
+        "free" => Ok(false),
+        "strict" => Ok(true),
         _ => Err(node.mistake(allowed)),
     }
 }

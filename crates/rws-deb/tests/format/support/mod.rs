@@ -6,16 +6,16 @@ use std::path::Path;
 use std::process::Command;
 
 use rws_deb::Deb;
-use rws_model::{Digester, FileName, Format, Inspected, Inspector, Refusal};
+use rws_model::{Digester, FileName, Format, Inspected, Inspector, Reading, Refusal};
 
 /// Inspects a file whose bytes arrive in pieces of this length.
 pub fn inspect_in_pieces(name: &str, bytes: &[u8], piece_bytes: usize) -> Result<Inspected, Refusal> {
-    push_all(Deb.inspector(&FileName::parse(name).unwrap(), false), bytes, piece_bytes)
+    push_all(Deb.inspector(&FileName::parse(name).unwrap(), Reading::Whole), bytes, piece_bytes)
 }
 
 /// The same with the names of the files that a package installs.
 pub fn inspect_with_contents(name: &str, bytes: &[u8], piece_bytes: usize) -> Result<Inspected, Refusal> {
-    push_all(Deb.inspector(&FileName::parse(name).unwrap(), true), bytes, piece_bytes)
+    push_all(Deb.inspector(&FileName::parse(name).unwrap(), Reading::Contents), bytes, piece_bytes)
 }
 
 fn push_all(mut inspector: Box<dyn Inspector>, bytes: &[u8], piece_bytes: usize) -> Result<Inspected, Refusal> {
@@ -97,7 +97,12 @@ pub fn package(control: &str) -> Vec<u8> {
 
 /// A package around this control member.
 pub fn package_of(control_name: &str, control: &[u8]) -> Vec<u8> {
-    archive(&[member("debian-binary", b"2.0\n"), member(control_name, control), member("data.tar.gz", b"any")])
+    archive(&[member("debian-binary", b"2.0\n"), member(control_name, control), member("data.tar.gz", &data())])
+}
+
+/// A data archive of one small file.
+pub fn data() -> Vec<u8> {
+    gzip(&tar(&[("./usr/share/hello", b"hello")]))
 }
 
 /// Runs a real program; says which Debian package has it where it is missing.

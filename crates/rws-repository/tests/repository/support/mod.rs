@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use rws_deb::Deb;
 use rws_lab::fixture;
-use rws_model::{FileName, Format, Identity, Listed, Record, RepositoryId, RepositorySettings, Signer, sha256};
+use rws_model::{
+    FileName, Format, Identity, Listed, Reading, Record, RepositoryId, RepositorySettings, Signer, sha256,
+};
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, Destination, ReceivedFile};
@@ -112,11 +114,16 @@ pub fn deb(name: &str, version: &str, architecture: &str, text: &str) -> PathBuf
     fixture(&format!("{}{control}", include_str!("mod.rs")), build).join(&file)
 }
 
+/// How much the server reads of what comes from a client.
+fn reading(target: &ConfiguredTarget) -> Reading {
+    if target.settings.contents { Reading::Contents } else { Reading::Whole }
+}
+
 /// Files as the server receives them.
 pub fn received(target: &ConfiguredTarget, files: &[PathBuf]) -> Vec<ReceivedFile> {
     let read = |path: &PathBuf| {
         let name = FileName::parse(path.file_name().unwrap().to_str().unwrap()).unwrap();
-        let mut inspection = Inspection::new(&*target.format, &name, target.settings.contents);
+        let mut inspection = Inspection::new(&*target.format, &name, reading(target));
         inspection.push(&std::fs::read(path).unwrap()).unwrap();
         ReceivedFile { file: LocalFile::whole(path), inspected: inspection.finish().unwrap() }
     };
@@ -351,7 +358,7 @@ pub fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
     let targets = catalogue.resolve(path).unwrap();
     let target = &targets[0];
     let name = FileName::parse(file.file_name().unwrap().to_str().unwrap()).unwrap();
-    let mut inspection = Inspection::new(&*target.format, &name, target.settings.contents);
+    let mut inspection = Inspection::new(&*target.format, &name, reading(target));
     inspection.push(&std::fs::read(file).unwrap()).unwrap();
     let placement = rws_model::Placement {
         target: &target.target,
@@ -360,6 +367,7 @@ pub fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
         contents: target.settings.contents,
         pool: &|_| None,
         listed: rws_model::Listed::InUpload,
+        strict_names: false,
     };
     target.format.assemble(&[inspection.finish().unwrap()], &placement).unwrap().remove(0).record
 }

@@ -5,7 +5,7 @@ pub mod builder;
 
 use std::path::{Path, PathBuf};
 
-use rws_model::{Digester, FileName, Format, Inspected, Refusal};
+use rws_model::{Digester, FileName, Format, Inspected, Reading, Refusal};
 use rws_rpm::Rpm;
 
 /// The real packages beside the project. Only tests in modules named `of_shared` ask for them: `tests/run` leaves those out,
@@ -30,7 +30,7 @@ pub fn packages(collection: &str) -> Vec<PathBuf> {
 
 /// Reads bytes in pieces of `piece` bytes.
 pub fn inspect_bytes(name: &str, bytes: &[u8], piece: usize) -> Result<Inspected, Refusal> {
-    let mut inspector = Rpm.inspector(&FileName::parse(name)?, false);
+    let mut inspector = Rpm.inspector(&FileName::parse(name)?, Reading::Whole);
     let mut digester = Digester::new();
     for piece in bytes.chunks(piece) {
         digester.update(piece);
