@@ -135,9 +135,10 @@ pub async fn claim(store: &dyn Store, upload: &Upload, targets: &[Arc<Configured
     Ok(())
 }
 
-/// The claims of an upload in a repository.
+/// The claims of an upload in a repository. A removal has none: one that is there is that of a later upload.
 pub fn claims(upload: &Upload, repository: &RepositoryId) -> Vec<Key> {
-    let changes = upload.changes.iter().filter(|change| change.repository == *repository);
+    let of_repository = upload.changes.iter().filter(|change| change.repository == *repository);
+    let changes = of_repository.filter(|change| change.record.is_some());
     changes.map(|change| private::identity(repository, &change.identity)).collect()
 }
 

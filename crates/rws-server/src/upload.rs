@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use rws_model::{FileName, Format, Listed, Reading, Refusal, RefusalKind};
+use rws_model::{FileName, Format, Listed, Reading, RefusalKind};
 use rws_repository::aside;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
@@ -255,8 +255,10 @@ fn check_product(product: Option<&str>) -> Result<(), Problem> {
                        .../release/series-2/ubuntu/pool/focal/main/p/product_name/...";
         return Err(Problem::bad_request("product", message));
     };
-    FileName::parse(product).map(drop).map_err(|Refusal { reason, .. }| {
-        let reason = reason.replace("the file name", "it");
+    let plain = FileName::parse(product).map_err(|refusal| refusal.reason.replace("the file name", "it"));
+    let plain =
+        plain.and_then(|_| if product.contains("..") { Err("it has two dots in a row".to_owned()) } else { Ok(()) });
+    plain.map_err(|reason| {
         Problem::bad_request("product", format!("The \"product\" form is not the name of a product: {reason}."))
     })
 }

@@ -2,6 +2,7 @@
 
 mod apt;
 mod contents;
+mod door;
 mod golden;
 mod hostile;
 mod mutants;

@@ -208,6 +208,8 @@ impl Directory {
             }
             _ => None,
         };
+        // by its temporary name: under the other one somebody may remove it as soon as it is there
+        let placed = stat(&fs::metadata(temporary)?);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -235,7 +237,7 @@ impl Directory {
             }
             return Err(error);
         }
-        Ok(stat(&fs::metadata(&path)?))
+        Ok(placed)
     }
 
     /// Gives a file a time of its own: the present, in nanoseconds, and later than that of `replaced`.

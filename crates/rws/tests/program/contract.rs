@@ -10,6 +10,7 @@ mod authentication;
 mod browsing;
 mod contents;
 mod documents;
+mod door;
 mod downloads;
 mod edges;
 mod empty;

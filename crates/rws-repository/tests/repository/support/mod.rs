@@ -121,9 +121,14 @@ fn reading(target: &ConfiguredTarget) -> Reading {
 
 /// Files as the server receives them.
 pub fn received(target: &ConfiguredTarget, files: &[PathBuf]) -> Vec<ReceivedFile> {
+    received_as(target, files, reading(target))
+}
+
+/// The same with as little read of them as earlier versions of RWS did.
+pub fn received_as(target: &ConfiguredTarget, files: &[PathBuf], reading: Reading) -> Vec<ReceivedFile> {
     let read = |path: &PathBuf| {
         let name = FileName::parse(path.file_name().unwrap().to_str().unwrap()).unwrap();
-        let mut inspection = Inspection::new(&*target.format, &name, reading(target));
+        let mut inspection = Inspection::new(&*target.format, &name, reading);
         inspection.push(&std::fs::read(path).unwrap()).unwrap();
         ReceivedFile { file: LocalFile::whole(path), inspected: inspection.finish().unwrap() }
     };
@@ -337,13 +342,14 @@ impl Observer for Crash {
         if self.dead.load(Ordering::SeqCst) {
             return Err(died(&operation.key));
         }
-        if moment == Moment::Before {
-            self.seen.fetch_add(1, Ordering::SeqCst);
+        // operations may run side by side: each counts once, where the crash is to be
+        let (number, watched) = self.at.unwrap_or((usize::MAX, Moment::Before));
+        if moment == watched {
             self.names.lock().unwrap().push(operation.clone());
-        }
-        if self.at == Some((self.seen.load(Ordering::SeqCst) - 1, moment)) {
-            self.dead.store(true, Ordering::SeqCst);
-            return Err(died(&operation.key));
+            if self.seen.fetch_add(1, Ordering::SeqCst) == number {
+                self.dead.store(true, Ordering::SeqCst);
+                return Err(died(&operation.key));
+            }
         }
         Ok(())
     }

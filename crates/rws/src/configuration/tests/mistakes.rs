@@ -149,12 +149,17 @@ fn mistakes_in_repositories() {
         (
             json!({ "match": "live", "architecture": ["amd64"] }),
             "repositories[0].architecture is unknown; allowed are match, architectures, compression, on_conflict, \
-             origin, label, suite, version, description, digests, valid_until_seconds, create_empty, contents, keep"
+             origin, label, suite, version, description, digests, valid_until_seconds, create_empty, contents, keep, \
+             file_names"
                 .to_owned(),
         ),
         (
             json!({ "match": "live", "architectures": ["noarch"] }),
             format!("repositories[0].architectures[0] is \"noarch\"; allowed {architectures}"),
+        ),
+        (
+            json!({ "match": "live", "file_names": "any" }),
+            "repositories[0].file_names is \"any\"; allowed is \"free\" or \"strict\"".to_owned(),
         ),
         (
             json!({ "match": "live", "architectures": [] }),

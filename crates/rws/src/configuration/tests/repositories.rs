@@ -8,7 +8,7 @@ use rws_repository::catalogue::OnConflict;
 fn the_defaults_depend_on_the_format_only() {
     let configuration = built_in();
     let deb = configuration.settings_for(&target("live/1.10/ubuntu/focal"), "deb");
-    assert_eq!(deb.architectures, ["amd64", "arm64"]);
+    assert_eq!(deb.architectures, [""; 0], "all that dpkg knows");
     assert_eq!((deb.origin.as_str(), deb.label.as_str(), deb.suite), ("Tarantool", "tarantool.org", None));
     assert_eq!(deb.description, "Tarantool DBMS and Tarantool modules");
     assert_eq!((deb.compression, deb.valid_until_seconds), (Vec::new(), None));
@@ -25,7 +25,7 @@ fn later_entries_win_for_what_they_mention() {
             { "match": "*", "origin": "Ours", "label": "l", "keep": { "generations": 5 }, "contents": true, "on_conflict": "refuse" },
             { "match": "live/*/el/*", "architectures": ["x86_64", "ppc64le"], "compression": ["gz", "zstd"] },
             { "match": "live/1.*/el/7", "origin": "Seven", "valid_until_seconds": 3600, "suite": "stable/seven" },
-            { "match": "release", "description": "d", "create_empty": true, "on_conflict": "replace" },
+            { "match": "release", "description": "d", "create_empty": true, "on_conflict": "replace", "file_names": "strict" },
         ]),
     );
     let configuration = resolved(&file, &[]);
@@ -41,10 +41,10 @@ fn later_entries_win_for_what_they_mention() {
     assert_eq!((eight.origin.as_str(), eight.suite, eight.valid_until_seconds), ("Ours", None, None));
     let focal = configuration.settings_for(&target("release/1.10/ubuntu/focal"), "deb");
     assert_eq!((focal.origin.as_str(), focal.description.as_str()), ("Ours", "d"));
-    assert_eq!(focal.architectures, ["amd64", "arm64"]);
+    assert_eq!(focal.architectures, [""; 0]);
     assert!(focal.contents);
     let policy = configuration.policy_for(&target("release/1.10/ubuntu/focal"));
-    assert_eq!((policy.on_conflict, policy.create_empty), (OnConflict::Replace, true));
+    assert_eq!((policy.on_conflict, policy.create_empty, policy.strict_names), (OnConflict::Replace, true, true));
     let of_all = resolved(&with(file.clone(), "/common/create_empty", json!(true)), &[]);
     assert!(of_all.policy_for(&target("live/1.10/el/7")).create_empty);
     let policy = configuration.policy_for(&target("live/1.10/el/7"));

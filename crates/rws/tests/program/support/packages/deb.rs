@@ -127,3 +127,16 @@ impl Deb {
         control
     }
 }
+
+/// A package around a control file that dpkg-deb would not take: packed by tar and ar.
+#[track_caller]
+pub fn around(control: &str) -> Vec<u8> {
+    let work = temporary_directory();
+    write_file(&work.path().join("debian-binary"), "2.0\n");
+    write_file(&work.path().join("control"), control);
+    write_file(&work.path().join("usr/share/doc/odd"), "odd\n");
+    let script = "tar -czf control.tar.gz --format=gnu ./control && tar -czf data.tar.gz --format=gnu ./usr \
+                  && ar rc odd.deb debian-binary control.tar.gz data.tar.gz";
+    Program::new("sh", work.path()).current_dir(work.path()).args(["-ec", script]).succeed();
+    super::super::read_file(&work.path().join("odd.deb"))
+}
