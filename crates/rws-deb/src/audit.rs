@@ -2,7 +2,7 @@
 
 use rws_model::{Codec, Digests, ListedFile, ListedPackage, ListedRole, RepositoryId, RootFile, Sha256, Signer};
 
-use crate::layout;
+use crate::{control, layout};
 
 /// The file of a root with this name.
 fn file<'a>(repository: &RepositoryId, root: &'a [RootFile], name: &str) -> Option<&'a str> {
@@ -111,7 +111,8 @@ pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>,
                 let digests =
                     Digests { md5: other("Files", name), sha1: other("Checksums-Sha1", name), ..sha256.into() };
                 let path = format!("{directory}/{name}");
-                packages.push(ListedPackage { path, size_bytes, digests, modified_seconds: None });
+                let (modified_seconds, unreadable) = (None, None);
+                packages.push(ListedPackage { path, size_bytes, digests, modified_seconds, unreadable });
             }
         } else {
             let (path, size, digest) = (field("Filename")?, field("Size")?, field("SHA256")?);
@@ -123,7 +124,8 @@ pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>,
             let modified = field("FileTime").ok().and_then(|time| time.parse::<f64>().ok());
             let modified_seconds = modified.map(|time| time.floor() as i64);
             let path = path.strip_prefix("./").unwrap_or(&path).trim_start_matches('/').to_owned();
-            packages.push(ListedPackage { path, size_bytes, digests, modified_seconds });
+            let unreadable = control::check_listed(stanza.as_bytes()).err().map(|fault| fault.to_string());
+            packages.push(ListedPackage { path, size_bytes, digests, modified_seconds, unreadable });
         }
     }
     Ok(packages)

@@ -55,6 +55,19 @@ pub(crate) fn check(stanza: &Stanza<'_>) -> Result<Named, Fault> {
     Ok(named)
 }
 
+/// Checks a stanza that stands in an index already: whether every client reads it.
+pub(crate) fn check_listed(stanza: &[u8]) -> Result<(), Fault> {
+    let stanza = Stanza::parse(stanza, "its entry")?;
+    for (field, form) in relations::BINARY {
+        relations::check(stanza.value(field), form).map_err(|what| Fault::Relation { field, what })?;
+    }
+    if stanza.field("Provides").is_some() && stanza.value("Provides").is_empty() {
+        return Err(illegal(&stanza, "Provides", "some package: apt 2.6 takes no empty one"));
+    }
+    check_words(&stanza, "")?;
+    check_tokens(&stanza)
+}
+
 /// Checks an entry of an index: apt reads no stanza that is longer.
 pub(crate) fn check_entry(entry: &[u8]) -> Result<(), Fault> {
     if entry.len() as u64 > ENTRY_LIMIT_BYTES {
@@ -161,13 +174,18 @@ fn check_conffiles_field(stanza: &Stanza<'_>) -> Result<(), Fault> {
     })
 }
 
-fn check_lengths(stanza: &Stanza<'_>, named: &Named) -> Result<(), Fault> {
+fn check_tokens(stanza: &Stanza<'_>) -> Result<(), Fault> {
     for field in ["Section", "Source"] {
         let mut tokens = stanza.value(field).split(|byte| b" ()".contains(byte));
         if tokens.any(|token| token.len() > TOKEN_LIMIT_BYTES) {
             return Err(illegal(stanza, field, "at most 65,534 bytes, which is what apt can store"));
         }
     }
+    Ok(())
+}
+
+fn check_lengths(stanza: &Stanza<'_>, named: &Named) -> Result<(), Fault> {
+    check_tokens(stanza)?;
     let Named { name, version, architecture } = named;
     let colons = version.bytes().filter(|byte| *byte == b':').count();
     let file_name_bytes = name.len() + version.len() + 2 * colons + architecture.len() + "__.deb".len();

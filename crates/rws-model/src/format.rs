@@ -443,4 +443,6 @@ pub struct ListedPackage {
     pub digests: Digests,
     /// When the file was written last, in seconds since 1970, where the index states it.
     pub modified_seconds: Option<i64>,
+    /// Why clients cannot read its entry, where they cannot.
+    pub unreadable: Option<String>,
 }

@@ -179,9 +179,7 @@ impl Tree {
         if is_immutable(path) {
             return self.object(path, wanted, Lasting::Immutable, None).await;
         }
-        let Some(public) = self.catalogue.by_metadata(path) else {
-            return self.object(path, wanted, lasting_of_package(path), None).await;
-        };
+        let Some(public) = self.catalogue.by_metadata(path) else { return self.package(path, wanted).await };
         let place = Place::of(public, path);
         let reader = reader.map(|reader| reader());
         let Some(current) = self.head_for(reader, public, &place).await? else {
@@ -201,6 +199,16 @@ impl Tree {
                 self.object(&join(place.tree, stored), wanted, Lasting::Revalidated, at).await
             }
             None => self.object(path, wanted, Lasting::Revalidated, None).await,
+        }
+    }
+
+    /// A package, or what else lies there. Where an epoch is in its name, `%3a` and `:` are the same to readers: some undo the
+    /// escape before they ask, some do not.
+    async fn package(&self, path: &str, wanted: Wanted) -> Result<Option<Found>, RepositoryError> {
+        let found = self.object(path, wanted, lasting_of_package(path), None).await?;
+        match other_writing(path) {
+            Some(other) if found.is_none() => self.object(&other, wanted, lasting_of_package(&other), None).await,
+            _ => Ok(found),
         }
     }
 
@@ -251,9 +259,7 @@ impl Tree {
         path: &str,
         wanted: Wanted,
     ) -> Result<Option<Found>, RepositoryError> {
-        let Some(public) = self.catalogue.by_metadata(path) else {
-            return self.object(path, wanted, lasting_of_package(path), None).await;
-        };
+        let Some(public) = self.catalogue.by_metadata(path) else { return self.package(path, wanted).await };
         let (repository, place) = (&public.repository, Place::of(public, path));
         let Some(names) = self.names(repository, id).await? else { return Ok(None) };
         if let Some(Root { text, tag, .. }) = names.root.iter().find(|file| file.name == place.name) {
@@ -378,6 +384,16 @@ impl Tree {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same path with the colon of an epoch written the other way.
+fn other_writing(path: &str) -> Option<String> {
+    let (directory, name) = path.rsplit_once('/')?;
+    let other = match name.contains(':') {
+        true => name.replace(':', "%3a"),
+        false => name.replace("%3a", ":").replace("%3A", ":"),
+    };
+    (other != name).then(|| format!("{directory}/{other}"))
 }
 
 /// What else lies in the tree is somebody else's.

@@ -182,6 +182,9 @@ impl Place<'_> {
             let (name, problem) = (package.path.clone(), problem.to_owned());
             Some(Fault { name, problem, remedy: Remedy::Synchronise })
         };
+        if let Some(reason) = &package.unreadable {
+            return Ok(fault(&format!("clients cannot read its entry in the index: {reason}")));
+        }
         let Some(key) = self.key(&package.path) else { return Ok(fault("it is no name of a file")) };
         let Some(stat) = self.store.stat(&key).await? else {
             return Ok(fault("the index lists it, and it does not exist"));

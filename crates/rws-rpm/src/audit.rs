@@ -97,7 +97,7 @@ pub fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String
         let sha256 = digest(package, "checksum").ok_or_else(incomplete)?;
         let time = elements(package, "time").next().and_then(|(attributes, _)| attribute(attributes, "file"));
         let modified_seconds = time.and_then(|time| time.parse().ok());
-        Ok(ListedPackage { path, size_bytes, digests: sha256.into(), modified_seconds })
+        Ok(ListedPackage { path, size_bytes, digests: sha256.into(), modified_seconds, unreadable: None })
     };
     elements(&text, "package").map(read).collect()
 }

@@ -237,7 +237,13 @@ fn unpack(case: &Case, work: &Path) -> Result<(), String> {
     let file = root.path().join("package.deb");
     fs::write(&file, &case.bytes).unwrap();
     let mut dpkg = Command::new("dpkg");
-    dpkg.arg("--root").arg(root.path()).args(["--force-not-root", "--force-bad-path", "--no-triggers", "--unpack"]);
+    dpkg.arg("--root").arg(root.path()).args([
+        "--force-not-root",
+        "--force-bad-path",
+        "--force-depends",
+        "--no-triggers",
+        "--unpack",
+    ]);
     said(dpkg.arg(&file))?;
     // what dpkg wrote down it must be able to read again
     said(Command::new("dpkg-query").arg("--admindir").arg(root.path().join("var/lib/dpkg")).arg("--list"))

@@ -134,7 +134,7 @@ impl Run<'_> {
         Ok(false)
     }
 
-    async fn read_all(&self, names: BTreeSet<String>) -> Result<PresentFiles, RepositoryError> {
+    pub(super) async fn read_all(&self, names: BTreeSet<String>) -> Result<PresentFiles, RepositoryError> {
         let mut reads = Vec::new();
         for name in names {
             reads.push(self.read_index_file(name).boxed());

@@ -13,6 +13,7 @@ use super::progress::Comparing;
 use super::recorded::Recorded;
 use super::run::{Run, State};
 use super::stored::{ReadFile, StoredFile, StoredFiles};
+use crate::blocks::codec::decompress_whole;
 use crate::generation::{FileRow, PackageRow};
 use crate::plan::{Noticed, Origin, PlannedChange, join};
 use crate::{RepositoryError, private};
@@ -72,9 +73,10 @@ impl Run<'_> {
             return Err(RepositoryError::damaged(&self.tree, reason));
         }
         let mut gone = self.gone(&indexed, &listed).await?;
+        let unreadable = self.unreadable(state).await?;
         let unknown = indexed.files.values().filter(|row| row.users == 0 && !listed.contains(row.path.as_str()));
         found.noticed.gone = unknown.map(|row| row.path.clone()).collect();
-        let read = self.read_new(state, &indexed, stored, malformed, &mut found).await?;
+        let read = self.read_new(state, &indexed, &unreadable, stored, malformed, &mut found).await?;
         // a package goes with the bytes of any of its files; what is there now may be it again
         let changed: HashSet<&str> = read
             .iter()
@@ -84,8 +86,10 @@ impl Run<'_> {
             })
             .map(|file| file.path.as_str())
             .collect();
+        let read_again: HashSet<&str> = read.iter().map(|file| file.path.as_str()).collect();
+        let is_refused = |path: &String| unreadable.contains(path) && !read_again.contains(path.as_str());
         for row in indexed.packages.values() {
-            if paths(row).any(|path| changed.contains(path.as_str())) {
+            if paths(row).any(|path| changed.contains(path.as_str()) || is_refused(&path)) {
                 gone.insert(row.identity.clone());
             }
         }
@@ -157,16 +161,35 @@ impl Run<'_> {
         Ok(gone)
     }
 
+    /// The files whose entries in the present indexes clients cannot read: an earlier version of RWS took them, or another
+    /// tool. They are read again, and judged as if they came now.
+    async fn unreadable(&self, state: &State) -> Result<HashSet<String>, RepositoryError> {
+        let Some(generation) = &state.generation else { return Ok(HashSet::new()) };
+        let files = generation.indexes.iter().filter_map(|index| index.files.first());
+        let contents = self.read_all(files.clone().map(|file| file.stored_name.clone()).collect()).await?;
+        let mut unreadable = HashSet::new();
+        for file in files {
+            let Some(content) = contents.get(&file.stored_name) else { continue };
+            let plain = decompress_whole(file.codec, content).map_err(RepositoryError::generation(self.repository))?;
+            // what cannot be read at all is for `rws verify`
+            let packages = self.target.format.read_index(&file.index, &plain).unwrap_or_default();
+            unreadable.extend(packages.into_iter().filter(|one| one.unreadable.is_some()).map(|one| one.path));
+        }
+        Ok(unreadable)
+    }
+
     /// Reads the files that are not known as they are now, and with each all files of its package.
     async fn read_new(
         &self,
         state: &State,
         indexed: &Indexed,
+        unreadable: &HashSet<String>,
         stored: Vec<StoredFile>,
         malformed: Malformed,
         found: &mut Found,
     ) -> Result<Vec<ReadFile>, RepositoryError> {
-        let is_new = |file: &StoredFile| !indexed.has(file) && !indexed.retired.contains(&file.path);
+        let is_known = |file: &StoredFile| indexed.has(file) && !unreadable.contains(&file.path);
+        let is_new = |file: &StoredFile| !is_known(file) && !indexed.retired.contains(&file.path);
         let new: HashSet<&str> = stored.iter().filter(|file| is_new(file)).map(|file| file.path.as_str()).collect();
         let sets = indexed.packages.values().filter(|row| row.files.len() > 1);
         let whole: HashSet<String> =

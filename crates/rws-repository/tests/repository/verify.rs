@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
-use crate::support::{World, id};
-use rws_repository::publish::Occasion;
+use crate::support::{World, id, record};
+use rws_repository::publish::{Malformed, Occasion, Publisher};
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
+use rws_repository::{Upload, UploadId};
 use rws_store::{Key, Store};
 
 const FOCAL: &str = "live/2.8/ubuntu/focal";
@@ -114,4 +115,68 @@ async fn a_rebuild_never_empties_a_repository() {
     world.tick();
     let refused = world.publisher(world.store()).reconcile(&id(FOCAL), REBUILD).await.unwrap_err();
     assert!(refused.to_string().contains("nothing was removed"), "{refused}");
+}
+
+/// What an earlier version of RWS accepted: a package whose relations stop apt. The upload was promised, so that it is published.
+async fn accept_unreadable(world: &World) {
+    let targets = world.catalogue.resolve(FOCAL).unwrap();
+    let good = world.deb("cc", "1", "amd64", "cc");
+    let mut bytes = std::fs::read(&good).unwrap();
+    let maintainer = b"Maintainer: RWS <rws@example.org>";
+    let at = bytes.windows(maintainer.len()).position(|window| window == maintainer).unwrap();
+    let bad = format!("{:<width$}", "Depends: , foo", width = maintainer.len());
+    bytes[at..at + maintainer.len()].copy_from_slice(bad.as_bytes());
+
+    let mut record = record(&world.catalogue, FOCAL, &good);
+    let mut digester = rws_model::Digester::new();
+    digester.update(&bytes);
+    let (_, digests) = digester.finish();
+    let text = String::from_utf8(record.entries[0].text.clone()).unwrap();
+    let (old, new) = (record.files[0].digests.sha256.hex(), digests.sha256.hex());
+    record.entries[0].text = text.replace(&old, &new).replace("Maintainer: RWS <rws@example.org>", &bad).into_bytes();
+    record.files[0].digests = digests;
+
+    let mut upload = Upload::new(UploadId::next(1_795_000_100_000));
+    upload.add(record.clone(), &targets[0].repositories());
+    world.put(&format!(".rws/incoming/{}/{}", upload.id, record.files[0].name), bytes).await;
+    world.put(&format!(".rws/pending/{FOCAL}/{}", upload.id), Vec::new()).await;
+    world.put(&format!(".rws/uploads/{}.json", upload.id), serde_json::to_vec(&upload).unwrap()).await;
+    world.publish(FOCAL).await.unwrap();
+}
+
+/// Verifying names the entry, and synchronising treats its package as malformed: it stops, or leaves it out.
+#[tokio::test]
+async fn an_entry_that_clients_cannot_read() {
+    let world = world().await;
+    accept_unreadable(&world).await;
+    let path = "pool/focal/main/p/product/cc_1_amd64.deb";
+    let index =
+        async || String::from_utf8(world.get(&format!("{DISTS}/main/binary-amd64/Packages")).await.unwrap()).unwrap();
+    assert!(index().await.contains("\nDepends: , foo"));
+    let checked = check(&world, Depth::Presence).await;
+    let [fault] = checked.faults.as_slice() else { panic!("{:?}", checked.faults) };
+    assert_eq!((fault.name.as_str(), fault.remedy), (path, Remedy::Synchronise));
+    assert!(fault.problem.contains("clients cannot read its entry") && fault.problem.contains("Depends"), "{fault:?}");
+
+    let synchronise = Occasion { synchronise: true, ..Occasion::default() };
+    let run = async |malformed: Malformed| {
+        world.tick();
+        let publisher = Publisher::new(world.store(), std::sync::Arc::clone(&world.catalogue), malformed);
+        publisher.reconcile(&id(FOCAL), synchronise).await.unwrap().synchronised
+    };
+    let stopped = run(Malformed::Stop).await.unwrap_err().to_string();
+    assert!(stopped.contains(path) && stopped.contains("Depends"), "{stopped}");
+    assert!(index().await.contains("Package: cc\n"), "nothing has changed");
+
+    run(Malformed::Skip).await.unwrap();
+    let text = index().await;
+    assert!(
+        !text.contains("Package: cc\n") && text.contains("Package: aa\n") && text.contains("Package: bb\n"),
+        "{text}"
+    );
+    assert_eq!(world.get(&format!("{DISTS}/malformed_list.txt")).await.unwrap(), path.as_bytes());
+    assert_eq!(check(&world, Depth::Bytes).await.faults, []);
+    // it stays out, and nothing more is done about it
+    run(Malformed::Skip).await.unwrap();
+    assert_eq!(index().await, text);
 }
