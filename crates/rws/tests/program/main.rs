@@ -1,6 +1,7 @@
 //! The real program, started as a user starts it: judged by curl, apt, dnf, zypper, dput, and by what lies in its store.
 
 mod adoption;
+mod bootstraps;
 mod bucket;
 mod bucket_readers;
 mod clients_apt;

@@ -10,7 +10,8 @@ use super::stage::{
 };
 use crate::support::curl::Answer;
 use crate::support::form::{File, Form};
-use crate::support::packages::deb::Deb;
+use crate::support::packages::deb::{Deb, around};
+use crate::support::program::Program;
 use crate::support::server::Server;
 use crate::support::{file_name, read_file, temporary_directory};
 
@@ -96,9 +97,10 @@ fn any_architecture_that_dpkg_knows_unless_they_are_listed() {
         expect_status(&get(&server, &format!("{SUITE}/main/binary-amd64/Packages")), 404);
     });
     rows.row("one that dpkg does not know", || {
-        let control = built(&Deb::new("rws-any", "1.0", "armhf"), "").bytes;
-        let unknown = File { name: "rws-any_1.0_qemu.deb".to_owned(), bytes: control };
-        expect_created(&put(&server, DEB_TARGET, deb_form([&unknown])));
+        let control = "Package: rws-odd\nVersion: 1.0\nArchitecture: qemu\nMaintainer: x\nDescription: odd\n";
+        let unknown = File { name: "rws-odd.deb".to_owned(), bytes: around(control) };
+        let answer = put(&server, DEB_TARGET, deb_form([&unknown]));
+        expect_status(&answer, 400);
     });
     rows.row("a list restricts", || {
         let directory = temporary_directory();
@@ -188,5 +190,56 @@ fn by_hand(field: &str) -> File {
         "Package: rws-odd\nVersion: 1.0\nArchitecture: amd64\nMaintainer: Nobody <nobody@example.invalid>\n{field}\
          Description: odd\n"
     );
-    File { name: "rws-odd_1.0_amd64.deb".to_owned(), bytes: crate::support::packages::deb::around(&control) }
+    File { name: "rws-odd_1.0_amd64.deb".to_owned(), bytes: around(&control) }
+}
+
+/// `3.0 (git)`: a bundle instead of tarballs. Lists that nobody has checked do not reach the index, whatever they are called.
+#[test]
+fn sources_with_a_git_bundle_and_unknown_lists() {
+    let server = Server::start();
+    let bundle = File { name: "rws-git_1.0.git".to_owned(), bytes: b"# v2 git bundle\n".to_vec() };
+    let line = |digest: &str| format!("\n {digest} {} {}", bundle.bytes.len(), bundle.name);
+    let sha256 = super::index::sha256(&bundle.bytes);
+    let text = format!(
+        "Format: 3.0 (git)\nSource: rws-git\nBinary: rws-git\nArchitecture: any\nVersion: 1:1.0\nMaintainer: x\n\
+         Build-Depends: debhelper-compat (= 13), gcc:native [amd64] <!nocheck>,\nChecksums-Sha256:{}\n\
+         Checksums-Sha512:{}\nCHECKSUMS-Foo:{}\nFiles:{}\n",
+        line(&sha256),
+        line(&"0".repeat(128)),
+        line("whatever"),
+        line(&"0".repeat(32)),
+    );
+    // a digest of MD5 that is not the bundle's is a lie, which is refused
+    let lying = File { name: "rws-git_1.0.dsc".to_owned(), bytes: text.clone().into_bytes() };
+    expect_file_refused(&put(&server, DEB_TARGET, deb_form([&lying, &bundle])), &bundle.name);
+    let md5 = md5_of(&bundle.bytes);
+    let dsc = File { name: lying.name, bytes: text.replace(&line(&"0".repeat(32)), &line(&md5)).into_bytes() };
+    expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form([&dsc, &bundle])));
+    let sources = get(&server, &format!("{SUITE}/main/source/Sources")).text();
+    assert!(sources.contains(&format!(" {sha256} 16 rws-git_1.0.git\n")), "{sources}");
+    assert!(!sources.to_lowercase().contains("checksums-foo") && !sources.contains("Sha512"), "{sources}");
+    expect_status(&get(&server, &format!("{ARCHIVE}/pool/focal/main/p/product/rws-git_1.0.git")), 200);
+    for (field, value) in
+        [("Build-Depends", "a [amd64"), ("Build-Conflicts", "${x}"), ("Build-Depends-Indep", "a (= )")]
+    {
+        let bad = String::from_utf8(dsc.bytes.clone())
+            .unwrap()
+            .replace("Maintainer: x\n", &format!("Maintainer: x\n{field}: {value}\n"));
+        let bad = if field == "Build-Depends" {
+            bad.replacen("Build-Depends: debhelper", "X-Was: debhelper", 1)
+        } else {
+            bad
+        };
+        let answer =
+            put(&server, DEB_TARGET, deb_form([&File { name: dsc.name.clone(), bytes: bad.into_bytes() }, &bundle]));
+        expect_file_refused(&answer, &dsc.name);
+        assert!(answer.text().contains(field), "{}", answer.text());
+    }
+}
+
+fn md5_of(bytes: &[u8]) -> String {
+    let directory = temporary_directory();
+    crate::support::write_file(&directory.path().join("file"), bytes);
+    let said = Program::new("md5sum", directory.path()).arg(directory.path().join("file")).succeed().output();
+    said[..32].to_owned()
 }
