@@ -1,11 +1,11 @@
 //! What the targets share.
 
-use rws_model::{Digester, FileName, Format, Inspected, Refusal, SLOT};
+use rws_model::{Digester, FileName, Format, Inspected, Reading, Refusal, SLOT};
 
 /// Reads a file as it arrives: in pieces, whose length depends on the input so that cuts fall everywhere.
 pub fn inspect(format: &dyn Format, name: &str, bytes: &[u8]) -> Result<Inspected, Refusal> {
     let name = FileName::parse(name)?;
-    let mut inspector = format.inspector(&name, true);
+    let mut inspector = format.inspector(&name, Reading::Contents);
     let mut digester = Digester::new();
     let piece_bytes = [1 + bytes.len() % 97, 4096, usize::MAX][bytes.len() % 3];
     for piece in bytes.chunks(piece_bytes) {
@@ -16,15 +16,15 @@ pub fn inspect(format: &dyn Format, name: &str, bytes: &[u8]) -> Result<Inspecte
     inspector.finish(size_bytes, &digests)
 }
 
-/// Reads a file, and once more under the name that a refusal of its name asks for.
+/// Reads a file whose refusal is checked.
 pub fn inspect_named(format: &dyn Format, name: &str, bytes: &[u8]) -> Option<Inspected> {
-    let refusal = match inspect(format, name, bytes) {
-        Ok(inspected) => return Some(inspected),
-        Err(refusal) => refusal,
-    };
-    assert!(!refusal.reason.is_empty() && !refusal.reason.contains('\n'), "{refusal}");
-    let better = refusal.hint.as_deref()?.strip_prefix("name the file ")?;
-    inspect(format, better, bytes).ok()
+    match inspect(format, name, bytes) {
+        Ok(inspected) => Some(inspected),
+        Err(refusal) => {
+            assert!(!refusal.reason.is_empty() && !refusal.reason.contains('\n'), "{refusal}");
+            None
+        }
+    }
 }
 
 /// How often the place of the directory stands in an entry.
