@@ -11,15 +11,18 @@
 
 mod collection;
 mod solvables;
+mod tools;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use self::collection::{Createrepo, Part};
 use self::solvables::{ORDER, Solvables, lines_apart};
+use crate::support::curl::Upload;
 use crate::support::dnf::Dnf;
 use crate::support::packages::rpm::Rpm;
 use crate::support::program::{Program, Ran};
+use crate::support::server::Server;
 use crate::support::zypper::{Found, Zypper};
 use crate::support::{file_name, files_in, temporary_directory};
 
@@ -161,6 +164,24 @@ fn judge_by_zypper(parts: &[Part]) {
         count += found.len();
     }
     println!("{count} packages are the same to zypper");
+}
+
+/// What rpm says is whole is accepted, under the name that its tool gave it, and is to libsolv what createrepo_c makes of it.
+#[test]
+fn packages_of_other_tools_are_accepted() {
+    let work = temporary_directory();
+    let packages = tools::packages(work.path());
+    let server = Server::start();
+    for (tool, file) in &packages {
+        Program::new("rpm", work.path()).args(["--checksig", "--nosignature"]).arg(file).succeed();
+        println!("{tool}: {}", file_name(file));
+        Upload::to("/live/1.10/el/9?wait=30").file(file).send(&server).expect_created();
+    }
+    let part = Part::of(packages.iter().map(|(_, file)| (file_name(file), file.clone())).collect());
+    let ours = Solvables::of(&part.indexed_by_rws());
+    let theirs = Solvables::of(&part.indexed_by(Createrepo::Present));
+    assert_eq!(ours.count(), packages.len());
+    assert_eq!(ours.differences(&theirs), Vec::<String>::new());
 }
 
 /// The comparison itself: one version in one dependency, changed behind RWS's back.
