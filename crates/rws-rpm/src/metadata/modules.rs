@@ -11,6 +11,7 @@ mod obsoletes;
 mod outline;
 mod scalar;
 mod stream;
+mod stream_build;
 mod stream_parts;
 mod translations;
 

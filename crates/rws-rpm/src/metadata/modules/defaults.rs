@@ -7,23 +7,25 @@ use super::scalar;
 
 /// Reads `data`.
 pub fn read(events: &mut Events<'_>) -> Result<(), String> {
-    let mut has_stream = false;
+    let (mut has_module, mut has_stream, mut intents) = (false, false, BTreeSet::new());
     events.mapping("`data`", |events, key| match key {
-        "module" => events.scalar("`module`").map(drop),
-        "stream" if has_stream => Err("`stream` is there twice".to_owned()),
-        "stream" => {
-            has_stream = true;
-            events.scalar("`stream`").map(drop)
-        }
+        "module" => events.scalar_once("`module`", &mut has_module),
+        "stream" => events.scalar_once("`stream`", &mut has_stream),
         "modified" => scalar::number("`modified`", &events.scalar("`modified`")?).map(drop),
         "profiles" => profiles(events),
-        "intents" => events.mapping("`intents`", |events, _| {
-            events.mapping("an intent", |events, key| match key {
-                "stream" => events.scalar("`intents.stream`").map(drop),
-                "profiles" => profiles(events),
-                _ => events.skip(),
-            })
+        "intents" => events.mapping("`intents`", |events, name| {
+            if intents.insert(name.to_owned()) { intent(events) } else { Err(format!("`intents` has {name:?} twice")) }
         }),
+        _ => events.skip(),
+    })
+}
+
+/// Defaults for one purpose.
+fn intent(events: &mut Events<'_>) -> Result<(), String> {
+    let mut has_stream = false;
+    events.mapping("an intent", |events, key| match key {
+        "stream" => events.scalar_once("`intents.stream`", &mut has_stream),
+        "profiles" => profiles(events),
         _ => events.skip(),
     })
 }

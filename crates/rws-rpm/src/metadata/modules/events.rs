@@ -185,9 +185,10 @@ impl<'t> Events<'t> {
         }
     }
 
-    /// A text, or a list of texts; `each` gets them.
+    /// A list of texts, or one text, which counts unless it is empty; `each` gets them.
     pub fn scalars(&mut self, what: &str, mut each: impl FnMut(&str) -> Result<(), String>) -> Result<(), String> {
         match self.next()? {
+            Event::Scalar(text) if text.is_empty() => return Ok(()),
             Event::Scalar(text) => return each(&text),
             Event::SequenceStart => {}
             other => return Err(format!("{what} is {}, neither a text nor a list", other.name())),
@@ -197,6 +198,51 @@ impl<'t> Events<'t> {
                 Event::Scalar(text) => each(&text)?,
                 Event::SequenceEnd => return Ok(()),
                 other => return Err(format!("{what} has {} in its list", other.name())),
+            }
+        }
+    }
+
+    /// A text that may not come twice.
+    pub fn scalar_once(&mut self, what: &str, is_there: &mut bool) -> Result<(), String> {
+        if std::mem::replace(is_there, true) {
+            return Err(format!("{what} is there twice"));
+        }
+        self.scalar(what).map(drop)
+    }
+
+    /// A text that may neither come twice nor be empty.
+    pub fn full_scalar_once(&mut self, what: &str, is_there: &mut bool) -> Result<(), String> {
+        if std::mem::replace(is_there, true) {
+            return Err(format!("{what} is there twice"));
+        }
+        if self.scalar(what)?.is_empty() { Err(format!("{what} is empty")) } else { Ok(()) }
+    }
+
+    /// Passes a text or a mapping whose keys, and those of all mappings below, are texts.
+    pub fn skip_plain(&mut self, what: &str) -> Result<(), String> {
+        // for each mapping or list that is open: whether a key is next
+        let mut open: Vec<Option<bool>> = Vec::new();
+        loop {
+            let event = self.next()?;
+            let is_key = open.last().copied().flatten() == Some(true);
+            match event {
+                Event::MappingEnd | Event::SequenceEnd => drop(open.pop()),
+                Event::Scalar(_) => {}
+                other if is_key => return Err(format!("{what} has {} for a key", other.name())),
+                Event::MappingStart => {
+                    open.push(Some(true));
+                    continue;
+                }
+                _ if open.is_empty() => return Err(format!("{what} is a list")),
+                _ => {
+                    open.push(None);
+                    continue;
+                }
+            }
+            match open.last_mut() {
+                None => return Ok(()),
+                Some(Some(key)) => *key = !*key,
+                Some(None) => {}
             }
         }
     }

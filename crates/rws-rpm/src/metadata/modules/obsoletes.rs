@@ -5,8 +5,8 @@ use super::scalar;
 
 /// Reads `data`.
 pub fn read(events: &mut Events<'_>) -> Result<(), String> {
-    let [mut modified, mut module, mut stream, mut message] = [false; 4];
-    let (mut is_reset, mut ends) = (false, false);
+    let [mut modified, mut module, mut stream, mut context, mut message] = [false; 5];
+    let (mut is_reset, mut ends, mut successor) = (false, false, Successor::default());
     events.mapping("`data`", |events, key| {
         match key {
             "modified" => {
@@ -18,11 +18,11 @@ pub fn read(events: &mut Events<'_>) -> Result<(), String> {
                 ends = true;
             }
             "reset" => is_reset = scalar::truth("`reset`", &events.scalar("`reset`")?)?,
-            "module" => module = events.scalar("`module`").map(|_| true)?,
-            "stream" => stream = events.scalar("`stream`").map(|_| true)?,
-            "message" => message = events.scalar("`message`").map(|_| true)?,
-            "context" => drop(events.scalar("`context`")?),
-            "obsoleted_by" => successor(events)?,
+            "module" => events.full_scalar_once("`module`", &mut module)?,
+            "stream" => events.full_scalar_once("`stream`", &mut stream)?,
+            "message" => events.full_scalar_once("`message`", &mut message)?,
+            "context" => events.scalar_once("`context`", &mut context)?,
+            "obsoleted_by" => successor.read(events)?,
             _ => events.skip()?,
         }
         Ok(())
@@ -32,19 +32,29 @@ pub fn read(events: &mut Events<'_>) -> Result<(), String> {
             return Err(format!("it has no `{what}`"));
         }
     }
-    if is_reset && ends { Err("it has both `eol_date` and `reset`".to_owned()) } else { Ok(()) }
+    if is_reset && ends {
+        return Err("it has both `eol_date` and `reset`".to_owned());
+    }
+    if successor.module == successor.stream {
+        Ok(())
+    } else {
+        Err("`obsoleted_by` has only one of module and stream".to_owned())
+    }
 }
 
-/// The stream that follows.
-fn successor(events: &mut Events<'_>) -> Result<(), String> {
-    let (mut module, mut stream) = (false, false);
-    events.mapping("`obsoleted_by`", |events, key| {
-        match key {
-            "module" => module = events.scalar("`obsoleted_by.module`").map(|_| true)?,
-            "stream" => stream = events.scalar("`obsoleted_by.stream`").map(|_| true)?,
-            _ => events.skip()?,
-        }
-        Ok(())
-    })?;
-    if module == stream { Ok(()) } else { Err("`obsoleted_by` has only one of module and stream".to_owned()) }
+/// Which parts the stream that follows has.
+#[derive(Default)]
+struct Successor {
+    module: bool,
+    stream: bool,
+}
+
+impl Successor {
+    fn read(&mut self, events: &mut Events<'_>) -> Result<(), String> {
+        events.mapping("`obsoleted_by`", |events, key| match key {
+            "module" => events.scalar_once("`obsoleted_by.module`", &mut self.module),
+            "stream" => events.scalar_once("`obsoleted_by.stream`", &mut self.stream),
+            _ => events.scalar("what `obsoleted_by` has besides").map(drop),
+        })
+    }
 }

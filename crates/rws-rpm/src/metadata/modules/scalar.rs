@@ -2,7 +2,8 @@
 
 /// A number as GLib's `g_ascii_string_to_unsigned` and `strtoull` both read it.
 pub fn number(what: &str, text: &str) -> Result<u64, String> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
+    let digits = text.trim_ascii_start();
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
     let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.parse().ok().filter(|_| is_plain);
     number.ok_or_else(|| format!("{what} is {}, not a number of up to 64 bits", excerpt(text)))
@@ -67,7 +68,7 @@ pub fn nevra(what: &str, text: &str) -> Result<(), String> {
         .and_then(|(rest, _)| rest.rsplit_once('-'))
         .map(|(_, epoch)| epoch);
     match epoch {
-        Some(epoch) if number("", epoch).is_ok() && !epoch.starts_with('+') => Ok(()),
+        Some(epoch) if epoch.starts_with(|digit: char| digit.is_ascii_digit()) && number("", epoch).is_ok() => Ok(()),
         _ => Err(format!("{what} has {}, which is not NAME-EPOCH:VERSION-RELEASE.ARCHITECTURE", excerpt(text))),
     }
 }

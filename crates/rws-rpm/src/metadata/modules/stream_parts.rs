@@ -1,20 +1,23 @@
 //! The parts of a stream that have parts of their own.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::events::{Event, Events};
 use super::scalar;
 
 type Checked = Result<(), String>;
 
-/// `license`, and whether it has one of the module.
-pub fn license(events: &mut Events<'_>) -> Result<bool, String> {
-    let mut has_one = false;
+/// `license`, and whether its list of the module has one; nothing where it has no list.
+pub fn license(events: &mut Events<'_>) -> Result<Option<bool>, String> {
+    let mut has_one = None;
     events.mapping("`license`", |events, key| match key {
-        "module" => events.scalars("`license.module`", |_| {
-            has_one = true;
-            Ok(())
-        }),
+        "module" => {
+            has_one = Some(false);
+            events.scalars("`license.module`", |_| {
+                has_one = Some(true);
+                Ok(())
+            })
+        }
         "content" => events.scalars("`license.content`", |_| Ok(())),
         _ => events.skip(),
     })?;
@@ -36,11 +39,15 @@ pub fn dependencies(events: &mut Events<'_>) -> Checked {
 
 /// Names of modules with their streams: those that are meant, or those that are not (`-el8`).
 fn module_streams(events: &mut Events<'_>, what: &str) -> Checked {
-    let mut negative: BTreeMap<String, bool> = BTreeMap::new();
+    let mut names = BTreeSet::new();
     events.mapping(&format!("`{what}`"), |events, name| {
+        if !names.insert(name.to_owned()) {
+            return Err(format!("`{what}` has {name:?} twice"));
+        }
+        let mut is_negative = None;
         events.scalars(&format!("`{what}.{name}`"), |stream| {
-            let is_negative = stream.starts_with('-');
-            if *negative.entry(name.to_owned()).or_insert(is_negative) == is_negative {
+            let is_this = stream.starts_with('-');
+            if *is_negative.get_or_insert(is_this) == is_this {
                 Ok(())
             } else {
                 Err(format!("`{what}.{name}` has streams with and without a -"))
@@ -86,6 +93,7 @@ pub fn profiles(events: &mut Events<'_>) -> Checked {
         events.mapping(&format!("`profiles.{name}`"), |events, key| match key {
             "description" => events.scalar(&format!("`profiles.{name}.description`")).map(drop),
             "rpms" => events.scalars(&format!("`profiles.{name}.rpms`"), |_| Ok(())),
+            "default" => scalar::truth("`default` of a profile", &events.scalar("`default` of a profile")?).map(drop),
             _ => events.skip(),
         })
     })
@@ -99,53 +107,15 @@ pub fn packages(events: &mut Events<'_>, what: &str) -> Checked {
     })
 }
 
-/// `buildopts`.
-pub fn build_options(events: &mut Events<'_>) -> Checked {
-    events.mapping("`buildopts`", |events, key| match key {
-        "rpms" => events.mapping("`buildopts.rpms`", |events, key| match key {
-            "macros" => events.scalar("`buildopts.rpms.macros`").map(drop),
-            "whitelist" => events.scalars("`buildopts.rpms.whitelist`", |_| Ok(())),
-            _ => events.skip(),
-        }),
-        "arches" => events.scalars("`buildopts.arches`", |_| Ok(())),
-        _ => events.skip(),
-    })
-}
-
-/// `components`.
-pub fn components(events: &mut Events<'_>) -> Checked {
-    events.mapping("`components`", |events, kind| match kind {
-        "rpms" | "modules" => events.mapping(&format!("`components.{kind}`"), |events, _| {
-            events.mapping("a component", |events, key| component_value(events, kind, key))
-        }),
-        _ => events.skip(),
-    })
-}
-
-fn component_value(events: &mut Events<'_>, kind: &str, key: &str) -> Checked {
-    let what = format!("`components.{kind}.{key}`");
-    match key {
-        "buildorder" => {
-            let text = events.scalar(&what)?;
-            let digits = text.strip_prefix('-').unwrap_or(&text);
-            scalar::number(&what, digits).map(drop)
-        }
-        "rationale" | "name" | "ref" | "repository" | "cache" => events.scalar(&what).map(drop),
-        "buildroot" | "srpm-buildroot" | "buildonly" if kind == "rpms" => {
-            scalar::truth(&what, &events.scalar(&what)?).map(drop)
-        }
-        "arches" | "multilib" | "buildafter" => events.scalars(&what, |_| Ok(())),
-        _ => events.skip(),
-    }
-}
-
 /// `artifacts`.
-pub fn artifacts(events: &mut Events<'_>) -> Checked {
+pub fn artifacts(events: &mut Events<'_>, version: u64) -> Checked {
     events.mapping("`artifacts`", |events, key| match key {
         "rpms" => events.scalars("`artifacts.rpms`", |text| scalar::nevra("`artifacts.rpms`", text)),
         "rpm-map" => events.mapping("`artifacts.rpm-map`", |events, _| {
             events.mapping("`artifacts.rpm-map`", |events, _| mapped_package(events))
         }),
+        // libmodulemd drops the stream
+        _ if version == 1 => Err(format!("`artifacts` has {key:?}, which version 1 does not know")),
         _ => events.skip(),
     })
 }

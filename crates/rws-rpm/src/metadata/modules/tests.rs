@@ -205,6 +205,14 @@ fn streams_have_what_clients_need() {
         ("  summary: s\n", "", "no `summary`"),
         ("  description: >-\n    d\n", "", "no `description`"),
         ("    module: [MIT]\n", "", "`license.module`"),
+        ("module: [MIT]", "module:", "`license.module`"),
+        ("platform: [-el8, -el7]", "other: [], platform: []", "\"other\" twice"),
+        ("xmd: {a: &b [c, {d: [e]}]}", "xmd: []", "`xmd` is a list"),
+        ("xmd: {a: &b [c, {d: [e]}]}", "xmd: {a: [{[b]: c}]}", "`xmd` has a list for a key"),
+        ("description: p", "default: maybe", "neither true nor false"),
+        ("buildorder: 3", "buildorder: 1, buildafter: [tool]", "both"),
+        ("buildorder: 3", "buildafter: [tools]", "buildafter only"),
+        ("buildorder: 3", "buildorder: 9223372036854775808", "63 bits"),
         ("module: [MIT]", "module: []", "`license.module`"),
         ("module: [MIT]", "module: {a: b}", "neither a text nor a list"),
         ("name: tool", "name: [a]", "`name` is a list"),
@@ -230,6 +238,10 @@ fn streams_have_what_clients_need() {
         is_refused(&with(STREAM, from, to), reason);
     }
     is_refused(&with(OLD_STREAM, "{requires: {platform: el7}}", "[{requires: {platform: el7}}]"), "`dependencies`");
+    let is_static = with(STREAM, "static_context: false", "static_context: true");
+    is_fine(&is_static);
+    is_refused(&with(&is_static, "c0ffee", "a-b"), "1 to 13");
+    is_fine(&with(STREAM, "c0ffee", "a-b"));
     is_refused(&with(OLD_STREAM, "2024-02-29", "2023-02-29"), "`eol`");
 }
 
@@ -257,6 +269,8 @@ fn defaults_obsoletes_and_translations_have_what_clients_need() {
     for (text, from, to, reason) in [
         (DEFAULTS, "  stream: \"1\"\n", "  stream: \"1\"\n  stream: \"1\"\n", "`stream` is there twice"),
         (DEFAULTS, "\"2\": []", "\"1\": []", "twice"),
+        (DEFAULTS, "  module: tool\n", "  module: tool\n  module: tool\n", "`module` is there twice"),
+        (DEFAULTS, "  module: tool\n", "  module: tool\n  intents: {a: {}, a: {}}\n", "`intents` has \"a\" twice"),
         (DEFAULTS, "{\"1\": [common], \"2\": []}", "[]", "`profiles`"),
         (DEFAULTS, "202401010000", "2024-01-01", "`modified`"),
         (OBSOLETES, "  modified: 2024-01-01T00:00Z\n", "", "no `modified`"),
@@ -265,6 +279,10 @@ fn defaults_obsoletes_and_translations_have_what_clients_need() {
         (OBSOLETES, "2030-01-01T00:00Z", "2030-01-01", "`eol_date`"),
         (OBSOLETES, "  message: m\n", "", "no `message`"),
         (OBSOLETES, "reset: false", "reset: true", "both"),
+        (OBSOLETES, "message: m", "message: \"\"", "`message` is empty"),
+        (OBSOLETES, "message: m", "message: m\n  message: m", "`message` is there twice"),
+        (OBSOLETES, "{module: tool, stream: \"2\"}", "{module: a, module: a, stream: b}", "twice"),
+        (TRANSLATIONS, "module: tool", "module:", "`module` is empty"),
         (OBSOLETES, "reset: false", "reset: 1", "neither true nor false"),
         (OBSOLETES, "{module: tool, stream: \"2\"}", "{module: tool}", "only one"),
         (OBSOLETES, "{module: tool, stream: \"2\"}", "x", "`obsoleted_by`"),

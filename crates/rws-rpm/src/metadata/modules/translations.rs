@@ -8,8 +8,8 @@ pub fn read(events: &mut Events<'_>) -> Result<(), String> {
     let [mut module, mut stream, mut modified] = [false; 3];
     events.mapping("`data`", |events, key| {
         match key {
-            "module" => module = events.scalar("`module`").map(|_| true)?,
-            "stream" => stream = events.scalar("`stream`").map(|_| true)?,
+            "module" => events.full_scalar_once("`module`", &mut module)?,
+            "stream" => events.full_scalar_once("`stream`", &mut stream)?,
             // 0 is none
             "modified" => modified = scalar::number("`modified`", &events.scalar("`modified`")?)? != 0,
             "translations" => events.mapping("`translations`", |events, _| translation(events))?,
