@@ -26,6 +26,7 @@ mod requires;
 mod stream;
 mod tag;
 mod text;
+mod types;
 mod value;
 mod version;
 

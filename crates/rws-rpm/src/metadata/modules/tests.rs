@@ -148,6 +148,7 @@ fn what_libyaml_refuses_is_refused() {
     {
         is_fine(&summary(value));
     }
+    is_refused(&with(STREAM, "rpms: [tool]}\n  api", "rpms: [tool, !a,]}\n  api"), "can be read here");
     is_refused("a: \0", "NUL");
     assert!(check(&[b"a: \xff".as_slice(), STREAM.as_bytes()].concat()).unwrap_err().contains("no UTF-8"));
     let utf16: Vec<u8> = STREAM.encode_utf16().flat_map(u16::to_le_bytes).collect();
