@@ -23,6 +23,7 @@ mod placement;
 mod primary;
 mod repomd;
 mod requires;
+mod rich;
 mod stream;
 mod tag;
 mod text;

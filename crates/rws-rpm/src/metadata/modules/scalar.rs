@@ -64,11 +64,11 @@ pub fn nevra(what: &str, text: &str) -> Result<(), String> {
     let epoch = text
         .rsplit_once('.')
         .and_then(|(rest, _)| rest.rsplit_once('-'))
-        .and_then(|(rest, _)| rest.rsplit_once(':'))
         .and_then(|(rest, _)| rest.rsplit_once('-'))
-        .map(|(_, epoch)| epoch);
+        .and_then(|(_, rest)| rest.split_once(':'))
+        .map(|(epoch, _)| epoch);
     match epoch {
-        Some(epoch) if epoch.starts_with(|digit: char| digit.is_ascii_digit()) && number("", epoch).is_ok() => Ok(()),
+        Some(epoch) if !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
         _ => Err(format!("{what} has {}, which is not NAME-EPOCH:VERSION-RELEASE.ARCHITECTURE", excerpt(text))),
     }
 }
