@@ -24,7 +24,7 @@ pub fn check(name: &[u8], list: List) -> Result<(), String> {
         return Err("no rich dependencies are allowed here".to_owned());
     }
     let mut parser = Parser { rest, depth: 1 };
-    let operators = parser.rich()?;
+    let operators = parser.rich()?.operators;
     if !parser.rest.is_empty() {
         return Err("text follows the last parenthesis".to_owned());
     }
@@ -61,16 +61,29 @@ impl Operators {
         })
     }
 
-    /// Whether a part that is joined by `inner` may stand in parentheses that are joined by `self`.
-    fn takes(self, inner: Self) -> Result<(), String> {
-        match (self, inner) {
-            (Self::With | Self::Without, Self::Single | Self::Or | Self::With) => Ok(()),
-            (Self::With | Self::Without, _) => Err("`with` and `without` take only `or` and `with` inside".to_owned()),
-            (Self::Or, Self::If) => Err("`if` stands below `or`, where `and` is meant".to_owned()),
-            (Self::And, Self::Unless) => Err("`unless` stands below `and`, where `or` is meant".to_owned()),
+    /// Whether a part may stand in parentheses that are joined by `self`.
+    fn takes(self, inner: Part) -> Result<(), String> {
+        match (self, inner.operators) {
+            (Self::With | Self::Without, _) if inner.is_conditional => {
+                Err("`with` and `without` take only `or`, `with` and `without` inside".to_owned())
+            }
+            (Self::Or | Self::Unless, Self::If) => Err("`if` stands where `and` is meant".to_owned()),
+            (Self::And | Self::If, Self::Unless) => Err("`unless` stands where `or` is meant".to_owned()),
             _ => Ok(()),
         }
     }
+}
+
+/// One part of a pair of parentheses.
+#[derive(Clone, Copy)]
+struct Part {
+    operators: Operators,
+    /// It has `and`, `if` or `unless`, at any depth.
+    is_conditional: bool,
+}
+
+impl Part {
+    const NAME: Self = Self { operators: Operators::Single, is_conditional: false };
 }
 
 struct Parser<'n> {
@@ -80,7 +93,7 @@ struct Parser<'n> {
 
 impl<'n> Parser<'n> {
     /// What follows an opening parenthesis, up to its closing one.
-    fn rich(&mut self) -> Result<Operators, String> {
+    fn rich(&mut self) -> Result<Part, String> {
         self.skip_blanks();
         if self.rest.starts_with(b")") {
             return Err("parentheses are empty".to_owned());
@@ -105,11 +118,19 @@ impl<'n> Parser<'n> {
             }
             parts.push(self.part()?);
         }
-        for inner in &parts {
-            operators.takes(*inner)?;
+        for (place, inner) in parts.iter().enumerate() {
+            // the condition itself may be anything
+            if !(place == 1 && matches!(operators, Operators::If | Operators::Unless)) {
+                operators.takes(*inner)?;
+            }
         }
         // parentheses around one part change nothing
-        Ok(if let (Operators::Single, [inner]) = (operators, parts.as_slice()) { *inner } else { operators })
+        if let (Operators::Single, [inner]) = (operators, parts.as_slice()) {
+            return Ok(*inner);
+        }
+        let is_conditional = matches!(operators, Operators::And | Operators::If | Operators::Unless)
+            || parts.iter().any(|part| part.is_conditional);
+        Ok(Part { operators, is_conditional })
     }
 
     /// Only `and`, `or` and `with` can be chained, each with itself.
@@ -124,16 +145,16 @@ impl<'n> Parser<'n> {
     }
 
     /// A name with or without a version, or another rich dependency.
-    fn part(&mut self) -> Result<Operators, String> {
+    fn part(&mut self) -> Result<Part, String> {
         if let Some(rest) = self.rest.strip_prefix(b"(") {
             self.rest = rest;
             self.depth += 1;
             if self.depth > MAX_DEPTH {
                 return Err(format!("it nests deeper than {MAX_DEPTH}"));
             }
-            let operators = self.rich()?;
+            let part = self.rich()?;
             self.depth -= 1;
-            return Ok(operators);
+            return Ok(part);
         }
         let name = self.token();
         if !name.first().is_some_and(|first| first.is_ascii_alphanumeric() || b"_/".contains(first) || *first >= 0x80) {
@@ -146,11 +167,11 @@ impl<'n> Parser<'n> {
         self.skip_blanks();
         if !matches!(self.token(), b"<" | b">" | b"=" | b"==" | b"<=" | b">=" | b"=<" | b"=>") {
             self.rest = after_name;
-            return Ok(Operators::Single);
+            return Ok(Part::NAME);
         }
         self.skip_blanks();
         check_version(self.token())?;
-        Ok(Operators::Single)
+        Ok(Part::NAME)
     }
 
     /// The text up to a blank, a comma or a parenthesis that closes none of its own.
@@ -192,7 +213,7 @@ fn check_version(version: &[u8]) -> Result<(), String> {
         return broken("has other characters than letters, digits and .+_%{}~^:-");
     }
     let (epoch, rest) = text.split_once(':').unwrap_or(("0", &text));
-    if !epoch.bytes().all(|byte| byte.is_ascii_digit()) || epoch.parse::<u32>().is_err() {
+    if epoch.is_empty() || !epoch.bytes().all(|byte| byte.is_ascii_digit()) {
         return broken("has an epoch that is no number");
     }
     let mut dashes = rest.bytes().filter(|byte| *byte == b'-');
