@@ -83,6 +83,18 @@ pub fn check_signatures(root: &[RootFile], signer: &dyn Signer) -> Result<(), St
     }
 }
 
+/// Why clients stumble over an entry: dnf aborts on a colon in a version, and drops a dependency that is none.
+fn unreadable(package: &str) -> Option<String> {
+    let version = elements(package, "version").next().map(|(attributes, _)| attributes).unwrap_or_default();
+    for part in ["ver", "rel"] {
+        if let Some(text) = attribute(version, part).filter(|text| text.contains([':', '-'])) {
+            return Some(format!("its {part} is {text:?}: dnf aborts on a :, and to clients a - ends the version"));
+        }
+    }
+    let name = elements(package, "name").next().map(|(_, text)| text).unwrap_or_default();
+    name.contains(':').then(|| format!("its name {name:?} has a :, which hides it from zypper"))
+}
+
 pub fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
     if index != "primary" {
         return Ok(Vec::new());
@@ -97,7 +109,8 @@ pub fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String
         let sha256 = digest(package, "checksum").ok_or_else(incomplete)?;
         let time = elements(package, "time").next().and_then(|(attributes, _)| attribute(attributes, "file"));
         let modified_seconds = time.and_then(|time| time.parse().ok());
-        Ok(ListedPackage { path, size_bytes, digests: sha256.into(), modified_seconds, unreadable: None })
+        let unreadable = unreadable(package);
+        Ok(ListedPackage { path, size_bytes, digests: sha256.into(), modified_seconds, unreadable })
     };
     elements(&text, "package").map(read).collect()
 }
@@ -117,5 +130,15 @@ mod tests {
         assert_eq!((listed[0].path.as_str(), listed[0].size_bytes), ("Packages/a&b+c.rpm", 7));
         assert_eq!(listed.len(), 1);
         assert!(read_index("primary", b"<package type=\"rpm\"></package>").is_err());
+        for (inside, is_bad) in [
+            ("<name>a</name>\n  <version epoch=\"0\" ver=\"1.0\" rel=\"1\"/>", false),
+            ("<name>a</name>\n  <version epoch=\"0\" ver=\"1:0\" rel=\"1\"/>", true),
+            ("<name>a</name>\n  <version epoch=\"0\" ver=\"1\" rel=\"2-1\"/>", true),
+            ("<name>a:b</name>\n  <version epoch=\"0\" ver=\"1\" rel=\"1\"/>", true),
+        ] {
+            let text = text.replace("<package type=\"rpm\">\n", &format!("<package type=\"rpm\">\n  {inside}\n"));
+            let listed = read_index("primary", text.as_bytes()).unwrap();
+            assert_eq!(listed[0].unreadable.is_some(), is_bad, "{inside}");
+        }
     }
 }

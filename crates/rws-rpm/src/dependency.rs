@@ -4,6 +4,7 @@ use crate::evr::Evr;
 use crate::fault::Fault;
 use crate::header::Header;
 use crate::requires;
+use crate::rich::{self, List};
 use crate::tag::{self, DependencyTags};
 
 /// More dependencies in one list than any package has.
@@ -48,6 +49,30 @@ pub fn raw_list(header: &Header, tags: DependencyTags) -> Result<Vec<RawDependen
     let names = header.strings(tags.names);
     let elements = names.zip(header.numbers(tags.flags)).zip(header.strings(tags.versions));
     Ok(elements.map(|((name, flags), version)| RawDependency { name, flags, version }).collect())
+}
+
+/// Refuses rich dependencies that rpm does not take.
+pub fn check_rich(header: &Header) -> Result<(), Fault> {
+    for (field, tags, list) in [
+        ("Provides", tag::PROVIDES, List::Plain),
+        ("Requires", tag::REQUIRES, List::Requires),
+        ("Conflicts", tag::CONFLICTS, List::Conflicts),
+        ("Obsoletes", tag::OBSOLETES, List::Plain),
+        ("Recommends", tag::RECOMMENDS, List::Requires),
+        ("Suggests", tag::SUGGESTS, List::Requires),
+        ("Supplements", tag::SUPPLEMENTS, List::Conflicts),
+        ("Enhances", tag::ENHANCES, List::Conflicts),
+        ("Suggests", tag::OLD_SUGGESTS, List::Requires),
+        ("Enhances", tag::OLD_ENHANCES, List::Conflicts),
+    ] {
+        for name in header.strings(tags.names) {
+            rich::check(name, list).map_err(|reason| {
+                let text = String::from_utf8_lossy(name.get(..200).unwrap_or(name)).into_owned();
+                Fault::Rich { field, text, reason }
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// One dependency as it is written.

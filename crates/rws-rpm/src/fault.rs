@@ -74,23 +74,46 @@ pub enum Fault {
     /// Name, version, release or architecture.
     #[error("the main header has no valid {0} (tag {1})")]
     Identity(&'static str, u32),
+    /// Name, version, release or architecture, with a character or form that clients or rpm stumble over.
+    #[error("the {what} (tag {tag}) is {text:?}: {reason}")]
+    IdentityText {
+        /// Which of them.
+        what: &'static str,
+        /// Its tag.
+        tag: u32,
+        /// Its text.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A tag without which `rpm -i` does not read the package.
+    #[error("the main header has no {0} (tag {1}): rpm does not install such a package")]
+    Missing(&'static str, u32),
+    /// Neither a digest of the main header nor one of the payload.
+    #[error("no digest covers the {0}: rpm does not install such a package")]
+    Uncovered(&'static str),
+    /// A rich dependency.
+    #[error("{field} has a rich dependency that rpm does not take, {text:?}: {reason}")]
+    Rich {
+        /// The list: `Requires`.
+        field: &'static str,
+        /// The dependency.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A list with more elements than any package has.
     #[error("the main header lists {1} {0}: more than RWS takes")]
     TooMany(&'static str, usize),
     /// A file whose directory does not exist.
     #[error("the file list is broken: a file names directory {0}, and there are {1}")]
     Directory(u64, usize),
+    /// Lists of files that do not belong together.
+    #[error("the file list is broken: {0}")]
+    FileList(String),
     /// The text for one index.
     #[error("the package's entry in an index would be larger than {0} bytes")]
     EntrySize(usize),
-    /// The file name against the header.
-    #[error("the file name contradicts the package: it says {said}, the package is {is}")]
-    FileName {
-        /// What the file name says.
-        said: String,
-        /// What the header says.
-        is: String,
-    },
 }
 
 impl Fault {
@@ -99,7 +122,6 @@ impl Fault {
         let refusal = Refusal::new(name.as_str(), self.to_string());
         match self {
             Self::Cut(_) | Self::Short(..) | Self::Digest(_) => refusal.with_hint("send the whole file again"),
-            Self::FileName { is, .. } => refusal.with_hint(format!("name the file {is}.rpm")),
             _ => refusal,
         }
     }

@@ -2,7 +2,6 @@
 
 use rws_model::FileName;
 
-use crate::fault::Fault;
 use crate::package::Nevra;
 
 /// The architectures of `rpmrc` that stand in file names. A last part that is none of them is no architecture.
@@ -70,13 +69,14 @@ pub fn is_package(name: &str) -> bool {
     name.ends_with(".rpm")
 }
 
-/// Compares the file name with the package.
+/// What the file name says otherwise than the package; nothing where they agree.
 ///
-/// Where the name ends in an architecture it must be the package's (`src` or `nosrc` for sources); where it has the
-/// form `NAME-VERSION-RELEASE.ARCHITECTURE.rpm` all of it must be. Any other name says nothing.
-pub fn check(file_name: &FileName, nevra: &Nevra) -> Result<(), Fault> {
+/// A name that ends in an architecture says the package's (`src` or `nosrc` for sources), and one of the form
+/// `NAME-VERSION-RELEASE.ARCHITECTURE.rpm` says all of it. Any other name says nothing. Whatever it says decides nothing:
+/// two of three public repositories have such files, and clients read only the metadata.
+pub fn contradiction(file_name: &FileName, nevra: &Nevra) -> Option<String> {
     let stem = file_name.as_str().strip_suffix(".rpm").unwrap_or(file_name.as_str());
-    let Some((nvr, architecture)) = stem.rsplit_once('.') else { return Ok(()) };
+    let (nvr, architecture) = stem.rsplit_once('.')?;
     let is_own = if nevra.architecture == "src" {
         matches!(architecture, "src" | "nosrc")
     } else {
@@ -84,11 +84,11 @@ pub fn check(file_name: &FileName, nevra: &Nevra) -> Result<(), Fault> {
     };
     let is_other = !is_own && ARCHITECTURES.contains(&architecture);
     let is_other_package = is_own && has_standard_form(nvr) && nvr != nevra.nvr();
-    if is_other || is_other_package {
-        let own = if is_own { architecture } else { &nevra.architecture };
-        return Err(Fault::FileName { said: stem.to_owned(), is: format!("{}.{own}", nevra.nvr()) });
+    if !is_other && !is_other_package {
+        return None;
     }
-    Ok(())
+    let own = if is_own { architecture } else { &nevra.architecture };
+    Some(format!("the file name says {stem}, the package is {}.{own}", nevra.nvr()))
 }
 
 /// Whether it is `NAME-VERSION-RELEASE`: versions have digits, so that `my-tool-1.0` is none.
@@ -102,7 +102,7 @@ fn has_standard_form(nvr: &str) -> bool {
 mod tests {
     use rws_model::FileName;
 
-    use super::check;
+    use super::contradiction;
     use crate::package::Nevra;
 
     fn agrees(file_name: &str, architecture: &str) -> bool {
@@ -113,7 +113,7 @@ mod tests {
             release: "2.el9".to_owned(),
             architecture: architecture.to_owned(),
         };
-        check(&FileName::parse(file_name).unwrap(), &nevra).is_ok()
+        contradiction(&FileName::parse(file_name).unwrap(), &nevra).is_none()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::header::Header;
+use crate::package::Nevra;
 use crate::tag;
 use crate::value::{Numbers, Strings};
 
@@ -108,6 +109,27 @@ impl<'h> Files<'h> {
             FileKind::File
         };
         Ok(Some(File { path: &self.path, kind }))
+    }
+}
+
+/// Checks that the lists fit together as `rpm -i` wants them.
+pub fn check(header: &Header, nevra: &Nevra) -> Result<(), Fault> {
+    let broken = |reason| Err(Fault::FileList(reason));
+    let (names, indexes) = (header.count(tag::BASE_NAMES), header.count(tag::DIRECTORY_INDEXES));
+    if names == 0 {
+        return Ok(());
+    }
+    if names != indexes || !header.has(tag::DIRECTORY_NAMES) {
+        return broken(format!("{names} names of files have {indexes} directories (tags 1116 to 1118)"));
+    }
+    // rpm 4.18 crashes
+    let is_relative = |directory: &&[u8]| !directory.starts_with(b"/");
+    match header.strings(tag::DIRECTORY_NAMES).find(is_relative).filter(|_| nevra.architecture != "src") {
+        Some(directory) => {
+            let directory = String::from_utf8_lossy(directory.get(..200).unwrap_or(directory)).into_owned();
+            broken(format!("the directory {directory:?} does not start with a slash"))
+        }
+        None => Ok(()),
     }
 }
 

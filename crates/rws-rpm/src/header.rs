@@ -11,8 +11,8 @@
 //! Everything is checked once, in [`Header::parse`]; reading values afterwards cannot fail.
 
 use crate::fault::{Fault, Section};
-use crate::tag;
 use crate::value::{Kind, Numbers, Strings};
+use crate::{tag, types};
 
 /// The size of what stands before the entries.
 pub const INTRODUCTION_BYTES: usize = 16;
@@ -85,20 +85,36 @@ impl Header {
         let data_start = INTRODUCTION_BYTES + number * ENTRY_BYTES;
         let mut entries: Vec<Entry> = Vec::with_capacity(number);
         let mut previous_end = data_start;
+        let mut region = None;
         let index = bytes.get(INTRODUCTION_BYTES..data_start).unwrap_or_default();
         for (place, raw) in index.chunks_exact(ENTRY_BYTES).enumerate() {
             let raw = RawEntry::read(raw);
             if place == 0 && raw.is_region(section) {
-                check_region(section, &raw, number, bytes.get(data_start..).unwrap_or_default())?;
+                region = Some(check_region(section, &raw, number, bytes.get(data_start..).unwrap_or_default())?);
                 entries.push(Entry { tag: raw.tag, kind: Kind::Binary, start: 0, end: 0, count: 0 });
                 continue;
             }
+            // the trailer of a region stands between the entries that it covers and those that it does not
+            if region.is_some_and(|region: Region| region.entries == place) {
+                previous_end += REGION_BYTES as usize;
+            }
             let entry = raw.check(section, &bytes, data_start, previous_end)?;
+            if region.is_some() && entry.start != data_start + aligned(previous_end - data_start, entry.kind) {
+                return Err(Fault::HeaderEntry {
+                    section,
+                    tag: entry.tag,
+                    reason: "does not follow the tag before it",
+                });
+            }
             previous_end = entry.end;
             entries.push(entry);
         }
-        check_duplicates(section, &entries)?;
-        Ok(Self { bytes, entries })
+        if let Some(region) = region {
+            region.check_end(section, data_start, previous_end, bytes.len(), entries.len())?;
+        }
+        let header = Self { bytes, entries };
+        header.check_repeats(section)?;
+        Ok(header)
     }
 
     /// The bytes of the header, introduction included: what its digests are made of.
@@ -153,6 +169,26 @@ impl Header {
         self.find(tag).filter(|entry| entry.kind == Kind::Binary).map(|entry| self.data(entry))
     }
 
+    /// Refuses a tag that is there twice with different values.
+    ///
+    /// librpm takes the entry that a binary search hits first, which depends on how many other tags there are, those of the
+    /// signature header and of the installation too. Equal values are no harm: rpm 4.19 of EL 10 writes tag 1044 twice.
+    fn check_repeats(&self, section: Section) -> Result<(), Fault> {
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        entries.sort_by_key(|entry| entry.tag);
+        let value = |entry: &Entry| (entry.kind, entry.count, self.data(entry));
+        for pair in entries.windows(2) {
+            if let [one, other] = *pair
+                && one.tag == other.tag
+                && value(one) != value(other)
+            {
+                let reason = "occurs twice with different values, and it depends on the reader which one counts";
+                return Err(Fault::HeaderEntry { section, tag: one.tag, reason });
+            }
+        }
+        Ok(())
+    }
+
     fn find(&self, tag: u32) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.tag == tag)
     }
@@ -177,18 +213,18 @@ impl RawEntry {
 
     fn is_region(&self, section: Section) -> bool {
         match section {
-            Section::Signature => matches!(self.tag, tag::HEADER_SIGNATURES | tag::HEADER_IMAGE),
+            Section::Signature => self.tag == tag::HEADER_SIGNATURES,
             Section::Main => self.tag == tag::HEADER_IMMUTABLE,
         }
     }
 
     fn check(&self, section: Section, bytes: &[u8], data_start: usize, previous_end: usize) -> Result<Entry, Fault> {
         let broken = |reason| Fault::HeaderEntry { section, tag: self.tag, reason };
-        if self.tag < tag::FIRST {
+        if !(tag::FIRST..=tag::LAST).contains(&self.tag) {
             return Err(broken("is not the number of a tag"));
         }
         let kind = Kind::from_number(self.kind).ok_or_else(|| broken("has an unknown type"))?;
-        if tag::class(section, self.tag).is_some_and(|class| class != kind.class()) {
+        if !types::allows(section, self.tag, kind) {
             return Err(broken("has a wrong type"));
         }
         if section == Section::Main && tag::is_signature_only(self.tag) {
@@ -214,9 +250,44 @@ impl RawEntry {
     }
 }
 
+/// What a region covers.
+#[derive(Clone, Copy)]
+struct Region {
+    /// How many entries, its own included.
+    entries: usize,
+    /// Where its trailer ends, from the start of the data.
+    end: usize,
+}
+
+impl Region {
+    /// librpm adds up what the entries need, and refuses a header whose data is longer (`hdr load: BAD`).
+    fn check_end(
+        self,
+        section: Section,
+        data_start: usize,
+        last_end: usize,
+        end: usize,
+        entries: usize,
+    ) -> Result<(), Fault> {
+        let tag = if section == Section::Signature { tag::HEADER_SIGNATURES } else { tag::HEADER_IMMUTABLE };
+        let broken = |reason| Err(Fault::HeaderEntry { section, tag, reason });
+        let trailer_bytes = if self.entries == entries { REGION_BYTES as usize } else { 0 };
+        if last_end + trailer_bytes != end {
+            return broken("and the tags after it do not fill the header");
+        }
+        // without other tags behind it, the trailer is the end
+        if self.entries == entries && data_start + self.end != end { broken("has a trailer elsewhere") } else { Ok(()) }
+    }
+}
+
+/// Where an element of this kind can begin, from the start of the data on.
+fn aligned(offset: usize, kind: Kind) -> usize {
+    offset.next_multiple_of(kind.width_bytes())
+}
+
 /// Checks the region entry and its trailer: in a main header it must cover the header exactly (rpm: `exact_size` of
 /// `hdrblobVerifyRegion`), or part of the header would be outside every signature.
-fn check_region(section: Section, entry: &RawEntry, entries: usize, data: &[u8]) -> Result<(), Fault> {
+fn check_region(section: Section, entry: &RawEntry, entries: usize, data: &[u8]) -> Result<Region, Fault> {
     let broken = |reason| Fault::HeaderEntry { section, tag: entry.tag, reason };
     if entry.kind != Kind::Binary as u32 || entry.count != REGION_BYTES {
         return Err(broken("is not a region"));
@@ -225,31 +296,19 @@ fn check_region(section: Section, entry: &RawEntry, entries: usize, data: &[u8])
     let end = start.saturating_add(REGION_BYTES as usize);
     let trailer = data.get(start..end).ok_or_else(|| broken("points outside the header"))?;
     let trailer = RawEntry::read(trailer);
-    let same = trailer.is_region(section) || trailer.tag == entry.tag;
-    if !same || trailer.kind != entry.kind || trailer.count != entry.count {
+    // old signature headers have the older name in their trailer
+    let is_older = section == Section::Signature && trailer.tag == tag::HEADER_IMAGE;
+    if !(trailer.is_region(section) || is_older) || trailer.kind != entry.kind || trailer.count != entry.count {
         return Err(broken("has a broken trailer"));
     }
     let covered_bytes = trailer.offset.wrapping_neg() as usize;
-    let fits = covered_bytes.is_multiple_of(ENTRY_BYTES) && covered_bytes / ENTRY_BYTES <= entries;
-    let exact = covered_bytes / ENTRY_BYTES == entries && end == data.len();
+    let covered = covered_bytes / ENTRY_BYTES;
+    let fits = covered_bytes.is_multiple_of(ENTRY_BYTES) && (1..=entries).contains(&covered);
+    let exact = covered == entries && end == data.len();
     if !fits || (section == Section::Main && !exact) {
         return Err(broken("does not cover the header"));
     }
-    Ok(())
-}
-
-/// Which of two entries of one tag counts would depend on the reader.
-fn check_duplicates(section: Section, entries: &[Entry]) -> Result<(), Fault> {
-    let mut tags: Vec<u32> = entries.iter().map(|entry| entry.tag).collect();
-    tags.sort_unstable();
-    for pair in tags.windows(2) {
-        if let [first, second] = *pair
-            && first == second
-        {
-            return Err(Fault::HeaderEntry { section, tag: first, reason: "occurs twice" });
-        }
-    }
-    Ok(())
+    Ok(Region { entries: covered, end })
 }
 
 /// The number at `offset`; 0 past the end, which no caller reaches.

@@ -7,9 +7,11 @@ use rws_model::Identity;
 use crate::package::Nevra;
 use crate::version;
 
-/// The identity of a package. Its parts have no blanks ([`Nevra::read`]).
+/// The identity of a package. Its parts have no blanks ([`Nevra::read`]). Versions that are equal to rpm (`2.0` and `2.00`) are
+/// one identity: of two such packages every client installs the one that stands first, and rpm never changes to the other.
 pub fn of(nevra: &Nevra) -> Identity {
     let Nevra { name, epoch, version, release, architecture } = nevra;
+    let (version, release) = (version::canonical(version), version::canonical(release));
     Identity(format!("rpm {name} {epoch} {version} {release} {architecture}"))
 }
 
@@ -45,8 +47,8 @@ pub fn is_rpm(identity: &Identity) -> bool {
 
 /// The order of packages in an index: by name, version from old to new, architecture.
 ///
-/// rpm takes some versions that are written differently for equal, so the text of the identity decides at the end;
-/// what is no identity of this format comes last.
+/// rpm takes some versions that are written differently for equal: they are one package, also where an earlier build of RWS
+/// wrote its identity otherwise. What is no identity of this format comes last.
 pub fn compare(left: &Identity, right: &Identity) -> Ordering {
     match (parts(left), parts(right)) {
         (Some(one), Some(two)) => one
@@ -55,8 +57,7 @@ pub fn compare(left: &Identity, right: &Identity) -> Ordering {
             .then_with(|| one.epoch.cmp(&two.epoch))
             .then_with(|| version::compare(one.version.as_bytes(), two.version.as_bytes()))
             .then_with(|| version::compare(one.release.as_bytes(), two.release.as_bytes()))
-            .then_with(|| one.architecture.cmp(two.architecture))
-            .then_with(|| left.cmp(right)),
+            .then_with(|| one.architecture.cmp(two.architecture)),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         (None, None) => left.cmp(right),

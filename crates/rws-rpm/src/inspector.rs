@@ -7,10 +7,13 @@ use crate::markup::Written;
 use crate::package::{self, Nevra, Package};
 use crate::primary::PackageFile;
 use crate::stream::{Headers, Stream};
-use crate::{file_name, filelists, identity, other, primary};
+use crate::{file_name, filelists, identity, integrity, other, primary};
 
 /// The version of the code that renders entries: to be raised with every change of what it writes.
 pub const RENDERER: u32 = 1;
+
+/// The warning where something of a header is not in the metadata.
+const DROPPED: &str = "its header has control characters, which XML cannot have: they are left out of the metadata";
 
 /// Reads one package.
 pub struct RpmInspector {
@@ -32,9 +35,7 @@ impl RpmInspector {
     fn read(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.stream.push(bytes)?;
         if let (None, Some(headers)) = (&self.nevra, self.stream.headers()) {
-            let nevra = package::identify(headers)?;
-            file_name::check(&self.name, &nevra)?;
-            self.nevra = Some(nevra);
+            self.nevra = Some(package::identify(headers)?);
         }
         Ok(())
     }
@@ -75,8 +76,11 @@ fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<
         ("filelists", filelists::render(&package, &pkgid)?),
         ("other", other::render(&package, &pkgid)?),
     ];
+    // last, so that tests with damaged packages get to all other rules
+    integrity::check_covered(&headers.signature, &headers.main)?;
+    let misnamed = file_name::contradiction(&file.name, &nevra);
     let dropped = written.iter().any(|(_, entry)| entry.dropped);
-    let warning = "its header has control characters, which XML cannot have: they are left out of the metadata";
+    let warnings = if dropped { vec![DROPPED.to_owned()] } else { Vec::new() };
     let entry = |(partition, Written { text, .. }): (&str, Written)| Entry {
         partition: partition.to_owned(),
         text: text.into_bytes(),
@@ -91,7 +95,7 @@ fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<
         entries,
         names: Vec::new(),
         renderer: RENDERER,
-        warnings: if dropped { vec![warning.to_owned()] } else { Vec::new() },
-        misnamed: None,
+        warnings,
+        misnamed,
     })
 }

@@ -33,6 +33,18 @@ impl StatedSize {
     }
 }
 
+/// Whether digests cover both the main header and the payload: rpm installs nothing else (`rpm -i`: does not verify: no
+/// digest). rpm 6 wants SHA-256 of the header besides, which packages of EL 7 do not have.
+pub fn check_covered(signature: &Header, main: &Header) -> Result<(), Fault> {
+    let both = signature.has(tag::SIGNATURE_MD5);
+    let header = [tag::SIGNATURE_SHA1, tag::SIGNATURE_SHA256, tag::SIGNATURE_SHA3_256];
+    let payload = [tag::PAYLOAD_DIGEST, tag::PAYLOAD_SHA512, tag::PAYLOAD_SHA3_256];
+    if !both && !header.iter().any(|number| signature.has(*number)) {
+        return Err(Fault::Uncovered("main header"));
+    }
+    if both || payload.iter().any(|number| main.has(*number)) { Ok(()) } else { Err(Fault::Uncovered("payload")) }
+}
+
 /// The checks that go on while the payload streams past.
 #[derive(Default)]
 pub struct Integrity {

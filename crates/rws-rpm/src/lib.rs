@@ -23,9 +23,11 @@ mod placement;
 mod primary;
 mod repomd;
 mod requires;
+mod rich;
 mod stream;
 mod tag;
 mod text;
+mod types;
 mod value;
 mod version;
 

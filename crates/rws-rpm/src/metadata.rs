@@ -2,6 +2,8 @@
 //! appstream, and whatever other tools put there.
 
 mod check;
+mod modules;
+mod xml;
 
 use std::io::{self, Read};
 

@@ -1,10 +1,10 @@
 //! A package as its headers describe it.
 
-use crate::dependency::{Dependencies, RawDependency, raw_list};
+use crate::dependency::{self, Dependencies, RawDependency, raw_list};
 use crate::fault::{Fault, Section};
 use crate::header::Header;
 use crate::stream::Headers;
-use crate::tag;
+use crate::{files, tag};
 
 /// `EQ` (rpm: `RPMSENSE_EQUAL`).
 const EQUAL: u64 = 8;
@@ -59,7 +59,27 @@ fn identity_part(main: &Header, what: &'static str, number: u32) -> Result<Strin
     if text.is_empty() || text.contains(bad) {
         return Err(Fault::Identity(what, number));
     }
-    Ok(text.to_owned())
+    match identity_fault(number, text) {
+        Some(reason) => Err(Fault::IdentityText { what, tag: number, text: text.to_owned(), reason }),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// What of a name, a version or a release breaks a client. rpmbuild writes none of it; everything else that it does not
+/// write is read by all, and rpm installs it.
+fn identity_fault(number: u32, text: &str) -> Option<&'static str> {
+    if text.contains(['\u{fffe}', '\u{ffff}']) {
+        return Some("U+FFFE and U+FFFF cannot stand in XML");
+    }
+    match number {
+        tag::NAME if text.contains(':') => {
+            Some("zypper hides packages with a : in the name, and dnf takes some for advisories")
+        }
+        tag::NAME if text == "gpg-pubkey" => Some("rpm installs no package of this name, which stands for keys"),
+        tag::VERSION | tag::RELEASE if text.contains(':') => Some("dnf aborts on a :, which ends the epoch"),
+        tag::VERSION | tag::RELEASE if text.contains('-') => Some("to clients a - ends the version"),
+        _ => None,
+    }
 }
 
 /// Whether it is a source package: as librpm says when it reads a package (`applyRetrofits`), by the tag for it, or,
@@ -143,7 +163,13 @@ impl<'h> Package<'h> {
 /// Checks that it is a whole package, and what it is: all that can be refused before the payload has arrived.
 pub fn identify(headers: &Headers) -> Result<Nevra, Fault> {
     check_whole(headers)?;
-    Nevra::read(&headers.main)
+    let nevra = Nevra::read(&headers.main)?;
+    if !headers.main.has(tag::OPERATING_SYSTEM) {
+        return Err(Fault::Missing("operating system", tag::OPERATING_SYSTEM));
+    }
+    files::check(&headers.main, &nevra)?;
+    dependency::check_rich(&headers.main)?;
+    Ok(nevra)
 }
 
 /// Tags 271, 1046 and 1007; 5113 in packages of format 6, which have none of the others (createrepo_c writes 0 there).

@@ -37,6 +37,9 @@ pub fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<As
         if !identities.insert(&file.identity) || !names.insert(&file.file.name) {
             return refuse("the upload has this package twice".to_owned());
         }
+        if let Some(reason) = file.misnamed.as_ref().filter(|_| placement.strict_names) {
+            return refuse(reason.clone());
+        }
         let repositories = destinations(file, placement);
         if repositories.is_empty() {
             return Err(Refusal::architecture(file.file.name.as_str(), &file.architecture));

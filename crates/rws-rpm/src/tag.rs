@@ -1,7 +1,5 @@
 //! The numbers of the tags that RWS reads, as in rpm's `rpmtag.h`.
 
-use crate::fault::Section;
-
 /// The region that covers the signature header (rpm: `RPMTAG_HEADERSIGNATURES`).
 pub const HEADER_SIGNATURES: u32 = 62;
 /// The region that covers the main header (rpm: `RPMTAG_HEADERIMMUTABLE`). Packages of format 3 have none.
@@ -10,6 +8,9 @@ pub const HEADER_IMMUTABLE: u32 = 63;
 pub const HEADER_IMAGE: u32 = 61;
 /// The smallest number of a tag that is no region (rpm: `HEADER_I18NTABLE`).
 pub const FIRST: u32 = 100;
+
+/// The largest number of a tag: librpm reads it with a sign.
+pub const LAST: u32 = i32::MAX as u32;
 
 /// Signature header: SHA-1 of the main header, hexadecimal.
 pub const SIGNATURE_SHA1: u32 = 269;
@@ -48,6 +49,8 @@ pub const BUILD_HOST: u32 = 1007;
 pub const SIZE: u32 = 1009;
 /// Vendor.
 pub const VENDOR: u32 = 1011;
+/// Operating system.
+pub const OPERATING_SYSTEM: u32 = 1021;
 /// Licence.
 pub const LICENSE: u32 = 1014;
 /// Packager.
@@ -100,53 +103,6 @@ pub const PAYLOAD_SIZE_ALT: u32 = 5113;
 pub const PAYLOAD_SHA512: u32 = 5121;
 /// SHA3-256 of the payload as it is in the file, hexadecimal (format 6).
 pub const PAYLOAD_SHA3_256: u32 = 5123;
-
-/// What a value is made of, whatever its width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Texts.
-    Text,
-    /// Numbers.
-    Number,
-    /// Bytes.
-    Binary,
-}
-
-/// What the values of a tag that RWS reads are made of: librpm refuses a package where they are not (rpm:
-/// `hdrchkTagType`).
-pub const fn class(section: Section, tag: u32) -> Option<Class> {
-    match section {
-        Section::Signature => match tag {
-            SIGNATURE_SHA1 | SIGNATURE_SHA256 | SIGNATURE_SHA3_256 => Some(Class::Text),
-            SIGNATURE_LONG_SIZE | SIGNATURE_LONG_ARCHIVE_SIZE | SIGNATURE_SIZE | SIGNATURE_PAYLOAD_SIZE => {
-                Some(Class::Number)
-            }
-            SIGNATURE_MD5 => Some(Class::Binary),
-            _ => None,
-        },
-        Section::Main => match tag {
-            NAME | VERSION | RELEASE | SUMMARY | DESCRIPTION | BUILD_HOST | VENDOR | LICENSE | PACKAGER | GROUP
-            | URL | ARCHITECTURE | OLD_FILE_NAMES | SOURCE_RPM | CHANGELOG_NAME | CHANGELOG_TEXT | BASE_NAMES
-            | DIRECTORY_NAMES | PAYLOAD_FORMAT | PAYLOAD_DIGEST | PAYLOAD_SHA512 | PAYLOAD_SHA3_256 => {
-                Some(Class::Text)
-            }
-            EPOCH
-            | BUILD_TIME
-            | SIZE
-            | FILE_MODES
-            | FILE_FLAGS
-            | ARCHIVE_SIZE
-            | CHANGELOG_TIME
-            | SOURCE_PACKAGE
-            | DIRECTORY_INDEXES
-            | LONG_SIZE
-            | PAYLOAD_DIGEST_ALGORITHM
-            | PAYLOAD_SIZE
-            | PAYLOAD_SIZE_ALT => Some(Class::Number),
-            _ => None,
-        },
-    }
-}
 
 /// Whether a tag may stand in signature headers only: librpm moves these to the main header when it reads a package,
 /// and refuses one that has them there (rpm: `headerMergeLegacySigs`). 274 and 275, signatures of files, may be in both.

@@ -1,6 +1,15 @@
 //! The values that a header's tags have.
 
-use crate::tag::Class;
+/// What a value is made of, whatever its width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Texts.
+    Text,
+    /// Numbers.
+    Number,
+    /// Bytes.
+    Binary,
+}
 
 /// The types of values (rpm: `rpmTagType`), with their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,6 +44,31 @@ pub fn compare(left: &[u8], right: &[u8]) -> Ordering {
     }
 }
 
+/// The same version as all that are equal to it are written: its segments with dots between them, numbers without zeros before
+/// them.
+pub fn canonical(version: &str) -> String {
+    let mut rest = skip_separators(version.as_bytes());
+    let mut text = String::new();
+    while let Some(first) = rest.first() {
+        if matches!(first, b'~' | b'^') {
+            text.push(char::from(*first));
+            rest = skip_separators(rest.get(1..).unwrap_or_default());
+            continue;
+        }
+        let numeric = first.is_ascii_digit();
+        let (segment, behind) = segment(rest, numeric);
+        if text.ends_with(|last: char| last.is_ascii_alphanumeric()) {
+            text.push('.');
+        }
+        let zeros = if numeric { segment.iter().take_while(|digit| **digit == b'0').count() } else { 0 };
+        // a number of nothing but zeros keeps one
+        let kept = segment.get(zeros.min(segment.len() - 1)..).unwrap_or_default();
+        text.extend(kept.iter().copied().map(char::from));
+        rest = skip_separators(behind);
+    }
+    text
+}
+
 fn skip_separators(text: &[u8]) -> &[u8] {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'~' | b'^');
     let start = text.iter().position(is_part).unwrap_or(text.len());

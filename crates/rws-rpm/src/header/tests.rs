@@ -93,7 +93,7 @@ fn entries_that_make_no_sense_are_refused() {
     assert!(reason(&[[1000, 4, 0, 1]], b"\0\0\0\0").contains("wrong type"));
     assert!(reason(&[[269, 6, 0, 1]], b"a\0").contains("signature header"));
     assert!(reason(&[[1000, 8, 0, 2], [1001, 6, 2, 1]], b"a\0b\0").contains("overlaps"));
-    assert!(reason(&[[1000, 6, 0, 1], [1000, 6, 2, 1]], b"a\0b\0").contains("twice"));
+    assert!(reason(&[[0x8000_0000, 6, 0, 1]], b"a\0").contains("not the number of a tag"));
 }
 
 #[test]
@@ -110,4 +110,57 @@ fn a_region_must_cover_the_header() {
         changed[place] ^= 0x40;
         assert!(parse(changed).is_err(), "byte {place} of the trailer");
     }
+}
+
+#[test]
+fn a_tag_that_comes_twice_has_one_value() {
+    assert!(reason(&[[1000, 6, 0, 1], [1000, 6, 2, 1]], b"a\0b\0").contains("twice"));
+    assert!(reason(&[[1000, 6, 0, 1], [1000, 8, 2, 1]], b"a\0a\0").contains("twice"));
+    assert!(reason(&[[1000, 6, 0, 1], [1001, 6, 2, 1], [1000, 6, 4, 1]], b"a\0b\0b\0").contains("twice"));
+    let header = parse(raw(&[[1044, 6, 0, 1], [1000, 6, 2, 1], [1044, 6, 4, 1]], b"a\0b\0a\0")).unwrap();
+    assert_eq!(header.text(1044), Some(&b"a"[..]));
+}
+
+#[test]
+fn values_have_the_types_that_librpm_expects() {
+    for (tag, kind) in
+        [(1003, 3), (1003, 5), (1006, 5), (1030, 4), (5009, 4), (1028, 5), (1047, 6), (1049, 6), (1118, 9)]
+    {
+        assert!(reason(&[[tag, kind, 0, 1]], &[0; 8]).contains("wrong type"), "{tag} {kind}");
+    }
+    for (tag, kind) in [(1050, 9), (1113, 6), (1117, 6), (5092, 6), (1146, 6), (1000, 7), (1035, 4), (1048, 3)] {
+        assert!(reason(&[[tag, kind, 0, 1]], &[0; 8]).contains("wrong type"), "{tag} {kind}");
+    }
+    for (tag, kind) in [(1000, 8), (1000, 9), (1004, 6), (1003, 4), (5009, 5), (1030, 3), (4242, 1), (4242, 9)] {
+        assert!(parse(raw(&[[tag, kind, 0, 1]], &[0; 8])).is_ok(), "{tag} {kind}");
+    }
+    let signature = |tag, kind| Header::parse(Section::Signature, raw(&[[tag, kind, 0, 1]], &[0; 8])).is_ok();
+    assert!(signature(1000, 4) && signature(273, 6) && signature(4242, 1));
+    assert!(!signature(1000, 5) && !signature(273, 8) && !signature(1004, 6) && !signature(62, 7));
+}
+
+#[test]
+fn a_header_with_a_region_has_no_gaps() {
+    let parse = |section, region, entries: &[[u32; 4]], data: &[u8]| {
+        let mut all = vec![region];
+        all.extend_from_slice(entries);
+        Header::parse(section, raw(&all, data)).map(drop)
+    };
+    let trailer = |tag: u32, entries: u32| {
+        [tag, 7, (entries * 16).wrapping_neg(), 16].iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<_>>()
+    };
+    for (section, tag) in [(Section::Main, 63), (Section::Signature, 62)] {
+        let close = [b"a\0b\0".as_slice(), &trailer(tag, 3)].concat();
+        assert_eq!(parse(section, [tag, 7, 4, 16], &[[1010, 6, 0, 1], [1011, 6, 2, 1]], &close), Ok(()));
+        let gap = [b"a\0\0\0b\0".as_slice(), &trailer(tag, 3)].concat();
+        assert!(parse(section, [tag, 7, 6, 16], &[[1010, 6, 0, 1], [1011, 6, 4, 1]], &gap).is_err());
+        let longer = [&close, [0; 8].as_slice()].concat();
+        assert!(parse(section, [tag, 7, 4, 16], &[[1010, 6, 0, 1], [1011, 6, 2, 1]], &longer).is_err());
+    }
+    // what a signature adds behind the region
+    let more = [b"a\0".as_slice(), &trailer(62, 2), b"b\0"].concat();
+    assert_eq!(parse(Section::Signature, [62, 7, 2, 16], &[[1010, 6, 0, 1], [1011, 6, 18, 1]], &more), Ok(()));
+    let older = [b"a\0".as_slice(), &trailer(61, 2)].concat();
+    assert_eq!(parse(Section::Signature, [62, 7, 2, 16], &[[1010, 6, 0, 1]], &older), Ok(()));
+    assert!(parse(Section::Signature, [61, 7, 2, 16], &[[1010, 6, 0, 1]], &older).is_err());
 }

@@ -2,7 +2,7 @@ use super::*;
 
 const COMPS: &str = "<?xml version=\"1.0\"?>\n<!DOCTYPE comps PUBLIC \"-//Red Hat//DTD\" \"comps.dtd\">\n<comps><group><id>a</id></group></comps>";
 const UPDATES: &str = "<updates><update type=\"security\"><id>RWS-1</id><title>a &amp; b</title></update></updates>";
-const MODULES: &str = "---\ndocument: modulemd\nversion: 2\ndata:\n  name: a\n  list: [1, 2]\n---\nversion: 1\ndocument: modulemd-defaults\n";
+const MODULES: &str = "---\ndocument: modulemd\nversion: 2\ndata: {name: a, stream: b, summary: c, description: d, license: {module: [e]}}\n---\nversion: 1\ndocument: modulemd-defaults\ndata: {module: a}\n";
 
 fn offer<'a>(kind: &'a str, content: &'a [u8]) -> MetadataOffer<'a> {
     MetadataOffer { kind, name: kind, content, origin: MetadataOrigin::Sent }
@@ -46,11 +46,12 @@ fn broken_files_are_refused() {
         ("updateinfo", "<updates><update/></updates>", "without <id>"),
         ("updateinfo", "<updates><update><id> </id></update></updates>", "without <id>"),
         ("modules", "a: [1", "no YAML"),
-        ("modules", "- document\n", "key `document`"),
+        ("modules", "- document\n", "not a mapping"),
         ("modules", "data: {document: x}\n", "key `document`"),
         ("modules", "value: document\n", "key `document`"),
+        ("modules", "document: x\n", "no client knows"),
         ("modules", "", "no document"),
-        ("appstream", "\u{1f}\u{8b}", "root"),
+        ("appstream", "\u{1f}\u{8b}", "U+001F"),
         ("prestodelta", "<x/>", "none of comps"),
     ] {
         let refusal = read(&offer(kind, content.as_bytes())).unwrap_err();
@@ -88,4 +89,43 @@ fn what_other_tools_wrote_is_taken_as_it_is() {
     assert!(text(&metadata).contains("<open-size>8</open-size>"), "{}", text(&metadata));
     let unreadable = MetadataOffer { name: "x.gz", content: b"no gzip", ..offer };
     assert!(!text(&read(&unreadable).unwrap()).contains("open"));
+}
+
+#[test]
+fn comps_have_what_dnf_needs() {
+    let comps = |body: &str| {
+        let text = format!("<comps><group><id>a</id></group>{body}</comps>");
+        read(&offer("comps", text.as_bytes())).map(drop).map_err(|refusal| refusal.reason)
+    };
+    for (body, reason) in [
+        ("<group><name>a</name></group>", "one <group> is without <id>"),
+        ("<group/>", "without <id>"),
+        ("<environment><name>a</name></environment>", "one <environment> is without <id>"),
+        ("<group><id/></group>", "one <group> has an empty <id>"),
+        ("<group><id> &#10;</id></group>", "empty <id>"),
+        ("<group><id><b>a</b></id></group>", "empty <id>"),
+        ("<environment><id></id></environment>", "one <environment> has an empty <id>"),
+        ("<group><id>b</id><display_order/></group>", "empty <display_order>"),
+        ("<environment><id>b</id><display_order></display_order></environment>", "empty <display_order>"),
+        ("<category><display_order/></category>", "empty <display_order>"),
+        ("<group><id>b</id><uservisible/></group>", "empty <uservisible>"),
+        ("<langpacks><match/></langpacks>", "lacks name or install"),
+        ("<langpacks><match name=\"a\"/></langpacks>", "lacks name or install"),
+        ("<group><id>b</id><group></group></group>", "without <id>"),
+    ] {
+        let found = comps(body).expect_err(body);
+        assert!(found.contains(reason) && found.contains("byte"), "{body}: {found}");
+    }
+    for body in [
+        "<category><name>a</name></category><category/>",
+        "<group><id>b</id><id>c</id><name/><default/><packagelist><packagereq/></packagelist></group>",
+        "<group><id><![CDATA[b]]></id><display_order>x</display_order><uservisible>maybe</uservisible></group>",
+        "<langpacks><match name=\"a\" install=\"a-%s\"/></langpacks>",
+        "<foo><bar/></foo><environment><id>a b:/</id></environment>",
+    ] {
+        assert_eq!(comps(body), Ok(()), "{body}");
+    }
+    let deep = |levels| format!("<name>{}{}</name>", "<a>".repeat(levels), "</a>".repeat(levels));
+    assert_eq!(comps(&deep(3000)), Ok(()));
+    assert!(comps(&deep(5000)).is_err());
 }

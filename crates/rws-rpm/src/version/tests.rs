@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use super::compare;
+use super::{canonical, compare};
 
 #[test]
 fn versions_are_ordered_as_by_rpmvercmp() {
@@ -42,6 +42,33 @@ fn versions_are_ordered_as_by_rpmvercmp() {
         [("1.0", "1.0"), ("1.0", "1_0"), ("1.0", "1.00"), ("a+", "a_"), ("+_", "_+"), ("10.0001", "10.1")]
     {
         assert_eq!(compare(one.as_bytes(), other.as_bytes()), Ordering::Equal, "{one} {other}");
+    }
+}
+
+#[test]
+fn equal_versions_have_one_canonical_form() {
+    for (version, form) in [
+        ("1.0", "1.0"),
+        ("1.00", "1.0"),
+        ("1_0", "1.0"),
+        ("1..0.", "1.0"),
+        ("1.0~rc1", "1.0~rc.1"),
+        ("1a", "1.a"),
+        ("0", "0"),
+    ] {
+        assert_eq!(canonical(version), form, "{version}");
+    }
+    let mut texts = vec![String::new()];
+    for length in 1..=3 {
+        let longer: Vec<String> = texts.iter().filter(|text| text.len() == length - 1).cloned().collect();
+        texts.extend(longer.iter().flat_map(|text| "01a.~^".chars().map(move |next| format!("{text}{next}"))));
+    }
+    for one in &texts {
+        assert_eq!(compare(one.as_bytes(), canonical(one).as_bytes()), Ordering::Equal, "{one}");
+        for other in &texts {
+            let equal = compare(one.as_bytes(), other.as_bytes()).is_eq();
+            assert_eq!(equal, canonical(one) == canonical(other), "{one} {other}");
+        }
     }
 }
 

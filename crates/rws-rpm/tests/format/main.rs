@@ -1,6 +1,7 @@
 //! What is read from RPM packages, beside createrepo_c.
 
 mod damaged;
+mod door;
 mod golden;
 mod stream;
 mod support;

@@ -138,7 +138,8 @@ fn a_source_package_is_one_by_its_tag_or_by_its_file_list() {
     for package in [tagged, old] {
         let inspected = inspect_whole("hello-2.0-1.src.rpm", &package.build()).unwrap();
         assert_eq!((inspected.role, inspected.architecture.as_str()), (Role::Source, "src"));
-        assert!(inspect_whole(NAME, &package.build()).unwrap_err().reason.contains("contradicts"));
+        let misnamed = inspect_whole(NAME, &package.build()).unwrap().misnamed.unwrap();
+        assert_eq!(misnamed, "the file name says hello-2.0-1.x86_64, the package is hello-2.0-1.src");
     }
 }
 
@@ -162,13 +163,34 @@ fn names_that_identify_a_package_must_be_plain_text() {
         let refusal = inspect_whole("x.rpm", &Package::hello().with(tag, text(value)).build()).unwrap_err();
         assert!(refusal.reason.contains(&format!("(tag {tag})")), "{refusal}");
     }
+    for (tag, value, reason) in [
+        (1000, "a:b", "zypper"),
+        (1000, "gpg-pubkey", "keys"),
+        (1000, "a\u{fffe}", "XML"),
+        (1001, "1:2", "dnf aborts"),
+        (1001, "1-2", "ends the version"),
+        (1002, "1:2", "dnf aborts"),
+        (1002, "1-2", "ends the version"),
+        (1002, "1\u{ffff}", "XML"),
+        (1022, "a\u{ffff}", "XML"),
+    ] {
+        let refusal = inspect_whole("x.rpm", &Package::hello().with(tag, text(value)).build()).unwrap_err();
+        let expected = format!("(tag {tag}) is {value:?}: ");
+        assert!(refusal.reason.contains(&expected) && refusal.reason.contains(reason), "{refusal}");
+    }
+    for (tag, value) in
+        [(1000, "-a"), (1000, "(a"), (1000, "größe"), (1000, "a--1"), (1001, "~1^_.%+"), (1002, "1."), (1002, "1..é;*")]
+    {
+        let package = Package::hello().with(tag, text(value));
+        assert!(inspect_whole("x.rpm", &package.build()).is_ok(), "{tag} {value}");
+    }
     assert!(inspect_whole("x.rpm", &Package::hello().without(1000).build()).is_err());
 }
 
 #[test]
 fn a_list_that_would_fill_the_memory_is_refused() {
     let count = 20_000;
-    let long = "d".repeat(100_000);
+    let long = "/".to_owned() + &"d".repeat(100_000);
     let package = Package::hello()
         .with(1030, Value::Shorts(vec![0; count]))
         .with(1035, texts(&vec![""; count]))

@@ -112,6 +112,7 @@ impl Package {
             (1004, text("Greets <everybody> & \"you\"")),
             (1006, Value::Numbers(vec![1_600_000_123])),
             (1009, Value::Numbers(vec![7])),
+            (1021, text("linux")),
             (1022, text("x86_64")),
             (1028, Value::Numbers(vec![7, 0])),
             (1030, Value::Shorts(vec![0o100_755, 0o040_755])),
@@ -124,6 +125,12 @@ impl Package {
             (1124, text("cpio")),
         ];
         Self { main, region: Some(63), payload: b"not really a compressed archive".to_vec() }
+    }
+
+    /// Adds a tag, whether it is there or not.
+    pub fn and(mut self, tag: u32, value: Value) -> Self {
+        self.main.push((tag, value));
+        self
     }
 
     /// Adds or replaces a tag.
@@ -168,6 +175,31 @@ impl Package {
         file.extend_from_slice(&self.payload);
         file
     }
+}
+
+/// Writes the right digests and sizes into a package that was changed, as far as its headers can be found.
+pub fn restate(file: &mut [u8]) -> Option<()> {
+    let number = |bytes: &[u8], at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?) as usize);
+    let length = |bytes: &[u8], at: usize| {
+        let (entries, data) = (number(bytes, at + 8)?, number(bytes, at + 12)?);
+        16_usize.checked_add(entries.checked_mul(16)?)?.checked_add(data)
+    };
+    let main = 96 + length(file, 96)?.next_multiple_of(8);
+    let payload = main.checked_add(length(file, main)?)?;
+    let (header, both) = (file.get(main..payload)?.to_vec(), file.get(main..)?.to_vec());
+    let entries = number(file, 104)?;
+    for entry in (0..entries.min(64)).map(|entry| 112 + entry * 16) {
+        let start = (112 + entries * 16).checked_add(number(file, entry + 8)?)?;
+        let value = match number(file, entry)? {
+            269 => hex(&Sha1::digest(&header)).into_bytes(),
+            273 => hex(&Sha256::digest(&header)).into_bytes(),
+            1000 => (both.len() as u32).to_be_bytes().to_vec(),
+            1004 => Md5::digest(&both).to_vec(),
+            _ => continue,
+        };
+        file.get_mut(start..start.checked_add(value.len())?)?.copy_from_slice(&value);
+    }
+    Some(())
 }
 
 /// Lower-case hexadecimal digits.

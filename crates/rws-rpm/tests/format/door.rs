@@ -1,0 +1,77 @@
+//! What clients or rpm stumble over is refused, what they take is not.
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use crate::support::builder::{Package, Value, text, texts};
+use crate::support::inspect_whole;
+
+fn reason(package: &Package) -> String {
+    inspect_whole("hello.rpm", &package.build()).map(|inspected| format!("taken: {inspected:?}")).unwrap_err().reason
+}
+
+fn is_taken(package: &Package) -> bool {
+    inspect_whole("hello.rpm", &package.build()).is_ok()
+}
+
+/// A list of one dependency.
+fn depends(tags: [u32; 3], name: &str) -> Package {
+    let [names, flags, versions] = tags;
+    let list = Package::hello().with(names, texts(&["other", name])).with(flags, Value::Numbers(vec![0, 0]));
+    list.with(versions, texts(&["", ""]))
+}
+
+#[test]
+fn rpm_of_el_10_writes_the_source_package_twice() {
+    let twice = Package::hello().and(1044, text("hello-2.0-1.src.rpm"));
+    assert!(is_taken(&twice));
+    let other = Package::hello().and(1044, text("other-2.0-1.src.rpm"));
+    assert!(reason(&other).contains("tag 1044 occurs twice with different values"));
+}
+
+#[test]
+fn broken_rich_dependencies_are_refused_in_every_list() {
+    for (field, tags) in [
+        ("Requires", [1049, 1048, 1050]),
+        ("Conflicts", [1054, 1053, 1055]),
+        ("Recommends", [5046, 5048, 5047]),
+        ("Suggests", [5049, 5051, 5050]),
+        ("Supplements", [5052, 5054, 5053]),
+        ("Enhances", [5055, 5057, 5056]),
+    ] {
+        for name in ["(a and", "(a b)", "()", "(a and b) ", "(a and b or c)"] {
+            let reason = reason(&depends(tags, name));
+            assert!(reason.starts_with(field) && reason.contains(&format!("{name:?}")), "{reason}");
+        }
+        assert!(is_taken(&depends(tags, "(a and b)")) && is_taken(&depends(tags, "a (b")), "{field}");
+    }
+    for (field, tags) in [("Provides", [1047, 1112, 1113]), ("Obsoletes", [1090, 1114, 1115])] {
+        assert!(reason(&depends(tags, "(a and b)")).starts_with(field));
+    }
+    assert!(is_taken(&depends([1049, 1048, 1050], "(a if b)")) && !is_taken(&depends([1054, 1053, 1055], "(a if b)")));
+}
+
+#[test]
+fn what_rpm_does_not_install_is_refused() {
+    assert!(reason(&Package::hello().without(1021)).contains("no operating system (tag 1021)"));
+    assert!(reason(&Package::hello().without(1118)).contains("file list"));
+    assert!(reason(&Package::hello().without(1116)).contains("file list"));
+    assert!(reason(&Package::hello().with(1116, Value::Numbers(vec![0]))).contains("2 names of files have 1"));
+    assert!(reason(&Package::hello().with(1118, texts(&["/usr/bin/", "./"]))).contains("\"./\" does not start"));
+    assert!(is_taken(&Package::hello().without(1116).without(1117).without(1118)));
+    assert!(reason(&Package::hello().with(1003, Value::Longs(vec![1]))).contains("tag 1003 has a wrong type"));
+    assert!(reason(&Package::hello().with(1117, text("hello"))).contains("tag 1117 has a wrong type"));
+}
+
+#[test]
+fn file_names_decide_nothing() {
+    let package = Package::hello().build();
+    let misnamed = |name: &str| inspect_whole(name, &package).unwrap().misnamed;
+    for name in ["hello-2.0-1.x86_64.rpm", "agent.rpm", "hello-2.0.rpm", "hello-2.0-1..x86_64.deb.rpm"] {
+        assert_eq!(misnamed(name), None, "{name}");
+    }
+    for name in ["hello-2.0-2.x86_64.rpm", "hello-2.0-1.noarch.rpm", "a.src.rpm", "kmod-hello-2.0-1_5.14.x86_64.rpm"] {
+        let stem = name.strip_suffix(".rpm").unwrap();
+        assert_eq!(misnamed(name), Some(format!("the file name says {stem}, the package is hello-2.0-1.x86_64")));
+        let inspected = inspect_whole(name, &package).unwrap();
+        assert_eq!((inspected.architecture.as_str(), inspected.file.name.as_str()), ("x86_64", name));
+    }
+}
