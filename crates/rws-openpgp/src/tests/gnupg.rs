@@ -27,7 +27,8 @@ impl Home {
         command.args(["--batch", "--no-tty", "--yes", "--quiet", "--pinentry-mode", "loopback"]);
         command.args(["--passphrase", passphrase]);
         if !time.is_empty() {
-            command.args(["--faked-system-time", time]);
+            // it stands still: gpg and its agent begin to count at different moments, and the agent's second may be the next one
+            command.args(["--faked-system-time", &format!("{time}!")]);
         }
         let output = command.args(arguments).output().expect("gpg does not run: apt-get install gpg gpg-agent");
         succeeded("gpg", output)

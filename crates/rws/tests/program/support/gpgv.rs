@@ -104,7 +104,8 @@ impl SecretKey {
         let user = "RWS test <test@example.invalid>";
         let mut gpg = key.gpg();
         if !options.made_at.is_empty() {
-            gpg = gpg.args(["--faked-system-time", options.made_at]);
+            // it stands still, as for the agent
+            gpg = gpg.args(["--faked-system-time", &format!("{}!", options.made_at)]);
         }
         gpg.args(["--quick-generate-key", user, algorithm, options.usage, options.expires]).succeed();
         key
