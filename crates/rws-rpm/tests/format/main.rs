@@ -3,5 +3,6 @@
 mod damaged;
 mod door;
 mod golden;
+mod metadata;
 mod stream;
 mod support;

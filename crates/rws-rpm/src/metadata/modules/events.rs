@@ -1,5 +1,6 @@
 //! The events of a YAML stream, as libyaml tells them, and the forms that values have.
 
+use std::io::{Chain, Read};
 use std::panic::AssertUnwindSafe;
 
 use libyaml_safer::{EventData, Parser};
@@ -42,7 +43,7 @@ impl Event {
 
 /// Reads a stream.
 pub struct Events<'t> {
-    parser: Parser<&'t [u8]>,
+    parser: Parser<Chain<&'t [u8], &'static [u8]>>,
     depth: usize,
     /// Of the last event, from 1.
     line: u64,
@@ -56,7 +57,8 @@ impl<'t> Events<'t> {
     /// Starts. `text` has no NUL.
     pub fn new(text: &'t str) -> Self {
         let mut parser = Parser::new();
-        parser.set_input(text.as_bytes());
+        // libyaml-safer 0.3.0 panics where a text of several lines ends without a line break, which libyaml takes
+        parser.set_input(text.as_bytes().chain(b"\n".as_slice()));
         Self { parser, depth: 0, line: 1, digester: None, is_broken: false }
     }
 
@@ -69,8 +71,8 @@ impl<'t> Events<'t> {
         }
     }
 
-    /// libyaml-safer 0.3.0 panics on a tag right before a comma (`[a, !b,]`): a place that its author left open. That one
-    /// was found; nothing that is uploaded may panic.
+    /// libyaml-safer 0.3.0 panics on a tag right before a comma (`[a, !b,]`), which its author left open. Nothing else was
+    /// found, but nothing that is uploaded may end a thread.
     fn parse(&mut self) -> Result<libyaml_safer::Event, String> {
         let parser = &mut self.parser;
         match std::panic::catch_unwind(AssertUnwindSafe(|| parser.parse())) {

@@ -149,6 +149,14 @@ fn what_libyaml_refuses_is_refused() {
         is_fine(&summary(value));
     }
     is_refused(&with(STREAM, "rpms: [tool]}\n  api", "rpms: [tool, !a,]}\n  api"), "can be read here");
+    let end = |value: &str| format!("{}data: {{}}\nx: {value}", with(DEFAULTS, "data:\n", "other:\n"));
+    for value in ["|\n  d", "|+\n  d\n  e", ">\n  d\n\n   e", "|\n  d ", "|\n  d\n  ", "|", "|\n", "\"d\n  e\"", "d #c"]
+    {
+        is_fine(&end(value));
+    }
+    for value in ["\"d", "\"d\\", "\"d\\\n", "'d\n"] {
+        is_refused(&end(value), "no YAML 1.1");
+    }
     is_refused("a: \0", "NUL");
     assert!(check(&[b"a: \xff".as_slice(), STREAM.as_bytes()].concat()).unwrap_err().contains("no UTF-8"));
     let utf16: Vec<u8> = STREAM.encode_utf16().flat_map(u16::to_le_bytes).collect();
