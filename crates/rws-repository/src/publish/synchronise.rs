@@ -145,7 +145,7 @@ impl Run<'_> {
         let name: String =
             name.chars().map(|one| if one.is_ascii_graphic() && one != '\\' { one } else { '-' }).collect();
         let name = name.trim_start_matches('.');
-        FileName::parse(&name).is_ok_and(|name| self.target.format.accepts(&name))
+        FileName::parse(name).is_ok_and(|name| self.target.format.accepts(&name))
     }
 
     /// The identities of packages whose files are gone.

@@ -1,5 +1,4 @@
 //! Programs that fetch from an archive without apt: each asks for a name with an epoch in its own way.
-#![expect(clippy::unwrap_used, reason = "test code")]
 
 use std::path::Path;
 
