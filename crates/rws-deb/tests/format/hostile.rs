@@ -106,7 +106,8 @@ fn bombs_stop_at_the_limit() {
     let control = tar(&[("./control", CONTROL.as_bytes())]);
     let zeros = vec![0; 1 << 20];
     let zstd = |bytes: &[u8]| zstd::stream::encode_all(bytes, 1).unwrap();
-    let packings: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] =
+    type Pack<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let packings: [(&str, Pack<'_>); 3] =
         [("control.tar.gz", &gzip), ("control.tar.xz", &xz), ("control.tar.zst", &zstd)];
     for (name, pack) in packings {
         let packed = |mebibytes| pack(&[&control[..], &zeros.repeat(mebibytes)].concat());
