@@ -55,16 +55,18 @@ pub(crate) fn check(stanza: &Stanza<'_>) -> Result<Named, Fault> {
     Ok(named)
 }
 
-/// Checks a stanza that stands in an index already: whether every client reads it.
+/// Checks a stanza that stands in an index already: whether every apt reads it. What only dpkg minds harms who installs the
+/// package, and nobody else.
 pub(crate) fn check_listed(stanza: &[u8]) -> Result<(), Fault> {
     let stanza = Stanza::parse(stanza, "its entry")?;
-    for (field, form) in relations::BINARY {
-        relations::check(stanza.value(field), form).map_err(|what| Fault::Relation { field, what })?;
+    for (field, _) in relations::BINARY {
+        let relations = relations::check(stanza.value(field), relations::Form::Alternatives);
+        relations.map_err(|what| Fault::Relation { field, what })?;
     }
     if stanza.field("Provides").is_some() && stanza.value("Provides").is_empty() {
         return Err(illegal(&stanza, "Provides", "some package: apt 2.6 takes no empty one"));
     }
-    check_words(&stanza, "")?;
+    check_description_digest(&stanza)?;
     check_tokens(&stanza)
 }
 
@@ -115,15 +117,20 @@ fn check_words(stanza: &Stanza<'_>, architecture: &str) -> Result<(), Fault> {
             ));
         }
     }
-    // apt 2.6 reads this digest whatever stands there
-    if !matches!(stanza.value("Description-md5").len(), 0 | 32) {
-        return Err(illegal(stanza, "Description-md5", "32 hexadecimal digits"));
-    }
+    check_description_digest(stanza)?;
     let phased = std::str::from_utf8(stanza.value("Phased-Update-Percentage")).unwrap_or_default();
     if phased.parse::<i64>().is_ok_and(|percentage| !(0..=100).contains(&percentage)) {
         return Err(illegal(stanza, "Phased-Update-Percentage", "a number from 0 to 100"));
     }
     Ok(())
+}
+
+/// apt 2.6 reads this digest whatever stands there, and ends when it has another length.
+fn check_description_digest(stanza: &Stanza<'_>) -> Result<(), Fault> {
+    match stanza.value("Description-md5").len() {
+        0 | 32 => Ok(()),
+        _ => Err(illegal(stanza, "Description-md5", "32 hexadecimal digits")),
+    }
 }
 
 /// Fields that do not belong into a package.
