@@ -125,6 +125,9 @@ pub fn check(header: &Header, nevra: &Nevra) -> Result<(), Fault> {
     if names != indexes || !header.has(tag::DIRECTORY_NAMES) {
         return broken(format!("{names} names of files have {indexes} directories (tags 1116 to 1118)"));
     }
+    if !header.has(tag::FILE_USERS) || !header.has(tag::FILE_GROUPS) {
+        return broken("files have no users or no groups (tags 1039, 1040)".to_owned());
+    }
     for number in EACH_FILE {
         let count = header.count(number);
         if count != names && count != 0 {

@@ -196,6 +196,8 @@ fn a_list_that_would_fill_the_memory_is_refused() {
         .with(1030, Value::Shorts(vec![0; count]))
         .with(1035, texts(&vec![""; count]))
         .with(1037, Value::Numbers(vec![0; count]))
+        .with(1039, texts(&vec!["root"; count]))
+        .with(1040, texts(&vec!["root"; count]))
         .with(1116, Value::Numbers(vec![0; count]))
         .with(1117, texts(&vec!["f"; count]))
         .with(1118, texts(&[&long]));
