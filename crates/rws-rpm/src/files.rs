@@ -12,6 +12,9 @@ const MOST_DIRECTORIES: usize = 4_000_000;
 /// More than all paths of any package together: the bound of what is rendered of them, and of the time to walk them.
 const MOST_PATH_BYTES: usize = 64 * 1024 * 1024;
 
+/// Sizes, modes, devices, times, digests, links, flags, users, groups, … : `rpm -i` wants one of each file, or none of any.
+const EACH_FILE: [u32; 14] = [1028, 5008, 1030, 1033, 1034, 1035, 1036, 1037, 1039, 1040, 1045, 1095, 1096, 1097];
+
 /// The file is not in the payload (rpm: `RPMFILE_GHOST`).
 const GHOST: u64 = 1 << 6;
 
@@ -121,6 +124,15 @@ pub fn check(header: &Header, nevra: &Nevra) -> Result<(), Fault> {
     }
     if names != indexes || !header.has(tag::DIRECTORY_NAMES) {
         return broken(format!("{names} names of files have {indexes} directories (tags 1116 to 1118)"));
+    }
+    if !header.has(tag::FILE_USERS) || !header.has(tag::FILE_GROUPS) {
+        return broken("files have no users or no groups (tags 1039, 1040)".to_owned());
+    }
+    for number in EACH_FILE {
+        let count = header.count(number);
+        if count != names && count != 0 {
+            return broken(format!("{names} names of files have {count} values of tag {number}"));
+        }
     }
     // rpm 4.18 crashes
     let is_relative = |directory: &&[u8]| !directory.starts_with(b"/");

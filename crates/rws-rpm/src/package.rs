@@ -100,6 +100,11 @@ fn check_whole(Headers { signature, main, .. }: &Headers) -> Result<(), Fault> {
     if main.text(tag::PAYLOAD_FORMAT) == Some(b"drpm") {
         return Err(Fault::Delta("delta of two packages"));
     }
+    if main.text(tag::PAYLOAD_FORMAT).is_some_and(|format| format != b"cpio") {
+        let (section, reason) =
+            (Section::Main, "is another format of the payload than cpio, which rpm does not unpack");
+        return Err(Fault::HeaderEntry { section, tag: tag::PAYLOAD_FORMAT, reason });
+    }
     if main.has(tag::PATCHES_NAME) {
         return Err(Fault::Delta("patch of another package"));
     }

@@ -67,6 +67,10 @@ pub const OLD_FILE_NAMES: u32 = 1027;
 pub const FILE_MODES: u32 = 1030;
 /// Flags of files: [`crate::files`].
 pub const FILE_FLAGS: u32 = 1037;
+/// Owners of files.
+pub const FILE_USERS: u32 = 1039;
+/// Groups of files.
+pub const FILE_GROUPS: u32 = 1040;
 /// The file name of the source package; source packages have none.
 pub const SOURCE_RPM: u32 = 1044;
 /// Size of the uncompressed payload, 32 bits.

@@ -56,6 +56,9 @@ fn what_rpm_does_not_install_is_refused() {
     assert!(reason(&Package::hello().without(1116)).contains("file list"));
     assert!(reason(&Package::hello().with(1116, Value::Numbers(vec![0]))).contains("2 names of files have 1"));
     assert!(reason(&Package::hello().with(1118, texts(&["/usr/bin/", "./"]))).contains("\"./\" does not start"));
+    assert!(reason(&Package::hello().without(1039)).contains("no users"));
+    assert!(reason(&Package::hello().with(5008, Value::Longs(vec![1]))).contains("1 values of tag 5008"));
+    assert!(reason(&Package::hello().with(1124, text("tar"))).contains("than cpio"));
     assert!(is_taken(&Package::hello().without(1116).without(1117).without(1118)));
     assert!(reason(&Package::hello().with(1003, Value::Longs(vec![1]))).contains("tag 1003 has a wrong type"));
     assert!(reason(&Package::hello().with(1117, text("hello"))).contains("tag 1117 has a wrong type"));

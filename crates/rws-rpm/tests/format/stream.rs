@@ -192,9 +192,12 @@ fn a_list_that_would_fill_the_memory_is_refused() {
     let count = 20_000;
     let long = "/".to_owned() + &"d".repeat(100_000);
     let package = Package::hello()
+        .with(1028, Value::Numbers(vec![0; count]))
         .with(1030, Value::Shorts(vec![0; count]))
         .with(1035, texts(&vec![""; count]))
         .with(1037, Value::Numbers(vec![0; count]))
+        .with(1039, texts(&vec!["root"; count]))
+        .with(1040, texts(&vec!["root"; count]))
         .with(1116, Value::Numbers(vec![0; count]))
         .with(1117, texts(&vec!["f"; count]))
         .with(1118, texts(&[&long]));

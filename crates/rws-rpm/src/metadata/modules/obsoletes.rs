@@ -35,6 +35,9 @@ pub fn read(events: &mut Events<'_>) -> Result<(), String> {
     if is_reset && ends {
         return Err("it has both `eol_date` and `reset`".to_owned());
     }
+    if is_reset && (successor.module || successor.stream) {
+        return Err("it has both `obsoleted_by` and `reset`".to_owned());
+    }
     if successor.module == successor.stream {
         Ok(())
     } else {

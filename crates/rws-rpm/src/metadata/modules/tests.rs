@@ -304,7 +304,11 @@ fn defaults_obsoletes_and_translations_have_what_clients_need() {
     }
     for text in [
         with(DEFAULTS, "  module: tool\n  stream: \"1\"\n", ""),
-        with(&with(OBSOLETES, "reset: false", "reset: true"), "  eol_date: 2030-01-01T00:00Z\n", ""),
+        with(
+            &with(OBSOLETES, "reset: false", "reset: true"),
+            "  eol_date: 2030-01-01T00:00Z\n  obsoleted_by: {module: tool, stream: \"2\"}\n",
+            "",
+        ),
         with(OBSOLETES, "  obsoleted_by: {module: tool, stream: \"2\"}\n", ""),
         with(TRANSLATIONS, "de: ", "\"\": "),
         format!("---\n{DEFAULTS}---\n{}", with(DEFAULTS, "stream: \"1\"", "stream: \"2\"")),

@@ -118,6 +118,8 @@ impl Package {
             (1030, Value::Shorts(vec![0o100_755, 0o040_755])),
             (1035, texts(&["00", ""])),
             (1037, Value::Numbers(vec![0, 0])),
+            (1039, texts(&["root", "root"])),
+            (1040, texts(&["root", "root"])),
             (1044, text("hello-2.0-1.src.rpm")),
             (1116, Value::Numbers(vec![0, 1])),
             (1117, texts(&["hello", "hello"])),
