@@ -52,6 +52,10 @@ impl Process {
     }
 }
 
+/// How long an answer may take. On a busy machine an honest answer of the test server takes seconds; only a run that stalls a
+/// request has less.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn settings(server: &S3Server, url: &str, bucket: &str, base_path: &str) -> S3Settings {
     S3Settings {
         url: url.to_owned(),
@@ -63,7 +67,7 @@ fn settings(server: &S3Server, url: &str, bucket: &str, base_path: &str) -> S3Se
         public_read: true,
         addressing: Addressing::Path,
         ca_file: None,
-        timeout: Duration::from_secs(2),
+        timeout: PATIENCE,
         retries: 3,
     }
 }
@@ -191,7 +195,8 @@ async fn run_with_fault(
     let shown = format!("{fault:?} at {number} with {retries} retries");
     let direct = settings(server, &server.url, &bucket, "base");
     let proxy = Proxy::start(&server.url);
-    let through = S3Settings { url: proxy.url().to_owned(), retries, ..direct.clone() };
+    let timeout = if matches!(fault, Fault::Stall { .. }) { Duration::from_secs(2) } else { PATIENCE };
+    let through = S3Settings { url: proxy.url().to_owned(), retries, timeout, ..direct.clone() };
     let disturbed = Process::start(&through, catalogue).await;
     disturbed.upload(repository, &files[0]).await.unwrap();
     disturbed.publish(repository).await.unwrap();
