@@ -12,22 +12,20 @@ use base64::engine::general_purpose::STANDARD;
 use metrics::counter;
 use rws_model::Target;
 use sha2::{Digest, Sha256};
-use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::budgets::Network;
+use crate::checks::Checks;
 use crate::failures::{Failures, Pair};
-use crate::passwords::{PasswordHash, Workspace};
+use crate::passwords::PasswordHash;
 
-/// For how long a verified password is remembered: a burst of a CI job pays for one check.
+/// For how long a verified password is good without a check: a burst of a CI job pays for one.
 const REMEMBERED: Duration = Duration::from_secs(300);
-
-/// How many passwords wait for their check before further requests wait to be queued.
-const CHECKS_WAITING: usize = 64;
 
 /// Who would have to wait longer for earlier guesses is sent away.
 const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 
-/// How many verified passwords are remembered.
+/// How many verified passwords are remembered. Their checks go before those of others.
 const MOST_REMEMBERED: usize = 1000;
 
 /// A user.
@@ -46,9 +44,10 @@ pub struct Users {
     users: BTreeMap<String, Arc<User>>,
     /// Makes the digests of remembered passwords worthless to anybody else.
     secret: [u8; 32],
+    /// By digest, when each was checked last.
     verified: Mutex<HashMap<[u8; 32], Instant>>,
     failures: Mutex<Failures>,
-    checks: mpsc::Sender<Check>,
+    checks: Checks,
 }
 
 /// Why nobody is logged in.
@@ -56,90 +55,82 @@ pub struct Users {
 pub enum Denied {
     /// There is no such user, or the password is wrong.
     Wrong,
-    /// Too many wrong passwords of this user come from this address, so that this one was not looked at.
+    /// Too many wrong passwords come for this name or from this network, so that this one was not looked at.
     TooMany,
 }
 
-/// A password that is to be checked.
-struct Check {
-    hash: PasswordHash,
-    password: Vec<u8>,
-    answer: oneshot::Sender<bool>,
-}
-
-/// Checks passwords one after the other. A check takes a tenth of a second and tens of megabytes, up to a gigabyte: on
-/// threads that come and go, each would keep memory of its own.
-fn check_passwords(mut checks: mpsc::Receiver<Check>) {
-    let mut workspace = Workspace::default();
-    while let Some(Check { hash, password, answer }) = checks.blocking_recv() {
-        // a client that went away needs no answer
-        if !answer.is_closed() {
-            _ = answer.send(hash.verify_in(&mut workspace, &password));
-        }
-    }
-}
-
 impl Users {
-    /// These users.
-    pub fn new(users: impl IntoIterator<Item = User>) -> Self {
+    /// These users; all checks of passwords together take at most `memory_bytes`.
+    pub fn new(users: impl IntoIterator<Item = User>, memory_bytes: u64) -> Self {
         let users = users.into_iter().map(|user| (user.name.clone(), Arc::new(user))).collect();
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
         secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
-        let (checks, waiting) = mpsc::channel(CHECKS_WAITING);
-        std::thread::spawn(move || check_passwords(waiting));
+        let checks = Checks::start(memory_bytes);
         Self { users, secret, verified: Mutex::default(), failures: Mutex::default(), checks }
     }
 
+    /// The user who sends these headers, where the password was right a moment ago.
+    pub fn remembered(&self, headers: &HeaderMap) -> Option<Arc<User>> {
+        let (name, password) = credentials(headers)?;
+        let user = self.users.get(&name)?;
+        (self.age(&self.digest(&name, &password))? < REMEMBERED).then(|| Arc::clone(user))
+    }
+
     /// The user who sends these headers, when the password is right. A wrong one makes the next ones wait that come for this
-    /// user from this address.
+    /// name from this client.
     pub async fn authenticate(&self, headers: &HeaderMap, address: IpAddr) -> Result<Arc<User>, Denied> {
         let (name, password) = credentials(headers).ok_or(Denied::Wrong)?;
-        let user = self.users.get(&name);
         let digest = self.digest(&name, &password);
-        if self.is_remembered(&digest) {
-            return user.cloned().ok_or(Denied::Wrong);
-        }
-        let pair = Pair::new(address, user.map(|user| user.name.as_str()));
+        let client = Network::of(address);
+        // whoever has the right password does not wait for others who guess it from the same address
+        let is_known = self.age(&digest).is_some();
+        let pair = Pair::new(client, if is_known { digest.as_slice() } else { name.as_bytes() });
         let turn = lock(&self.failures).turn(&pair);
         let _turn = tokio::time::timeout(LONGEST_QUEUE, turn.lock()).await.map_err(|_| Denied::TooMany)?;
         // of a burst of requests the first one has paid for all
-        if self.is_remembered(&digest) {
-            return user.cloned().ok_or(Denied::Wrong);
+        if let Some(user) = self.remembered(headers) {
+            return Ok(user);
         }
         let next = lock(&self.failures).next(&pair, Instant::now());
         tokio::time::sleep_until(next.into()).await;
         // counted before the check: who does not wait for the answer has guessed too
         lock(&self.failures).failed(pair.clone(), Instant::now());
-        let right =
-            tokio::time::timeout(LONGEST_QUEUE, self.check(user, password)).await.map_err(|_| Denied::TooMany)?;
-        let Some(user) = user.filter(|_| right) else {
+        let user = self.users.get(&name);
+        let (hash, has_password) = match user.and_then(|user| user.hash.as_ref()) {
+            Some(hash) => (Some(hash), true),
+            None => (self.stand_in(&name), false),
+        };
+        let Some(hash) = hash.cloned() else { return Err(Denied::Wrong) };
+        let check = self.checks.check(client, is_known, hash, password);
+        let right = tokio::time::timeout(LONGEST_QUEUE, check).await.ok().flatten().ok_or(Denied::TooMany)?;
+        let Some(user) = user.filter(|_| right && has_password) else {
             counter!("rws_logins_total", "outcome" => "wrong").increment(1);
             return Err(Denied::Wrong);
         };
         counter!("rws_logins_total", "outcome" => "right").increment(1);
         lock(&self.failures).succeeded(&pair);
         let mut verified = lock(&self.verified);
-        if verified.len() >= MOST_REMEMBERED {
-            verified.clear();
+        if verified.len() >= MOST_REMEMBERED && !verified.contains_key(&digest) {
+            let oldest = verified.iter().min_by_key(|(_, at)| **at).map(|(digest, _)| *digest);
+            oldest.map(|oldest| verified.remove(&oldest));
         }
         verified.insert(digest, Instant::now());
         Ok(Arc::clone(user))
     }
 
-    fn is_remembered(&self, digest: &[u8; 32]) -> bool {
-        lock(&self.verified).get(digest).is_some_and(|verified| verified.elapsed() < REMEMBERED)
+    /// How long ago this password was found right; `None` where it never was.
+    fn age(&self, digest: &[u8; 32]) -> Option<Duration> {
+        lock(&self.verified).get(digest).map(Instant::elapsed)
     }
 
-    /// Whether the password is that of the user. A name that is not known costs as much as one that is.
-    async fn check(&self, user: Option<&Arc<User>>, password: Vec<u8>) -> bool {
-        let hash = match user {
-            Some(user) => user.hash.clone(),
-            None => self.users.values().find_map(|user| user.hash.clone()),
-        };
-        let Some(hash) = hash else { return false };
-        let (answer, right) = oneshot::channel();
-        self.checks.send(Check { hash, password, answer }).await.is_ok() && right.await.unwrap_or(false)
+    /// The hash that is computed for a name that nobody can log in with: always the same for the same name, and as often that
+    /// of a user as there are users, so that its cost says nothing.
+    fn stand_in(&self, name: &str) -> Option<&PasswordHash> {
+        let hashes: Vec<&PasswordHash> = self.users.values().filter_map(|user| user.hash.as_ref()).collect();
+        let first = self.digest(name, b"").first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let at = usize::try_from(first).unwrap_or(usize::MAX).checked_rem(hashes.len())?;
+        hashes.get(at).copied()
     }
 
     fn digest(&self, name: &str, password: &[u8]) -> [u8; 32] {

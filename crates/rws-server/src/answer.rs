@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
+use metrics::counter;
 use rws_model::Refusal;
 use rws_repository::{IntakeError, Present, RepositoryError};
 use rws_store::StoreError;
@@ -99,6 +100,13 @@ impl Problem {
         }
         answer
     }
+}
+
+/// Too much is under way: of this client or user, or of all.
+pub fn busy(limit: &'static str) -> Problem {
+    counter!("rws_http_refused_total", "limit" => limit).increment(1);
+    let message = "Too much is under way. Try again in a moment.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
 }
 
 /// A task of the request panicked, or the server is going down.

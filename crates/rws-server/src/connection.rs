@@ -9,6 +9,7 @@ use axum::http::header::{HOST, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, Uri};
 use rws_repository::pins::Reader;
 
+use crate::budgets::Network;
 use crate::settings::Settings;
 
 /// Whose request a proxy passes on.
@@ -54,6 +55,11 @@ impl Client {
     pub fn base(&self, settings: &Settings, uri: &Uri, headers: &HeaderMap) -> Option<String> {
         let told = if self.is_forwarded { headers } else { &HeaderMap::new() };
         settings.public_url.clone().or_else(|| base(&self.connection, told, uri, headers))
+    }
+
+    /// Whose shares it takes.
+    pub fn network(&self) -> Network {
+        Network::of(self.address)
     }
 
     /// Who reads, for repositories whose state is held for a reader. What a proxy says of the client counts as a part of its

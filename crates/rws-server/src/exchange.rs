@@ -13,10 +13,12 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use uuid::Uuid;
 
 use crate::activity::Begun;
-use crate::answer::Answer;
+use crate::answer::{Answer, busy};
+use crate::budgets::{Budgets, Network, REQUEST_BYTES};
 use crate::connection::{Client, Connection};
 use crate::counts::Kind;
 use crate::settings::Settings;
+use crate::shares::Share;
 
 /// Where a request's name is, in its answer; a trusted proxy may have given it one.
 const ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -41,12 +43,15 @@ pub struct Exchange {
     user: OnceLock<String>,
     /// Lasts as long as anything of the request: its answer, and what is read of its body behind that.
     begun: Begun,
+    /// What it takes of the memory for requests and answers; none: there was none left for it.
+    memory: Option<Share<Network>>,
 }
 
 impl Exchange {
     /// Begins with a request, whose body is counted from now on.
     pub fn begin(
         settings: &Settings,
+        budgets: &Budgets,
         connection: &Connection,
         request: Request<Body>,
         begun: Begun,
@@ -62,12 +67,30 @@ impl Exchange {
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
             user: OnceLock::new(),
+            memory: budgets.answers.try_take(&client.network(), REQUEST_BYTES).ok(),
             client,
             begun,
         });
         let of = Arc::clone(&exchange);
         let request = request.map(|body| if body.is_end_stream() { body } else { Body::new(Receiving { body, of }) });
         (exchange, request)
+    }
+
+    /// Whether there is memory for it.
+    pub fn is_admitted(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// The answer, with the memory that it takes where it is whole already; else that there is none.
+    pub fn hold(&self, budgets: &Budgets, answer: Answer) -> Answer {
+        let bytes = answer.body().size_hint().exact().unwrap_or_default();
+        if bytes <= REQUEST_BYTES {
+            return answer;
+        }
+        match budgets.answers.try_take(&self.client.network(), bytes) {
+            Ok(share) => answer.map(|body| Body::new(Held::new(body, share))),
+            Err(_) => busy("answers").answer(),
+        }
     }
 
     /// Notes who sends the request, once that is known.
@@ -114,6 +137,39 @@ fn next_id() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(1);
     let process = PROCESS.get_or_init(|| Uuid::new_v4().as_fields().0);
     format!("{process:08x}-{:x}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A body with the memory that it takes.
+pub struct Held<B> {
+    body: B,
+    _share: Share<Network>,
+}
+
+impl<B> Held<B> {
+    /// This body.
+    pub fn new(body: B, share: Share<Network>) -> Self {
+        Self { body, _share: share }
+    }
+}
+
+impl<B: HttpBody + Unpin> HttpBody for Held<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// The body of a request.

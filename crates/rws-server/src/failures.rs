@@ -1,11 +1,13 @@
 //! Failed logins, each slower than the one before.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Weak};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
+
+use crate::budgets::Network;
 
 /// The pause after a first failure; doubled with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -17,21 +19,19 @@ const FORGOTTEN: Duration = Duration::from_secs(600);
 /// How many pairs are remembered.
 const MOST: usize = 10_000;
 
-/// Who tries: an address, and a user that exists. All names that nobody has are one.
+/// Who tries: a client, and the name that it gives, whether somebody has it or not: from how long an answer takes nobody
+/// learns which names there are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pair {
-    address: IpAddr,
-    user: Option<String>,
+    client: Network,
+    name: u64,
 }
 
 impl Pair {
-    /// The pair; all addresses of one IPv6 network of 64 bits are one, as one machine has them all.
-    pub fn new(address: IpAddr, user: Option<&str>) -> Self {
-        let address = match address {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-            address => address,
-        };
-        Self { address, user: user.map(str::to_owned) }
+    /// The pair. Names are kept as hashes, as they may be long.
+    pub fn new(client: Network, name: &[u8]) -> Self {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self { client, name: KEY.hash_one(name) }
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn pair(address: &str, user: &str) -> Pair {
-        Pair::new(address.parse().unwrap(), Some(user))
+        Pair::new(Network::of(address.parse().unwrap()), user.as_bytes())
     }
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
             now = next;
         }
         assert_eq!(waits, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
-        let others = [pair("192.0.2.2", "ci"), pair("192.0.2.1", "other"), Pair::new(guesser.address, None)];
+        let others = [pair("192.0.2.2", "ci"), pair("192.0.2.1", "other")];
         for other in others {
             assert_eq!(failures.next(&other, start), start, "{other:?}");
         }
@@ -143,7 +143,7 @@ mod tests {
         let (mut failures, start) = (Failures::default(), Instant::now());
         for number in 0..MOST as u32 + 50 {
             failures.failed(
-                Pair::new(IpAddr::from(number.to_be_bytes()), None),
+                Pair::new(Network::of(number.to_be_bytes().into()), b""),
                 start + Duration::from_micros(number.into()),
             );
         }

@@ -54,7 +54,7 @@ pub async fn put(
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
-    let permit = permit(service).await?;
+    let permit = permit(service, user).await?;
     let place = place(service, user, path)?;
     let name = place.name.as_str();
     if name.ends_with(".ddeb") {

@@ -12,11 +12,11 @@ use rws_repository::intake::{self, Accepted};
 use tokio::time::timeout;
 
 use crate::access::User;
-use crate::answer::{Answer, Problem};
+use crate::answer::{Answer, Problem, busy};
 use crate::body::Incoming;
 use crate::schema::{ChangeProblems, Message, MetadataPath, TargetPath, Wait};
 use crate::service::Service;
-use crate::upload::{answer, resolve, wait};
+use crate::upload::{answer, expected_bytes, resolve, wait};
 
 /// The largest file that is taken, as it is sent.
 const MOST_BYTES: usize = 16 << 20;
@@ -53,7 +53,8 @@ pub async fn put(
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
     let place = place(service, user, path)?;
-    let accepted = describe(service, place, body).await?;
+    let bytes = expected_bytes(&parts.headers).unwrap_or(u64::MAX).min(MOST_BYTES as u64);
+    let accepted = describe(service, user, place, bytes, body).await?;
     service.scheduler.take(&accepted);
     Ok(answer(service, &accepted, StatusCode::CREATED, wait(&parts.headers, parts.uri.query())).await)
 }
@@ -95,12 +96,16 @@ fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {
     Ok(Place { repositories, kind: kind.to_owned() })
 }
 
-async fn describe(service: &Arc<Service>, place: Place, body: &mut Incoming) -> Result<Accepted, Problem> {
-    // one at a time: such a file is in memory as a whole
-    let Ok(_alone) = timeout(LONGEST_QUEUE, service.metadata.acquire()).await else {
-        let message = "Too many files of metadata at the same time. Try again in a moment.";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message));
-    };
+async fn describe(
+    service: &Arc<Service>,
+    user: &User,
+    place: Place,
+    bytes: u64,
+    body: &mut Incoming,
+) -> Result<Accepted, Problem> {
+    // such a file is in memory as a whole
+    let memory = &service.budgets.metadata;
+    let Some(_memory) = memory.take(&user.name, bytes, LONGEST_QUEUE).await else { return Err(busy("metadata")) };
     let content = timeout(LONGEST_BODY, read(body)).await.map_err(|_| {
         let message = format!("The file did not come within {} seconds.", LONGEST_BODY.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "stalled", message)

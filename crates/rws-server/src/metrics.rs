@@ -56,8 +56,10 @@ impl Metrics {
         gauge!("rws_build_info", "version" => service.version).set(1.0);
         gauge!("rws_repositories_failing").set(service.scheduler.failing().len() as f64);
         gauge!("rws_writable").set(f64::from(u8::from(service.writing.borrow().is_allowed())));
-        gauge!("rws_uploads_open")
-            .set(service.settings.limits.uploads.saturating_sub(service.uploads.available_permits()) as f64);
+        let budgets = &service.budgets;
+        gauge!("rws_uploads_open").set(budgets.uploads.in_use() as f64);
+        gauge!("rws_http_connections").set(budgets.connections.in_use() as f64);
+        gauge!("rws_http_answer_bytes").set(budgets.answers.in_use() as f64);
         of_process();
         self.0.render()
     }
@@ -66,6 +68,8 @@ impl Metrics {
 fn describe() {
     describe_gauge!("rws_build_info", "The version of the program.");
     describe_gauge!("rws_http_connections", "Connections that are open.");
+    describe_gauge!("rws_http_answer_bytes", Unit::Bytes, "Memory of requests and answers that are under way.");
+    describe_counter!("rws_http_refused_total", "Connections and requests that were refused, by the limit.");
     describe_counter!("rws_http_requests_total", "Requests that were answered, by kind and status.");
     describe_histogram!(
         "rws_http_request_seconds",

@@ -135,6 +135,16 @@ impl PasswordHash {
         computed && bool::from(digest.ct_eq(&self.digest))
     }
 
+    /// How much memory a check takes, about.
+    pub fn memory_bytes(&self) -> u64 {
+        match &self.scheme {
+            Scheme::Pbkdf2 { .. } => 0,
+            // RFC 7914, section 6: V, and a little
+            Scheme::Scrypt { parameters } => (128 * u64::from(parameters.r())) << parameters.log_n(),
+            Scheme::Argon2 { parameters, .. } => u64::from(parameters.m_cost()) << 10,
+        }
+    }
+
     /// The hash of a password. `salt` is 16 fresh random bytes. Takes as long as [`PasswordHash::verify`].
     ///
     /// # Errors
@@ -154,7 +164,7 @@ impl PasswordHash {
 pub struct Workspace(Vec<argon2::Block>);
 
 /// The most memory that is kept between checks, in blocks of a KiB.
-const KEPT_BLOCKS: usize = 64 << 10;
+const KEPT_BLOCKS: usize = 32 << 10;
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,18 +1,26 @@
 //! GET and HEAD of everything that is not below `/-/`: files, directories, and what pages need.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::http::header::VARY;
+use axum::body::{Body, HttpBody as _};
+use axum::http::header::{CONTENT_LENGTH, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use rws_repository::RepositoryError;
 use rws_repository::tree::OfReader;
 
-use crate::answer::{Answer, Problem};
+use crate::answer::{Answer, Problem, busy};
+use crate::budgets::{FILE_BYTES, Network, PAGE_BYTES, REQUEST_BYTES};
 use crate::connection::Client;
+use crate::exchange::Held;
 use crate::listing::{message, missing, wants_json};
 use crate::service::Service;
+use crate::shares::Share;
 use crate::{assets, download, listing, path};
+
+/// How long an answer waits for memory that others hold.
+const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 
 /// Answers with what a path names.
 pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
@@ -66,10 +74,40 @@ async fn answer(
         && !path.is_empty()
         && let Some(answer) = download::file(service, path, method, headers, reader).await?
     {
-        return Ok(Some(answer));
+        return Ok(Some(hold(service, client, answer, FILE_BYTES).await));
     }
-    if directory {
-        return Box::pin(listing::directory(service, path, method, headers, query)).await;
+    if directory && let Some(answer) = Box::pin(listing::directory(service, path, method, headers, query)).await? {
+        let is_large = is_streamed(&answer);
+        let answer = hold(service, client, answer, PAGE_BYTES).await;
+        return Ok(Some(if is_large { place(service, client, answer).await } else { answer }));
     }
     Ok(None)
+}
+
+/// Whether an answer is made while it is sent.
+fn is_streamed(answer: &Answer) -> bool {
+    answer.body().size_hint().exact().is_none()
+}
+
+/// The answer with the memory that it takes while it is sent; it waits for that a while.
+async fn hold(service: &Service, client: &Client, answer: Answer, bytes: u64) -> Answer {
+    let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if !is_streamed(&answer) || length.is_some_and(|length: u64| length <= REQUEST_BYTES) {
+        return answer;
+    }
+    let share = service.budgets.answers.take(&client.network(), bytes, LONGEST_QUEUE).await;
+    with(share, "answers", answer)
+}
+
+/// The answer with a large directory, with its place among them.
+async fn place(service: &Service, client: &Client, answer: Answer) -> Answer {
+    let share = service.budgets.listings.take(&client.network(), 1, LONGEST_QUEUE).await;
+    with(share, "listings", answer)
+}
+
+fn with(share: Option<Share<Network>>, limit: &'static str, answer: Answer) -> Answer {
+    match share {
+        Some(share) => answer.map(|body| Body::new(Held::new(body, share))),
+        None => busy(limit).answer(),
+    }
 }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONNECTION, HOST, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use tracing::Instrument;
 
 use crate::access::{Denied, User};
 use crate::activity::Begun;
-use crate::answer::{Answer, Problem, allowed, reads, unauthorized};
+use crate::answer::{Answer, Problem, allowed, busy, reads, unauthorized};
 use crate::body::{Drained, Incoming, too_large};
+use crate::budgets::Taker;
 use crate::connection::Connection;
 use crate::exchange::{Exchange, Sending};
 use crate::service::Service;
@@ -26,6 +27,9 @@ const PATH_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
 /// How much is read of a refused form: most clients look for an answer while they send.
 const DRAINED: Drained = Drained { most_bytes: 64 << 20, time: Duration::from_secs(10) };
 
+/// The same of those who are not logged in.
+const STRANGERS_DRAINED: Drained = Drained { most_bytes: 1 << 20, time: Duration::from_secs(5) };
+
 /// The same of what `dput` sends: it sends its first file without a password, and looks for the answer only when it has sent
 /// all of it.
 const INCOMING_DRAINED: Drained = Drained { most_bytes: 8 << 30, time: Duration::from_secs(600) };
@@ -38,16 +42,21 @@ pub async fn handle(
     begun: Begun,
     ends: bool,
 ) -> Response<Sending> {
-    let (exchange, request) = Exchange::begin(&service.settings, &connection, request, begun);
+    let (exchange, request) = Exchange::begin(&service.settings, &service.budgets, &connection, request, begun);
     let has_connection = request.version() <= Version::HTTP_11;
     let place = Place::of(request.uri().path());
+    let refused = refuse(&exchange, &request);
+    let ends = ends || refused.is_some();
     // the rarer ones are boxed: the state of a request is moved about, and has room for the largest
-    let mut answer = if reads(request.method()) && place.is_read() {
+    let mut answer = if let Some(problem) = refused {
+        problem.answer()
+    } else if reads(request.method()) && place.is_read() {
         let (parts, _) = request.into_parts();
-        match parts.uri.path().strip_prefix("/-/") {
+        let answer = match parts.uri.path().strip_prefix("/-/") {
             Some(path) => Box::pin(own::get(&service, &exchange.client, path, &parts)).await,
             None => read::get(&service, &exchange.client, &parts).await,
-        }
+        };
+        exchange.hold(&service.budgets, answer)
     } else {
         let span = exchange.span();
         Box::pin(change(&service, &exchange, &place, request).instrument(span)).await
@@ -60,10 +69,25 @@ pub async fn handle(
     exchange.end(answer)
 }
 
+/// What is wrong with a request whatever it asks for. Nothing of its body is read then.
+fn refuse(exchange: &Exchange, request: &Request<Body>) -> Option<Problem> {
+    if !exchange.is_admitted() {
+        return Some(busy("requests"));
+    }
+    // RFC 9112, section 3.2; HTTP/1.0 has none, as balancers ask that look whether a server is well
+    let hosts = request.headers().get_all(HOST).iter().count();
+    let is_wrong = match request.version() {
+        Version::HTTP_11 => hosts != 1,
+        _ => hosts > 1,
+    };
+    let message = "A request has exactly one Host.";
+    is_wrong.then(|| Problem::bad_request("host", message))
+}
+
 /// Answers a request that is no reading one. What is left of the body of a refused one is read behind the answer.
 async fn change(service: &Arc<Service>, exchange: &Exchange, place: &Place, request: Request<Body>) -> Answer {
     let (parts, body) = request.into_parts();
-    let mut body = Incoming::new(body, &parts.headers, &service.settings.limits);
+    let mut body = Incoming::new(body, &parts, &service.settings.limits);
     let mut answer = match parts.method {
         Method::OPTIONS => allowed(StatusCode::OK, place.methods()),
         _ if !place.methods().split(", ").any(|method| method == parts.method.as_str()) => {
@@ -79,7 +103,12 @@ async fn change(service: &Arc<Service>, exchange: &Exchange, place: &Place, requ
         if parts.version <= Version::HTTP_11 {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        body.drain(if matches!(place, Place::Incoming) { INCOMING_DRAINED } else { DRAINED });
+        let drained = match place {
+            Place::Incoming => INCOMING_DRAINED,
+            _ if answer.status() == StatusCode::UNAUTHORIZED => STRANGERS_DRAINED,
+            _ => DRAINED,
+        };
+        body.drain(drained, &service.budgets.drained, exchange.client.network());
     }
     answer
 }
@@ -144,15 +173,24 @@ async fn write(
     body: &mut Incoming,
 ) -> Result<Answer, Refused> {
     // before everything else
-    let user = match service.users.authenticate(&parts.headers, exchange.client.address).await {
+    let budgets = &service.budgets;
+    let login = match service.users.remembered(&parts.headers) {
+        Some(user) => Ok(user),
+        None => {
+            body.wait_unread(&budgets.unread_of_clients, &Taker::Client(exchange.client.network()))?;
+            service.users.authenticate(&parts.headers, exchange.client.address).await
+        }
+    };
+    let user = match login {
         Ok(user) => user,
         Err(Denied::Wrong) => return Err(Refused::Unauthorized),
         Err(Denied::TooMany) => {
-            let message = "Too many wrong passwords for this user came from your address. Try again in a moment.";
+            let message = "Too many wrong passwords came for this user or from your network. Try again in a moment.";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-logins", message).into());
         }
     };
     exchange.of_user(&user.name);
+    body.wait_unread(&budgets.unread_of_users, &Taker::User(user.name.clone()))?;
     let path = admit(service, parts)?;
     Ok(match place {
         Place::Metadata => {

@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,16 +13,19 @@ use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use metrics::gauge;
+use metrics::counter;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
-use crate::activity::{Activity, State};
+use crate::activity::State;
+use crate::budgets::{FILE_BYTES, Network as Client, UNREAD_BYTES};
 use crate::connection::Connection;
+use crate::open_connections::{ListedConnection, OpenConnections};
 use crate::routes::handle;
 use crate::service::Service;
+use crate::shares::{Refusal, Share, Shares};
 use crate::tls::Certificate;
 
 /// How long a client may take for its first request, once it is connected and TLS is agreed on, which may take as long, and for
@@ -33,18 +35,26 @@ const HEADERS: Duration = Duration::from_secs(60);
 /// How often it is looked whether a connection is of use still.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// The most header bytes of a request.
-const HEADER_BYTES: u32 = 64 << 10;
+/// The most header bytes of a request. As much is read ahead of a connection.
+const HEADER_BYTES: u32 = 16 << 10;
 
 /// How many requests of one connection are worked on at the same time (HTTP/2): each may hold a file and a piece of it.
 const STREAMS: u32 = 32;
 
-/// How much a client may send of one request, and of all of a connection, before anybody reads it (HTTP/2).
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// How much a client may send of all requests of a connection before anybody reads it (HTTP/2).
+const CONNECTION_WINDOW_BYTES: u32 = 2 * UNREAD_BYTES;
+
+/// How much of an answer waits for a slow client besides the piece that is being sent (HTTP/2).
+const SEND_BYTES: usize = FILE_BYTES as usize;
+
+/// How long a client that was accepted last waits for the connection that gives way to it.
+const GIVES_WAY: Duration = Duration::from_secs(1);
 
 /// How often the other end of a quiet HTTP/2 connection is asked whether it is there.
 const PING: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether all requests have ended, when the service stops.
+const ENDED: Duration = Duration::from_millis(20);
 
 /// The pause when the system gives no more connections.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -60,26 +70,21 @@ pub struct Network {
 impl Network {
     /// Answers until `stop` is true, then lets running requests end.
     pub async fn serve(self, service: Arc<Service>, stop: watch::Receiver<bool>) {
-        let limit = service.settings.limits.connections;
-        let free = Arc::new(Semaphore::new(limit));
-        let is_full = Arc::new(AtomicBool::new(false));
+        let places = Arc::clone(&service.budgets.connections);
+        let all_open = Arc::new(OpenConnections::default());
         let mut stopped = stop.clone();
         let accepting = async {
             loop {
-                // the semaphore is never closed
-                let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
-                // the last ones are not kept for further requests
-                is_full.store(free.available_permits() <= limit / 16, Ordering::Relaxed);
                 let (stream, peer) = self.accept().await;
+                let Some(place) = take_place(&places, &all_open, peer).await else { continue };
                 let acceptor = self.certificate.as_ref().map(|certificate| certificate.acceptor());
                 let connection = Connection::new(peer, acceptor.is_some());
-                gauge!("rws_http_connections").increment(1);
                 let open = Open {
                     service: Arc::clone(&service),
                     connection,
                     stop: stop.clone(),
-                    is_full: Arc::clone(&is_full),
-                    _permit: permit,
+                    listed: all_open.add(Client::of(peer.ip())),
+                    _place: place,
                 };
                 tokio::spawn(async move {
                     let stalled = open.service.settings.limits.stalled;
@@ -103,8 +108,9 @@ impl Network {
             _ = stopped.wait_for(|stop| *stop) => {}
         }
         drop(self.listener);
-        let all = u32::try_from(limit).unwrap_or(u32::MAX);
-        _ = free.acquire_many(all).await;
+        while places.in_use() > 0 {
+            tokio::time::sleep(ENDED).await;
+        }
     }
 
     async fn accept(&self) -> (TcpStream, SocketAddr) {
@@ -126,6 +132,23 @@ impl Network {
     }
 }
 
+/// A place for a connection, where need be that of another one that is of little use; `None` where there is none.
+async fn take_place(places: &Arc<Shares<Client>>, all: &OpenConnections, peer: SocketAddr) -> Option<Share<Client>> {
+    let client = Client::of(peer.ip());
+    let place = match places.try_take(&client, 1) {
+        Ok(place) => Some(place),
+        // its own ones give way, not those of others
+        Err(Refusal::ForOthers) if all.end_one(Some(client)) => places.take(&client, 1, GIVES_WAY).await,
+        Err(Refusal::Empty) if all.end_one(None) => places.take(&client, 1, GIVES_WAY).await,
+        Err(_) => None,
+    };
+    if place.is_none() {
+        counter!("rws_http_refused_total", "limit" => "connections").increment(1);
+        tracing::debug!(%peer, "a connection was refused: server.limits.connections");
+    }
+    place
+}
+
 /// Whether a connection ended before it was accepted.
 fn is_of_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
@@ -137,26 +160,19 @@ struct Open {
     service: Arc<Service>,
     connection: Connection,
     stop: watch::Receiver<bool>,
-    /// Whether nearly all connections are taken.
-    is_full: Arc<AtomicBool>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        gauge!("rws_http_connections").decrement(1);
-    }
+    listed: ListedConnection,
+    _place: Share<Client>,
 }
 
 impl Open {
     /// Answers all requests of a connection.
     async fn answer(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let activity = Arc::new(Activity::new());
+        let activity = Arc::clone(&self.listed.activity);
         let (service, connection) = (Arc::clone(&self.service), self.connection);
-        let (of_requests, is_full) = (Arc::clone(&activity), Arc::clone(&self.is_full));
+        let of_requests = Arc::clone(&activity);
         let requests = service_fn(move |request: Request<Incoming>| {
             let begun = of_requests.begin();
-            let ends = is_full.load(Ordering::Relaxed);
+            let ends = is_nearly_full(&service);
             let service = Arc::clone(&service);
             let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
             async move { Ok::<_, Infallible>(handle(service, connection, request, begun, ends).await) }
@@ -171,7 +187,8 @@ impl Open {
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADER_BYTES)
             .keep_alive_interval(PING)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .max_send_buf_size(SEND_BYTES)
+            .initial_stream_window_size(UNREAD_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
         let mut answering = pin!(builder.serve_connection(TokioIo::new(stream), requests));
         let stalled = self.service.settings.limits.stalled;
@@ -190,11 +207,12 @@ impl Open {
                     State::Sending { quiet } if quiet > stalled => return,
                     State::Idle { quiet, .. } if quiet > 2 * HEADERS => return,
                     State::Idle { has_asked: false, quiet } if quiet > HEADERS => return,
-                    State::Idle { has_asked: true, quiet } if quiet > HEADERS || self.is_full.load(Ordering::Relaxed) => {
+                    State::Idle { has_asked: true, quiet } if quiet > HEADERS || is_nearly_full(&self.service) => {
                         answering.as_mut().graceful_shutdown();
                     }
                     _ => {}
                 },
+                () = self.listed.gives_way.notified() => return,
                 _ = self.stop.wait_for(|stop| *stop), if !is_stopping => {
                     is_stopping = true;
                     answering.as_mut().graceful_shutdown();
@@ -202,6 +220,12 @@ impl Open {
             }
         }
     }
+}
+
+/// Whether nearly all connections are taken: the last ones are not kept for further requests.
+fn is_nearly_full(service: &Service) -> bool {
+    let places = &service.budgets.connections;
+    places.total() - places.in_use() <= places.total() / 16
 }
 
 /// An error with all its reasons.

@@ -8,9 +8,10 @@ use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 
 use rws_store::Writing;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::access::Users;
+use crate::budgets::Budgets;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 
@@ -41,10 +42,8 @@ pub struct Service {
     pub metrics: Metrics,
     /// Whether the store lets this process write.
     pub writing: watch::Receiver<Writing>,
-    /// One permit for each upload that is received at the same time.
-    pub uploads: Semaphore,
-    /// One permit: files of metadata are taken one at a time.
-    pub metadata: Semaphore,
+    /// What all requests share.
+    pub budgets: Budgets,
     /// A local directory for files that are being received; on the file system of a local store.
     pub spool: PathBuf,
     /// The version of the program.

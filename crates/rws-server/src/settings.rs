@@ -1,6 +1,5 @@
 //! What an operator may set of the HTTP service.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -37,10 +36,15 @@ pub enum Downloads {
 /// What is too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at the same time; further ones wait to be accepted.
+    /// Connections at the same time. Half of them at most are of one address; when all are taken, the one that is of least use
+    /// gives way to the next.
     pub connections: usize,
-    /// Uploads that are received at the same time; further ones are asked to come back.
+    /// Memory of requests and answers that are under way. Half of it at most is of one address.
+    pub answers_bytes: u64,
+    /// Uploads that are received at the same time; further ones wait. Half of them at most are of one user.
     pub uploads: usize,
+    /// Memory of checks of passwords, but for one that needs more alone.
+    pub passwords_bytes: u64,
     /// Parts of a form.
     pub parts: usize,
     /// The header lines of one part.
@@ -53,33 +57,35 @@ pub struct Limits {
     pub upload_bytes: u64,
     /// How long a client may neither send nor take anything of what is under way.
     pub stalled: Duration,
+    /// How much a client has to send at least, on the average of half a minute.
+    pub slowest_bytes_per_second: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
+            answers_bytes: 96 << 20,
             uploads: 64,
+            passwords_bytes: 64 << 20,
             parts: 1000,
             part_header_bytes: 16 << 10,
             field_bytes: 4 << 10,
             file_bytes: 16 << 30,
             upload_bytes: 64 << 30,
             stalled: Duration::from_secs(120),
+            slowest_bytes_per_second: 1024,
         }
     }
 }
 
 impl Default for Settings {
-    /// What is not set: only a proxy on the same machine is trusted.
+    /// What is not set: no proxy is trusted.
     fn default() -> Self {
         Self {
             read_only: false,
             public_url: None,
-            trusted_proxies: vec![
-                IpNet::new_assert([127, 0, 0, 0].into(), 8),
-                IpAddr::from(Ipv6Addr::LOCALHOST).into(),
-            ],
+            trusted_proxies: Vec::new(),
             downloads: Downloads::Stream,
             limits: Limits::default(),
         }

@@ -12,17 +12,17 @@ use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IntakeError, Reception, RepositoryError};
-use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
 use crate::access::User;
-use crate::answer::{Answer, Problem, json, message};
+use crate::answer::{Answer, Problem, busy, json, message};
 use crate::body::Incoming;
 use crate::form::{self, Destination};
 use crate::multipart::{self, MultipartParser};
 use crate::path;
 use crate::service::Service;
 use crate::settings::Limits;
+use crate::shares::Share;
 use crate::spool::Spooled;
 
 /// How long an upload waits for its turn.
@@ -48,7 +48,7 @@ pub async fn put(
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
-    let permit = permit(service).await?;
+    let permit = permit(service, user).await?;
     // before any byte of the body is read: then a client that asks first has nothing to send
     let (targets, parser) = prepare(service, user, path, &parts.headers)?;
     let taken = receive(service, &targets, &parts.headers, parser, body).await?;
@@ -58,14 +58,8 @@ pub async fn put(
 
 /// One of the uploads that are received at the same time. Who comes while there are too many waits for its turn a while: its
 /// bytes wait on its own machine.
-pub async fn permit(service: &Service) -> Result<SemaphorePermit<'_>, Problem> {
-    match tokio::time::timeout(LONGEST_QUEUE, service.uploads.acquire()).await {
-        Ok(Ok(permit)) => Ok(permit),
-        _ => {
-            let message = "Too many uploads at the same time. Try again in a moment.";
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message))
-        }
-    }
+pub async fn permit(service: &Service, user: &User) -> Result<Share<String>, Problem> {
+    service.budgets.uploads.take(&user.name, 1, LONGEST_QUEUE).await.ok_or_else(|| busy("uploads"))
 }
 
 fn prepare(

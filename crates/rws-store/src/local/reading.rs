@@ -19,7 +19,7 @@ use super::{absent, durable};
 use crate::{Content, Key, Span, Stat, StoreError};
 
 /// How much is read at once: small enough to be in the processor's cache still when it is sent.
-const PIECE_BYTES: usize = 128 << 10;
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Smaller pieces are not worth being kept for the next file.
 const SMALL_BYTES: usize = 16 << 10;

@@ -1,5 +1,6 @@
 //! The log: lines are gathered for a moment and written together, behind the work that they tell of. None is dropped.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IsTerminal, Write, stderr};
@@ -130,12 +131,39 @@ impl FormatTime for Clock {
     }
 }
 
+/// Whether a character does something else than to be seen: the controls beyond ASCII (which some terminals obey), ends of
+/// lines, and marks that turn the direction of text.
+fn is_hidden(character: char) -> bool {
+    matches!(character,
+        '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The line without hidden characters: each is written as JSON writes it, `\u009b`. Those of ASCII are escaped by whoever
+/// writes a value.
+fn shown(line: &[u8]) -> Cow<'_, [u8]> {
+    if line.iter().all(|byte| byte.is_ascii() && *byte != 0x7f) {
+        return line.into();
+    }
+    let mut shown = String::with_capacity(line.len() + 16);
+    for character in String::from_utf8_lossy(line).chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(character);
+        }
+    }
+    shown.into_bytes().into()
+}
+
 /// Where one line goes.
 struct Lines(Arc<Gathered>);
 
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.add(line);
+        self.0.add(&shown(line));
         Ok(line.len())
     }
 
@@ -147,6 +175,19 @@ impl Write for Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_escaped() {
+        for (line, expected) in [
+            ("plain\n", "plain\n"),
+            ("grün 包\n", "grün 包\n"),
+            ("a\u{9b}31mb\u{2028}c\u{202e}d\u{7f}", "a\\u009b31mb\\u2028c\\u202ed\\u007f"),
+            ("\u{e0041}", "\\udb40\\udc41"),
+        ] {
+            assert_eq!(shown(line.as_bytes()), expected.as_bytes());
+        }
+        assert_eq!(shown(b"a\xff\n"), "a\u{fffd}\n".as_bytes());
+    }
 
     #[test]
     fn the_time_of_a_line_is_now() {

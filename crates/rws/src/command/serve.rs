@@ -8,10 +8,9 @@ use rws_model::Signer;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::passwords::PasswordHash;
-use rws_server::{Certificate, Keys, Metrics, Network, Service, User, Users};
+use rws_server::{Budgets, Certificate, Keys, Metrics, Network, Service, User, Users};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Semaphore;
 
 use crate::configuration::{Configuration, ListeningAddress};
 use crate::installation::{Installation, Use};
@@ -45,7 +44,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         scheduler: Arc::clone(&scheduler),
         tree: Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue)),
         catalogue: Arc::clone(&installation.catalogue),
-        users: Users::new(users),
+        users: Users::new(users, configuration.server.service.limits.passwords_bytes),
         keys: Keys {
             main: installation.keys.main.as_ref().map(|key| key.public_key_armored().to_owned()),
             modules: installation.keys.modules.as_ref().map(|key| key.public_key_armored().to_owned()),
@@ -53,8 +52,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         settings: configuration.server.service.clone(),
         metrics: Metrics::install()?,
         writing: installation.place.writing(),
-        uploads: Semaphore::new(configuration.server.service.limits.uploads),
-        metadata: Semaphore::new(1),
+        budgets: Budgets::new(&configuration.server.service.limits),
         spool: installation.place.spool.clone(),
         version: env!("CARGO_PKG_VERSION"),
     });

@@ -31,15 +31,18 @@ pub const SERVER_KEYS: [&str; 9] = [
 pub const TLS_KEYS: [&str; 2] = ["certificate", "key"];
 
 /// The keys of `server.limits`.
-pub const LIMIT_KEYS: [&str; 8] = [
+pub const LIMIT_KEYS: [&str; 11] = [
     "connections",
+    "answers_bytes",
     "uploads",
+    "passwords_bytes",
     "parts",
     "part_header_bytes",
     "field_bytes",
     "file_bytes",
     "upload_bytes",
     "stalled_seconds",
+    "slowest_bytes_per_second",
 ];
 
 /// Files that are smaller are not worth a second request.
@@ -173,6 +176,10 @@ fn limits(node: &Node<'_>) -> Result<Limits, Mistake> {
     small("parts", 1 << 20, &mut limits.parts)?;
     small("part_header_bytes", 1 << 20, &mut limits.part_header_bytes)?;
     small("field_bytes", 1 << 20, &mut limits.field_bytes)?;
+    limits.answers_bytes = count("answers_bytes", u64::MAX)?.unwrap_or(limits.answers_bytes);
+    limits.passwords_bytes = count("passwords_bytes", u64::MAX)?.unwrap_or(limits.passwords_bytes);
+    let slowest = count("slowest_bytes_per_second", 1 << 30)?;
+    limits.slowest_bytes_per_second = slowest.unwrap_or(limits.slowest_bytes_per_second);
     limits.file_bytes = count("file_bytes", u64::MAX)?.unwrap_or(limits.file_bytes);
     limits.upload_bytes = count("upload_bytes", u64::MAX)?.unwrap_or(limits.upload_bytes);
     limits.stalled = count("stalled_seconds", 24 * 3600)?.map_or(limits.stalled, Duration::from_secs);
@@ -220,13 +227,16 @@ impl ServerSettings {
             "download_from_bytes": from_bytes,
             "limits": {
                 "connections": limits.connections,
+                "answers_bytes": limits.answers_bytes,
                 "uploads": limits.uploads,
+                "passwords_bytes": limits.passwords_bytes,
                 "parts": limits.parts,
                 "part_header_bytes": limits.part_header_bytes,
                 "field_bytes": limits.field_bytes,
                 "file_bytes": limits.file_bytes,
                 "upload_bytes": limits.upload_bytes,
                 "stalled_seconds": limits.stalled.as_secs(),
+                "slowest_bytes_per_second": limits.slowest_bytes_per_second,
             },
             "log_format": if *log_format == LogFormat::Json { "json" } else { "text" },
         })

@@ -57,14 +57,15 @@ fn the_url_of_the_service() {
         request.header("X-Forwarded-Host", "packages.example.org").send(server).text()
     };
     let mut rows = Rows::default();
-    rows.row("a proxy on the same machine is trusted", || {
-        let server = Server::start();
+    rows.row("a proxy that is named is trusted", || {
+        let directory = temporary_directory();
+        let server =
+            configured(directory.path(), |file| file["server"] = json!({ "trusted_proxies": ["127.0.0.0/8"] }));
         assert!(forwarded(&server).contains("gpgkey=https://packages.example.org/-/keys/main.asc"));
         assert!(get(&server, setup).text().contains(&format!("gpgkey={}/-/keys/main.asc", server.base_url())));
     });
-    rows.row("nobody is trusted when the list is empty", || {
-        let directory = temporary_directory();
-        let server = configured(directory.path(), |file| file["server"] = json!({ "trusted_proxies": [] }));
+    rows.row("nobody is trusted otherwise, not even on the same machine", || {
+        let server = Server::start();
         assert!(forwarded(&server).contains(&format!("gpgkey={}/-/keys/main.asc", server.base_url())));
     });
     rows.row("what is configured wins", || {
@@ -158,7 +159,8 @@ fn a_certificate_that_cannot_be_used() {
 #[test]
 fn the_log_in_json() {
     let directory = temporary_directory();
-    let mut environment = super::stage::configuration(directory.path(), |_| {});
+    let trusting = |file: &mut Value| file["server"] = json!({ "trusted_proxies": ["127.0.0.1"] });
+    let mut environment = super::stage::configuration(directory.path(), trusting);
     environment.push(("RWS_LOG_FORMAT".to_owned(), "json".to_owned()));
     let mut server = Server::start_with(Options { environment, ..Options::default() });
     let answer = put(&server, &format!("{RPM_TARGET}?wait=30"), Form::of([&FIXTURES.rpm]));

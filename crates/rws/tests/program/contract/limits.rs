@@ -101,10 +101,10 @@ fn a_body_that_makes_no_progress() {
 
 #[test]
 fn an_answer_that_nobody_takes() {
-    let server = limited(json!({ "stalled_seconds": 1, "connections": 2 }));
+    let server = limited(json!({ "stalled_seconds": 1, "connections": 4 }));
     let large = server.data_dir().join("large.bin");
     write_file(&large, vec![b'x'; 64 << 20]);
-    // two clients that ask and never read hold both connections, until these are dropped
+    // one client that asks and never reads holds all the connections that it may have, until these are dropped
     let idle: Vec<Connection> = (0..2)
         .map(|_| {
             let mut connection = Connection::open(&server);
@@ -112,7 +112,8 @@ fn an_answer_that_nobody_takes() {
             connection
         })
         .collect();
-    expect_status(&get(&server, "/-/health"), 200);
+    let health = || (curl::request(&server.url("/-/health"), None, &[]).status == 200).then_some(());
+    wait::until("a connection ends", wait::BOUND, health);
     drop(idle);
 }
 
@@ -162,10 +163,10 @@ fn an_answer_of_http_2_that_nobody_takes() {
 
 #[test]
 fn more_connections_than_may_be() {
-    let server = limited(json!({ "connections": 3 }));
+    let server = limited(json!({ "connections": 16 }));
     let mut rows = Rows::default();
     rows.row("connections that wait for nothing are not kept from others for ever", || {
-        for _ in 0..12 {
+        for _ in 0..40 {
             let request = Request::get("/-/health");
             let mut connection = Connection::open(&server);
             connection.write(&request.head(&server));
@@ -174,11 +175,15 @@ fn more_connections_than_may_be() {
         }
     });
     rows.row("the last free connection is not kept for a further request", || {
+        // none is left of those before
+        let server = limited(json!({ "connections": 16 }));
         let request = Request::get("/-/health");
         let mut open: Vec<Connection> = Vec::new();
         let mut closing = false;
-        for _ in 0..3 {
-            let mut connection = Connection::open(&server);
+        // nobody has more than is left: 8, 4, 2, 1 and the last one
+        let clients = [("127.0.0.1", 8), ("127.0.0.2", 4), ("127.0.0.3", 2), ("127.0.0.4", 1), ("127.0.0.5", 1)];
+        for client in clients.into_iter().flat_map(|(client, count)| vec![client; count]) {
+            let mut connection = Connection::open_from(&server, client);
             connection.write(&request.head(&server));
             closing |= connection.answer(&request).header("connection") == Some("close");
             open.push(connection);

@@ -1,11 +1,16 @@
 //! Corners of HTTP, byte by byte.
 
+use serde_json::json;
+
 use super::rows::Rows;
-use super::stage::{FIXTURES, RPM_TARGET, expect_created, expect_no_traces, expect_status, get, put, traces};
+use super::stage::{
+    FIXTURES, RPM_TARGET, configured, expect_created, expect_no_traces, expect_status, get, put, traces,
+};
 use crate::support::curl;
 use crate::support::form::{self, Form};
 use crate::support::raw::{Connection, Request};
 use crate::support::server::Server;
+use crate::support::temporary_directory;
 
 /// Sends bytes and gives the statuses of all answers that come until the server closes the connection.
 fn statuses(server: &Server, bytes: &[u8]) -> Vec<u16> {
@@ -204,8 +209,13 @@ fn headers_of_every_answer() {
             }
         });
     }
-    rows.row("a proxy on the same machine may name a request; what is no plain name is not taken over", || {
-        let named = |id: &str| Request::get("/-/health").header("X-Request-Id", id).send(&server);
+    rows.row("a trusted proxy may name a request; what is no plain name is not taken over", || {
+        let directory = temporary_directory();
+        let trusting =
+            configured(directory.path(), |file| file["server"] = json!({ "trusted_proxies": ["127.0.0.1"] }));
+        let named_to = |server: &Server, id: &str| Request::get("/-/health").header("X-Request-Id", id).send(server);
+        let named = |id: &str| named_to(&trusting, id);
+        assert_ne!(named_to(&server, "edge-17").header("x-request-id"), Some("edge-17"));
         assert_eq!(named("edge-17").header("x-request-id"), Some("edge-17"));
         for bad in ["a b", "<x>", &"x".repeat(65)] {
             assert_ne!(named(bad).header("x-request-id"), Some(bad));

@@ -5,7 +5,9 @@ use super::form::{self, Form};
 use super::server::{Credentials, Server};
 use super::wait;
 use std::io::{BufRead, BufReader, Error, Read, Result, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use socket2::{Domain, Socket, Type};
 
 /// A request, to be sent as it is.
 #[derive(Clone, Debug)]
@@ -84,7 +86,18 @@ pub struct Connection {
 impl Connection {
     #[track_caller]
     pub fn open(server: &Server) -> Self {
-        let stream = TcpStream::connect(host(server)).expect("the server accepts connections");
+        Self::open_from(server, "127.0.0.1")
+    }
+
+    /// A connection of another client: all of 127.0.0.0/8 is this machine.
+    #[track_caller]
+    pub fn open_from(server: &Server, address: &str) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there are sockets");
+        let from: SocketAddr = format!("{address}:0").parse().expect("an address");
+        socket.bind(&from.into()).expect("the address is one of this machine");
+        let to: SocketAddr = host(server).parse().expect("an address");
+        socket.connect(&to.into()).expect("the server accepts connections");
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(wait::BOUND)).expect("a time-out can be set");
         stream.set_write_timeout(Some(wait::BOUND)).expect("a time-out can be set");
         Self { stream: BufReader::new(stream), interim: Vec::new() }

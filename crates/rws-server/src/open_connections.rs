@@ -1,0 +1,122 @@
+//! All connections that are open, and which of them gives way when there is no room for another one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::activity::{Activity, State};
+use crate::budgets::Network;
+
+/// A connection that is so new is not ended for not having asked yet.
+const NEW: Duration = Duration::from_secs(1);
+
+/// Whoever takes nothing for so long of what is being sent gives way.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// All connections that are open.
+#[derive(Debug, Default)]
+pub struct OpenConnections {
+    listed: Mutex<Listed>,
+}
+
+#[derive(Debug, Default)]
+struct Listed {
+    next_number: u64,
+    by_number: HashMap<u64, OpenConnection>,
+}
+
+#[derive(Debug)]
+struct OpenConnection {
+    client: Network,
+    activity: Arc<Activity>,
+    gives_way: Arc<Notify>,
+    /// Whether it was told already.
+    is_ending: bool,
+}
+
+/// One of them, until this is dropped.
+#[derive(Debug)]
+pub struct ListedConnection {
+    number: u64,
+    of: Arc<OpenConnections>,
+    /// What goes on on it.
+    pub activity: Arc<Activity>,
+    /// Told when it is to end at once.
+    pub gives_way: Arc<Notify>,
+}
+
+impl OpenConnections {
+    /// Lists another one.
+    pub fn add(self: &Arc<Self>, client: Network) -> ListedConnection {
+        let (activity, gives_way) = (Arc::new(Activity::new()), Arc::new(Notify::new()));
+        let mut listed = self.listed();
+        let number = listed.next_number;
+        listed.next_number += 1;
+        let open = OpenConnection {
+            client,
+            activity: Arc::clone(&activity),
+            gives_way: Arc::clone(&gives_way),
+            is_ending: false,
+        };
+        listed.by_number.insert(number, open);
+        ListedConnection { number, of: Arc::clone(self), activity, gives_way }
+    }
+
+    /// Ends the one that is of least use: that has not asked for the longest time; else that waits for a further request;
+    /// else that takes nothing of its answer. None is ended that is worked for. Says whether there was one, of this client
+    /// where one is named.
+    pub fn end_one(&self, of: Option<Network>) -> bool {
+        let mut listed = self.listed();
+        let all = listed.by_number.values_mut();
+        let candidates = all.filter(|open| !open.is_ending && of.is_none_or(|of| of == open.client));
+        let worst = candidates.filter_map(|open| {
+            let rank = match open.activity.state() {
+                State::Idle { has_asked: false, quiet } if quiet > NEW => (2, quiet),
+                State::Idle { has_asked: true, quiet } => (1, quiet),
+                State::Sending { quiet } if quiet > SLOW => (0, quiet),
+                _ => return None,
+            };
+            Some((rank, open))
+        });
+        let Some((_, worst)) = worst.max_by_key(|(rank, _)| *rank) else { return false };
+        worst.is_ending = true;
+        worst.gives_way.notify_one();
+        true
+    }
+
+    fn listed(&self) -> MutexGuard<'_, Listed> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ListedConnection {
+    fn drop(&mut self) {
+        self.of.listed().by_number.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn who_is_worked_for_stays() {
+        let open = Arc::new(OpenConnections::default());
+        let [client, other] = ["192.0.2.1", "192.0.2.2"].map(|text| Network::of(text.parse().unwrap()));
+        let (working, waiting, new) = (open.add(client), open.add(client), open.add(client));
+        let request = working.activity.begin();
+        drop(waiting.activity.begin());
+        let is_ended = |one: &ListedConnection| one.gives_way.notified().now_or_never().is_some();
+        assert!(!open.end_one(Some(other)));
+        assert!(open.end_one(Some(client)));
+        assert_eq!([&working, &waiting, &new].map(is_ended), [false, true, false]);
+        assert!(!open.end_one(None), "it was told already");
+        drop((waiting, request));
+        assert!(open.end_one(None));
+        assert_eq!([&working, &new].map(is_ended), [true, false]);
+    }
+}
