@@ -1,7 +1,11 @@
 //! A `.deb` while it streams past (deb(5)): the control member is kept and read, the data member is
 //! only followed, or unpacked for the names of its files.
 
-use rws_model::{Digests, Entry, FileName, Inspected, Inspector, Reading, RecordFile, Refusal, Role};
+use std::sync::Arc;
+
+use rws_model::{
+    Digests, Entry, FileName, Inspected, Inspector, Memory, Reading, RecordFile, Refusal, Role, Unlimited,
+};
 
 use crate::ar;
 use crate::control::Named;
@@ -10,12 +14,16 @@ use crate::fault::{Fault, printable};
 use crate::file_names::DataMember;
 use crate::package_file_name::{Claims, compare_binary};
 use crate::stanza::Stanza;
+use crate::window::window_bytes;
 use crate::{RENDERER, contents, control, identity, layout, maintainer_files, packages};
 
 /// deb(5): one line with the version, which may be followed by others in the future.
 const FORMAT_VERSION_LIMIT_BYTES: u64 = 4096;
 const DATA_MEMBERS: &[&[u8]] =
     &[b"data.tar", b"data.tar.gz", b"data.tar.xz", b"data.tar.zst", b"data.tar.bz2", b"data.tar.lzma"];
+
+/// So much memory each file takes anyway.
+const SMALL_BYTES: u64 = 64 << 10;
 
 /// The inspector of one binary package.
 pub(crate) struct BinaryPackage {
@@ -33,6 +41,7 @@ impl BinaryPackage {
             control: Vec::new(),
             reading,
             installed: None,
+            memory: Arc::new(Unlimited),
         };
         Self { name, archive: ar::Reader::new(), package }
     }
@@ -50,6 +59,8 @@ struct Package {
     reading: Reading,
     /// The names of the files in the data member.
     installed: Option<Vec<Vec<u8>>>,
+    /// Where much memory is asked for.
+    memory: Arc<dyn Memory>,
 }
 
 /// The member that must come next; names that start with an underscore may come between.
@@ -86,13 +97,15 @@ impl ar::Members for Package {
                     .ok_or_else(|| Fault::Members(format!("it has {} where control.tar must be", printable(name))))?;
                 self.kept = Kept::Control(packing);
                 self.next = Next::Data;
-                limit("its control archive", size_bytes, COMPRESSED_LIMIT_BYTES)
+                limit("its control archive", size_bytes, COMPRESSED_LIMIT_BYTES)?;
+                ask(&*self.memory, size_bytes)
             }
             Next::Data if DATA_MEMBERS.contains(&name) && size_bytes > 0 => {
                 self.next = Next::End;
                 if self.reading != Reading::Entries {
                     let keeps = self.reading == Reading::Contents;
-                    self.kept = Kept::Names(Box::new(DataMember::new(name, size_bytes, keeps)?));
+                    self.kept =
+                        Kept::Names(Box::new(DataMember::new(name, size_bytes, keeps, Arc::clone(&self.memory))?));
                 }
                 Ok(())
             }
@@ -119,6 +132,7 @@ impl ar::Members for Package {
             Kept::Names(member) => self.installed = Some(member.finish()?),
             Kept::FormatVersion => check_format_version(&bytes)?,
             Kept::Control(packing) => {
+                ask(&*self.memory, window_bytes(packing.member().as_bytes(), &bytes))?;
                 let files = control_member::control_files(packing, &bytes)?;
                 files.others.iter().try_for_each(|(name, content)| maintainer_files::check(name, content))?;
                 self.control = files.control;
@@ -126,6 +140,11 @@ impl ar::Members for Package {
         }
         Ok(())
     }
+}
+
+/// Asks for memory that is worth being asked for.
+fn ask(memory: &dyn Memory, bytes: u64) -> Result<(), Fault> {
+    if bytes < SMALL_BYTES || memory.take(bytes) { Ok(()) } else { Err(Fault::Memory) }
 }
 
 fn limit(what: &'static str, size_bytes: u64, limit_bytes: u64) -> Result<(), Fault> {
@@ -148,6 +167,10 @@ impl Inspector for BinaryPackage {
     fn finish(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal> {
         let whole = check_whole(&self.archive, self.package.next).map_err(|fault| fault.refuse(&self.name));
         whole.and_then(|()| self.finish_early(size_bytes, digests))
+    }
+
+    fn ask(&mut self, memory: Arc<dyn Memory>) {
+        self.package.memory = memory;
     }
 
     fn has_enough(&self) -> bool {

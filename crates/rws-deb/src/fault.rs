@@ -33,6 +33,9 @@ pub(crate) enum Fault {
         /// What went wrong.
         what: String,
     },
+    /// Others use the memory that reading it takes.
+    #[error("there is no memory to read it now, as others use it")]
+    Memory,
     /// Something is larger than this reader takes.
     #[error("{what} is larger than {limit_bytes} bytes")]
     TooLarge {
@@ -96,7 +99,10 @@ pub(crate) enum Fault {
 impl Fault {
     /// The refusal of `file` because of this.
     pub(crate) fn refuse(self, file: &FileName) -> Refusal {
-        Refusal::new(file.as_str(), self.to_string())
+        match self {
+            Self::Memory => Refusal::memory(file.as_str()),
+            _ => Refusal::new(file.as_str(), self.to_string()),
+        }
     }
 }
 

@@ -2,19 +2,24 @@
 //! memory and time.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use bzip2::write::BzDecoder;
 use flate2::write::MultiGzDecoder;
 use liblzma::stream::Stream;
 use liblzma::write::XzDecoder;
+use rws_model::Memory;
 use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
 use crate::control_member::{XZ_MEMORY_BYTES, ZSTD_WINDOW_LOG};
 use crate::fault::Fault;
+use crate::window::{KNOWN_FROM_BYTES, window_bytes};
 
 const BLOCK_BYTES: usize = 512;
 /// The names of a whole system take less.
-const NAMES_LIMIT_BYTES: usize = 64 << 20;
+const NAMES_LIMIT_BYTES: usize = 32 << 20;
+/// In such steps memory for names is asked for.
+const STEP_BYTES: usize = 1 << 20;
 /// What a name takes beside its bytes, here and in its line.
 const LINE_BYTES: usize = 128;
 /// What dpkg takes for one name is less.
@@ -28,6 +33,9 @@ const ZSTD_BUFFER_BYTES: usize = 128 << 10;
 pub(crate) struct DataMember {
     member: &'static str,
     unpacker: Unpacker,
+    /// Its first bytes, until enough are there to tell how much memory it takes to unpack it.
+    start: Option<Vec<u8>>,
+    memory: Arc<dyn Memory>,
 }
 
 enum Unpacker {
@@ -40,8 +48,9 @@ enum Unpacker {
 
 impl DataMember {
     /// Of a member of this name and size, whose names are kept or not.
-    pub(crate) fn new(name: &[u8], size_bytes: u64, keeps: bool) -> Result<Self, Fault> {
-        let names = Names::new(UNPACKED_LIMIT_BYTES.saturating_add(size_bytes.saturating_mul(UNPACKED_TIMES)), keeps);
+    pub(crate) fn new(name: &[u8], size_bytes: u64, keeps: bool, memory: Arc<dyn Memory>) -> Result<Self, Fault> {
+        let limit_bytes = UNPACKED_LIMIT_BYTES.saturating_add(size_bytes.saturating_mul(UNPACKED_TIMES));
+        let names = Names::new(limit_bytes, keeps, Arc::clone(&memory));
         let xz = |stream: Result<Stream, liblzma::stream::Error>, names| -> io::Result<Unpacker> {
             Ok(Unpacker::Xz(XzDecoder::new_stream(names, stream?)))
         };
@@ -53,11 +62,33 @@ impl DataMember {
             b"data.tar.zst" => ("data.tar.zst", ZstdFrame::new(names).map(|frame| Unpacker::Zstd(Box::new(frame)))),
             _ => ("data.tar", Ok(Unpacker::Plain(names))),
         };
-        Ok(Self { member, unpacker: unpacker.map_err(|error| fault(member, &error))? })
+        let unpacker = unpacker.map_err(|error| fault(member, &error))?;
+        Ok(Self { member, unpacker, start: Some(Vec::new()), memory })
     }
 
     /// Takes the next bytes of the member.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let Some(start) = &mut self.start else { return self.unpack(bytes) };
+        let (first, rest) = bytes.split_at(bytes.len().min(KNOWN_FROM_BYTES - start.len()));
+        start.extend_from_slice(first);
+        if start.len() < KNOWN_FROM_BYTES {
+            return Ok(());
+        }
+        self.begin()?;
+        self.unpack(rest)
+    }
+
+    /// Takes the memory that unpacking takes, and unpacks what was held back.
+    fn begin(&mut self) -> Result<(), Fault> {
+        let Some(start) = self.start.take() else { return Ok(()) };
+        let bytes = window_bytes(self.member.as_bytes(), &start);
+        if bytes > 0 && !self.memory.take(bytes) {
+            return Err(Fault::Memory);
+        }
+        self.unpack(&start)
+    }
+
+    fn unpack(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let written = match &mut self.unpacker {
             Unpacker::Plain(names) => names.write_all(bytes),
             Unpacker::Gzip(decoder) => decoder.write_all(bytes),
@@ -73,7 +104,8 @@ impl DataMember {
     }
 
     /// The names in it, sorted: paths without a slash at their start. Directories are left out.
-    pub(crate) fn finish(self) -> Result<Vec<Vec<u8>>, Fault> {
+    pub(crate) fn finish(mut self) -> Result<Vec<Vec<u8>>, Fault> {
+        self.begin()?;
         let names = match self.unpacker {
             Unpacker::Plain(names) => Ok(names),
             Unpacker::Gzip(decoder) => decoder.finish(),
@@ -139,6 +171,9 @@ struct Names {
     keeps: bool,
     names: Vec<Vec<u8>>,
     names_bytes: usize,
+    /// How much memory was asked for.
+    granted_bytes: usize,
+    memory: Arc<dyn Memory>,
     /// A name that stands in an entry of its own, for the next entry (GNU tar).
     long_name: Option<Vec<u8>>,
     /// Whether there was any entry: each package has its root directory.
@@ -156,13 +191,15 @@ enum State {
 }
 
 impl Names {
-    fn new(limit_bytes: u64, keeps: bool) -> Self {
+    fn new(limit_bytes: u64, keeps: bool, memory: Arc<dyn Memory>) -> Self {
         let state = State::Header(Vec::with_capacity(BLOCK_BYTES));
         Self {
             left_bytes: limit_bytes,
             keeps,
             names: Vec::new(),
             names_bytes: 0,
+            granted_bytes: 0,
+            memory,
             long_name: None,
             has_entries: false,
             state,
@@ -236,6 +273,12 @@ impl Names {
             return Ok(());
         }
         self.names_bytes += name.len() + LINE_BYTES;
+        if self.names_bytes > self.granted_bytes {
+            if !self.memory.take(STEP_BYTES as u64) {
+                return Err(io::Error::other(Fault::Memory));
+            }
+            self.granted_bytes += STEP_BYTES;
+        }
         if self.names_bytes > NAMES_LIMIT_BYTES {
             return Err(too_large("the list of its files", NAMES_LIMIT_BYTES as u64));
         }

@@ -29,6 +29,7 @@ mod sources;
 mod stanza;
 mod upload;
 mod version;
+mod window;
 
 pub use format::Deb;
 

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Algorithm, Digests, Entry, FileName, Identity, Partition, Record, RecordFile, Refusal, RepositoryId,
+    Algorithm, Digests, Entry, FileName, Identity, Memory, Partition, Record, RecordFile, Refusal, RepositoryId,
     RepositorySettings, Sha256, SignError, Signer, Target,
 };
 
@@ -157,6 +158,9 @@ pub trait Inspector: Send {
     ///
     /// When the file is cut, has trailing bytes, contradicts its own digests or its file name.
     fn finish(self: Box<Self>, size_bytes: u64, digests: &Digests) -> Result<Inspected, Refusal>;
+
+    /// Where it asks before it takes much memory, from now on. Without this it takes what it needs.
+    fn ask(&mut self, _memory: Arc<dyn Memory>) {}
 
     /// Whether all has been seen that the entries are made of, so that the rest need not be read of a file whose digests
     /// are known.

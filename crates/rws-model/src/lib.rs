@@ -8,6 +8,7 @@
 mod digest;
 mod format;
 mod md5_pieces;
+mod memory;
 mod name;
 mod record;
 mod refusal;
@@ -21,6 +22,7 @@ pub use format::{
     ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement, Reading, Role, RootFile, RootInput,
 };
 pub use md5_pieces::Md5Pieces;
+pub use memory::{Memory, Unlimited};
 pub use name::FileName;
 pub use record::{Change, Entry, Identity, Partition, ROOT, Record, RecordFile, SLOT, fill_slot};
 pub use refusal::{Refusal, RefusalKind};

@@ -7,6 +7,8 @@ pub enum RefusalKind {
     Content,
     /// The file is good, but its architecture is not configured for the repository.
     Architecture,
+    /// Nothing is wrong with the file, but there is no memory to read it now.
+    Memory,
 }
 
 /// A file that was sent is refused: the sender's mistake, never a fault of the service.
@@ -35,6 +37,12 @@ impl Refusal {
     pub fn architecture(file: impl Into<String>, architecture: &str) -> Self {
         let reason = format!("the architecture {architecture} is not configured for this repository");
         Self { kind: RefusalKind::Architecture, ..Self::new(file, reason) }
+    }
+
+    /// Refuses a file for which there is no memory now.
+    pub fn memory(file: impl Into<String>) -> Self {
+        let refusal = Self::new(file, "there is no memory to read it now, as others use it");
+        Self { kind: RefusalKind::Memory, ..refusal.with_hint("send it again in a moment") }
     }
 
     /// The same refusal with a sentence that says what to do.

@@ -4,6 +4,7 @@
 //! goes on. A claim goes when the upload is published; then the generation has the package. A claim that is left behind is
 //! taken over after some minutes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rws_model::{Identity, RepositoryId, Sha256};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{ConfiguredTarget, OnConflict};
 use crate::error::{Conflict, IntakeError, Present};
 use crate::presence::{NewFile, Presence, Rival};
-use crate::upload::Upload;
+use crate::upload::{Upload, UploadChange};
 use crate::{RepositoryError, UploadId, private, reading};
 
 /// From a claim to the upload object it takes seconds; a claim that old is of a process that died.
@@ -46,16 +47,28 @@ struct Wanted<'a> {
     file: String,
 }
 
-fn wanted<'a>(upload: &'a Upload, targets: &'a [Arc<ConfiguredTarget>]) -> Vec<Wanted<'a>> {
+/// The changes of an upload, by repository.
+fn by_repository(upload: &Upload) -> BTreeMap<&RepositoryId, Vec<&UploadChange>> {
+    let mut all: BTreeMap<&RepositoryId, Vec<&UploadChange>> = BTreeMap::new();
+    for change in &upload.changes {
+        all.entry(&change.repository).or_default().push(change);
+    }
+    all
+}
+
+/// What an upload makes of the repositories that refuse other bytes: those of each that it changes.
+fn wanted<'a>(upload: &'a Upload, targets: &'a [Arc<ConfiguredTarget>]) -> Vec<Vec<Wanted<'a>>> {
+    let changes = by_repository(upload);
     let mut all = Vec::new();
     for target in targets.iter().filter(|target| target.policy.on_conflict == OnConflict::Refuse) {
-        let repositories = target.repositories();
-        for change in upload.changes.iter().filter(|change| repositories.contains(&change.repository)) {
-            let record = change.record.and_then(|at| upload.records.get(at));
-            let Some(file) = record.and_then(|record| record.files.first()) else { continue };
-            let (content, file) = (file.digests.sha256, file.name.to_string());
-            let (repository, identity) = (&change.repository, &change.identity);
-            all.push(Wanted { target, repository, identity, content, file });
+        for repository in target.repositories() {
+            let Some((repository, changes)) = changes.get_key_value(&repository) else { continue };
+            let of_change = |change: &&'a UploadChange| {
+                let file = upload.records.get(change.record?)?.files.first()?;
+                let (content, file) = (file.digests.sha256, file.name.to_string());
+                Some(Wanted { target, repository, identity: &change.identity, content, file })
+            };
+            all.push(changes.iter().filter_map(of_change).collect());
         }
     }
     all
@@ -68,13 +81,18 @@ fn wanted<'a>(upload: &'a Upload, targets: &'a [Arc<ConfiguredTarget>]) -> Vec<W
 ///
 /// [`IntakeError::Conflict`], and what the store fails with.
 pub async fn check(store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Result<(), IntakeError> {
-    for one in wanted(upload, targets) {
-        let presence = Presence::load(store, one.target, one.repository).await?;
-        one.compare(presence.content(one.identity)?)?;
+    for of_repository in wanted(upload, targets) {
+        let Some(first) = of_repository.first() else { continue };
+        let presence = Presence::load(store, first.target, first.repository).await?;
+        for one in &of_repository {
+            one.compare(presence.content(one.identity)?)?;
+        }
     }
+    let changes = by_repository(upload);
     for target in targets {
         for repository in &target.repositories() {
-            check_named(store, upload, target, repository).await?;
+            let changes = changes.get(repository).map(Vec::as_slice).unwrap_or_default();
+            check_named(store, upload, changes, target, repository).await?;
         }
     }
     Ok(())
@@ -84,11 +102,11 @@ pub async fn check(store: &dyn Store, upload: &Upload, targets: &[Arc<Configured
 async fn check_named(
     store: &dyn Store,
     upload: &Upload,
+    changes: &[&UploadChange],
     target: &ConfiguredTarget,
     repository: &RepositoryId,
 ) -> Result<(), IntakeError> {
-    let changes = upload.changes.iter().filter(|change| change.repository == *repository);
-    let records = changes.filter_map(|change| upload.records.get(change.record?));
+    let records = changes.iter().filter_map(|change| upload.records.get(change.record?));
     let files: Vec<NewFile<'_>> = records
         .flat_map(|record| {
             // a package's own file is nobody else's; one without entries may be one that some package names
@@ -114,22 +132,27 @@ async fn check_named(
 ///
 /// [`IntakeError::Conflict`] when another upload was first, and what the store fails with.
 pub async fn claim(store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Result<(), IntakeError> {
-    for one in wanted(upload, targets) {
-        let claim = Claim { upload: upload.id.clone(), content: one.content };
-        let claimed = one.claim(store, &claim).await?;
-        let key = private::identity(one.repository, one.identity);
-        // what was published meanwhile has no claim any more: looked at behind it
-        let presence = Presence::load(store, one.target, one.repository).await?;
-        let content = presence.content(one.identity)?;
-        if let Err(conflict) = one.compare(content) {
-            if claimed == Claimed::New {
-                // nobody can rely on it: the package is there
-                store.delete(&[key]).await?;
-            }
-            return Err(conflict);
+    for of_repository in wanted(upload, targets) {
+        let Some(first) = of_repository.first() else { continue };
+        let mut claimed = Vec::new();
+        for one in &of_repository {
+            let claim = Claim { upload: upload.id.clone(), content: one.content };
+            claimed.push(one.claim(store, &claim).await?);
         }
-        if claimed == Claimed::ByOthers && content.is_none() {
-            return Err(one.conflict(Present::UnderWay).into());
+        // what was published meanwhile has no claim any more: looked at behind it
+        let presence = Presence::load(store, first.target, first.repository).await?;
+        for (one, claimed) in of_repository.iter().zip(claimed) {
+            let content = presence.content(one.identity)?;
+            if let Err(conflict) = one.compare(content) {
+                if claimed == Claimed::New {
+                    // nobody can rely on it: the package is there
+                    store.delete(&[private::identity(one.repository, one.identity)]).await?;
+                }
+                return Err(conflict);
+            }
+            if claimed == Claimed::ByOthers && content.is_none() {
+                return Err(one.conflict(Present::UnderWay).into());
+            }
         }
     }
     Ok(())

@@ -142,6 +142,14 @@ pub enum IntakeError {
     /// The request took so long that what it brought first may be taken for abandoned.
     #[error("The request took longer than 12 hours. Nothing of it was kept.")]
     TooSlow,
+    /// Too many packages for too many repositories.
+    #[error(
+        "The request makes more than {most} changes, one for each package and each repository. Nothing of it was kept."
+    )]
+    TooManyChanges {
+        /// So many may be.
+        most: usize,
+    },
     /// The store or the repository failed: the sender may try again.
     #[error(transparent)]
     Failed(#[from] RepositoryError),

@@ -1,6 +1,8 @@
 //! One file read once: digests and inspection in the same pass.
 
-use rws_model::{FileName, Format, Inspected, Inspector, Md5Pieces, Reading, Refusal, ShaDigester};
+use std::sync::Arc;
+
+use rws_model::{FileName, Format, Inspected, Inspector, Md5Pieces, Memory, Reading, Refusal, ShaDigester};
 use rws_store::LocalFile;
 
 /// A file that streams past.
@@ -20,6 +22,13 @@ impl Inspection {
     pub fn new(format: &dyn Format, name: &FileName, reading: Reading) -> Self {
         let rest = InspectionButMd5 { digester: ShaDigester::default(), inspector: format.inspector(name, reading) };
         Self { md5: Md5Pieces::new(LocalFile::PIECE_BYTES), rest }
+    }
+
+    /// Asks here before it takes much memory.
+    #[must_use]
+    pub fn asking(mut self, memory: Arc<dyn Memory>) -> Self {
+        self.rest.inspector.ask(memory);
+        self
     }
 
     /// Both halves of one that has seen nothing.

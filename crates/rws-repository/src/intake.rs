@@ -17,11 +17,15 @@ use crate::generation::path_order;
 use crate::plan::join;
 use crate::presence::Presence;
 use crate::reception::{Kept, Reception};
-use crate::upload::Upload;
+use crate::upload::{Upload, UploadBuilder};
 use crate::{RepositoryError, UploadId, pending, private, reading};
 
 /// How many objects of one upload are written at once.
 const WRITES_AT_ONCE: usize = 8;
+
+/// How many changes an upload has at most: one for each package and each repository that it goes to. All of them are in one
+/// object, which is read for each of the repositories.
+pub const MOST_CHANGES: usize = 20_000;
 
 /// How long a request may take: large files are in the store from its beginning, where they are taken for abandoned
 /// after twice this time.
@@ -71,7 +75,7 @@ pub async fn accept(
     if reception.store().clock_milliseconds().await? / 1000 - reception.id().seconds() > LONGEST_SECONDS {
         return Err(IntakeError::TooSlow);
     }
-    let mut upload = Upload::new(reception.id().clone());
+    let mut upload = UploadBuilder::new(reception.id().clone());
     let (files, inspected): (Vec<LocalFile>, Vec<Inspected>) =
         files.into_iter().map(|file| (file.file, file.inspected)).unzip();
     let mut repeated = Vec::new();
@@ -89,10 +93,14 @@ pub async fn accept(
         for assembled in target.format.assemble(&inspected, &placement)? {
             upload.add(assembled.record, &assembled.repositories);
         }
+        if upload.changes() > MOST_CHANGES {
+            return Err(IntakeError::TooManyChanges { most: MOST_CHANGES });
+        }
         if !pool.files.is_empty() {
             repeated.extend(target.repositories());
         }
     }
+    let upload = upload.finish();
     if upload.changes.is_empty() {
         // what is repeated may still be on its way: whoever waits for this waits for that
         return Ok(Accepted { id: upload.id, repositories: repeated });
@@ -151,9 +159,11 @@ pub async fn describe(
     metadata: Metadata,
     repositories: &[RepositoryId],
 ) -> Result<Accepted, IntakeError> {
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
-    let files: Vec<Key> = metadata.record.files.iter().map(|file| private::incoming(&upload.id, &file.name)).collect();
+    let id = UploadId::next(store.clock_milliseconds().await?);
+    let mut upload = UploadBuilder::new(id.clone());
+    let files: Vec<Key> = metadata.record.files.iter().map(|file| private::incoming(&id, &file.name)).collect();
     upload.add(metadata.record, repositories);
+    let upload = upload.finish();
     let pointers = pointers(&upload);
     let content = Bytes::from(metadata.content);
     let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };

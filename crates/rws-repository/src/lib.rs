@@ -41,4 +41,4 @@ pub use generation::{Condemned, FileRow, Generation, Head, IndexBlock, IndexStat
 pub use id::{GenerationId, UploadId};
 pub use reading::{generation, head};
 pub use reception::Reception;
-pub use upload::{Upload, UploadChange};
+pub use upload::{Upload, UploadBuilder, UploadChange};

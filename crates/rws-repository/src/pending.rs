@@ -1,8 +1,11 @@
 //! What uploads promise and no generation contains yet.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures::FutureExt;
 use rws_model::RepositoryId;
 use rws_store::{Span, Store, collect};
+use tokio::sync::Semaphore;
 
 use crate::gather::gather;
 use crate::upload::Upload;
@@ -10,6 +13,12 @@ use crate::{RepositoryError, UploadId, private};
 
 /// How many uploads are read at once.
 const READS_AT_ONCE: usize = 16;
+
+/// How many bytes of uploads are published together, but for one that is larger alone; so much of them is in memory.
+const BATCH_BYTES: u64 = 16 << 20;
+
+/// How many bytes of uploads are read at the same time, in units of a KiB.
+const READ_KIB_AT_ONCE: u32 = 32 << 10;
 
 /// An upload that waits.
 #[derive(Debug)]
@@ -28,10 +37,12 @@ pub struct Pending {
     /// The uploads behind them, in the order in which they apply: the store's time of the pointer, then the name. An
     /// upload that was answered before another one began comes first.
     pub uploads: Vec<PendingUpload>,
+    /// Whether there are further ones, for the next batch.
+    pub has_more: bool,
 }
 
-/// Reads what waits for a repository, but for uploads that are `applied` already. A pointer whose upload does not
-/// exist means nothing (yet).
+/// Reads what waits for a repository, but for uploads that are `applied` already: as many as fit into memory. A pointer
+/// whose upload does not exist means nothing (yet).
 ///
 /// # Errors
 ///
@@ -41,30 +52,105 @@ pub async fn read(
     repository: &RepositoryId,
     applied: &[UploadId],
 ) -> Result<Pending, RepositoryError> {
+    let (pointers, found) = read_all(store, repository, applied, BATCH_BYTES).await?;
+    let mut pending = Pending { pointers, ..Pending::default() };
+    let mut bytes = 0;
+    for read in found {
+        bytes += read.bytes;
+        if bytes > BATCH_BYTES && !pending.uploads.is_empty() {
+            pending.has_more = true;
+            break;
+        }
+        let upload = match read.has_entries {
+            true => Some(read.pending),
+            // the first one is large
+            false => {
+                let (id, pointed) = (read.pending.upload.id, read.pending.pointed_milliseconds);
+                read_upload(store, id, pointed, &Room::of(u64::MAX)).await?.map(|read| read.pending)
+            }
+        };
+        pending.uploads.extend(upload);
+    }
+    Ok(pending)
+}
+
+/// Reads all that waits for a repository, but for uploads that are `applied` already, without the entries of its records: who
+/// wants to know what will be there needs none.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn read_outlines(
+    store: &dyn Store,
+    repository: &RepositoryId,
+    applied: &[UploadId],
+) -> Result<Vec<PendingUpload>, RepositoryError> {
+    let (_, found) = read_all(store, repository, applied, 0).await?;
+    Ok(found.into_iter().map(|read| read.pending).collect())
+}
+
+/// An upload that was read.
+struct Read {
+    pending: PendingUpload,
+    /// The size of its object.
+    bytes: u64,
+    has_entries: bool,
+}
+
+/// How much of uploads is kept in memory with their entries, and how much is read at once.
+struct Room {
+    left_bytes: AtomicU64,
+    reading: Semaphore,
+}
+
+impl Room {
+    fn of(bytes: u64) -> Self {
+        Self { left_bytes: AtomicU64::new(bytes), reading: Semaphore::new(READ_KIB_AT_ONCE as usize) }
+    }
+
+    /// Whether there is room for so many bytes more.
+    fn takes(&self, bytes: u64) -> bool {
+        let left = |left: u64| left.checked_sub(bytes);
+        self.left_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
+    }
+}
+
+/// All pointers, and the uploads behind them in their order; with entries as long as there is room for them.
+async fn read_all(
+    store: &dyn Store,
+    repository: &RepositoryId,
+    applied: &[UploadId],
+    entries_bytes: u64,
+) -> Result<(Vec<UploadId>, Vec<Read>), RepositoryError> {
     let listed = store.list(&private::pending(repository)).await?;
     let pointers = listed.iter().filter_map(|listed| {
         private::pointer_parts(&listed.key).map(|(_, upload)| (upload, listed.stat.modified_milliseconds))
     });
-    let pointers: Vec<(UploadId, i64)> = pointers.collect();
+    let mut pointers: Vec<(UploadId, i64)> = pointers.collect();
+    pointers.sort_by(|(left, left_pointed), (right, right_pointed)| (left_pointed, left).cmp(&(right_pointed, right)));
+    let room = Room::of(entries_bytes);
     let wanted = pointers.iter().filter(|(id, _)| !applied.contains(id)).cloned();
-    let reads = wanted.map(|(id, pointed)| read_upload(store, id, pointed).boxed()).collect();
-    let found: Vec<Option<PendingUpload>> = gather(READS_AT_ONCE, reads).await?;
-    let mut uploads: Vec<PendingUpload> = found.into_iter().flatten().collect();
-    uploads.sort_by(|left, right| {
-        (left.pointed_milliseconds, &left.upload.id).cmp(&(right.pointed_milliseconds, &right.upload.id))
-    });
-    Ok(Pending { pointers: pointers.into_iter().map(|(id, _)| id).collect(), uploads })
+    let reads = wanted.map(|(id, pointed)| read_upload(store, id, pointed, &room).boxed()).collect();
+    let found: Vec<Option<Read>> = gather(READS_AT_ONCE, reads).await?;
+    Ok((pointers.into_iter().map(|(id, _)| id).collect(), found.into_iter().flatten().collect()))
 }
 
 async fn read_upload(
     store: &dyn Store,
     id: UploadId,
     pointed_milliseconds: i64,
-) -> Result<Option<PendingUpload>, RepositoryError> {
+    room: &Room,
+) -> Result<Option<Read>, RepositoryError> {
     let key = private::upload(&id);
     let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(None) };
+    let size_bytes = content.stat.size_bytes;
+    let has_entries = room.takes(size_bytes);
+    let kib = u32::try_from(size_bytes >> 10).unwrap_or(u32::MAX).clamp(1, READ_KIB_AT_ONCE);
+    // the semaphore is never closed
+    let _reading = room.reading.acquire_many(kib).await;
     let bytes = collect(content.bytes).await?;
-    let upload = match serde_json::from_slice::<Upload>(&bytes) {
+    let parsed = if has_entries { serde_json::from_slice(&bytes) } else { Upload::outline(&bytes) };
+    let upload = match parsed {
         Ok(upload) if upload.is_readable() => upload,
         // it stays where it is, for a person or for a version that can read it, and holds nobody up
         Ok(_) => {
@@ -76,5 +162,5 @@ async fn read_upload(
             return Ok(None);
         }
     };
-    Ok(Some(PendingUpload { upload, pointed_milliseconds }))
+    Ok(Some(Read { pending: PendingUpload { upload, pointed_milliseconds }, bytes: size_bytes, has_entries }))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rws_model::{FileName, Identity, RecordFile, RepositoryId, Sha256};
+use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, Sha256};
 use rws_store::Store;
 
 use crate::catalogue::ConfiguredTarget;
@@ -61,7 +61,7 @@ impl<'a> Presence<'a> {
     ) -> Result<Self, RepositoryError> {
         let head = reading::head(store, repository).await?.map(|(head, _)| head);
         let applied = head.as_ref().map(|head| head.applied.as_slice()).unwrap_or_default();
-        let pending = pending::read(store, repository, applied).await?.uploads;
+        let pending = pending::read_outlines(store, repository, applied).await?;
         let generation = match &head {
             Some(head) => Some(reading::generation(store, repository, &head.generation).await?),
             None => None,
@@ -81,8 +81,8 @@ impl<'a> Presence<'a> {
             }
             None => None,
         };
-        for change in self.changes().filter(|change| change.identity == *identity) {
-            let file = change.record.as_ref().and_then(|record| record.files.first());
+        for (_, record) in self.changes().filter(|(changed, _)| *changed == identity) {
+            let file = record.and_then(|record| record.files.first());
             content = file.map(|file| file.digests.sha256);
         }
         Ok(content)
@@ -102,12 +102,12 @@ impl<'a> Presence<'a> {
                 }
             }
         }
-        for change in self.changes() {
-            owners.retain(|owner| owner.identity != change.identity);
-            let files = change.record.iter().flat_map(|record| &record.files);
+        for (identity, record) in self.changes() {
+            owners.retain(|owner| owner.identity != *identity);
+            let files = record.iter().flat_map(|record| &record.files);
             let mut names = files.map(|file| &file.name);
             if let Some(first) = names.clone().next().filter(|_| names.any(|one| one == name)) {
-                owners.push(Owner { identity: change.identity.clone(), file: first.clone() });
+                owners.push(Owner { identity: identity.clone(), file: first.clone() });
             }
         }
         Ok(owners)
@@ -138,13 +138,13 @@ impl<'a> Presence<'a> {
                 }
             }
         }
-        for change in self.changes() {
-            named.remove(&change.identity);
-            let Some(record) = &change.record else { continue };
+        for (identity, record) in self.changes() {
+            named.remove(identity);
+            let Some(record) = record else { continue };
             for (at, file) in files.iter().enumerate().filter(|(_, file)| is_here(file, &record.directory)) {
                 let same = record.files.iter().skip(1).find(|same| same.name == file.file.name);
                 let found = same.map(|same| (at, same.digests.sha256));
-                named.entry(change.identity.clone()).or_default().extend(found);
+                named.entry(identity.clone()).or_default().extend(found);
             }
         }
         for (at, new) in files.iter().enumerate() {
@@ -162,7 +162,7 @@ impl<'a> Presence<'a> {
         Ok(None)
     }
 
-    fn changes(&self) -> impl Iterator<Item = rws_model::Change> {
+    fn changes(&self) -> impl Iterator<Item = (&Identity, Option<&Record>)> {
         self.pending.iter().flat_map(|waiting| waiting.upload.changes_for(self.repository))
     }
 }

@@ -111,6 +111,9 @@ pub enum Fault {
     /// Lists of files that do not belong together.
     #[error("the file list is broken: {0}")]
     FileList(String),
+    /// Others use the memory that reading it takes.
+    #[error("there is no memory to read it now, as others use it")]
+    Memory,
     /// The text for one index.
     #[error("the package's entry in an index would be larger than {0} bytes")]
     EntrySize(usize),
@@ -121,6 +124,7 @@ impl Fault {
     pub fn refuse(self, name: &FileName) -> Refusal {
         let refusal = Refusal::new(name.as_str(), self.to_string());
         match self {
+            Self::Memory => Refusal::memory(name.as_str()),
             Self::Cut(_) | Self::Short(..) | Self::Digest(_) => refusal.with_hint("send the whole file again"),
             _ => refusal,
         }

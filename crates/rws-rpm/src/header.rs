@@ -27,8 +27,8 @@ const MOST_ENTRIES: u32 = 65_535;
 /// rpm's own bound for signature headers.
 const MOST_SIGNATURE_BYTES: u32 = 64 * 1024 * 1024;
 
-/// rpm's own bound for headers (`HEADER_DATA_MAX`).
-const MOST_MAIN_BYTES: u32 = 256 * 1024 * 1024;
+/// A quarter of rpm's own bound for headers (`HEADER_DATA_MAX`): the largest known ones have 30 MB.
+const MOST_MAIN_BYTES: u32 = 64 * 1024 * 1024;
 
 /// The size of a region's trailer, and the count of its entry.
 const REGION_BYTES: u32 = 16;

@@ -1,6 +1,8 @@
 //! Reads one package file while it streams past, and renders its entries.
 
-use rws_model::{Digests, Entry, FileName, Inspected, Inspector, RecordFile, Refusal, Role};
+use std::sync::Arc;
+
+use rws_model::{Digests, Entry, FileName, Inspected, Inspector, Memory, RecordFile, Refusal, Role};
 
 use crate::fault::Fault;
 use crate::markup::Written;
@@ -50,6 +52,10 @@ impl Inspector for RpmInspector {
         let Self { name, stream, nevra } = *self;
         let file = RecordFile { name: name.clone(), size_bytes, digests: digests.clone() };
         stream.finish().and_then(|headers| inspect(&headers, nevra, file)).map_err(|fault| fault.refuse(&name))
+    }
+
+    fn ask(&mut self, memory: Arc<dyn Memory>) {
+        self.stream.ask(memory);
     }
 
     fn has_enough(&self) -> bool {

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use crate::fault::Fault;
 use crate::text::{clean, has_forbidden};
 
-/// The largest entry of one package in one index. The largest known, of debug packages, have a third of it; without a
+/// The largest entry of one package in one index. The largest known, of debug packages, have two thirds of it; without a
 /// bound one small header with a long directory and many files in it would fill the memory.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 /// An entry that is being written.
 #[derive(Debug, Default)]

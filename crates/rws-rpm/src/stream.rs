@@ -1,5 +1,9 @@
 //! The parts of a package file, taken apart while it streams past: lead, signature header, main header, payload.
 
+use std::sync::Arc;
+
+use rws_model::{Memory, Unlimited};
+
 use crate::fault::{Fault, Section};
 use crate::header::{self, Header};
 use crate::integrity::Integrity;
@@ -7,6 +11,9 @@ use crate::lead;
 
 /// Signature headers are padded to this.
 const SIGNATURE_ALIGNMENT_BYTES: usize = 8;
+
+/// Headers that take less memory are not asked for.
+const LARGE_BYTES: u64 = 512 << 10;
 
 /// The part of the file that comes next.
 enum Part {
@@ -48,12 +55,19 @@ pub struct Stream {
     wanted: usize,
     /// Bytes of all parts before the present one.
     passed_bytes: u64,
+    /// Where much memory is asked for.
+    memory: Arc<dyn Memory>,
 }
 
 impl Stream {
     /// Waits for the first byte.
     pub fn new() -> Self {
-        Self { part: Part::Magic, pending: Vec::new(), wanted: 4, passed_bytes: 0 }
+        Self { part: Part::Magic, pending: Vec::new(), wanted: 4, passed_bytes: 0, memory: Arc::new(Unlimited) }
+    }
+
+    /// Asks for much memory here from now on.
+    pub fn ask(&mut self, memory: Arc<dyn Memory>) {
+        self.memory = memory;
     }
 
     /// Takes the next bytes.
@@ -142,7 +156,13 @@ impl Stream {
 
     fn header_length(&self, section: Section) -> Result<usize, Fault> {
         let introduction = self.pending.first_chunk().copied().unwrap_or_default();
-        header::length(section, introduction)
+        let bytes = header::length(section, introduction)?;
+        // it is kept as it is, and its values are read beside it
+        let needed = 2 * bytes as u64;
+        if needed >= LARGE_BYTES && !self.memory.take(needed) {
+            return Err(Fault::Memory);
+        }
+        Ok(bytes)
     }
 
     fn take(&mut self) -> Vec<u8> {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use metrics::counter;
-use rws_model::Refusal;
+use rws_model::{Refusal, RefusalKind};
 use rws_repository::{IntakeError, Present, RepositoryError};
 use rws_store::StoreError;
 use serde::Serialize;
@@ -120,7 +120,11 @@ impl From<JoinError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let problem = Self::bad_request("refused", refusal.to_string()).of_file(refusal.file);
+        let (status, code) = match refusal.kind {
+            RefusalKind::Memory => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            RefusalKind::Content | RefusalKind::Architecture => (StatusCode::BAD_REQUEST, "refused"),
+        };
+        let problem = Self::new(status, code, refusal.to_string()).of_file(refusal.file);
         match refusal.hint {
             Some(hint) => problem.with_hint(hint),
             None => problem,
@@ -144,6 +148,10 @@ impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::Refused(refusal) => refusal.into(),
+            IntakeError::TooManyChanges { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many-changes", error.to_string())
+                    .with_hint("Send the files in several requests, or to fewer targets at once")
+            }
             IntakeError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", error.to_string()),
             IntakeError::Conflict(conflict) => {
                 let hint = match conflict.present {

@@ -64,6 +64,12 @@ pub struct Budgets {
     pub drained: Arc<Shares<Network>>,
     /// Uploads that are received at the same time, by user.
     pub uploads: Arc<Shares<String>>,
+    /// Bytes of memory for reading packages: large headers, windows to unpack with. By user.
+    pub reading: Arc<Shares<String>>,
+    /// Packages whose entries are made at the same time, by user.
+    pub rendering: Arc<Shares<String>>,
+    /// Bytes of entries in memory, of requests that are complete. By user.
+    pub accepting: Arc<Shares<String>>,
     /// Bytes of files of metadata, by user.
     pub metadata: Arc<Shares<String>>,
     /// Directories that are listed in several parts.
@@ -79,6 +85,9 @@ const DRAINED: u64 = 256;
 /// Large directories that are listed at the same time.
 const LISTINGS: u64 = 16;
 
+/// Packages whose entries are made at the same time: of one user only one.
+const RENDERED: u64 = 2;
+
 /// Bytes of files of metadata.
 const METADATA_BYTES: u64 = 48 << 20;
 
@@ -92,6 +101,9 @@ impl Budgets {
             unread_of_users: Shares::new(UNREAD_BYTES_IN_ALL),
             drained: Shares::new(DRAINED),
             uploads: Shares::new(limits.uploads as u64),
+            reading: Shares::new(limits.reading_bytes),
+            rendering: Shares::new(RENDERED),
+            accepting: Shares::new(2 * limits.entries_bytes),
             metadata: Shares::new(METADATA_BYTES),
             listings: Shares::new(LISTINGS),
         }

@@ -10,7 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::setpriority_process;
 use tokio::sync::oneshot;
 
 use crate::budgets::Network;
@@ -27,9 +26,6 @@ const MOST_NETWORKS: usize = 10_000;
 
 /// How many threads check passwords that were never right, at most.
 const MOST_THREADS: usize = 4;
-
-/// How far these threads stand back behind everything else (`nice`, setpriority(2)).
-const NICE: i32 = 5;
 
 /// All checks of this process.
 pub struct Checks {
@@ -122,11 +118,6 @@ impl Shared {
     }
 
     fn work(&self, kind: Kind) {
-        if kind == Kind::Other
-            && let Err(error) = setpriority_process(Some(rustix::thread::gettid()), NICE)
-        {
-            tracing::debug!(%error, "checks of passwords do not stand back");
-        }
         let mut workspace = Workspace::default();
         while let Some(check) = self.next(kind) {
             let bytes = check.hash.memory_bytes();
@@ -228,8 +219,9 @@ mod tests {
     }
 
     fn waiting(number: u64, from: &str) -> (Check, oneshot::Receiver<bool>) {
+        static HASH: std::sync::LazyLock<PasswordHash> = std::sync::LazyLock::new(|| hash("right"));
         let (answer, right) = oneshot::channel();
-        (Check { number, from: network(from), hash: hash("right"), password: Vec::new(), answer }, right)
+        (Check { number, from: network(from), hash: HASH.clone(), password: Vec::new(), answer }, right)
     }
 
     #[tokio::test]

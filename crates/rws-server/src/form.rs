@@ -1,7 +1,6 @@
 //! The form of an upload: files go to the local disk while they arrive.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -14,8 +13,7 @@ use rws_repository::inspection::Inspection;
 use crate::answer::Problem;
 use crate::body::Incoming;
 use crate::multipart::{Event, MultipartError, MultipartParser};
-use crate::settings::Limits;
-use crate::spool::{Spool, Spooled};
+use crate::spool::{Place, Spool, Spooled};
 
 /// What a form had.
 #[derive(Default)]
@@ -32,8 +30,8 @@ pub struct Form {
 
 /// Where the files of a form go.
 pub struct Destination<'a> {
-    /// The directory for those that are being received.
-    pub spool: &'a Path,
+    /// Where those are that are being received.
+    pub place: Place<'a>,
     /// What large ones go to at once.
     pub reception: &'a mut Reception,
     /// What they have to be.
@@ -42,14 +40,12 @@ pub struct Destination<'a> {
     pub reading: Reading,
     /// The size of the request, where the client has said it.
     pub expected_bytes: Option<u64>,
-    /// What is too much.
-    pub limits: &'a Limits,
 }
 
 impl Destination<'_> {
     async fn start(&mut self, name: &FileName) -> Result<Spool, Problem> {
         let inspection = Inspection::new(&**self.format, name, self.reading);
-        let spool = Spool::start(self.spool, inspection, self.expected_bytes, self.limits.file_bytes).await;
+        let spool = Spool::start(self.place, inspection, self.expected_bytes).await;
         let spool = spool.map_err(|error| error.problem(name))?;
         self.reception.receive(name, spool.file());
         Ok(spool)
@@ -78,7 +74,7 @@ pub async fn read(mut to: Destination<'_>, mut parser: MultipartParser, body: &m
     let mut form = Form::default();
     let mut names = BTreeSet::new();
     let mut part = Part::Ignored;
-    let field_bytes = to.limits.field_bytes;
+    let field_bytes = to.place.limits.field_bytes;
     while let Some(chunk) = body.next().await? {
         let pushed = parser.push(chunk);
         while let Some(event) = parser.next_event() {

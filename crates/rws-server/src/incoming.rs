@@ -106,8 +106,7 @@ async fn keep(
 ) -> Result<Spooled, Problem> {
     let Place { target, targets, sender, name } = place;
     let inspection = Inspection::new(&*target.format, name, reading(targets));
-    let most_bytes = service.settings.limits.file_bytes;
-    let spool = Spool::start(&service.spool, inspection, expected_bytes(headers), most_bytes).await;
+    let spool = Spool::start(service.place(sender.user), inspection, expected_bytes(headers)).await;
     let spool = spool.map_err(|error| error.problem(name))?;
     let written = sender.keep(service.tree.store(), name, spool.file());
     // a bad file never becomes whole, so that nothing is written of it
@@ -127,12 +126,11 @@ async fn commit(
     let Place { target, targets, sender, name } = place;
     let mut reception = Reception::begin(Arc::clone(store)).await?;
     let mut to = Destination {
-        spool: &service.spool,
+        place: service.place(sender.user),
         reception: &mut reception,
         format: &target.format,
         reading: reading(&targets),
         expected_bytes: expected_bytes(headers),
-        limits: &service.settings.limits,
     };
     let list = to.receive(&name, pieces(body)).await?;
     let (mut files, mut aside) = (Vec::new(), Vec::<aside::Place>::new());
@@ -146,5 +144,6 @@ async fn commit(
     }
     files.push(list);
     let product = Some(sender.product.to_owned());
-    Batch { reception, targets, product, files, listed: Listed::InUploadOrPool, aside }.take(service).await
+    let user = sender.user.to_owned();
+    Batch { user, reception, targets, product, files, listed: Listed::InUploadOrPool, aside }.take(service).await
 }

@@ -137,8 +137,8 @@ async fn take_place(places: &Arc<Shares<Client>>, all: &OpenConnections, peer: S
     let client = Client::of(peer.ip());
     let place = match places.try_take(&client, 1) {
         Ok(place) => Some(place),
-        // its own ones give way, not those of others
-        Err(Refusal::ForOthers) if all.end_one(Some(client)) => places.take(&client, 1, GIVES_WAY).await,
+        // one of its own gives way, so that it has no more than before; else one of others, to who has nothing
+        Err(_) if all.end_one(Some(client)) => places.take_given_up(&client, 1, GIVES_WAY).await,
         Err(Refusal::Empty) if all.end_one(None) => places.take(&client, 1, GIVES_WAY).await,
         Err(_) => None,
     };

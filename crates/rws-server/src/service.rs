@@ -14,6 +14,7 @@ use crate::access::Users;
 use crate::budgets::Budgets;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::spool::Place;
 
 /// The public keys that clients need, in ASCII armour.
 #[derive(Clone, Debug, Default)]
@@ -48,4 +49,11 @@ pub struct Service {
     pub spool: PathBuf,
     /// The version of the program.
     pub version: &'static str,
+}
+
+impl Service {
+    /// Where files of a user are received.
+    pub fn place<'a>(&'a self, user: &'a str) -> Place<'a> {
+        Place { directory: &self.spool, limits: &self.settings.limits, budgets: &self.budgets, user }
+    }
 }

@@ -43,6 +43,10 @@ pub struct Limits {
     pub answers_bytes: u64,
     /// Uploads that are received at the same time; further ones wait. Half of them at most are of one user.
     pub uploads: usize,
+    /// Memory for reading packages: large headers, windows to unpack with. A user has half of what is free at most.
+    pub reading_bytes: u64,
+    /// What the packages of one request become in the indexes.
+    pub entries_bytes: u64,
     /// Memory of checks of passwords, but for one that needs more alone.
     pub passwords_bytes: u64,
     /// Parts of a form.
@@ -65,8 +69,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
-            answers_bytes: 96 << 20,
+            answers_bytes: 64 << 20,
             uploads: 64,
+            reading_bytes: 96 << 20,
+            entries_bytes: 32 << 20,
             passwords_bytes: 64 << 20,
             parts: 1000,
             part_header_bytes: 16 << 10,

@@ -55,10 +55,24 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     ///
     /// Why there is nothing for this one now.
     pub fn try_take(self: &Arc<Self>, by: &K, amount: u64) -> Result<Share<K>, Refusal> {
+        self.take_when(by, amount, |held, left| held <= left)
+    }
+
+    /// Takes what this one has given up, or is about to, whatever it holds.
+    pub async fn take_given_up(self: &Arc<Self>, by: &K, amount: u64, within: Duration) -> Option<Share<K>> {
+        self.wait(within, || self.take_when(by, amount, |_, _| true).ok()).await
+    }
+
+    fn take_when(
+        self: &Arc<Self>,
+        by: &K,
+        amount: u64,
+        is_fair: impl Fn(u64, u64) -> bool,
+    ) -> Result<Share<K>, Refusal> {
         let mut taken = self.taken();
         let left = self.total.saturating_sub(taken.all).checked_sub(amount).ok_or(Refusal::Empty)?;
         let held = taken.by.get(by).copied().unwrap_or_default();
-        if held > left {
+        if !is_fair(held, left) {
             return Err(Refusal::ForOthers);
         }
         taken.all += amount;
@@ -69,11 +83,15 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     /// Takes some as soon as there is enough; `None` when that takes too long.
     pub async fn take(self: &Arc<Self>, by: &K, amount: u64, within: Duration) -> Option<Share<K>> {
         let amount = amount.min(self.total);
+        self.wait(within, || self.try_take(by, amount).ok()).await
+    }
+
+    async fn wait<T>(&self, within: Duration, try_take: impl Fn() -> Option<T>) -> Option<T> {
         let taking = async {
             loop {
                 // whoever gives back after the look wakes this
                 let given_back = self.given_back.notified();
-                if let Ok(share) = self.try_take(by, amount) {
+                if let Some(share) = try_take() {
                     return share;
                 }
                 given_back.await;

@@ -3,21 +3,27 @@
 //! MD5, the other inspects and computes the other digests.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use rws_model::{FileName, Inspected, Md5Pieces, Refusal};
+use rws_model::{FileName, Inspected, Md5Pieces, Memory, Refusal};
 use rws_repository::inspection::{Inspection, InspectionButMd5};
 use rws_repository::intake::ReceivedFile;
 use rws_store::{Grower, LocalFile};
 use tempfile::{NamedTempFile, TempPath};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::answer::Problem;
+use crate::answer::{Problem, busy};
+use crate::budgets::Budgets;
+use crate::settings::Limits;
+use crate::shares::{Share, Shares};
 
 /// What the names of files in the spool directory start with.
 pub const SPOOL_PREFIX: &str = "rws-upload-";
@@ -34,6 +40,9 @@ pub enum SpoolError {
     /// The file is larger than a file may be.
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
+    /// Others are served first.
+    #[error("too much is under way")]
+    Busy,
     /// The local disk failed: full, or not writable.
     #[error("{0}")]
     Disk(#[from] io::Error),
@@ -50,6 +59,7 @@ impl SpoolError {
                     .of_file(name.as_str())
                     .with_hint("Raise server.limits.file_bytes if such files are wanted")
             }
+            Self::Busy => busy("rendering"),
             Self::Disk(error) => {
                 tracing::error!(%error, "the spool directory cannot be written");
                 let message = format!("{name} could not be kept on the local disk. Try again later.");
@@ -61,6 +71,9 @@ impl SpoolError {
 
 /// A file that is being received.
 pub struct Spool {
+    directory: PathBuf,
+    turns: Arc<Shares<String>>,
+    user: String,
     file: LocalFile,
     most_bytes: u64,
     left_bytes: u64,
@@ -85,6 +98,47 @@ struct Written {
 pub struct Spooled {
     path: TempPath,
     inspected: Inspected,
+    /// How much its entries take.
+    entries_bytes: u64,
+    /// Where its entries are, when they are large: the other files of the request may be a long time in coming.
+    entries: Option<TempPath>,
+}
+
+/// Larger entries are kept on the disk until their request is complete.
+const LARGE_ENTRIES_BYTES: u64 = 64 << 10;
+
+/// How long reading a file waits for memory or for its turn, while others have them.
+const LONGEST_QUEUE: Duration = Duration::from_secs(60);
+
+/// Where a file is received, for whom, and with what.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The directory for files that are being received.
+    pub directory: &'a Path,
+    /// What is too much.
+    pub limits: &'a Limits,
+    /// What all requests share.
+    pub budgets: &'a Budgets,
+    /// Whose file it is.
+    pub user: &'a str,
+}
+
+/// The memory that a user takes for reading one file.
+struct MemoryOfUser {
+    of: Arc<Shares<String>>,
+    user: String,
+    taken: Mutex<Vec<Share<String>>>,
+    runtime: Handle,
+}
+
+impl Memory for MemoryOfUser {
+    fn take(&self, bytes: u64) -> bool {
+        let share = self.runtime.block_on(self.of.take(&self.user, bytes, LONGEST_QUEUE));
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_there = share.is_some();
+        taken.extend(share);
+        is_there
+    }
 }
 
 impl Spooled {
@@ -109,29 +163,67 @@ impl Spooled {
         self.inspected.names.iter().map(|named| &named.name)
     }
 
+    /// How much its entries take in memory.
+    pub fn entries_bytes(&self) -> u64 {
+        self.entries_bytes
+    }
+
     /// What the intake needs, and what keeps the file on the disk.
-    pub fn into_received(self) -> (TempPath, ReceivedFile) {
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub fn into_received(mut self) -> io::Result<(TempPath, ReceivedFile)> {
+        if let Some(path) = self.entries.take() {
+            self.inspected.entries = serde_json::from_reader(BufReader::new(File::open(&path)?))?;
+        }
         let received = ReceivedFile { file: LocalFile::whole(&*self.path), inspected: self.inspected };
-        (self.path, received)
+        Ok((self.path, received))
+    }
+
+    /// One whose entries are on the disk where they are large.
+    fn new(path: TempPath, mut inspected: Inspected, directory: &Path) -> io::Result<Self> {
+        let entries_bytes = inspected.entries.iter().map(|entry| entry.text.len() as u64).sum();
+        let mut entries = None;
+        if entries_bytes > LARGE_ENTRIES_BYTES {
+            let file = temporary(directory)?;
+            let mut writer = BufWriter::new(file.as_file());
+            serde_json::to_writer(&mut writer, &std::mem::take(&mut inspected.entries))?;
+            writer.flush()?;
+            drop(writer);
+            entries = Some(file.into_temp_path());
+        }
+        Ok(Self { path, inspected, entries_bytes, entries })
     }
 }
 
+fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(SPOOL_PREFIX).tempfile_in(directory)
+}
+
 impl Spool {
-    /// Starts a file of at most `expected_bytes`, where that is known; it may have `most_bytes`.
+    /// Starts a file of at most `expected_bytes`, where that is known.
     ///
     /// # Errors
     ///
     /// When the disk fails.
     pub async fn start(
-        directory: &Path,
+        place: Place<'_>,
         inspection: Inspection,
         expected_bytes: Option<u64>,
-        most_bytes: u64,
     ) -> Result<Self, SpoolError> {
-        let (md5, inspection) = inspection.halves();
+        let Place { directory, limits, budgets, user } = place;
+        let most_bytes = limits.file_bytes;
+        let memory = MemoryOfUser {
+            of: Arc::clone(&budgets.reading),
+            user: user.to_owned(),
+            taken: Mutex::default(),
+            runtime: Handle::current(),
+        };
+        let (md5, inspection) = inspection.asking(Arc::new(memory)).halves();
         let directory = directory.to_owned();
-        let make = move || tempfile::Builder::new().prefix(SPOOL_PREFIX).tempfile_in(directory);
-        let disk = spawn_blocking(make).await.map_err(io::Error::other)??;
+        let make_in = directory.clone();
+        let disk = spawn_blocking(move || temporary(&make_in)).await.map_err(io::Error::other)??;
         let (file, grower) = LocalFile::growing(disk.path(), expected_bytes);
         let (to_disk, for_disk) = mpsc::channel(PIECES);
         let (to_inspection, for_inspection) = mpsc::channel(PIECES);
@@ -140,6 +232,9 @@ impl Spool {
             inspected: spawn_blocking(|| inspect(inspection, for_inspection)),
         };
         Ok(Self {
+            directory,
+            turns: Arc::clone(&budgets.rendering),
+            user: user.to_owned(),
             file,
             most_bytes,
             left_bytes: most_bytes,
@@ -203,9 +298,16 @@ impl Spool {
         };
         let inspection = inspected.await.map_err(io::Error::other)??;
         let Written { disk, grower, md5 } = written.await.map_err(io::Error::other)??;
-        let inspected = spawn_blocking(move || inspection.finish(md5)).await.map_err(io::Error::other)??;
-        grower.finish();
-        Ok(Spooled { path: disk.into_temp_path(), inspected })
+        // entries are made of a few packages at a time: of one they may be large, whatever its size
+        let turn = self.turns.take(&self.user, 1, LONGEST_QUEUE).await.ok_or(SpoolError::Busy)?;
+        let directory = self.directory.clone();
+        let finish = move || {
+            let _turn = turn;
+            let inspected = inspection.finish(md5)?;
+            grower.finish();
+            Ok(Spooled::new(disk.into_temp_path(), inspected, &directory)?)
+        };
+        spawn_blocking(finish).await.map_err(io::Error::other)?
     }
 }
 

@@ -12,6 +12,7 @@ use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IntakeError, Reception, RepositoryError};
+use tokio::task::spawn_blocking;
 use tracing::Instrument;
 
 use crate::access::User;
@@ -51,7 +52,7 @@ pub async fn put(
     let permit = permit(service, user).await?;
     // before any byte of the body is read: then a client that asks first has nothing to send
     let (targets, parser) = prepare(service, user, path, &parts.headers)?;
-    let taken = receive(service, &targets, &parts.headers, parser, body).await?;
+    let taken = receive(service, user, &targets, &parts.headers, parser, body).await?;
     drop(permit);
     Ok(taken.answer(service, parts).await)
 }
@@ -81,6 +82,7 @@ fn of_forms(limits: &Limits) -> multipart::Limits {
 
 async fn receive(
     service: &Arc<Service>,
+    user: &User,
     targets: &[Arc<ConfiguredTarget>],
     headers: &HeaderMap,
     parser: MultipartParser,
@@ -90,9 +92,8 @@ async fn receive(
     let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
     let expected_bytes = expected_bytes(headers);
     let reading = reading(targets);
-    let (spool, format) = (&service.spool, &first.format);
-    let limits = &service.settings.limits;
-    let to = Destination { spool, reception: &mut reception, format, reading, expected_bytes, limits };
+    let (place, format) = (service.place(&user.name), &first.format);
+    let to = Destination { place, reception: &mut reception, format, reading, expected_bytes };
     let mut form = form::read(to, parser, body).await?;
     let product = form.product.take();
     if form.files.is_empty() && form.unfit.is_none() && !form.skipped {
@@ -109,6 +110,7 @@ async fn receive(
         }
     }
     let batch = Batch {
+        user: user.name.clone(),
         reception,
         targets: targets.to_vec(),
         product,
@@ -131,6 +133,8 @@ pub fn expected_bytes(headers: &HeaderMap) -> Option<u64> {
 
 /// The files of one upload, received and good, each for itself.
 pub struct Batch {
+    /// Who sent them.
+    pub user: String,
     /// Their way into the store.
     pub reception: Reception,
     /// The targets that they go to.
@@ -163,9 +167,21 @@ impl Batch {
                 return Err(unfit(file.name().as_str(), &*target.format));
             }
         }
+        let entries_bytes = self.files.iter().map(Spooled::entries_bytes).sum();
+        let most_bytes = service.settings.limits.entries_bytes;
+        if entries_bytes > most_bytes {
+            let message = format!(
+                "What the packages of the request say to the indexes takes {entries_bytes} bytes, and may take \
+                 {most_bytes}. Nothing of it was kept."
+            );
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+                .with_hint("Send the files in several requests, or raise server.limits.entries_bytes"));
+        }
+        let memory = &service.budgets.accepting;
+        let memory = memory.take(&self.user, entries_bytes, LONGEST_QUEUE).await.ok_or_else(|| busy("accepting"))?;
         let warnings = self.files.iter().flat_map(Spooled::warnings).collect();
         let format = self.targets.first().map(|target| Arc::clone(&target.format));
-        let accepted = accept(service, self).await;
+        let accepted = accept(service, self, memory).await;
         accepted.map(|accepted| Taken { accepted, warnings }).map_err(|error| match (error, format) {
             // the original knew architectures by file names only, and said this
             (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(
@@ -188,13 +204,17 @@ impl Taken {
 }
 
 /// Makes the upload a promise and wakes the publisher, also when the client goes away meanwhile.
-async fn accept(service: &Arc<Service>, batch: Batch) -> Result<Accepted, IntakeError> {
+async fn accept(service: &Arc<Service>, batch: Batch, memory: Share<String>) -> Result<Accepted, IntakeError> {
     let service = Arc::clone(service);
     let work = async move {
-        let Batch { reception, targets, product, files, listed, aside } = batch;
+        let _memory = memory;
+        let Batch { reception, targets, product, files, listed, aside, .. } = batch;
         let (count, bytes) = (files.len(), files.iter().map(Spooled::size_bytes).sum::<u64>());
+        let received = move || files.into_iter().map(Spooled::into_received).collect::<std::io::Result<Vec<_>>>();
+        let received = spawn_blocking(received).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let received = received.map_err(|error| RepositoryError::damaged("what was received", error))?;
         // the files go when this ends
-        let (_kept, files): (Vec<_>, Vec<_>) = files.into_iter().map(Spooled::into_received).unzip();
+        let (_kept, files): (Vec<_>, Vec<_>) = received.into_iter().unzip();
         let to = intake::Destination { targets: &targets, product: product.as_deref(), listed };
         let accepted = intake::accept(reception, to, files).await?;
         let names: Vec<&str> = accepted.repositories.iter().map(|repository| repository.as_str()).collect();

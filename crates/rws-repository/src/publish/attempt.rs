@@ -37,7 +37,7 @@ impl Run<'_> {
         }
         let rebuild = occasion.rebuild || state.former.is_some();
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
-        let pending = pending::read(self.store(), self.repository, &applied).await?;
+        let mut pending = pending::read(self.store(), self.repository, &applied).await?;
         let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
         if let Some(generation) = read_again {
             self.check_read_again(&generation, &found.malformed)?;
@@ -46,9 +46,9 @@ impl Run<'_> {
             self.list_malformed(std::mem::take(&mut found.malformed)).await?;
         }
         let mut changes = found.changes;
-        for waiting in &pending.uploads {
+        for waiting in &mut pending.uploads {
             let origin = Origin::Upload(waiting.upload.id.clone());
-            let wanted = waiting.upload.changes_for(self.repository).into_iter();
+            let wanted = waiting.upload.take_changes_for(self.repository).into_iter();
             changes.extend(wanted.map(|change| PlannedChange { change, origin: origin.clone() }));
         }
         let Some(plan) = self.plan_and_place(&state, &mut changes, &found.noticed).await? else { return Ok(None) };
@@ -95,6 +95,7 @@ impl Run<'_> {
             failed,
             synchronised,
             lost_commits,
+            has_more: pending.has_more,
         }))
     }
 
@@ -235,6 +236,7 @@ impl Run<'_> {
             failed,
             synchronised,
             lost_commits,
+            has_more: pending.has_more,
         })
     }
 }

@@ -99,6 +99,8 @@ pub struct Outcome {
     pub synchronised: Result<(), RepositoryError>,
     /// How often another publisher was faster.
     pub lost_commits: usize,
+    /// Whether more was pending than is published at once.
+    pub has_more: bool,
 }
 
 /// Publishes repositories of one store.

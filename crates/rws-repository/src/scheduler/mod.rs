@@ -205,6 +205,9 @@ impl Scheduler {
         if let Some(seconds) = outcome.look_again_seconds {
             self.wake_later(repository, Duration::from_secs(seconds.unsigned_abs()));
         }
+        if outcome.has_more {
+            self.wake(repository, Occasion::default(), Urgency::Patient);
+        }
         counter!("rws_lost_commits_total").increment(outcome.lost_commits as u64);
         let word = if outcome.published_at.is_some() { "published" } else { "unchanged" };
         counter!("rws_publishes_total", "outcome" => word).increment(1);

@@ -5,7 +5,7 @@
 use crate::support::{World, id, record};
 use rws_repository::publish::{Malformed, Occasion, Publisher};
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
-use rws_repository::{Upload, UploadId};
+use rws_repository::{UploadBuilder, UploadId};
 use rws_store::{Key, Store};
 
 const FOCAL: &str = "live/2.8/ubuntu/focal";
@@ -136,8 +136,9 @@ async fn accept_unreadable(world: &World) {
     record.entries[0].text = text.replace(&old, &new).replace("Maintainer: RWS <rws@example.org>", &bad).into_bytes();
     record.files[0].digests = digests;
 
-    let mut upload = Upload::new(UploadId::next(1_795_000_100_000));
+    let mut upload = UploadBuilder::new(UploadId::next(1_795_000_100_000));
     upload.add(record.clone(), &targets[0].repositories());
+    let upload = upload.finish();
     world.put(&format!(".rws/incoming/{}/{}", upload.id, record.files[0].name), bytes).await;
     world.put(&format!(".rws/pending/{FOCAL}/{}", upload.id), Vec::new()).await;
     world.put(&format!(".rws/uploads/{}.json", upload.id), serde_json::to_vec(&upload).unwrap()).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,12 @@ use uuid::Uuid;
 
 use super::clock::Clock;
 use super::kept::KeptFiles;
+use super::links::Links;
 use crate::{Body, Condition, Key, Kind, Stat, Version, Write};
+
+/// The modes of new directories.
+const PUBLIC_DIRECTORY: u32 = 0o755;
+const PRIVATE_DIRECTORY: u32 = 0o700;
 
 /// How often a write is tried whose directory another process removes, because it was empty, at the same instant.
 const TRIES: usize = 8;
@@ -23,8 +28,11 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
+    private: PathBuf,
     temporary: PathBuf,
     locks: PathBuf,
+    /// Where links may lead.
+    pub links: Links,
     durability: Durability,
     /// Whose time files get: replicas on several machines may share the directory.
     clock: Clock,
@@ -42,23 +50,24 @@ pub enum Durability {
 }
 
 impl Directory {
-    /// Makes what does not exist yet.
-    pub fn open(root: &Path, work: &Path, durability: Durability) -> io::Result<Self> {
-        fs::create_dir_all(root)?;
-        if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty()) {
+    /// Makes what does not exist yet. `work` is the directory for its own files, two below the root.
+    pub fn open(root: &Path, work: &str, durability: Durability, allowed: &[PathBuf]) -> io::Result<Self> {
+        make_directories(root, PUBLIC_DIRECTORY)?;
+        let root = fs::canonicalize(root)?;
+        if let Some(above) = root.parent() {
             File::open(above)?.sync_all()?;
         }
+        let work = root.join(work);
+        let private = work.parent().unwrap_or(&work).to_owned();
         let (temporary, locks) = (work.join("tmp"), work.join("locks"));
         let clock = Clock::of(temporary.clone());
-        let directory = Self { root: root.to_owned(), temporary, locks, durability, clock, kept: KeptFiles::of(root) };
-        if let Some(private) = work.parent() {
-            match DirBuilder::new().mode(0o700).create(private) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => fs::set_permissions(private, Permissions::from_mode(0o700))?,
-            }
+        let kept = KeptFiles::of(&root);
+        let links = Links::new(&root, &private, allowed)?;
+        let directory = Self { root, private, temporary, locks, links, durability, clock, kept };
+        for path in [&directory.private, &directory.temporary, &directory.locks] {
+            make_directories(path, PRIVATE_DIRECTORY)?;
+            fs::set_permissions(path, Permissions::from_mode(PRIVATE_DIRECTORY))?;
         }
-        fs::create_dir_all(&directory.temporary)?;
-        fs::create_dir_all(&directory.locks)?;
         directory.clear_abandoned()?;
         Ok(directory)
     }
@@ -93,8 +102,9 @@ impl Directory {
 
     /// Writes `body` under `key`. [`io::ErrorKind::AlreadyExists`] when the condition does not hold.
     pub fn write(&self, key: &Key, body: &Body, condition: &Condition) -> io::Result<Stat> {
+        self.links.check_parent(&self.path(key))?;
         let temporary = self.temporary_file();
-        let written = self.fill(&temporary, body).and_then(|()| self.place(&temporary, key, condition));
+        let written = self.fill(&temporary, body, self.mode(key)).and_then(|()| self.place(&temporary, key, condition));
         let cleaned = fs::remove_file(&temporary);
         let stat = written?;
         match cleaned {
@@ -107,14 +117,14 @@ impl Directory {
     /// [`io::ErrorKind::AlreadyExists`] when the condition does not hold, [`io::ErrorKind::NotFound`] when there is no
     /// source, and for no other reason.
     pub fn copy(&self, from: &Key, to: &Key, write: &Write) -> io::Result<Stat> {
-        let source = self.path(from);
-        match fs::metadata(&source) {
-            Ok(metadata) if metadata.is_file() => {}
+        let source = match self.links.resolve(&self.path(from)) {
+            Ok(Some(source)) if fs::metadata(&source)?.is_file() => source,
             Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Err(error);
             }
             _ => return Err(io::ErrorKind::NotFound.into()),
-        }
+        };
+        self.links.check_parent(&self.path(to))?;
         let copied = self.copy_file(&source, to, write);
         copied.map_err(|error| if error.kind() == io::ErrorKind::NotFound { io::Error::other(error) } else { error })
     }
@@ -128,6 +138,10 @@ impl Directory {
             self.stamp(&file, None)?;
             self.flush_file(&file)?;
         }
+        // a linked file has this mode by all its names: the private ones lie in a private directory
+        if !self.is_private(to) || write.kind == Kind::Mutable {
+            fs::set_permissions(&temporary, Permissions::from_mode(self.mode(to)))?;
+        }
         let placed = self.place(&temporary, to, &write.condition);
         // renaming one name of a file over another name of it does nothing and leaves both (POSIX rename)
         _ = fs::remove_file(&temporary);
@@ -140,6 +154,7 @@ impl Directory {
         let mut changed = BTreeSet::new();
         for key in keys {
             let path = self.path(key);
+            self.links.check_parent(&path)?;
             let removed = fs::remove_file(&path);
             self.kept.forget(key);
             match removed {
@@ -159,7 +174,16 @@ impl Directory {
     }
 
     fn is_permanent(&self, directory: &Path) -> bool {
-        self.temporary.ancestors().nth(2).is_some_and(|private| directory.parent() == Some(private))
+        directory.parent() == Some(&self.private)
+    }
+
+    fn is_private(&self, key: &Key) -> bool {
+        self.path(key).starts_with(&self.private)
+    }
+
+    /// The mode of a file.
+    fn mode(&self, key: &Key) -> u32 {
+        if self.is_private(key) { 0o600 } else { 0o644 }
     }
 
     fn temporary_file(&self) -> PathBuf {
@@ -167,10 +191,11 @@ impl Directory {
     }
 
     /// Writes a temporary file and flushes it.
-    fn fill(&self, temporary: &Path, body: &Body) -> io::Result<()> {
+    fn fill(&self, temporary: &Path, body: &Body, mode: u32) -> io::Result<()> {
         match body {
             Body::Bytes(bytes) => {
-                let mut file = File::create_new(temporary)?;
+                let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+                file.set_permissions(Permissions::from_mode(mode))?;
                 file.write_all(bytes)?;
                 self.stamp(&file, None)?;
                 self.flush_file(&file)
@@ -179,7 +204,7 @@ impl Directory {
                 if fs::hard_link(source.path(), temporary).is_err() {
                     fs::copy(source.path(), temporary)?;
                 }
-                fs::set_permissions(temporary, Permissions::from_mode(0o644))?;
+                fs::set_permissions(temporary, Permissions::from_mode(mode))?;
                 let file = OpenOptions::new().write(true).open(temporary)?;
                 self.stamp(&file, None)?;
                 self.flush_file(&file)
@@ -213,7 +238,8 @@ impl Directory {
         let mut tries = 0;
         loop {
             tries += 1;
-            match fs::create_dir_all(parent) {
+            let mode = if self.is_private(key) { PRIVATE_DIRECTORY } else { PUBLIC_DIRECTORY };
+            match make_directories(parent, mode) {
                 // another process removes the directory, because it is empty, at the same instant
                 Err(error) if is_passing(&error) && tries < TRIES => continue,
                 Err(error) => return Err(io::Error::other(error)),
@@ -271,6 +297,23 @@ impl Directory {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
         Ok(file)
+    }
+}
+
+/// Makes a directory and those above it that do not exist; new ones get this mode, whatever the umask.
+fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_directories(above, mode)?;
+    }
+    match DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(mode)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -6,16 +6,19 @@
 //!   processes that share the directory. Every write sets a time later than the version it replaces, so that a
 //!   version never comes back (inode numbers are used again, and a kernel's own clock moves in steps of milliseconds).
 //! * A copy of what never changes is a hard link; a plain name gets bytes of its own.
+//! * Symbolic links are followed within the directory, and to directories that were allowed; never into `.rws`.
+//! * Files and directories have fixed modes, whatever the umask: 0644 and 0755, 0600 and 0700 in `.rws`.
 //! * Small files that are read stay open for a moment, and are what their names stand for whoever changes them.
 
 mod clock;
 mod durable;
 mod kept;
+mod links;
 mod reading;
 mod tree;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -40,7 +43,16 @@ impl LocalStore {
     ///
     /// When the directory cannot be made or written.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        Self::open_with(root, Durability::Durable)
+        Self::open_with(root, Durability::Durable, &[])
+    }
+
+    /// The same where symbolic links may lead to some directories outside of `root`.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be made or written, or one of the others does not exist.
+    pub fn open_with_links(root: &Path, allowed: &[PathBuf]) -> Result<Self, StoreError> {
+        Self::open_with(root, Durability::Durable, allowed)
     }
 
     /// The same for copies that need not outlive a loss of power: nothing is flushed.
@@ -49,11 +61,11 @@ impl LocalStore {
     ///
     /// When the directory cannot be made or written.
     pub fn open_volatile(root: &Path) -> Result<Self, StoreError> {
-        Self::open_with(root, Durability::Volatile)
+        Self::open_with(root, Durability::Volatile, &[])
     }
 
-    fn open_with(root: &Path, durability: Durability) -> Result<Self, StoreError> {
-        let directory = Directory::open(root, &root.join(WORK), durability)
+    fn open_with(root: &Path, durability: Durability, allowed: &[PathBuf]) -> Result<Self, StoreError> {
+        let directory = Directory::open(root, WORK, durability, allowed)
             .map_err(|error| StoreError::from_io("open", root.display().to_string(), error))?;
         Ok(Self { directory: Arc::new(directory) })
     }
@@ -107,13 +119,13 @@ impl Store for LocalStore {
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
         let path = prefix.to_owned();
-        self.run("list", prefix, move |directory| tree::list(directory.root(), &path)).await
+        self.run("list", prefix, move |directory| tree::list(directory, &path)).await
     }
 
     async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
         let (path, from) = (prefix.to_owned(), from.unwrap_or_default().to_owned());
         let most = most.min(MOST_OF_A_PAGE);
-        self.run("list", prefix, move |directory| tree::page(&directory.root().join(path), depth, &from, most)).await
+        self.run("list", prefix, move |directory| tree::page(directory, &path, depth, &from, most)).await
     }
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
@@ -127,6 +139,8 @@ fn absent<T>(result: io::Result<T>) -> io::Result<Option<T>> {
         Ok(value) => Ok(Some(value)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidFilename => Ok(None),
+        // a link that leads to itself leads nowhere
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::durable::Directory;
 use super::kept::Open;
+use super::links::Links;
 use super::{absent, durable};
 use crate::{Content, Key, Span, Stat, StoreError};
 
@@ -32,16 +33,11 @@ fn open_at_once(directory: &Directory, key: &Key) -> Option<io::Result<Option<Op
     if let Some(kept) = directory.kept.get(key) {
         return Some(Ok(Some(kept)));
     }
-    let (path, mut before) = (directory.path(key), directory.kept.before());
+    let (path, before) = (directory.path(key), directory.kept.before());
     // a pipe holds nobody up
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let open = |links| openat2(CWD, &path, flags, Mode::empty(), ResolveFlags::CACHED | links);
-    let mut opened = open(ResolveFlags::NO_SYMLINKS);
-    if matches!(opened, Err(Errno::LOOP)) {
-        before = None;
-        opened = open(ResolveFlags::empty());
-    }
-    let file = match opened {
+    // where a link leads is looked at by those that may wait
+    let file = match openat2(CWD, &path, flags, Mode::empty(), ResolveFlags::CACHED | ResolveFlags::NO_SYMLINKS) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT | Errno::NOTDIR) => return Some(Ok(None)),
         // kernels and sandboxes without it, too
@@ -56,19 +52,32 @@ fn open_at_once(directory: &Directory, key: &Key) -> Option<io::Result<Option<Op
     }))
 }
 
-/// What is at a path, whatever it takes; `None` where that is no file.
-fn metadata(path: &Path) -> io::Result<Option<Metadata>> {
-    Ok(absent(fs::metadata(path))?.filter(Metadata::is_file))
+/// What is at a path, whatever it takes; `None` where that is no file, or lies outside.
+fn metadata(links: &Links, path: &Path) -> io::Result<Option<Metadata>> {
+    let Some(resolved) = absent(links.resolve(path))?.flatten() else { return Ok(None) };
+    Ok(absent(fs::symlink_metadata(resolved))?.filter(Metadata::is_file))
 }
 
-/// Opens a file, whatever it takes.
-fn open(path: &Path) -> io::Result<Option<Open>> {
-    // to open something else may hold this thread up
-    if metadata(path)?.is_none() {
+/// Opens a file, whatever it takes; `None` where it lies outside.
+fn open(links: &Links, path: &Path) -> io::Result<Option<Open>> {
+    let Some(resolved) = absent(links.resolve(path))?.flatten() else { return Ok(None) };
+    // a pipe holds nobody up; a link that was put there since is not followed
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let opened = match openat2(CWD, &resolved, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        // kernels and sandboxes without it
+        Err(Errno::NOSYS | Errno::PERM) => rustix::fs::open(&resolved, flags, Mode::empty()),
+        opened => opened,
+    };
+    let file = match opened {
+        Ok(file) => File::from(file),
+        Err(Errno::LOOP | Errno::NXIO) => return Ok(None),
+        Err(error) => return absent(Err(error.into())),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Ok(None);
     }
-    let Some(file) = absent(File::open(path))? else { return Ok(None) };
-    Ok(Some(Open { stat: durable::stat(&file.metadata()?), file: Arc::new(file) }))
+    Ok(Some(Open { stat: durable::stat(&metadata), file: Arc::new(file) }))
 }
 
 /// What a file is.
@@ -96,10 +105,10 @@ pub async fn read(directory: &Directory, key: &Key, span: Span) -> Result<Option
 async fn waited<T: Send + 'static>(
     directory: &Directory,
     key: &Key,
-    look: fn(&Path) -> io::Result<Option<T>>,
+    look: fn(&Links, &Path) -> io::Result<Option<T>>,
 ) -> io::Result<Option<T>> {
-    let path = directory.path(key);
-    spawn_blocking(move || look(&path)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    let (links, path) = (directory.links.clone(), directory.path(key));
+    spawn_blocking(move || look(&links, &path)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// The bytes of a file from `start`.

@@ -5,13 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::absent;
-use super::durable::stat;
+use super::durable::{Directory, stat};
+use super::links::Links;
 use crate::{Depth, DirectoryEntry, Key, Listed, Page, Stat};
 
 /// All files below `prefix`, in byte order of their keys. Names that are no UTF-8 cannot be asked for and are left out;
 /// so is what lies behind links to directories, which may form circles.
-pub fn list(root: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
-    let page = page(&root.join(prefix), Depth::All, "", usize::MAX)?;
+pub fn list(directory: &Directory, prefix: &str) -> io::Result<Vec<Listed>> {
+    let page = page(directory, prefix, Depth::All, "", usize::MAX)?;
     let named = |entry| match entry {
         DirectoryEntry::File(name, stat) => Some(Listed { key: Key::parse(&format!("{prefix}{name}"))?, stat }),
         DirectoryEntry::Directory(_) => None,
@@ -20,15 +21,19 @@ pub fn list(root: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
 }
 
 /// At most `most` entries below a directory, those whose names come after `from` (directories end in a slash there), in
-/// byte order; none where it does not exist.
-pub fn page(directory: &Path, depth: Depth, from: &str, most: usize) -> io::Result<Page> {
-    let mut walk = Walk { depth, from, most: most.max(1), entries: Vec::new(), last: String::new() };
-    let is_complete = walk.enter(directory, "")?;
+/// byte order; none where it does not exist or lies outside.
+pub fn page(directory: &Directory, path: &str, depth: Depth, from: &str, most: usize) -> io::Result<Page> {
+    let Some(start) = absent(directory.links.resolve(&directory.root().join(path)))?.flatten() else {
+        return Ok(Page::default());
+    };
+    let mut walk = Walk { directory, depth, from, most: most.max(1), entries: Vec::new(), last: String::new() };
+    let is_complete = walk.enter(&start, "")?;
     Ok(Page { entries: walk.entries, next: (!is_complete).then_some(walk.last) })
 }
 
 /// A walk through a directory, in the order of the keys.
 struct Walk<'a> {
+    directory: &'a Directory,
     depth: Depth,
     from: &'a str,
     most: usize,
@@ -40,7 +45,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Goes through one directory; `below` is its name and a slash. Says whether there was room for all.
     fn enter(&mut self, directory: &Path, below: &str) -> io::Result<bool> {
-        for Child { place, path, is_link } in children(directory, below)? {
+        for Child { place, path, is_link } in children(self.directory, directory, below)? {
             let is_done = place.as_str() <= self.from;
             let goes_below = self.depth == Depth::All && place.ends_with('/');
             if is_done && !(goes_below && self.from.starts_with(&place)) {
@@ -54,7 +59,7 @@ impl Walk<'_> {
             }
             let entry = match place.strip_suffix('/') {
                 Some(name) => DirectoryEntry::Directory(name.to_owned()),
-                None => match stat_of(&path)? {
+                None => match stat_of(&self.directory.links, &path, is_link)? {
                     Some(stat) => DirectoryEntry::File(place.clone(), stat),
                     None => continue,
                 },
@@ -77,7 +82,7 @@ struct Child {
     is_link: bool,
 }
 
-fn children(directory: &Path, below: &str) -> io::Result<Vec<Child>> {
+fn children(of: &Directory, directory: &Path, below: &str) -> io::Result<Vec<Child>> {
     let Some(read) = absent(fs::read_dir(directory))? else { return Ok(Vec::new()) };
     let mut children = Vec::new();
     for entry in read {
@@ -85,15 +90,25 @@ fn children(directory: &Path, below: &str) -> io::Result<Vec<Child>> {
         let Ok(name) = entry.file_name().into_string() else { continue };
         let Some(kind) = absent(entry.file_type())? else { continue };
         let path = entry.path();
-        let is_directory = kind.is_dir() || kind.is_symlink() && path.is_dir();
+        let is_link = kind.is_symlink();
+        // what leads out of the tree is not there
+        let is_directory = match is_link {
+            true => match absent(of.links.resolve(&path)) {
+                Ok(Some(Some(resolved))) => resolved.is_dir(),
+                _ => continue,
+            },
+            false => kind.is_dir(),
+        };
         let slash = if is_directory { "/" } else { "" };
-        children.push(Child { place: format!("{below}{name}{slash}"), path, is_link: kind.is_symlink() });
+        children.push(Child { place: format!("{below}{name}{slash}"), path, is_link });
     }
     children.sort_by(|left, right| left.place.cmp(&right.place));
     Ok(children)
 }
 
-/// A file, also behind a link; what vanished since, or is a link that leads nowhere, is not there.
-fn stat_of(path: &Path) -> io::Result<Option<Stat>> {
-    Ok(absent(fs::metadata(path))?.filter(fs::Metadata::is_file).as_ref().map(stat))
+/// A file, also behind a link; what vanished since, or is a link that leads nowhere or out of the tree, is not there.
+fn stat_of(links: &Links, path: &Path, is_link: bool) -> io::Result<Option<Stat>> {
+    let resolved = if is_link { absent(links.resolve(path))?.flatten() } else { Some(path.to_owned()) };
+    let Some(resolved) = resolved else { return Ok(None) };
+    Ok(absent(fs::symlink_metadata(resolved))?.filter(fs::Metadata::is_file).as_ref().map(stat))
 }

@@ -12,7 +12,7 @@ use super::environment::{Environment, RWS_LOG_FORMAT};
 use super::mistake::Mistake;
 use super::node::{Node, Object};
 use super::setting::Setting;
-use super::store::is_url;
+use super::store::{ALLOWED_LINKS, is_url};
 
 /// The keys of `server`.
 pub const SERVER_KEYS: [&str; 9] = [
@@ -27,14 +27,22 @@ pub const SERVER_KEYS: [&str; 9] = [
     "log_format",
 ];
 
+/// The keys of `store`.
+pub const STORE_KEYS: [&str; 5] = {
+    let [addressing, ca_file, timeout, retries] = connection::KEYS;
+    [addressing, ca_file, timeout, retries, ALLOWED_LINKS]
+};
+
 /// The keys of `server.tls`.
 pub const TLS_KEYS: [&str; 2] = ["certificate", "key"];
 
 /// The keys of `server.limits`.
-pub const LIMIT_KEYS: [&str; 11] = [
+pub const LIMIT_KEYS: [&str; 13] = [
     "connections",
     "answers_bytes",
     "uploads",
+    "reading_bytes",
+    "entries_bytes",
     "passwords_bytes",
     "parts",
     "part_header_bytes",
@@ -111,7 +119,7 @@ pub fn refuse_signed_urls(file: &Object<'_>, server: &ServerSettings) -> Result<
 
 /// The object `store`.
 pub fn store<'a>(file: &Object<'a>) -> Result<Option<Object<'a>>, Mistake> {
-    object(file, "store", &connection::KEYS)
+    object(file, "store", &STORE_KEYS)
 }
 
 fn object<'a>(file: &Object<'a>, name: &str, known: &[&str]) -> Result<Option<Object<'a>>, Mistake> {
@@ -177,6 +185,8 @@ fn limits(node: &Node<'_>) -> Result<Limits, Mistake> {
     small("part_header_bytes", 1 << 20, &mut limits.part_header_bytes)?;
     small("field_bytes", 1 << 20, &mut limits.field_bytes)?;
     limits.answers_bytes = count("answers_bytes", u64::MAX)?.unwrap_or(limits.answers_bytes);
+    limits.reading_bytes = count("reading_bytes", u64::MAX)?.unwrap_or(limits.reading_bytes);
+    limits.entries_bytes = count("entries_bytes", u64::MAX / 2)?.unwrap_or(limits.entries_bytes);
     limits.passwords_bytes = count("passwords_bytes", u64::MAX)?.unwrap_or(limits.passwords_bytes);
     let slowest = count("slowest_bytes_per_second", 1 << 30)?;
     limits.slowest_bytes_per_second = slowest.unwrap_or(limits.slowest_bytes_per_second);
@@ -229,6 +239,8 @@ impl ServerSettings {
                 "connections": limits.connections,
                 "answers_bytes": limits.answers_bytes,
                 "uploads": limits.uploads,
+                "reading_bytes": limits.reading_bytes,
+                "entries_bytes": limits.entries_bytes,
                 "passwords_bytes": limits.passwords_bytes,
                 "parts": limits.parts,
                 "part_header_bytes": limits.part_header_bytes,

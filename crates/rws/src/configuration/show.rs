@@ -31,7 +31,7 @@ impl Configuration {
     /// The sizes of everything, in one line.
     pub fn summary(&self) -> String {
         let store = match &self.store {
-            StoreConfiguration::Local { directory } => format!("the directory {}", directory.display()),
+            StoreConfiguration::Local { directory, .. } => format!("the directory {}", directory.display()),
             StoreConfiguration::S3 { url, bucket, .. } => format!("the bucket {bucket} at {url}"),
         };
         let users = match &self.credentials {
@@ -49,7 +49,10 @@ impl Configuration {
 
 fn store(store: &StoreConfiguration) -> Value {
     match store {
-        StoreConfiguration::Local { directory } => json!({ "local": { "directory": directory.display().to_string() } }),
+        StoreConfiguration::Local { directory, allowed_links } => json!({ "local": {
+            "directory": directory.display().to_string(),
+            "allowed_links": allowed_links.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+        } }),
         StoreConfiguration::S3 {
             url,
             region,

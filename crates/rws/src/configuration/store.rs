@@ -25,6 +25,8 @@ pub enum StoreConfiguration {
     Local {
         /// Repositories stand at its root.
         directory: PathBuf,
+        /// Where symbolic links in it may lead besides.
+        allowed_links: Vec<PathBuf>,
     },
     /// A bucket.
     S3 {
@@ -71,6 +73,19 @@ const REQUIRED: [Variable; 5] = [S3_URL, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3
 pub const KEYS: [&str; 7] =
     ["endpoint_url", "region", "bucket_name", "base_path", "access_key_id", "secret_access_key", "public_read"];
 
+/// The key of `store` for directories outside of the data directory.
+pub const ALLOWED_LINKS: &str = "allowed_links";
+
+fn allowed_links(node: &Node<'_>) -> Result<Vec<PathBuf>, Mistake> {
+    let allowed = "is a list of absolute paths of directories";
+    let path = |node: Node<'_>| {
+        let path = PathBuf::from(node.text("is the absolute path of a directory")?);
+        let is_good = path.is_absolute() && path.is_dir();
+        if is_good { Ok(path) } else { Err(node.mistake("is the absolute path of a directory that exists")) }
+    };
+    node.list(allowed)?.into_iter().map(path).collect()
+}
+
 /// Reads the store from the environment, and from the file where the environment is silent.
 pub fn read(
     given: &Given<'_>,
@@ -79,6 +94,7 @@ pub fn read(
     warnings: &mut Vec<String>,
 ) -> Result<StoreConfiguration, Mistake> {
     let environment = given.environment;
+    let links = given.store.and_then(|store| store.get(ALLOWED_LINKS));
     let Some(selector) = given.selector() else {
         // a wrong value is a mistake also where it is not used
         Connection::read(given.store, environment)?;
@@ -86,8 +102,16 @@ pub fn read(
         warnings.extend(unused.map(|node| node.warning("is not used, as nothing selects S3")));
         let option = overrides.data_directory.clone();
         let directory = option.or_else(|| environment.path(RWS_DATA_DIR)).unwrap_or_else(|| DEFAULT_DIRECTORY.into());
-        return Ok(StoreConfiguration::Local { directory });
+        let allowed_links = match links {
+            Some(node) => allowed_links(&node)?,
+            None => Vec::new(),
+        };
+        return Ok(StoreConfiguration::Local { directory, allowed_links });
     };
+    if let Some(node) = links {
+        allowed_links(&node)?;
+        warnings.push(node.warning(&format!("is not used, as {selector} selects S3")));
+    }
     if overrides.data_directory.is_some() {
         warnings.push(format!("{COMMAND_LINE}: --data-dir is not used, as {selector} selects S3"));
     } else if environment.is_set(RWS_DATA_DIR) {

@@ -44,7 +44,7 @@ impl Installation {
     pub fn open(configuration: &Configuration) -> anyhow::Result<Self> {
         let place = Place::open(configuration)?;
         let secrets = match &configuration.store {
-            StoreConfiguration::Local { directory } => Some(Secrets::open(directory)?),
+            StoreConfiguration::Local { directory, .. } => Some(Secrets::open(directory)?),
             StoreConfiguration::S3 { .. } => None,
         };
         let keys = SigningKeys::load(configuration, secrets.as_ref(), now())?;

@@ -29,9 +29,9 @@ impl Place {
     pub fn open(configuration: &Configuration) -> anyhow::Result<Self> {
         let spool = spool::open(configuration)?;
         match &configuration.store {
-            StoreConfiguration::Local { directory } => {
+            StoreConfiguration::Local { directory, allowed_links } => {
                 warn_of_neighbours(directory);
-                let store = LocalStore::open(directory);
+                let store = LocalStore::open_with_links(directory, allowed_links);
                 let store = store.context("the data directory cannot be used; choose another with --data-dir")?;
                 Ok(Self { store: Arc::new(store), spool, bucket: None })
             }

@@ -18,7 +18,7 @@ use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distrib
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, Destination, ReceivedFile};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
-use rws_repository::{IntakeError, Reception, RepositoryError, Upload, UploadId};
+use rws_repository::{IntakeError, Reception, RepositoryError, UploadBuilder, UploadId};
 use rws_rpm::Rpm;
 use rws_store::{
     Body, Condition, Key, Kind, LocalFile, MemoryStore, Moment, ObservedStore, Observer, Operation, Span, Store,
@@ -406,10 +406,11 @@ pub fn renamed(record: &Record, from: &str, to: &str) -> Record {
 /// A repository of `count` packages like `record`, published in memory; all but its packages go to a bucket.
 pub async fn seed(store: &dyn Store, catalogue: &Arc<Catalogue>, repository: &str, record: &Record, count: usize) {
     let memory = Arc::new(MemoryStore::new());
-    let mut upload = Upload::new(UploadId::next(1_795_000_000_000));
+    let mut upload = UploadBuilder::new(UploadId::next(1_795_000_000_000));
     for number in 0..count {
         upload.add(renamed(record, "name00000", &format!("name{number:05}")), &[id(repository)]);
     }
+    let upload = upload.finish();
     let write = |kind| Write { condition: Condition::Always, kind };
     let put = async |name: String, bytes: Vec<u8>| {
         memory.write(&Key::parse(&name).unwrap(), bytes.into(), write(Kind::Private)).await.unwrap();

@@ -163,7 +163,10 @@ fn expect_judged(path: &str, wrong: Option<&str>) {
 fn keys_of_store_select_nothing() {
     let store = json!({ "addressing": "virtual-host", "ca_file": CA_FILE, "timeout_seconds": 9, "retries": 0 });
     let configuration = resolved(&with(small(), "/store", store), &[]);
-    assert_eq!(configuration.store, StoreConfiguration::Local { directory: "./rws-data".into() });
+    assert_eq!(
+        configuration.store,
+        StoreConfiguration::Local { directory: "./rws-data".into(), allowed_links: Vec::new() }
+    );
     let keys = ["addressing", "ca_file", "timeout_seconds", "retries"];
     let lines = keys.map(|key| format!("rws.json: store.{key} is not used, as nothing selects S3"));
     assert_eq!(configuration.warnings, lines);

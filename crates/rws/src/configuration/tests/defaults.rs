@@ -63,7 +63,10 @@ fn versions_released_since_are_there() {
 fn nothing_set_is_a_working_configuration() {
     let configuration = built_in();
     assert_eq!(configuration.source, Source::BuiltIn);
-    assert_eq!(configuration.store, StoreConfiguration::Local { directory: "./rws-data".into() });
+    assert_eq!(
+        configuration.store,
+        StoreConfiguration::Local { directory: "./rws-data".into(), allowed_links: Vec::new() }
+    );
     assert_eq!(configuration.spool_directory, None);
     assert_eq!(configuration.credentials, None);
     assert_eq!((&configuration.main_key, &configuration.modules_key), (&None, &None));

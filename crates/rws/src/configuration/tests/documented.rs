@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::configuration::environment::VARIABLES;
-use crate::configuration::{connection, credentials, file, model, process, repositories, store};
+use crate::configuration::{credentials, file, model, process, repositories, store};
 
 const DOCUMENT: &str = include_str!("../../../../../docs/configuration.md");
 
@@ -49,7 +49,7 @@ fn every_key_is_named() {
         &process::SERVER_KEYS,
         &process::TLS_KEYS,
         &process::LIMIT_KEYS,
-        &connection::KEYS,
+        &process::STORE_KEYS,
         &credentials::KEYS,
         &repositories::KEYS,
         &repositories::KEEP_KEYS,
