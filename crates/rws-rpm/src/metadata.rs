@@ -19,6 +19,9 @@ use crate::repomd;
 /// The most that a file which is sent may have when it is decompressed.
 const OPEN_BYTES: u64 = 64 << 20;
 
+/// In such steps memory for it is taken.
+const STEP_BYTES: usize = 4 << 20;
+
 /// The most of a carried file that is decompressed, to state its open checksum.
 const CARRIED_BYTES: u64 = 1 << 30;
 
@@ -59,10 +62,8 @@ fn sent(offer: &MetadataOffer<'_>, most_bytes: u64) -> Result<Metadata, Refusal>
     let kind = KINDS.iter().find(|kind| [kind.alias, kind.name].contains(&offer.kind)).ok_or_else(|| {
         refuse("it is none of comps, updateinfo, modules, appstream; other kinds are only carried and removed".into())
     })?;
-    let mut plain = Vec::new();
-    let limited = reader(codec_by_magic(offer.content), offer.content).map(|open| open.take(most_bytes + 1));
-    let read = limited.and_then(|mut open| open.read_to_end(&mut plain));
-    read.map_err(|error| refuse(format!("it cannot be decompressed: {error}")))?;
+    let unpacked = reader(codec_by_magic(offer.content), offer.content).and_then(|open| unpack(open, most_bytes + 1));
+    let plain = unpacked.map_err(|error| refuse(format!("it cannot be decompressed: {error}")))?;
     if plain.len() as u64 > most_bytes {
         return Err(refuse(format!("it has more than {most_bytes} bytes when decompressed")));
     }
@@ -75,6 +76,18 @@ fn sent(offer: &MetadataOffer<'_>, most_bytes: u64) -> Result<Metadata, Refusal>
     digester.update(&plain);
     let open = Some(digester.finish()).filter(|_| kind.codec != Codec::Plain);
     record(kind.name, kind.file, content, open, repomd::TIME)
+}
+
+/// All that a reader has, up to a limit. Memory grows in steps, and not twofold.
+fn unpack(open: impl Read, most_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    let mut open = open.take(most_bytes);
+    loop {
+        plain.reserve_exact(STEP_BYTES);
+        if (&mut open).take(STEP_BYTES as u64).read_to_end(&mut plain)? < STEP_BYTES {
+            return Ok(plain);
+        }
+    }
 }
 
 /// The record of a file, and its entry in `repomd.xml`.
@@ -153,8 +166,8 @@ fn reader<'a>(codec: Codec, content: &'a [u8]) -> io::Result<Box<dyn Read + 'a>>
 }
 
 /// What a decoder may need: more than any level of xz and zstd that is in use.
-const DECODER_BYTES: u64 = 128 << 20;
-const WINDOW_LOG: u32 = 27;
+const DECODER_BYTES: u64 = 80 << 20;
+const WINDOW_LOG: u32 = 26;
 
 fn open_digest(codec: Codec, content: &[u8]) -> io::Result<(u64, Sha256)> {
     let mut open = reader(codec, content)?.take(CARRIED_BYTES + 1);

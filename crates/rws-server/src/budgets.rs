@@ -72,6 +72,8 @@ pub struct Budgets {
     pub accepting: Arc<Shares<String>>,
     /// Bytes of files of metadata, by user.
     pub metadata: Arc<Shares<String>>,
+    /// Files of metadata that are unpacked and checked, by user.
+    pub checking: Arc<Shares<String>>,
     /// Directories that are listed in several parts.
     pub listings: Arc<Shares<Network>>,
 }
@@ -83,10 +85,13 @@ const UNREAD_BYTES_IN_ALL: u64 = 32 << 20;
 const DRAINED: u64 = 256;
 
 /// Large directories that are listed at the same time.
-const LISTINGS: u64 = 16;
+const LISTINGS: u64 = 4;
 
 /// Packages whose entries are made at the same time: of one user only one.
 const RENDERED: u64 = 2;
+
+/// Files of metadata that are checked at the same time: one takes up to 200 MB.
+const CHECKED: u64 = 1;
 
 /// Bytes of files of metadata.
 const METADATA_BYTES: u64 = 48 << 20;
@@ -105,6 +110,7 @@ impl Budgets {
             rendering: Shares::new(RENDERED),
             accepting: Shares::new(2 * limits.entries_bytes),
             metadata: Shares::new(METADATA_BYTES),
+            checking: Shares::new(CHECKED),
             listings: Shares::new(LISTINGS),
         }
     }

@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, LOCATION,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
@@ -89,6 +90,8 @@ impl File {
         let set = answer.headers_mut();
         set.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         set.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+        // a browser runs nothing of what somebody uploaded, whatever it takes it for
+        set.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
         if let Some(tag) = &validators.tag {
             put(&mut answer, ETAG, tag.clone());
         }

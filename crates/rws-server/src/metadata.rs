@@ -115,7 +115,10 @@ async fn describe(
     };
     let store = Arc::clone(service.tree.store());
     let (format, kind) = (Arc::clone(&target.format), place.kind);
+    let checking = &service.budgets.checking;
+    let Some(turn) = checking.take(&user.name, 1, LONGEST_QUEUE).await else { return Err(busy("metadata")) };
     let checked = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let origin = MetadataOrigin::Sent;
         format.metadata(&MetadataOffer { kind: &kind, name: &kind, content: &content, origin })
     });

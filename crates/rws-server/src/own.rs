@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use rws_repository::UploadId;
 use rws_repository::scheduler::Progress;
@@ -249,7 +250,15 @@ fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Option<Answer>
     });
     let base = base()?;
     let file = Setup { base: &base, target, key }.file(extension)?;
-    Some(text(StatusCode::OK, PLAIN, file))
+    Some(of_address(text(StatusCode::OK, PLAIN, file)))
+}
+
+/// An answer that names the address by which this client reached the service: nobody may keep it for another one.
+fn of_address(mut answer: Answer) -> Answer {
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("Host, X-Forwarded-Host, X-Forwarded-Proto"));
+    answer
 }
 
 /// The address of the current generation, for `mirrorlist=` of dnf: all files there are of one state.
@@ -274,6 +283,6 @@ async fn mirrorlist(service: &Service, base: &Base<'_>, path: &str) -> Answered 
     let generation = service.tree.generation(repository).await?;
     Ok(generation.map(|generation| {
         let tree = target.format.layout(repository).tree;
-        text(StatusCode::OK, PLAIN, format!("{base}/@{generation}/{tree}/\n"))
+        of_address(text(StatusCode::OK, PLAIN, format!("{base}/@{generation}/{tree}/\n")))
     }))
 }

@@ -9,7 +9,7 @@ use rws_repository::scheduler::Urgency;
 use crate::access::User;
 use crate::answer::{Answer, Problem, json, message};
 use crate::service::Service;
-use crate::upload::{resolve, wait};
+use crate::upload::{permit, resolve, wait};
 
 /// Schedules a synchronisation of all repositories of a path that exist.
 pub async fn post(
@@ -19,6 +19,7 @@ pub async fn post(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<Answer, Problem> {
+    let _permit = permit(service, user).await?;
     let targets = resolve(service, user, path, "Can't update repository")?;
     let (mut existing, mut missing) = (Vec::new(), Vec::new());
     for target in &targets {

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use metrics::counter;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -46,6 +47,9 @@ const CONNECTION_WINDOW_BYTES: u32 = 2 * UNREAD_BYTES;
 
 /// How much of an answer waits for a slow client besides the piece that is being sent (HTTP/2).
 const SEND_BYTES: usize = FILE_BYTES as usize;
+
+/// How much of an answer the kernel keeps besides what is under way.
+const NOT_SENT_BYTES: u32 = 64 << 10;
 
 /// How long a client that was accepted last waits for the connection that gives way to it.
 const GIVES_WAY: Duration = Duration::from_secs(1);
@@ -119,6 +123,10 @@ impl Network {
                 Ok((stream, peer)) => {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "a connection is slower than it could be");
+                    }
+                    // what a client does not take waits here, where it is counted, and not in the kernel, where it is not
+                    if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(NOT_SENT_BYTES) {
+                        tracing::debug!(%error, "the kernel keeps more of an answer than it need");
                     }
                     return (stream, peer);
                 }

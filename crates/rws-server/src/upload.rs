@@ -12,6 +12,7 @@ use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IntakeError, Reception, RepositoryError};
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tracing::Instrument;
 
@@ -225,7 +226,9 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: Share<String>) -> 
         }
         Ok(accepted)
     };
-    tokio::spawn(work.in_current_span())
+    // records of many packages for many targets take a while to make: not on a thread that answers requests
+    let (work, runtime) = (work.in_current_span(), Handle::current());
+    spawn_blocking(move || runtime.block_on(work))
         .await
         .unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
 }

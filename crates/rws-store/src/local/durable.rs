@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::clock::Clock;
 use super::kept::KeptFiles;
 use super::links::Links;
+use super::listings::Listings;
 use crate::{Body, Condition, Key, Kind, Stat, Version, Write};
 
 /// The modes of new directories.
@@ -33,6 +34,8 @@ pub struct Directory {
     locks: PathBuf,
     /// Where links may lead.
     pub links: Links,
+    /// What is in large directories.
+    pub listings: Listings,
     durability: Durability,
     /// Whose time files get: replicas on several machines may share the directory.
     clock: Clock,
@@ -63,7 +66,8 @@ impl Directory {
         let clock = Clock::of(temporary.clone());
         let kept = KeptFiles::of(&root);
         let links = Links::new(&root, &private, allowed)?;
-        let directory = Self { root, private, temporary, locks, links, durability, clock, kept };
+        let directory =
+            Self { root, private, temporary, locks, links, listings: Listings::default(), durability, clock, kept };
         for path in [&directory.private, &directory.temporary, &directory.locks] {
             make_directories(path, PRIVATE_DIRECTORY)?;
             fs::set_permissions(path, Permissions::from_mode(PRIVATE_DIRECTORY))?;

@@ -14,6 +14,7 @@ mod clock;
 mod durable;
 mod kept;
 mod links;
+mod listings;
 mod reading;
 mod tree;
 

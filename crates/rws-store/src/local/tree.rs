@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::absent;
 use super::durable::{Directory, stat};
 use super::links::Links;
+use super::listings::Child;
 use crate::{Depth, DirectoryEntry, Key, Listed, Page, Stat};
 
 /// All files below `prefix`, in byte order of their keys. Names that are no UTF-8 cannot be asked for and are left out;
@@ -45,12 +46,21 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Goes through one directory; `below` is its name and a slash. Says whether there was room for all.
     fn enter(&mut self, directory: &Path, below: &str) -> io::Result<bool> {
-        for Child { place, path, is_link } in children(self.directory, directory, below)? {
+        let children = self.directory.listings.children(directory, || children(&self.directory.links, directory))?;
+        // what stands before it was seen already, but for the directory that it is in
+        let from = self.from.strip_prefix(below).unwrap_or_default();
+        let start = match self.from.starts_with(below) {
+            true => children.partition_point(|child| *child.name < *from && !from.starts_with(&*child.name)),
+            false => 0,
+        };
+        for Child { name, is_link } in children.iter().skip(start) {
+            let place = format!("{below}{name}");
             let is_done = place.as_str() <= self.from;
             let goes_below = self.depth == Depth::All && place.ends_with('/');
             if is_done && !(goes_below && self.from.starts_with(&place)) {
                 continue;
             }
+            let path = directory.join(name.trim_end_matches('/'));
             if goes_below {
                 if !is_link && !self.enter(&path, &place)? {
                     return Ok(false);
@@ -59,7 +69,7 @@ impl Walk<'_> {
             }
             let entry = match place.strip_suffix('/') {
                 Some(name) => DirectoryEntry::Directory(name.to_owned()),
-                None => match stat_of(&self.directory.links, &path, is_link)? {
+                None => match stat_of(&self.directory.links, &path, *is_link)? {
                     Some(stat) => DirectoryEntry::File(place.clone(), stat),
                     None => continue,
                 },
@@ -74,35 +84,28 @@ impl Walk<'_> {
     }
 }
 
-/// What is in a directory.
-struct Child {
-    /// Its name below where the walk began; a directory's ends in a slash.
-    place: String,
-    path: PathBuf,
-    is_link: bool,
-}
-
-fn children(of: &Directory, directory: &Path, below: &str) -> io::Result<Vec<Child>> {
+/// What is in a directory, in byte order. Names that are no UTF-8 and links that lead out of the tree are not there.
+fn children(links: &Links, directory: &Path) -> io::Result<Vec<Child>> {
     let Some(read) = absent(fs::read_dir(directory))? else { return Ok(Vec::new()) };
     let mut children = Vec::new();
     for entry in read {
         let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let Ok(mut name) = entry.file_name().into_string() else { continue };
         let Some(kind) = absent(entry.file_type())? else { continue };
-        let path = entry.path();
         let is_link = kind.is_symlink();
-        // what leads out of the tree is not there
         let is_directory = match is_link {
-            true => match absent(of.links.resolve(&path)) {
+            true => match absent(links.resolve(&entry.path())) {
                 Ok(Some(Some(resolved))) => resolved.is_dir(),
                 _ => continue,
             },
             false => kind.is_dir(),
         };
-        let slash = if is_directory { "/" } else { "" };
-        children.push(Child { place: format!("{below}{name}{slash}"), path, is_link });
+        if is_directory {
+            name.push('/');
+        }
+        children.push(Child { name: name.into(), is_link });
     }
-    children.sort_by(|left, right| left.place.cmp(&right.place));
+    children.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(children)
 }
 
