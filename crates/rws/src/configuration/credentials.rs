@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::environment::{Environment, RWS_CREDENTIALS};
 use super::mistake::{ENVIRONMENT, Mistake};
+use super::model::Model;
 use super::node::{Node, Object, Secrecy};
 use super::pattern::{self, Pattern};
+use super::repeated;
 use super::secret::Secret;
 
 const USERS: &str =
@@ -54,6 +56,8 @@ pub fn read(
             let place = format!("is no JSON at line {}, column {} (not shown)", error.line(), error.column());
             Mistake::new(ENVIRONMENT, RWS_CREDENTIALS.name, place, USERS)
         })?;
+        let repeated = repeated::keys(text).into_iter();
+        warnings.extend(repeated.map(|key| format!("{ENVIRONMENT}: {}.{key} stands twice; the last one counts", RWS_CREDENTIALS.name)));
         let node = Node::root(ENVIRONMENT, RWS_CREDENTIALS.name, &value, Secrecy::Secret);
         return users(&node, warnings).map(Some);
     }
@@ -69,6 +73,19 @@ pub fn read(
         }
     }
     Ok(Some(all))
+}
+
+/// What is said of patterns of users that match no repository.
+pub fn useless(users: &Users, model: &Model) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (name, user) in users {
+        for pattern in user.allow.iter().flatten() {
+            if !model.targets().any(|target| pattern.matches(&target)) {
+                warnings.push(format!("user {name:?}: allow has {pattern}, which matches no repository"));
+            }
+        }
+    }
+    warnings
 }
 
 fn users(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Users, Mistake> {

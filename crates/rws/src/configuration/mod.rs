@@ -12,6 +12,7 @@ mod model;
 mod node;
 mod pattern;
 mod process;
+mod repeated;
 pub mod repositories;
 pub mod secret;
 mod setting;
@@ -101,7 +102,9 @@ impl Configuration {
         let origin = source.to_string();
         let value = file::parse(&origin, text)?;
         let file = file::top(&origin, &value)?;
-        let mut warnings = Vec::new();
+        let repeated = repeated::keys(text).into_iter();
+        let mut warnings: Vec<String> =
+            repeated.map(|key| format!("{origin}: {key} stands twice; the last one counts")).collect();
         file.warn_unknown(&file::KEYS, &mut warnings);
         let common = file::common(&file, &mut warnings)?;
         let of_all = |key: &str| match common.as_ref().and_then(|common| common.get(key)) {
@@ -124,6 +127,7 @@ impl Configuration {
         }
         let rules = repositories::read(&file, &model, &mut warnings)?;
         let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
+        warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
         Ok(Self {
             credentials: match overrides.without_users {
                 true => users.or_else(|| matches!(store, StoreConfiguration::S3 { .. }).then(Users::new)),

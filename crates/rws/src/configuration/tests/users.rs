@@ -102,3 +102,15 @@ fn mistakes_in_credentials_do_not_show_them() {
         assert_eq!(mistake(&small(), &[("RWS_CREDENTIALS", text)]), format!("environment: {line}"));
     }
 }
+
+#[test]
+fn what_stands_twice_or_matches_nothing_is_named() {
+    let users = r#"{"ann": {"hash": "x", "allow": ["live/1.10", "life/*"]}, "bob": "x", "bob": "y"}"#;
+    let configuration = resolved(&small(), &[("RWS_CREDENTIALS", users)]);
+    let lines = [
+        "environment: RWS_CREDENTIALS.bob stands twice; the last one counts",
+        "user \"ann\": allow has life/*, which matches no repository",
+    ];
+    assert_eq!(configuration.warnings, lines);
+    assert_eq!(names(&configuration), ["ann", "bob"]);
+}
