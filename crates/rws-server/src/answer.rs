@@ -11,6 +11,8 @@ use serde::Serialize;
 use tokio::task::JoinError;
 use utoipa::ToSchema;
 
+use crate::spool::is_full;
+
 /// An answer.
 pub type Answer = Response<Body>;
 
@@ -137,6 +139,9 @@ impl From<RepositoryError> for Problem {
         tracing::error!(%error, "a request failed");
         let (status, code) = match &error {
             RepositoryError::Store(StoreError::NotWritable { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "not-writable"),
+            RepositoryError::Store(StoreError::Failed { source, .. }) if is_full(source) => {
+                (StatusCode::INSUFFICIENT_STORAGE, "disk-full")
+            }
             RepositoryError::Store(error) if error.is_nonsense() => (StatusCode::BAD_GATEWAY, "bad-store"),
             _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         };

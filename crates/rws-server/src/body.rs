@@ -109,7 +109,7 @@ impl Incoming {
     }
 
     fn check_pace(&mut self) -> Result<(), Problem> {
-        if self.waited < MEASURED {
+        if self.waited < MEASURED.min(self.stalled) {
             return Ok(());
         }
         let least = self.slowest_bytes_per_second.saturating_mul(self.waited.as_secs());

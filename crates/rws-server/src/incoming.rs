@@ -18,6 +18,7 @@ use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
 use crate::form::Destination;
+use crate::quotas;
 use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
@@ -104,6 +105,31 @@ async fn keep(
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Spooled, Problem> {
+    let Place { sender, name, .. } = place;
+    let waiting = waiting(sender, name);
+    // who does not say how much it is takes what it may be
+    let limits = &service.settings.limits;
+    let most_bytes = expected_bytes(headers).unwrap_or(limits.file_bytes.min(limits.aside_bytes / 8));
+    service.quotas.wait(waiting.clone(), most_bytes)?;
+    let kept = receive_aside(service, place, headers, body).await;
+    if kept.is_err() {
+        service.quotas.forget(&waiting);
+    }
+    kept
+}
+
+/// How a file that waits is counted.
+fn waiting(sender: &Sender<'_>, name: &FileName) -> quotas::Place {
+    let Sender { user, path, product } = sender;
+    quotas::Place { user: (*user).to_owned(), address: format!("{path}/{product}/{name}") }
+}
+
+async fn receive_aside(
+    service: &Service,
+    place: &Place<'_>,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+) -> Result<Spooled, Problem> {
     let Place { target, targets, sender, name } = place;
     let inspection = Inspection::new(&*target.format, name, reading(targets));
     let spool = Spool::start(service.place(sender.user), inspection, expected_bytes(headers)).await;
@@ -142,8 +168,12 @@ async fn commit(
         files.push(to.receive(name, pieces).await?);
         aside.push(found.place);
     }
+    let user = sender.user.to_owned();
+    let taken: Vec<quotas::Place> = list.names().map(|name| waiting(&sender, name)).collect();
     files.push(list);
     let product = Some(sender.product.to_owned());
-    let user = sender.user.to_owned();
-    Batch { user, reception, targets, product, files, listed: Listed::InUploadOrPool, aside }.take(service).await
+    let batch = Batch { user, reception, targets, product, files, listed: Listed::InUploadOrPool, aside };
+    let accepted = batch.take(service).await?;
+    taken.iter().for_each(|place| service.quotas.forget(place));
+    Ok(accepted)
 }

@@ -79,12 +79,18 @@ pub enum ChangeProblems {
     /// It is too large.
     #[response(status = 413)]
     TooLarge(Problem),
+    /// Too much that this user sent is not published yet, or waits for its list.
+    #[response(status = 429)]
+    Quota(Problem),
     /// The store answers nonsense.
     #[response(status = 502)]
     Nonsense(Problem),
-    /// Try again later: the store does not answer, or this replica may not write.
+    /// Try again later: too much is under way, the store does not answer, or this replica may not write.
     #[response(status = 503)]
     Unavailable(Problem),
+    /// There is no room on a disk.
+    #[response(status = 507)]
+    Full(Problem),
 }
 
 /// Which program this is.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::access::Users;
 use crate::budgets::Budgets;
 use crate::metrics::Metrics;
+use crate::quotas::Quotas;
 use crate::settings::Settings;
 use crate::spool::Place;
 
@@ -45,6 +46,8 @@ pub struct Service {
     pub writing: watch::Receiver<Writing>,
     /// What all requests share.
     pub budgets: Budgets,
+    /// How much lies in the store for each user that no reader sees yet.
+    pub quotas: Quotas,
     /// A local directory for files that are being received; on the file system of a local store.
     pub spool: PathBuf,
     /// The version of the program.

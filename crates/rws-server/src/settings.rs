@@ -59,6 +59,10 @@ pub struct Limits {
     pub file_bytes: u64,
     /// One request.
     pub upload_bytes: u64,
+    /// Uploads that are not published yet. A user has half of what is free at most, but for one that needs more alone.
+    pub pending_bytes: u64,
+    /// Files that wait for the `.changes` of their upload; shared likewise.
+    pub aside_bytes: u64,
     /// How long a client may neither send nor take anything of what is under way.
     pub stalled: Duration,
     /// How much a client has to send at least, on the average of half a minute.
@@ -79,6 +83,8 @@ impl Default for Limits {
             field_bytes: 4 << 10,
             file_bytes: 16 << 30,
             upload_bytes: 64 << 30,
+            pending_bytes: 256 << 30,
+            aside_bytes: 64 << 30,
             stalled: Duration::from_secs(120),
             slowest_bytes_per_second: 1024,
         }

@@ -60,6 +60,13 @@ impl SpoolError {
                     .with_hint("Raise server.limits.file_bytes if such files are wanted")
             }
             Self::Busy => busy("rendering"),
+            Self::Disk(error) if is_full(&error) => {
+                tracing::error!(%error, "the spool directory is full");
+                let message = format!("{name} could not be kept: there is no room on the disk for files under way.");
+                Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", message)
+                    .of_file(name.as_str())
+                    .with_hint("Try again when there is room; RWS_SPOOL_DIR chooses another disk")
+            }
             Self::Disk(error) => {
                 tracing::error!(%error, "the spool directory cannot be written");
                 let message = format!("{name} could not be kept on the local disk. Try again later.");
@@ -67,6 +74,11 @@ impl SpoolError {
             }
         }
     }
+}
+
+/// Whether there is no room, or none for this user of the system.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 /// A file that is being received.

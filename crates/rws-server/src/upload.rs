@@ -21,11 +21,11 @@ use crate::answer::{Answer, Problem, busy, json, message};
 use crate::body::Incoming;
 use crate::form::{self, Destination};
 use crate::multipart::{self, MultipartParser};
-use crate::path;
 use crate::service::Service;
 use crate::settings::Limits;
 use crate::shares::Share;
 use crate::spool::Spooled;
+use crate::{path, quotas};
 
 /// How long an upload waits for its turn.
 const LONGEST_QUEUE: Duration = Duration::from_secs(60);
@@ -178,11 +178,16 @@ impl Batch {
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
                 .with_hint("Send the files in several requests, or raise server.limits.entries_bytes"));
         }
+        let bytes: u64 = self.files.iter().map(Spooled::size_bytes).sum();
+        let room = service.quotas.upload(&self.user, bytes)?;
         let memory = &service.budgets.accepting;
         let memory = memory.take(&self.user, entries_bytes, LONGEST_QUEUE).await.ok_or_else(|| busy("accepting"))?;
         let warnings = self.files.iter().flat_map(Spooled::warnings).collect();
         let format = self.targets.first().map(|target| Arc::clone(&target.format));
         let accepted = accept(service, self, memory).await;
+        if let Ok(accepted) = &accepted {
+            quotas::give_back(room, Arc::clone(&service.scheduler), accepted.id.clone());
+        }
         accepted.map(|accepted| Taken { accepted, warnings }).map_err(|error| match (error, format) {
             // the original knew architectures by file names only, and said this
             (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(

@@ -8,7 +8,7 @@ use rws_model::Signer;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::passwords::PasswordHash;
-use rws_server::{Budgets, Certificate, Keys, Metrics, Network, Service, User, Users};
+use rws_server::{Budgets, Certificate, Keys, Metrics, Network, Quotas, Service, User, Users};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -53,6 +53,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         metrics: Metrics::install()?,
         writing: installation.place.writing(),
         budgets: Budgets::new(&configuration.server.service.limits),
+        quotas: Quotas::new(&configuration.server.service.limits),
         spool: installation.place.spool.clone(),
         version: env!("CARGO_PKG_VERSION"),
     });

@@ -57,7 +57,10 @@ pub fn read(
             Mistake::new(ENVIRONMENT, RWS_CREDENTIALS.name, place, USERS)
         })?;
         let repeated = repeated::keys(text).into_iter();
-        warnings.extend(repeated.map(|key| format!("{ENVIRONMENT}: {}.{key} stands twice; the last one counts", RWS_CREDENTIALS.name)));
+        warnings.extend(
+            repeated
+                .map(|key| format!("{ENVIRONMENT}: {}.{key} stands twice; the last one counts", RWS_CREDENTIALS.name)),
+        );
         let node = Node::root(ENVIRONMENT, RWS_CREDENTIALS.name, &value, Secrecy::Secret);
         return users(&node, warnings).map(Some);
     }

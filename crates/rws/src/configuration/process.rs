@@ -37,7 +37,7 @@ pub const STORE_KEYS: [&str; 5] = {
 pub const TLS_KEYS: [&str; 2] = ["certificate", "key"];
 
 /// The keys of `server.limits`.
-pub const LIMIT_KEYS: [&str; 13] = [
+pub const LIMIT_KEYS: [&str; 15] = [
     "connections",
     "answers_bytes",
     "uploads",
@@ -49,6 +49,8 @@ pub const LIMIT_KEYS: [&str; 13] = [
     "field_bytes",
     "file_bytes",
     "upload_bytes",
+    "pending_bytes",
+    "aside_bytes",
     "stalled_seconds",
     "slowest_bytes_per_second",
 ];
@@ -192,6 +194,8 @@ fn limits(node: &Node<'_>) -> Result<Limits, Mistake> {
     limits.slowest_bytes_per_second = slowest.unwrap_or(limits.slowest_bytes_per_second);
     limits.file_bytes = count("file_bytes", u64::MAX)?.unwrap_or(limits.file_bytes);
     limits.upload_bytes = count("upload_bytes", u64::MAX)?.unwrap_or(limits.upload_bytes);
+    limits.pending_bytes = count("pending_bytes", u64::MAX)?.unwrap_or(limits.pending_bytes);
+    limits.aside_bytes = count("aside_bytes", u64::MAX)?.unwrap_or(limits.aside_bytes);
     limits.stalled = count("stalled_seconds", 24 * 3600)?.map_or(limits.stalled, Duration::from_secs);
     Ok(limits)
 }
@@ -247,6 +251,8 @@ impl ServerSettings {
                 "field_bytes": limits.field_bytes,
                 "file_bytes": limits.file_bytes,
                 "upload_bytes": limits.upload_bytes,
+                "pending_bytes": limits.pending_bytes,
+                "aside_bytes": limits.aside_bytes,
                 "stalled_seconds": limits.stalled.as_secs(),
                 "slowest_bytes_per_second": limits.slowest_bytes_per_second,
             },

@@ -14,6 +14,7 @@ mod door;
 mod downloads;
 mod edges;
 mod empty;
+mod fair;
 mod forms;
 mod incoming;
 pub mod index;

@@ -1,0 +1,142 @@
+//! How much may lie in the store for each user that no reader sees yet: uploads that are not published, files that wait for
+//! their list. Counted since this process began; what an earlier one or another replica took is not.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use rws_repository::UploadId;
+use rws_repository::scheduler::{Progress, Scheduler};
+
+use crate::answer::Problem;
+use crate::settings::Limits;
+use crate::shares::{Share, Shares};
+
+/// After this time a file that waits for its list goes.
+const ASIDE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long an upload is waited for at once.
+const WAITED: Duration = Duration::from_secs(600);
+
+/// How much lies in the store, by user.
+#[derive(Debug)]
+pub struct Quotas {
+    pending: Arc<Shares<String>>,
+    aside: Arc<Shares<String>>,
+    waiting: Mutex<HashMap<Place, Waiting>>,
+}
+
+/// A file that waits for its list: who sent it, and where to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The name of the user.
+    pub user: String,
+    /// The rest of the address.
+    pub address: String,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    _share: Share<String>,
+}
+
+impl Quotas {
+    /// Within these limits.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            pending: Shares::new(limits.pending_bytes),
+            aside: Shares::new(limits.aside_bytes),
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Takes room for an upload.
+    ///
+    /// # Errors
+    ///
+    /// When the user has too much that is not published yet.
+    pub fn upload(&self, user: &str, bytes: u64) -> Result<Share<String>, Problem> {
+        take(&self.pending, user, bytes, "server.limits.pending_bytes", "is not published yet")
+    }
+
+    /// Takes room for a file that waits for its list, until that comes or a day has passed.
+    ///
+    /// # Errors
+    ///
+    /// When the user has too many that wait.
+    pub fn wait(&self, place: Place, bytes: u64) -> Result<(), Problem> {
+        let mut waiting = self.waiting();
+        waiting.retain(|_, one| one.since.elapsed() < ASIDE);
+        // sent again, it takes the place of the earlier one
+        waiting.remove(&place);
+        let share = take(&self.aside, &place.user, bytes, "server.limits.aside_bytes", "waits for its .changes")?;
+        waiting.insert(place, Waiting { since: Instant::now(), _share: share });
+        Ok(())
+    }
+
+    /// Gives the room of a file back that was taken, or that was not good.
+    pub fn forget(&self, place: &Place) {
+        self.waiting().remove(place);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Place, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the room of an upload back once it is published, or was given up.
+pub fn give_back(share: Share<String>, scheduler: Arc<Scheduler>, upload: UploadId) {
+    tokio::spawn(async move {
+        while scheduler.wait(&upload, WAITED).await == Progress::Pending {}
+        drop(share);
+    });
+}
+
+fn take(
+    shares: &Arc<Shares<String>>,
+    user: &str,
+    bytes: u64,
+    limit: &str,
+    why: &str,
+) -> Result<Share<String>, Problem> {
+    if bytes > shares.total() {
+        let message = format!("It has {bytes} bytes; {limit} allows {}.", shares.total());
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "quota", message));
+    }
+    shares.try_take(&user.to_owned(), bytes).map_err(|_| {
+        let message = format!(
+            "Too much that you sent {why}: with these {bytes} bytes it would be more than your share of {limit}, {}.",
+            shares.total()
+        );
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "quota", message)
+            .with_hint("Wait until it is published, then send this again")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(address: &str) -> Place {
+        Place { user: "ci".to_owned(), address: address.to_owned() }
+    }
+
+    #[test]
+    fn files_that_wait_have_a_quota() {
+        let quotas = Quotas::new(&Limits { aside_bytes: 100, pending_bytes: 100, ..Limits::default() });
+        quotas.wait(place("a"), 40).unwrap();
+        quotas.wait(place("a"), 40).unwrap();
+        assert_eq!(quotas.aside.in_use(), 40, "sent again");
+        assert!(quotas.wait(place("b"), 30).is_err(), "more than is left for others");
+        assert!(quotas.wait(place("c"), 101).is_err());
+        quotas.forget(&place("a"));
+        assert_eq!(quotas.aside.in_use(), 0);
+        let held = quotas.upload("ci", 60).unwrap();
+        assert!(quotas.upload("ci", 10).is_err());
+        assert!(quotas.upload("other", 10).is_ok());
+        drop(held);
+        assert!(quotas.upload("ci", 10).is_ok());
+    }
+}
