@@ -81,6 +81,46 @@ impl Algorithm {
     }
 }
 
+/// One of these digests of bytes that stream past.
+#[derive(Clone)]
+pub enum AlgorithmDigester {
+    /// RFC 1321.
+    Md5(Md5),
+    /// FIPS 180-4.
+    Sha1(Sha1),
+    /// FIPS 180-4.
+    Sha512(Sha512),
+}
+
+impl AlgorithmDigester {
+    /// One that has seen nothing.
+    pub fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Md5 => Self::Md5(Md5::new()),
+            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
+            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Md5(digest) => digest.update(bytes),
+            Self::Sha1(digest) => digest.update(bytes),
+            Self::Sha512(digest) => digest.update(bytes),
+        }
+    }
+
+    /// The digest, in lower-case hexadecimal digits.
+    pub fn finish(self) -> (Algorithm, String) {
+        match self {
+            Self::Md5(digest) => (Algorithm::Md5, hex(&digest.finalize())),
+            Self::Sha1(digest) => (Algorithm::Sha1, hex(&digest.finalize())),
+            Self::Sha512(digest) => (Algorithm::Sha512, hex(&digest.finalize())),
+        }
+    }
+}
+
 /// The SHA-256 digest of bytes that are at hand.
 pub fn sha256(bytes: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(bytes).into())

@@ -16,7 +16,7 @@ mod settings;
 mod signer;
 mod target;
 
-pub use digest::{Algorithm, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
+pub use digest::{Algorithm, AlgorithmDigester, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
     Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, Listed, ListedFile, ListedPackage,
     ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement, Reading, Role, RootFile, RootInput,

@@ -14,6 +14,7 @@ pub mod aside;
 mod blocks;
 pub mod catalogue;
 mod conflict;
+mod content;
 mod error;
 mod existing;
 mod gather;
@@ -35,6 +36,7 @@ pub mod tree;
 mod upload;
 pub mod verify;
 
+pub use content::SCRATCH_PREFIX;
 pub use error::{Conflict, IntakeError, Present, RepositoryError};
 pub use existing::existing;
 pub use generation::{Condemned, FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};

@@ -39,6 +39,8 @@ pub struct Pending {
     pub uploads: Vec<PendingUpload>,
     /// Whether there are further ones, for the next batch.
     pub has_more: bool,
+    /// The size of their objects.
+    pub bytes: u64,
 }
 
 /// Reads what waits for a repository, but for uploads that are `applied` already: as many as fit into memory. A pointer
@@ -54,13 +56,12 @@ pub async fn read(
 ) -> Result<Pending, RepositoryError> {
     let (pointers, found) = read_all(store, repository, applied, BATCH_BYTES).await?;
     let mut pending = Pending { pointers, ..Pending::default() };
-    let mut bytes = 0;
     for read in found {
-        bytes += read.bytes;
-        if bytes > BATCH_BYTES && !pending.uploads.is_empty() {
+        if pending.bytes + read.bytes > BATCH_BYTES && !pending.uploads.is_empty() {
             pending.has_more = true;
             break;
         }
+        pending.bytes += read.bytes;
         let upload = match read.has_entries {
             true => Some(read.pending),
             // the first one is large

@@ -1,16 +1,18 @@
 //! The index files of the next generation: blocks of the present one are copied, changed ones are made anew.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 
-use bytes::Bytes;
 use rws_model::{
-    Codec, ContentDigester, Format, Index, IndexFile, Partition, RepositoryId, RepositorySettings, Sha256, sha256,
+    Codec, ContentDigester, Format, Index, IndexFile, Partition, RepositoryId, RepositorySettings, Sha256,
 };
 
 use crate::blocks::codec::{self, Span};
 use crate::blocks::{boundary, table::Table};
+use crate::content::{Content, ContentWriter};
 use crate::generation::{Generation, IndexBlock, IndexState, PackageRow, package_order};
 use crate::plan::{PackageEdit, Plan};
 
@@ -20,7 +22,7 @@ pub struct NewFile {
     /// Its name below the tree.
     pub name: String,
     /// Its content.
-    pub bytes: Bytes,
+    pub content: Content,
 }
 
 /// The indexes of the next generation and the files of them that are new.
@@ -44,12 +46,14 @@ pub struct Renderer<'a> {
     pub present: Option<&'a Generation>,
     /// What changes.
     pub plan: &'a Plan,
+    /// The local directory for files that are large.
+    pub scratch: &'a Path,
     /// So many empty lines stand at the end of new indexes: gives the same entries another name.
     pub variant: usize,
 }
 
 /// The content of present index files, by their names.
-pub type PresentFiles = BTreeMap<String, Bytes>;
+pub type PresentFiles = BTreeMap<String, Content>;
 
 impl Renderer<'_> {
     /// The present index files whose content [`Renderer::render`] asks for.
@@ -207,36 +211,36 @@ impl Renderer<'_> {
                 .chain(blocks.iter().map(|block| block.spans[position]))
                 .chain([tail_span])
                 .collect();
-            let mut content = codec::head(codec);
-            content.reserve(spans.iter().map(|span| usize::try_from(span.stored_bytes).unwrap_or(0)).sum());
-            content.extend_from_slice(&head);
-            blocks.iter().for_each(|block| content.extend_from_slice(&block.stored[position]));
-            content.extend_from_slice(&tail);
-            content.extend_from_slice(&codec::tail(codec, &spans));
+            let mut content = ContentWriter::new(self.scratch, &state.index.digests);
+            content.push(&codec::head(codec))?;
+            content.push(&head)?;
+            blocks.iter().try_for_each(|block| block.stored[position].pieces(|piece| content.push(piece)))?;
+            content.push(&tail)?;
+            content.push(&codec::tail(codec, &spans))?;
             state.head.push(head_span);
             state.tail.push(tail_span);
-            contents.push((codec, Bytes::from(content)));
+            contents.push((codec, content.finish()));
         }
-        let (open_size_bytes, open_sha256) = match contents.iter().find(|(codec, _)| *codec == Codec::Plain) {
-            Some((_, content)) => (content.len() as u64, sha256(content)),
+        let plain = contents.iter().find(|(codec, _)| *codec == Codec::Plain);
+        let (open_size_bytes, open_sha256) = match plain {
+            Some((_, (content, sha256, _))) => (content.size_bytes(), *sha256),
             None => open_digest(&state.index, &frame.head, &blocks, &frame.tail)?,
         };
         let mut files = Vec::new();
-        for (codec, bytes) in contents {
-            let content = if codec == Codec::Plain { open_sha256 } else { sha256(&bytes) };
-            let name = self.format.stored_name(self.repository, &state.index, codec, &content);
+        for (codec, (content, sha256, digests)) in contents {
+            let name = self.format.stored_name(self.repository, &state.index, codec, &sha256);
             state.files.push(IndexFile {
                 index: state.index.name.clone(),
                 codec,
-                size_bytes: bytes.len() as u64,
-                sha256: content,
+                size_bytes: content.size_bytes(),
+                sha256,
                 open_size_bytes,
                 open_sha256,
-                digests: state.index.digests.iter().map(|algorithm| (*algorithm, algorithm.hex_of(&bytes))).collect(),
+                digests: digests.into_iter().collect(),
                 stored_name: name.clone(),
                 plain_name: self.format.plain_name(self.repository, &state.index, codec),
             });
-            files.push(NewFile { name, bytes });
+            files.push(NewFile { name, content });
         }
         Ok((state, files))
     }
@@ -247,7 +251,31 @@ struct Block<'a> {
     first_key: String,
     packages: u64,
     spans: Vec<Span>,
-    stored: Vec<std::borrow::Cow<'a, [u8]>>,
+    stored: Vec<Stored<'a>>,
+}
+
+/// The bytes of one block in one form.
+enum Stored<'a> {
+    /// A part of a present file.
+    Kept(&'a Content, Range<u64>),
+    /// Made now.
+    New(Vec<u8>),
+}
+
+impl Stored<'_> {
+    fn pieces(&self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        match self {
+            Self::Kept(content, range) => content.pieces(range.clone(), take),
+            Self::New(bytes) => take(bytes),
+        }
+    }
+
+    fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
+        Ok(match self {
+            Self::Kept(content, range) => content.read(range.clone())?.to_vec().into(),
+            Self::New(bytes) => bytes.as_slice().into(),
+        })
+    }
 }
 
 fn has_entries(row: &PackageRow, index: &Index) -> bool {
@@ -261,14 +289,20 @@ fn make_blocks<'b>(
     texts: &mut BTreeMap<String, Vec<u8>>,
     edits: &BTreeMap<&str, &PackageEdit>,
 ) -> io::Result<Vec<Block<'b>>> {
-    let mut entries: Vec<(&str, Vec<u8>)> = Vec::new();
+    let mut entries: Vec<(&str, Cow<'_, [u8]>)> = Vec::new();
     for row in rows.iter().filter(|row| has_entries(row, index)) {
         let text = match edits.get(row.identity.as_str()) {
             Some(edit) => {
-                let taken = edit.texts.iter().filter(|(partition, _)| index.takes.contains(partition));
-                taken.flat_map(|(_, text)| text).copied().collect()
+                let mut taken = edit.texts.iter().filter(|(partition, _)| index.takes.contains(partition));
+                match (taken.next(), taken.next()) {
+                    (Some((_, only)), None) => Cow::Borrowed(only.as_slice()),
+                    (first, second) => {
+                        let all = first.into_iter().chain(second).chain(taken);
+                        all.flat_map(|(_, text)| text).copied().collect::<Vec<u8>>().into()
+                    }
+                }
             }
-            None => texts.remove(&row.identity).ok_or_else(|| damaged(&index.name))?,
+            None => texts.remove(&row.identity).ok_or_else(|| damaged(&index.name))?.into(),
         };
         entries.push((&row.identity, text));
     }
@@ -277,12 +311,16 @@ fn make_blocks<'b>(
         .map(|cut| {
             let first_key = entries[cut.start].0.to_owned();
             let packages = cut.len() as u64;
-            let text: Vec<u8> = entries[cut].iter().flat_map(|(_, text)| text).copied().collect();
+            // each text is in memory once, as a part of its block
+            let mut text = Vec::with_capacity(entries[cut.clone()].iter().map(|(_, text)| text.len()).sum());
+            for (_, part) in &mut entries[cut] {
+                text.extend_from_slice(&std::mem::take(part));
+            }
             let mut block = Block { first_key, packages, spans: Vec::new(), stored: Vec::new() };
             for codec in &index.codecs {
                 let (stored, span) = codec::compress(*codec, &text)?;
                 block.spans.push(span);
-                block.stored.push(stored.into());
+                block.stored.push(Stored::New(stored));
             }
             Ok(block)
         })
@@ -293,18 +331,18 @@ fn open_digest(index: &Index, head: &[u8], blocks: &[Block<'_>], tail: &[u8]) ->
     let mut digester = ContentDigester::new();
     digester.update(head);
     for block in blocks {
-        digester.update(&codec::decompress(index.codecs[0], &block.stored[0], &block.spans[0])?);
+        digester.update(&codec::decompress(index.codecs[0], &block.stored[0].bytes()?, &block.spans[0])?);
     }
     digester.update(tail);
     Ok(digester.finish())
 }
 
 /// A present index with the content of its files, in the order of its codecs.
-struct StoredIndex<'s, 'b> {
+pub struct StoredIndex<'s, 'b> {
     state: &'s IndexState,
-    contents: Vec<&'b Bytes>,
+    contents: Vec<&'b Content>,
     /// Where each block starts, for each content; one more than there are blocks.
-    offsets: Vec<Vec<usize>>,
+    offsets: Vec<Vec<u64>>,
 }
 
 impl<'s, 'b> StoredIndex<'s, 'b> {
@@ -313,7 +351,11 @@ impl<'s, 'b> StoredIndex<'s, 'b> {
     }
 
     /// Only the first form, which is enough to read texts.
-    fn open_first(state: &'s IndexState, files: &'b PresentFiles) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When the file is not what its manifest says.
+    pub fn open_first(state: &'s IndexState, files: &'b PresentFiles) -> io::Result<Self> {
         Self::with_contents(state, files, 1)
     }
 
@@ -322,14 +364,14 @@ impl<'s, 'b> StoredIndex<'s, 'b> {
         for (position, file) in state.files.iter().take(forms).enumerate() {
             let content = files.get(&file.stored_name).ok_or_else(|| damaged(&file.stored_name))?;
             let head = state.head.get(position).ok_or_else(|| damaged(&file.stored_name))?;
-            let mut offset = codec::head(file.codec).len() + length(head.stored_bytes)?;
+            let mut offset = codec::head(file.codec).len() as u64 + head.stored_bytes;
             let mut offsets = vec![offset];
             for block in &state.blocks {
                 let span = block.spans.get(position).ok_or_else(|| damaged(&file.stored_name))?;
-                offset += length(span.stored_bytes)?;
+                offset += span.stored_bytes;
                 offsets.push(offset);
             }
-            if content.len() as u64 != file.size_bytes || offset > content.len() {
+            if content.size_bytes() != file.size_bytes || offset > content.size_bytes() {
                 return Err(damaged(&file.stored_name));
             }
             stored.contents.push(content);
@@ -338,8 +380,18 @@ impl<'s, 'b> StoredIndex<'s, 'b> {
         Ok(stored)
     }
 
-    fn stored(&self, form: usize, block: usize) -> &'b [u8] {
-        &self.contents[form][self.offsets[form][block]..self.offsets[form][block + 1]]
+    fn stored(&self, form: usize, block: usize) -> Stored<'b> {
+        Stored::Kept(self.contents[form], self.offsets[form][block]..self.offsets[form][block + 1])
+    }
+
+    /// The entries of each block, one after the other, read from the first form.
+    pub fn texts_of_blocks(&self) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+        (0..self.state.blocks.len()).map(|block| self.text_of_block(block))
+    }
+
+    fn text_of_block(&self, block: usize) -> io::Result<Vec<u8>> {
+        let span = self.state.blocks[block].spans[0];
+        codec::decompress(self.state.index.codecs[0], &self.stored(0, block).bytes()?, &span)
     }
 
     fn block(&self, block: usize) -> io::Result<Block<'b>> {
@@ -348,7 +400,7 @@ impl<'s, 'b> StoredIndex<'s, 'b> {
             first_key: state.first_key.clone(),
             packages: state.packages,
             spans: state.spans.clone(),
-            stored: (0..self.contents.len()).map(|form| self.stored(form, block).into()).collect(),
+            stored: (0..self.contents.len()).map(|form| self.stored(form, block)).collect(),
         })
     }
 
@@ -363,8 +415,7 @@ impl<'s, 'b> StoredIndex<'s, 'b> {
         let name = &self.state.index.name;
         let mut text = Vec::new();
         for block in blocks {
-            let span = &self.state.blocks[block].spans[0];
-            text.extend(codec::decompress(self.state.index.codecs[0], self.stored(0, block), span)?);
+            text.extend(self.text_of_block(block)?);
         }
         let mut rest = text.as_slice();
         for row in rows {

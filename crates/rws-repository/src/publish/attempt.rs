@@ -14,6 +14,9 @@ use crate::pending::{self, Pending};
 use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, join, plan};
 use crate::{RepositoryError, UploadId};
 
+/// Batches of larger uploads are published one at a time, of all repositories.
+const LARGE_BYTES: u64 = 2 << 20;
+
 /// How often a plan is made anew because a public path holds something else.
 const PLANS: usize = 4;
 
@@ -38,6 +41,9 @@ impl Run<'_> {
         let rebuild = occasion.rebuild || state.former.is_some();
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
         let mut pending = pending::read(self.store(), self.repository, &applied).await?;
+        // what is large takes memory several times over until it is published
+        let is_large = pending.bytes > LARGE_BYTES;
+        let _turn = if is_large { self.publisher.large.acquire().await.ok() } else { None };
         let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
         if let Some(generation) = read_again {
             self.check_read_again(&generation, &found.malformed)?;

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use rws_model::{IndexFile, RootFile, RootInput, Sha256};
-use rws_store::{Body, Condition, Key, Kind, Span, StoreError, Version, Write, collect};
+use rws_store::{Body, Condition, Key, Kind, Span, StoreError, Version, Write};
 use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
 use super::run::{Run, State};
+use crate::content::{Content, ContentWriter};
 use crate::gather::gather;
 use crate::generation::{FORMAT, Generation, Head, IndexState, Past};
 use crate::pending::Pending;
@@ -64,6 +64,7 @@ impl Run<'_> {
             settings: &self.target.settings,
             present: state.generation.as_ref(),
             plan: &plan,
+            scratch: &self.publisher.scratch,
             variant: 0,
         };
         let present_files = self.read_all(renderer.needed()).await?;
@@ -100,7 +101,8 @@ impl Run<'_> {
         };
         let manifest = generation.to_bytes().map_err(|error| RepositoryError::damaged(&generation.id, error))?;
         let written = rendered.files.iter().map(|file| self.key(&file.name)).collect::<Result<Vec<_>, _>>()?;
-        self.write_all(&generation.id, rendered.files, manifest).await?;
+        self.write_all(&generation.id, &rendered.files, manifest).await?;
+        drop(rendered.files);
         let taken_over = if step.take_over { self.digests(&self.plain_names(&generation)).await? } else { Vec::new() };
         let head = self.next_head(state, &generation, plan, step, taken_over, published_at);
         let won = head.clone();
@@ -142,12 +144,16 @@ impl Run<'_> {
         Ok(gather(TRANSFERS_AT_ONCE, reads).await?.into_iter().collect())
     }
 
-    async fn read_index_file(&self, name: String) -> Result<(String, Bytes), RepositoryError> {
+    async fn read_index_file(&self, name: String) -> Result<(String, Content), RepositoryError> {
         let key = self.key(&name)?;
-        match self.store().read(&key, Span::Whole).await? {
-            Some(content) => Ok((name, collect(content.bytes).await?)),
-            None => Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist")),
+        let Some(mut found) = self.store().read(&key, Span::Whole).await? else {
+            return Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist"));
+        };
+        let mut content = ContentWriter::new(&self.publisher.scratch, &[]);
+        while let Some(piece) = found.bytes.next().await {
+            content.push(&piece?).map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
         }
+        Ok((name, content.finish().0))
     }
 
     /// The time of the next root: later than those before, by the store's clock, and than the `date` that one states. There
@@ -189,15 +195,10 @@ impl Run<'_> {
     }
 
     /// Writes index files, whose names hold their digest, and the manifest.
-    async fn write_all(
-        &self,
-        id: &GenerationId,
-        files: Vec<NewFile>,
-        manifest: Vec<u8>,
-    ) -> Result<(), RepositoryError> {
+    async fn write_all(&self, id: &GenerationId, files: &[NewFile], manifest: Vec<u8>) -> Result<(), RepositoryError> {
         let mut objects = vec![(private::manifest(self.repository, id), Body::from(manifest), Kind::PrivateImmutable)];
         for file in files {
-            objects.push((self.key(&file.name)?, Body::Bytes(file.bytes), Kind::Immutable));
+            objects.push((self.key(&file.name)?, file.content.body(), Kind::Immutable));
         }
         let mut writes = Vec::new();
         for (key, body, kind) in objects {

@@ -25,11 +25,14 @@ mod stored;
 mod synchronise;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rws_model::RepositoryId;
 use rws_store::{Key, Store};
+
+use tokio::sync::Semaphore;
 
 use crate::catalogue::Catalogue;
 use crate::{GenerationId, RepositoryError, UploadId};
@@ -111,12 +114,25 @@ pub struct Publisher {
     /// The plain-named files that this process wrote last.
     exposed: Mutex<BTreeMap<Key, Exposed>>,
     progress: progress::All,
+    /// The local directory for index files that are large.
+    scratch: PathBuf,
+    /// One permit: for a batch of large uploads.
+    large: Semaphore,
 }
 
 impl Publisher {
     /// A publisher of the repositories that `catalogue` lists.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>, malformed: Malformed) -> Self {
-        Self { store, catalogue, malformed, exposed: Mutex::default(), progress: progress::All::default() }
+        let scratch = std::env::temp_dir();
+        let (exposed, progress, large) = (Mutex::default(), progress::All::default(), Semaphore::new(1));
+        Self { store, catalogue, malformed, exposed, progress, scratch, large }
+    }
+
+    /// The same with a local directory for index files that are large, instead of that of the system: best on the file
+    /// system of a local store.
+    #[must_use]
+    pub fn with_scratch(self, scratch: PathBuf) -> Self {
+        Self { scratch, ..self }
     }
 
     /// The store.

@@ -13,9 +13,9 @@ use super::progress::Comparing;
 use super::recorded::Recorded;
 use super::run::{Run, State};
 use super::stored::{ReadFile, StoredFile, StoredFiles};
-use crate::blocks::codec::decompress_whole;
 use crate::generation::{FileRow, PackageRow};
 use crate::plan::{Noticed, Origin, PlannedChange, join};
+use crate::render::StoredIndex;
 use crate::{RepositoryError, private};
 
 /// The name of the list of malformed packages, in the directory of the metadata.
@@ -165,15 +165,21 @@ impl Run<'_> {
     /// tool. They are read again, and judged as if they came now.
     async fn unreadable(&self, state: &State) -> Result<HashSet<String>, RepositoryError> {
         let Some(generation) = &state.generation else { return Ok(HashSet::new()) };
-        let files = generation.indexes.iter().filter_map(|index| index.files.first());
-        let contents = self.read_all(files.clone().map(|file| file.stored_name.clone()).collect()).await?;
+        let format = &self.target.format;
         let mut unreadable = HashSet::new();
-        for file in files {
-            let Some(content) = contents.get(&file.stored_name) else { continue };
-            let plain = decompress_whole(file.codec, content).map_err(RepositoryError::generation(self.repository))?;
-            // what cannot be read at all is for `rws verify`
-            let packages = self.target.format.read_index(&file.index, &plain).unwrap_or_default();
-            unreadable.extend(packages.into_iter().filter(|one| one.unreadable.is_some()).map(|one| one.path));
+        for state in &generation.indexes {
+            let Some(file) = state.files.first() else { continue };
+            let contents = self.read_all([file.stored_name.clone()].into()).await?;
+            let stored = StoredIndex::open_first(state, &contents);
+            let stored = stored.map_err(RepositoryError::generation(self.repository))?;
+            for text in stored.texts_of_blocks() {
+                let text = text.map_err(RepositoryError::generation(self.repository))?;
+                let frame = format.frame(&state.index, 0);
+                let plain = [frame.head, text, frame.tail].concat();
+                // what cannot be read at all is for `rws verify`
+                let packages = format.read_index(&file.index, &plain).unwrap_or_default();
+                unreadable.extend(packages.into_iter().filter(|one| one.unreadable.is_some()).map(|one| one.path));
+            }
         }
         Ok(unreadable)
     }

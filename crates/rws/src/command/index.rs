@@ -105,6 +105,7 @@ async fn index(arguments: &IndexArguments, path: &str, environment: &Environment
     let store = Arc::new(MountedStore::new(Arc::clone(&place.store), MOUNT));
     let malformed = if arguments.force || configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
     let publisher = Publisher::new(store, Arc::new(Catalogue::of_repositories(targets)), malformed);
+    let publisher = publisher.with_scratch(place.spool.clone());
     let occasion = Occasion { synchronise: true, start: true, ..Occasion::default() };
     let mut good = true;
     for id in &ids {

@@ -55,7 +55,8 @@ impl Installation {
 
     /// What publishes.
     pub fn publisher(&self) -> Publisher {
-        Publisher::new(Arc::clone(&self.place.store), Arc::clone(&self.catalogue), self.malformed)
+        let publisher = Publisher::new(Arc::clone(&self.place.store), Arc::clone(&self.catalogue), self.malformed);
+        publisher.with_scratch(self.place.spool.clone())
     }
 
     /// The repositories of some paths, anchors too; those of all that is configured for none.

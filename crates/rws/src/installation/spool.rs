@@ -50,7 +50,7 @@ pub fn open(configuration: &Configuration) -> anyhow::Result<PathBuf> {
 
 fn is_abandoned(entry: &DirEntry) -> bool {
     let name = entry.file_name();
-    let is_ours = [rws_server::SPOOL_PREFIX, bucket::CACHE_PREFIX]
+    let is_ours = [rws_server::SPOOL_PREFIX, rws_repository::SCRATCH_PREFIX, bucket::CACHE_PREFIX]
         .iter()
         .any(|prefix| name.to_string_lossy().starts_with(prefix));
     let age = entry.metadata().and_then(|file| file.modified()).map(|time| time.elapsed().unwrap_or_default());

@@ -1,0 +1,178 @@
+//! Index files that are read and written while a generation is made: small ones in memory, others on the local disk, so that
+//! memory does not follow the size of a repository.
+
+use std::io::{self, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rws_model::{Algorithm, AlgorithmDigester, ContentDigester, Sha256};
+use rws_store::{Body, LocalFile};
+use tempfile::NamedTempFile;
+
+/// Larger files are on the disk.
+const SMALL_BYTES: usize = 4 << 20;
+
+/// What is copied at once.
+const PIECE_BYTES: u64 = 256 << 10;
+
+/// The content of a file.
+#[derive(Clone, Debug)]
+pub struct Content {
+    size_bytes: u64,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Memory(Bytes),
+    /// The file goes with the last of these.
+    Disk(Arc<NamedTempFile>),
+}
+
+impl Content {
+    /// Its size.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// A part of it.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails, or it does not have this part.
+    pub fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
+        if range.end > self.size_bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match &self.place {
+            Place::Memory(bytes) => {
+                let start = usize::try_from(range.start).map_err(io::Error::other)?;
+                Ok(bytes.slice(start..start + length))
+            }
+            Place::Disk(file) => {
+                let mut bytes = vec![0; length];
+                file.as_file().read_exact_at(&mut bytes, range.start)?;
+                Ok(bytes.into())
+            }
+        }
+    }
+
+    /// Gives a part of it piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// As [`Content::read`], and what `take` fails with.
+    pub fn pieces(&self, range: Range<u64>, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min(start + PIECE_BYTES);
+            take(&self.read(start..end)?)?;
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// What the store is given. The content has to live until it is written.
+    pub fn body(&self) -> Body {
+        match &self.place {
+            Place::Memory(bytes) => Body::Bytes(bytes.clone()),
+            Place::Disk(file) => Body::File(LocalFile::whole(file.path())),
+        }
+    }
+}
+
+/// A content that is being written, with its digests.
+pub struct ContentWriter {
+    directory: PathBuf,
+    memory: Vec<u8>,
+    disk: Option<NamedTempFile>,
+    sha256: ContentDigester,
+    digesters: Vec<AlgorithmDigester>,
+}
+
+impl ContentWriter {
+    /// Writes to memory, and to a file in `directory` once it is large; `algorithms` are computed beside SHA-256.
+    pub fn new(directory: &Path, algorithms: &[Algorithm]) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            memory: Vec::new(),
+            disk: None,
+            sha256: ContentDigester::new(),
+            digesters: algorithms.iter().map(|algorithm| AlgorithmDigester::new(*algorithm)).collect(),
+        }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.sha256.update(bytes);
+        self.digesters.iter_mut().for_each(|digester| digester.update(bytes));
+        if self.disk.is_none() && self.memory.len() + bytes.len() > SMALL_BYTES {
+            let mut file = tempfile::Builder::new().prefix(SCRATCH_PREFIX).tempfile_in(&self.directory)?;
+            file.write_all(&self.memory)?;
+            self.memory = Vec::new();
+            self.disk = Some(file);
+        }
+        match &mut self.disk {
+            Some(file) => file.write_all(bytes),
+            None => {
+                self.memory.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// The content, its SHA-256, and its other digests in hexadecimal digits.
+    pub fn finish(self) -> (Content, Sha256, Vec<(Algorithm, String)>) {
+        let (size_bytes, sha256) = self.sha256.finish();
+        let place = match self.disk {
+            Some(file) => Place::Disk(Arc::new(file)),
+            None => Place::Memory(self.memory.into()),
+        };
+        let digests = self.digesters.into_iter().map(AlgorithmDigester::finish).collect();
+        (Content { size_bytes, place }, sha256, digests)
+    }
+}
+
+/// What the names of such files start with.
+pub const SCRATCH_PREFIX: &str = "rws-index-";
+
+#[cfg(test)]
+mod tests {
+    use rws_model::sha256;
+
+    use super::*;
+
+    #[test]
+    fn small_and_large_ones_read_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        for size in [0, 10, SMALL_BYTES, SMALL_BYTES + 1, 3 * SMALL_BYTES] {
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let mut writer = ContentWriter::new(directory.path(), &[Algorithm::Md5]);
+            bytes.chunks(1 << 20).try_for_each(|piece| writer.push(piece)).unwrap();
+            let (content, digest, digests) = writer.finish();
+            assert_eq!(content.size_bytes(), size as u64);
+            assert_eq!(digest, sha256(&bytes));
+            assert_eq!(digests, [(Algorithm::Md5, Algorithm::Md5.hex_of(&bytes))]);
+            let is_on_disk = matches!(content.place, Place::Disk(_));
+            assert_eq!(is_on_disk, size > SMALL_BYTES);
+            let mut read = Vec::new();
+            content
+                .pieces(0..size as u64, |piece| {
+                    read.extend_from_slice(piece);
+                    Ok(())
+                })
+                .unwrap();
+            assert!(read == bytes);
+            assert!(content.read(0..size as u64 + 1).is_err());
+        }
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "the files go with their contents");
+    }
+}
