@@ -14,18 +14,22 @@ import time
 
 import server
 from abuse import confinement, probes, service
+from abuse.attack import Attack
 from abuse.attacks import ALL
+from abuse.check import Check, run_check
+from abuse.checks import ALL as CHECKS
 from abuse.run import Outcome, Settings, run
 
 MEMORY_MIB = 512
 SHORT_ATTACK_SECONDS = 15
+FAULTS_SHOWN = 30
 
 
 def main() -> int:
     options = arguments()
     server.leave_on_sigterm()
     program = pathlib.Path(options.rws) if options.rws else server.binary()
-    chosen = [attack for attack in ALL if (not options.attacks or attack.name in options.attacks) and attack.name not in options.without]
+    chosen = [attack for attack in (*ALL, *CHECKS) if (not options.attacks or attack.name in options.attacks) and attack.name not in options.without]
     if options.short:
         chosen = [attack for attack in chosen if attack.short]
     limits = confinement.confinement(options.memory << 20, options.cores, not options.no_cgroup)
@@ -69,9 +73,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=probes.PUBLISHED_SECONDS, help="seconds after a restart until all must be published (default 120)")
     parser.add_argument("--json", metavar="FILE", help="write all numbers")
     options = parser.parse_args()
-    unknown = set(options.attacks + options.without) - {attack.name for attack in ALL}
+    unknown = set(options.attacks + options.without) - {attack.name for attack in (*ALL, *CHECKS)}
     if options.list or unknown:
-        for attack in ALL:
+        for attack in (*ALL, *CHECKS):
             print(f"{attack.name:<20} {'short' if attack.short else '     '}  {attack.title}")
         raise SystemExit(f"no such attack: {', '.join(sorted(unknown))}" if unknown else 0)
     return options
@@ -98,23 +102,29 @@ def make_settings(options: argparse.Namespace, program: pathlib.Path, directory:
     )
 
 
-def run_all(chosen: list, options: argparse.Namespace, settings: Settings) -> list[Outcome]:
-    outcomes = []
+def run_all(chosen: list[Attack | Check], options: argparse.Namespace, settings: Settings) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    attacks = [attack for attack in chosen if isinstance(attack, Attack)]
 
-    def one(attacks: list, name: str) -> None:
+    def one(attacks: list[Attack], name: str) -> None:
         print(f"\n{name}: {attacks[0].title if len(attacks) == 1 else f'{len(attacks)} attacks at once'}", flush=True)
         outcomes.append(run(attacks, name, settings))
         print_outcome(outcomes[-1], settings.confinement.memory_bytes, not settings.short)
 
-    if options.short:
-        one(chosen, "short")
+    if not options.only_together:
+        for check in (check for check in chosen if isinstance(check, Check)):
+            print(f"\n{check.name}: {check.title}", flush=True)
+            outcomes.append(run_check(check, settings))
+            print_outcome(outcomes[-1], settings.confinement.memory_bytes, not settings.short)
+    if options.short and attacks:
+        one(attacks, "short")
         return outcomes
     if not options.only_together:
-        for attack in chosen:
+        for attack in attacks:
             one([attack], attack.name)
-    if options.together and len(chosen) > 1:
+    if options.together and len(attacks) > 1:
         settings.seconds = options.together
-        one(chosen, "together")
+        one(attacks, "together")
     return outcomes
 
 
@@ -136,30 +146,39 @@ def mebibytes(size: int | None) -> str:
 
 
 def print_outcome(outcome: Outcome, memory_bytes: int, asserts_times: bool) -> None:
-    use, after = outcome.use, outcome.restart_use
+    use = outcome.use
     print(
         f"  memory: resident {mebibytes(use.resident)} MiB, charged {mebibytes(use.charged)}, sockets {mebibytes(use.sockets)}, "
         f"limit met {use.refused} times, killed {use.killed}; {outcome.seconds:.0f} s, CPU {outcome.cpu_seconds:.1f} s, "
         f"{'alive' if outcome.alive else 'DEAD'}; load {os.getloadavg()[0]:.1f}"
     )
-    print(f"  answers: {', '.join(f'{count} × {answer}' for answer, count in outcome.answers.most_common(14)) or 'none'}")
+    print(f"  answers: {', '.join(f'{count} × {answer}' for answer, count in list(outcome.answers.items())[:14]) or 'none'}")
     for note in outcome.notes[:24]:
         print(f"  note: {note}")
     for name, probe in outcome.probes.items():
         failed = ", ".join(f"{count} × {kind}" for kind, count in probe["failed"].items())
         p50, most = (f"{probe[key]:.2f}" if probe[key] is not None else "-" for key in ("p50_seconds", "max_seconds"))
         print(f"  {name:<15} {probe['asked']:>4} asked  p50 {p50:>6}  max {most:>6} s  over {probe['over_limit']:>3}  {failed}")
+    if not outcome.is_check:
+        print_restart(outcome)
+    for line in outcome.complaints[:3]:
+        print(f"  log: {line[:200]}")
+    faults = outcome.faults(memory_bytes, asserts_times)
+    for fault in faults[:FAULTS_SHOWN]:
+        print(f"  FAULT {fault}")
+    if len(faults) > FAULTS_SHOWN:
+        print(f"  FAULT and {len(faults) - FAULTS_SHOWN} more")
+    sys.stdout.flush()
+
+
+def print_restart(outcome: Outcome) -> None:
+    after = outcome.restart_use
     started = f"{outcome.start_seconds:.1f} s" if outcome.start_seconds is not None else "NEVER"
     print(
         f"  start on the same data: answers after {started}, resident {mebibytes(after.resident)} MiB, charged {mebibytes(after.charged)}, killed {after.killed}; "
         f"{outcome.promised} promised, {len(outcome.missing)} missing after {outcome.published_seconds or 0:.1f} s, at rest after {f'{outcome.settled_seconds:.0f} s' if outcome.settled_seconds is not None else 'NEVER'}, "
         f"{'alive' if outcome.restart_alive else 'DEAD'}"
     )
-    for line in outcome.complaints[:3]:
-        print(f"  log: {line[:200]}")
-    for fault in outcome.faults(memory_bytes, asserts_times):
-        print(f"  FAULT {fault}")
-    sys.stdout.flush()
 
 
 def print_table(outcomes: list[Outcome], memory_bytes: int, asserts_times: bool) -> None:

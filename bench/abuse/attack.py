@@ -78,6 +78,8 @@ class Attack:
     run: Callable[[Target, Tally], None]
     prepare: Callable[[Service], None] | None = None
     """Called before the server starts."""
+    forge: Callable[[], object] | None = None
+    """Makes once, before the server starts, what takes the attacker long."""
     short: bool = False
     """Bounded in bytes and counts, so that the gate can run it."""
 

@@ -52,6 +52,11 @@ class Confinement:
     def watch(self, process: int) -> None:
         self._process = process
 
+    def start_anew(self) -> None:
+        """Between servers: no page cache of the last one, no process to watch."""
+        self._process = None
+        self.forget_peaks()
+
     def forget_peaks(self) -> None:
         self._use = MemoryUse()
 
@@ -118,6 +123,13 @@ class ControlGroupV1(_ControlGroup):
         except OSError:
             pass
 
+    def start_anew(self) -> None:
+        try:
+            (self._memory / "memory.force_empty").write_text("0")
+        except OSError:
+            pass
+        super().start_anew()
+
     def forget_peaks(self) -> None:
         (self._memory / "memory.max_usage_in_bytes").write_text("0")
         try:
@@ -158,6 +170,13 @@ class ControlGroupV2(_ControlGroup):
             (self._group / "memory.swap.max").write_text("0")
         except OSError:
             pass
+
+    def start_anew(self) -> None:
+        try:
+            (self._group / "memory.reclaim").write_text(str(self.memory_bytes))
+        except OSError:
+            pass
+        super().start_anew()
 
     def forget_peaks(self) -> None:
         events = _fields(self._group / "memory.events")

@@ -35,7 +35,9 @@ class Probe:
         while not ended.is_set():
             answer = self.ask()
             if ended.is_set() and answer.status == 0:
-                # The server was stopped under it.
+                # The server was stopped under it. Whoever had waited for too long by then has still waited.
+                if answer.seconds > LIMIT_SECONDS:
+                    self.seconds.append(answer.seconds)
                 return
             self.seconds.append(answer.seconds)
             if answer.status not in self.good:

@@ -1,9 +1,11 @@
 """One run: a server, attackers, honest clients beside them, a kill, and a start with all that was promised."""
 
+import contextlib
 import pathlib
 import shutil
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from abuse import probes, service
@@ -42,7 +44,7 @@ class Outcome:
     use: MemoryUse = field(default_factory=MemoryUse)
     restart_use: MemoryUse = field(default_factory=MemoryUse)
     cpu_seconds: float = 0.0
-    answers: Counter = field(default_factory=Counter)
+    answers: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     probes: dict[str, dict] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Outcome:
     settled_seconds: float | None = None
     """Until the server rested after its restart; None where it did not."""
     complaints: list[str] = field(default_factory=list)
+    is_check: bool = False
 
     def faults(self, memory_bytes: int, asserts_times: bool) -> list[str]:
         """What must not be, in words."""
@@ -81,11 +84,11 @@ class Outcome:
 
 def run(attacks: list[Attack], name: str, settings: Settings) -> Outcome:
     outcome = Outcome(name)
-    directory = settings.directory / name
-    shutil.rmtree(directory, ignore_errors=True)
-    options = service.Options(settings.program, directory, settings.confinement, settings.hashed, settings.server_core)
-    with service.Service(options) as served:
+    settings.confinement.start_anew()
+    with fresh_directory(settings, name) as directory, _service(directory, settings) as served:
         for attack in attacks:
+            if attack.forge:
+                attack.forge()
             if attack.prepare:
                 attack.prepare(served)
         served.start()
@@ -96,9 +99,20 @@ def run(attacks: list[Attack], name: str, settings: Settings) -> Outcome:
         outcome.use = settings.confinement.use()
         _restart(served, clients, settings, outcome)
         outcome.complaints = served.complaints()
+    return outcome
+
+
+@contextlib.contextmanager
+def fresh_directory(settings: Settings, name: str) -> Iterator[pathlib.Path]:
+    directory = settings.directory / name
+    shutil.rmtree(directory, ignore_errors=True)
+    yield directory
     if not settings.keeps:
         shutil.rmtree(directory, ignore_errors=True)
-    return outcome
+
+
+def _service(directory: pathlib.Path, settings: Settings) -> service.Service:
+    return service.Service(service.Options(settings.program, directory, settings.confinement, settings.hashed, settings.server_core))
 
 
 def _attack(attacks: list[Attack], served: service.Service, clients: probes.HonestClients, settings: Settings, outcome: Outcome) -> None:
@@ -128,10 +142,12 @@ def _attack(attacks: list[Attack], served: service.Service, clients: probes.Hone
         outcome.cpu_seconds = max(0.0, served.cpu_seconds() - cpu)
     served.kill()
     results = results or [attacker.result() for attacker in attackers]
+    answers: Counter = Counter()
     for result in results:
-        outcome.answers.update(result["answers"])
+        answers.update(result["answers"])
         outcome.notes += result["notes"]
         outcome.violations += result["violations"]
+    outcome.answers = dict(answers.most_common())
     outcome.probes = {probe.name: probe.plain() for probe in clients.probes}
 
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from abuse import wire
 from abuse.confinement import Confinement, run_on
@@ -101,6 +101,8 @@ class Options:
     core: int | None = None
     configuration: dict | None = None
     data: pathlib.Path | None = None
+    umask: int | None = None
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 class Service:
@@ -120,6 +122,7 @@ class Service:
         """Seconds until it answers. SystemExit where it does not."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("RWS_", "S3_", "GPG_")) and name != "PORT"}
         environment |= {"RWS_CFG": str(self.directory / "config.json"), "RWS_CREDENTIALS": json.dumps(credentials(self.options.hashed))}
+        environment |= self.options.environment
         command = [str(self.options.program), "serve", "--listen", "%s:%d" % self.address, "--data-dir", str(self.data)]
         began = time.monotonic()
         with open(self.log_path, "ab") as log:
@@ -135,6 +138,8 @@ class Service:
 
     def _enter(self) -> None:
         self.options.confinement.enter()
+        if self.options.umask is not None:
+            os.umask(self.options.umask)
         if self.options.core is not None:
             run_on(self.options.core)
 

