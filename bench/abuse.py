@@ -21,13 +21,14 @@ from abuse.checks import ALL as CHECKS
 from abuse.run import Outcome, Settings, run
 
 MEMORY_MIB = 512
-SHORT_ATTACK_SECONDS = 15
+SHORT_ATTACK_SECONDS = 10
 FAULTS_SHOWN = 30
 
 
 def main() -> int:
     options = arguments()
     server.leave_on_sigterm()
+    confinement.come_first()
     program = pathlib.Path(options.rws) if options.rws else server.binary()
     chosen = [attack for attack in (*ALL, *CHECKS) if (not options.attacks or attack.name in options.attacks) and attack.name not in options.without]
     if options.short:

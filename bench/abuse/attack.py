@@ -14,6 +14,7 @@ from abuse import wire
 from abuse.confinement import run_on
 from abuse.service import Service
 
+# Below that of the process that made it.
 NICENESS = 10
 THREAD_STACK_BYTES = 256 << 10
 

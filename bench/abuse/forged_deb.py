@@ -1,7 +1,6 @@
 """deb packages that are small to send and large to read, and honest ones of any size."""
 
 import gzip
-import io
 import lzma
 import os
 import subprocess
@@ -70,11 +69,16 @@ def long_control(name: str, size_bytes: int = 1_000_000) -> tuple[str, bytes]:
 
 def many_names(count: int, name_bytes: int = 60) -> bytes:
     """A data.tar of `count` empty files: 512 bytes each, which pack to a few."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for number in range(count):
-            archive.addfile(tarfile.TarInfo(f"./opt/{number:0{name_bytes}}"))
-    return buffer.getvalue()
+    start, field_bytes, checksum_at = b"./opt/", 100, 148
+    entry = tarfile.TarInfo("./opt/" + "0" * name_bytes).tobuf(tarfile.USTAR_FORMAT)
+    checksum = int(entry[checksum_at : checksum_at + 6], 8)
+    behind = entry[field_bytes:checksum_at], entry[checksum_at + 8 :]
+    archive = bytearray()
+    for number in range(count):
+        digits = f"{number:0{name_bytes}}".encode()
+        own = checksum + sum(digits) - name_bytes * ord("0")
+        archive += (start + digits).ljust(field_bytes, b"\0") + behind[0] + b"%06o\0 " % own + behind[1]
+    return bytes(archive) + bytes(1024)
 
 
 def zeros(size_bytes: int) -> bytes:

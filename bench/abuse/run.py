@@ -75,8 +75,10 @@ class Outcome:
                 found.append(f"resident memory and buffers of sockets reached {use.resident + (use.sockets or 0) >> 20} MiB{when}")
         found += [f"promised and not published: {name}" for name in self.missing[:5]]
         for name, probe in self.probes.items():
-            if probe["failed"]:
-                found.append(f"{name}: {', '.join(f'{count} × {outcome}' for outcome, count in probe['failed'].items())} of {probe['asked']}")
+            # Whoever gave up was not answered in time, which is a judgement on times too.
+            failed = {answer: count for answer, count in probe["failed"].items() if asserts_times or answer != "timeout"}
+            if failed:
+                found.append(f"{name}: {', '.join(f'{count} × {answer}' for answer, count in failed.items())} of {probe['asked']}")
             if asserts_times and probe["over_limit"]:
                 found.append(f"{name}: {probe['over_limit']} of {probe['asked']} over {probes.LIMIT_SECONDS:.0f} s, at most {probe['max_seconds']:.1f} s")
         return found

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import json
 import socket
 import time
 import uuid
@@ -34,6 +35,13 @@ class Answer:
     @property
     def outcome(self) -> str:
         return str(self.status) if self.status else self.problem or "none"
+
+    @property
+    def reason(self) -> str:
+        """The code of an error, or how its text begins."""
+        with contextlib.suppress(ValueError, AttributeError):
+            return f"{self.status} {json.loads(self.body).get('code')}"
+        return f"{self.status} {self.body[:50].decode(errors='replace')!r}"
 
 
 def open_connection(address: tuple[str, int], source: str | None = None, timeout: float = 30, receive_bytes: int = 0) -> socket.socket:

@@ -26,7 +26,7 @@ def _send(target: Target, tally: Tally, where: str, makers: list[Maker], files: 
             answer = wire.upload(target.address, where, sent, user=user, product=product, source=target.source(client), timeout=max(5, target.left()))
             tally.count(answer)
             if answer.status not in (201, 0) and answer.body:
-                tally.count("says: " + answer.body.decode(errors="replace")[:110])
+                tally.count("says " + answer.reason)
             # Who was sent away for a while comes again; who was refused too, with the next ones.
             target.wait(0.2 if answer.status in (429, 503, 507) else 0.02)
 
@@ -101,6 +101,15 @@ def long_control(name: str) -> tuple[str, bytes]:
     return forged_deb.long_control(name)
 
 
+def long_relations(name: str) -> tuple[str, bytes]:
+    """Tens of thousands of relations, each of which has to be read."""
+    return forged_deb.deb(name, more="Depends: " + ", ".join(f"p{number} (>= 1) | q" for number in range(40_000)) + "\n")
+
+
+def long_description(name: str) -> tuple[str, bytes]:
+    return forged_deb.deb(name, more=" .\n" + " a line of a long description\n" * 30_000)
+
+
 def zstd_window_data(name: str) -> tuple[str, bytes]:
     """The reader of data.tar needs a window of 128 MiB."""
     return forged_deb.deb(name, data_packed=_zstd_zeros(200), data_packing="zst")
@@ -146,7 +155,7 @@ def _forge_bombs() -> None:
 
 
 def debs_of_control(target: Target, tally: Tally) -> None:
-    _send(target, tally, service.ATTACKED_DEB, [long_control], 30 if target.short else 200, clients=3, product="pill")
+    _send(target, tally, service.ATTACKED_DEB, [long_control, long_relations, long_description], 30 if target.short else 200, clients=3, product="pill")
 
 
 def debs_of_names(target: Target, tally: Tally) -> None:
@@ -170,7 +179,21 @@ def wide_anchor(target: Target, tally: Tally) -> None:
         answer = wire.upload(target.address, service.WIDE_ANCHOR, sent, user=user, source=target.source(), timeout=max(10, target.left()))
         tally.count(answer)
         if answer.status != 201 and answer.body:
-            tally.count("says: " + answer.body.decode(errors="replace")[:110])
+            tally.count("says " + answer.reason)
+        target.wait(0.2)
+
+
+def wide_pills(target: Target, tally: Tally) -> None:
+    """What one target takes, to hundreds of targets at once."""
+    user, numbers = service.wide_attacker(), itertools.count()
+    left = 2 if target.short else 1 << 30
+    while left and not target.over:
+        left -= 1
+        sent = [forged_rpm.long_directory(f"wide-pill-{target.number}-{next(numbers)}", (1 if left % 2 else 4) * MEBIBYTE, architecture="noarch") for _ in range(2)]
+        answer = wire.upload(target.address, service.WIDE_ANCHOR, sent, user=user, source=target.source(), timeout=max(10, target.left()))
+        tally.count(answer)
+        if answer.status >= 400:
+            tally.count("says " + answer.reason)
         target.wait(0.2)
 
 
@@ -216,5 +239,6 @@ ATTACKS = [
     Attack("deb-names", "debs with 200,000 files where contents are listed", debs_of_names, forge=_packed_names, short=True),
     Attack("decoders", "uploads at once that want the largest windows of zstd and xz", decoders, forge=_forge_bombs, short=True),
     Attack("wide-anchor", "999 files to an anchor of 726 targets", wide_anchor, short=True),
+    Attack("wide-pills", "rpms of 1 and 4 MiB of entries to an anchor of 726 targets", wide_pills, short=True),
     Attack("metadata-bombs", "comps, updateinfo and modules that are bombs", metadata_bombs, forge=_metadata_bodies, short=True),
 ]

@@ -153,6 +153,21 @@ def storm_of_requests(target: Target, tally: Tally) -> None:
     in_threads(8 if target.short else 64, one)
 
 
+def downloads(target: Target, tally: Tally) -> None:
+    """A hundred clients that download a large file at once, as fast as they can."""
+    path = _big_path(target)
+
+    def one(number: int) -> None:
+        left = 3 if target.short else 1 << 30
+        while left and not target.over:
+            left -= 1
+            answer = wire.request(target.address, "GET", path, source=target.source(number % 10), timeout=20)
+            whole = len(answer.body) == int(answer.headers.get("content-length", -1))
+            tally.count(answer if whole or answer.status != 200 else "200, cut")
+
+    in_threads(20 if target.short else 100, one)
+
+
 ATTACKS = [
     Attack("h1-pipelined", "pipelined requests whose answers are never read", pipelined, short=True),
     Attack("h1-ranges", "thousands of ranges in one request", many_ranges, short=True),
@@ -160,5 +175,6 @@ ATTACKS = [
     Attack("silent", "4096 silent connections of one address", silent, short=True),
     Attack("silent-everywhere", "4096 silent connections of 128 addresses", silent_everywhere),
     Attack("slow-headers", "3000 heads that never end", slow_headers, short=True),
+    Attack("downloads", "100 clients that download 5 MB again and again", downloads, short=True),
     Attack("request-storm", "64 clients that ask for what costs most", storm_of_requests, short=True),
 ]

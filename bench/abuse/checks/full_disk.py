@@ -47,8 +47,9 @@ def _judge(bench: Bench, what: str, answer: wire.Answer) -> None:
     good = answer.status in (429, 503, 507)
     bench.tally.expect(good, f"{what} on a full disk: {answer.outcome} {answer.body[:150]!r}")
     if good:
-        bench.tally.count("says: " + answer.body.decode(errors="replace")[:110])
-        bench.tally.expect(b"{" in answer.body and len(answer.body) > 20, f"{what} on a full disk: no reason: {answer.body[:100]!r}")
+        bench.tally.count("says " + answer.reason)
+        has_reason = any(word in answer.body.lower() for word in (b"space", b"room", b"full"))
+        bench.tally.expect(has_reason, f"{what} on a full disk: the reason is not named: {answer.body[:120]!r}")
 
 
 def _full(bench: Bench, name: str, mount_options: str, spool_only: bool) -> None:

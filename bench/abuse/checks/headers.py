@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 
-from abuse import forged_deb, service, wire
+from abuse import forged_deb, forged_rpm, service, wire
 from abuse.check import Bench, Check
 
 EVIL = "evil.example"
@@ -83,14 +83,8 @@ def _pauses(bench: Bench, served: service.Service) -> None:
 
 def _publish(served: service.Service) -> None:
     user = service.honest_users()[0]
-    for target, file, product in ((service.HONEST_DEB, forged_deb.deb("first"), "first"), (service.HONEST_RPM, _rpm("first"), None)):
+    for target, file, product in ((service.HONEST_DEB, forged_deb.deb("first"), "first"), (service.HONEST_RPM, forged_rpm.rpm("first"), None)):
         wire.upload(served.address, target, [file], user=user, product=product, query="?wait=20", source="127.0.1.1")
-
-
-def _rpm(name: str) -> tuple[str, bytes]:
-    from abuse import forged_rpm
-
-    return forged_rpm.rpm(name)
 
 
 def documents(bench: Bench) -> None:
@@ -150,8 +144,6 @@ def _say_everywhere(served: service.Service, hidden: str, number: int) -> None:
     for file_name, product in ((f"x{hidden}y_1_amd64.deb", "p"), (f"hidden-{number}_1.0_amd64.deb", f"p{hidden}q")):
         wire.upload(served.address, service.HONEST_DEB, [(file_name, content)], user=user, product=product, query="?wait=5", source=source)
     more = {1004: (6, f"s{hidden}"), 1000: (6, f"h{hidden}n")}
-    from abuse import forged_rpm
-
     wire.upload(served.address, service.HONEST_RPM, [(f"h{number}-1.0-1.x86_64.rpm", forged_rpm.rpm("h", more=more)[1])], user=user, query="?wait=5", source=source)
 
 

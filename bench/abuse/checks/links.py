@@ -6,7 +6,7 @@ import socket
 import stat
 import time
 
-from abuse import forged_deb, forged_rpm, service, wire
+from abuse import forged_deb, forged_rpm, probes, service, wire
 from abuse.check import Bench, Check
 
 SECRET = b"PRIVATE-SECRET-OF-RWS"
@@ -127,8 +127,6 @@ def _synchronise(bench: Bench, served: service.Service, outside: pathlib.Path) -
         bench.tally.note(f"POST /{target}: {answer.outcome}")
     _publish(served, "second")
     until = time.monotonic() + 15
-    from abuse import probes
-
     found: set[str] = set()
     while "second" not in found and time.monotonic() < until:
         found = probes.published(served.address, service.HONEST_RPM)
