@@ -62,8 +62,7 @@ class Outcome:
         """What must not be, in words."""
         found = [f"answers: {violation}" for violation in self.violations]
         if not self.alive:
-            # What clients were told by a server that is not there says nothing more.
-            return [*found, f"the server died after {self.died_after_seconds or 0:.0f} s, exit code {self.exit_code}, killed for memory: {self.use.killed}"]
+            found.append(f"the server died after {self.died_after_seconds or 0:.0f} s, exit code {self.exit_code}")
         if not self.restart_alive:
             found.append("the server did not survive its start with what was pending")
         for when, use in (("", self.use), (" after the restart", self.restart_use)):
@@ -74,7 +73,8 @@ class Outcome:
             elif use.resident + (use.sockets or 0) >= memory_bytes:
                 found.append(f"resident memory and buffers of sockets reached {use.resident + (use.sockets or 0) >> 20} MiB{when}")
         found += [f"promised and not published: {name}" for name in self.missing[:5]]
-        for name, probe in self.probes.items():
+        # What clients were told by a server that is not there says nothing more.
+        for name, probe in self.probes.items() if self.alive else ():
             # Whoever gave up was not answered in time, which is a judgement on times too.
             failed = {answer: count for answer, count in probe["failed"].items() if asserts_times or answer != "timeout"}
             if failed:
