@@ -21,7 +21,7 @@ from abuse.checks import ALL as CHECKS
 from abuse.run import Outcome, Settings, run
 
 MEMORY_MIB = 512
-SHORT_ATTACK_SECONDS = 10
+SHORT_ATTACK_SECONDS = 6
 FAULTS_SHOWN = 30
 
 
@@ -63,7 +63,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--together", type=float, default=600, help="seconds of all at once; 0 for never (default 600)")
     parser.add_argument("--only-together", action="store_true", help="all chosen ones at once and nothing else")
     parser.add_argument("--attackers", type=int, default=1, help="processes for each attack (default 1)")
-    parser.add_argument("--one-address", action="store_true", help="the honest clients share the address that most tools use")
+    parser.add_argument("--one-address", action="store_true", help="attackers and honest clients all come from 127.0.0.1")
     parser.add_argument("--short", action="store_true", help="the gate's form: bounded attacks at once, no judgement on times")
     parser.add_argument("--rws", help="the program (default RWS_BIN, or the release build)")
     parser.add_argument("--memory", type=int, default=MEMORY_MIB, help="MiB of the server (default 512)")

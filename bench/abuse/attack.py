@@ -54,6 +54,8 @@ class Target:
     short: bool
     data: str
     """The data directory, for attacks that need something to lie there; they may not change what the server wrote."""
+    one_address: bool = False
+    """Everybody comes from 127.0.0.1, honest clients too."""
     number: int = 0
     """Of this attacker among those of a run, for names and addresses that are its own."""
 
@@ -65,7 +67,9 @@ class Target:
         return time.monotonic() >= self.until
 
     def source(self, number: int = 0) -> str:
-        """An address that no other attacker has."""
+        """An address that no other attacker has, where there may be several."""
+        if self.one_address:
+            return "127.0.0.1"
         return f"127.{16 + self.number % 200}.{(number >> 8) & 255}.{(number & 255) or 1}"
 
     def wait(self, seconds: float) -> None:
@@ -79,8 +83,8 @@ class Attack:
     run: Callable[[Target, Tally], None]
     prepare: Callable[[Service], None] | None = None
     """Called before the server starts."""
-    forge: Callable[[], object] | None = None
-    """Makes once, before the server starts, what takes the attacker long."""
+    forge: Callable[[bool], object] | None = None
+    """Makes once, before the server starts, what takes the attacker long; less of it for the short form."""
     short: bool = False
     """Bounded in bytes and counts, so that the gate can run it."""
 
@@ -129,7 +133,18 @@ class Attacker:
 
 
 def _attack_and_leave(attack: Attack, target: Target, core: int | None, writer: int) -> None:
+    """Never returns: this process has the stack of the one that made it."""
     tally = Tally()
+    try:
+        _attack(attack, target, core, tally)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(json.dumps(tally.plain()).encode())
+    finally:
+        os._exit(0)
+
+
+def _attack(attack: Attack, target: Target, core: int | None, tally: Tally) -> None:
     signal.signal(signal.SIGTERM, _leave)
     try:
         if core is not None:
@@ -138,12 +153,9 @@ def _attack_and_leave(attack: Attack, target: Target, core: int | None, writer: 
         _raise_open_files()
         attack.run(target, tally)
     except SystemExit:
-        pass
+        tally.note("stopped")
     except Exception:
         tally.note("the attacker failed: " + traceback.format_exc(limit=-3).replace("\n", " | "))
-    with os.fdopen(writer, "wb") as pipe:
-        pipe.write(json.dumps(tally.plain()).encode())
-    os._exit(0)
 
 
 def _leave(*_) -> None:

@@ -168,6 +168,10 @@ class HonestClients:
             self._threads.append(thread)
         return self
 
+    def finish(self) -> None:
+        """Nobody asks again."""
+        self._ended.set()
+
     def __exit__(self, *_) -> None:
         self._ended.set()
         for thread in self._threads:

@@ -13,9 +13,11 @@ from abuse.attack import Attack, Attacker, Target
 from abuse.confinement import Confinement, MemoryUse
 
 # What an attacker may take longer than it was told before the run goes on: requests that wait for an answer.
-LINGER_SECONDS = 5
+LINGER_SECONDS, SHORT_LINGER_SECONDS = 5, 3
 # So little in each of so many seconds is rest.
 IDLE_CPU_SECONDS, IDLE_SECONDS = 0.05, 3
+# The gate looks no longer at a server that still works on what was pending.
+SHORT_REST_SECONDS = 6
 
 
 @dataclass
@@ -90,7 +92,7 @@ def run(attacks: list[Attack], name: str, settings: Settings) -> Outcome:
     with fresh_directory(settings, name) as directory, _service(directory, settings) as served:
         for attack in attacks:
             if attack.forge:
-                attack.forge()
+                attack.forge(settings.short)
             if attack.prepare:
                 attack.prepare(served)
         served.start()
@@ -120,30 +122,27 @@ def _service(directory: pathlib.Path, settings: Settings) -> service.Service:
 def _attack(attacks: list[Attack], served: service.Service, clients: probes.HonestClients, settings: Settings, outcome: Outcome) -> None:
     began, cpu = time.monotonic(), served.cpu_seconds()
     until = began + settings.seconds
+    linger = SHORT_LINGER_SECONDS if settings.short else LINGER_SECONDS
     repeated = [attack for attack in attacks for _ in range(settings.attackers)]
     attackers = [
-        Attacker(attack, Target(served.address, until, settings.short, str(served.data), number), settings.client_core)
+        Attacker(attack, Target(served.address, until, settings.short, str(served.data), settings.one_address, number), settings.client_core)
         for number, attack in enumerate(repeated)
     ]
     with clients:
-        if settings.short:
-            # Bounded by what the attackers send: a moment is enough for whoever has done all of it.
-            results = [attacker.result() for attacker in attackers]
-            time.sleep(1)
-        else:
-            results = []
-            # Attackers end by themselves, and look at what they hold while the server still lives.
-            while served.is_alive() and time.monotonic() < until + LINGER_SECONDS and not all(attacker.has_ended() for attacker in attackers):
-                time.sleep(0.1)
+        # Attackers end by themselves, and look at what they hold while the server still lives.
+        while served.is_alive() and time.monotonic() < until + linger and not all([attacker.has_ended() for attacker in attackers]):
+            time.sleep(0.1)
         outcome.seconds = time.monotonic() - began
         outcome.alive, outcome.exit_code = served.is_alive(), served.exit_code()
         if not outcome.alive:
             outcome.died_after_seconds = outcome.seconds
-            for attacker in attackers:
-                attacker.stop()
+        for attacker in attackers:
+            attacker.stop()
         outcome.cpu_seconds = max(0.0, served.cpu_seconds() - cpu)
-    served.kill()
-    results = results or [attacker.result() for attacker in attackers]
+        # Under whatever is still under way, so that there is something to start with.
+        clients.finish()
+        served.kill()
+    results = [attacker.result() for attacker in attackers]
     answers: Counter = Counter()
     for result in results:
         answers.update(result["answers"])
@@ -172,7 +171,7 @@ def _wait_until_idle(served: service.Service, settings: Settings) -> float | Non
     """The backlog of the attackers is read and published too: whatever that takes must not kill the server."""
     began = time.monotonic()
     idle, before = 0, served.cpu_seconds()
-    while served.is_alive() and time.monotonic() - began < settings.patience:
+    while served.is_alive() and time.monotonic() - began < (SHORT_REST_SECONDS if settings.short else settings.patience):
         time.sleep(1)
         cpu = served.cpu_seconds()
         idle = idle + 1 if cpu - before < IDLE_CPU_SECONDS else 0

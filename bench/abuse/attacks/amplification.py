@@ -11,10 +11,10 @@ MEBIBYTE = 1 << 20
 Maker = Callable[[str], tuple[str, bytes]]
 
 
-def _send(target: Target, tally: Tally, where: str, makers: list[Maker], files: int, clients: int = 2, product: str | None = None, requests: int = 1 << 30) -> None:
+def _send(target: Target, tally: Tally, where: str, makers: list[Maker], files: int, clients: int = 2, product: str | None = None) -> None:
     """Requests of `files` such packages each from two users at the same time, for as long as the attack lasts."""
     numbers = itertools.count()
-    requests = min(requests, 2) if target.short else requests
+    requests = len(makers) if target.short else 1 << 30
 
     def one(client: int) -> None:
         user = service.attackers()[(target.number * 2 + client) % 8]
@@ -85,7 +85,7 @@ RPM_MAKERS: list[Maker] = [
 
 
 def one_rpm_each(target: Target, tally: Tally) -> None:
-    _send(target, tally, service.ATTACKED_RPM, RPM_MAKERS, 1, requests=2 * len(RPM_MAKERS) if target.short else 1 << 30)
+    _send(target, tally, service.ATTACKED_RPM, RPM_MAKERS, 1)
 
 
 def ten_rpms_each(target: Target, tally: Tally) -> None:
@@ -112,11 +112,11 @@ def long_description(name: str) -> tuple[str, bytes]:
 
 def zstd_window_data(name: str) -> tuple[str, bytes]:
     """The reader of data.tar needs a window of 128 MiB."""
-    return forged_deb.deb(name, data_packed=_zstd_zeros(200), data_packing="zst")
+    return forged_deb.deb(name, data_packed=_FORGED["zstd"], data_packing="zst")
 
 
 def xz_bomb_data(name: str) -> tuple[str, bytes]:
-    return forged_deb.deb(name, data_packed=_xz_zeros(100), data_packing="xz")
+    return forged_deb.deb(name, data_packed=_FORGED["xz"], data_packing="xz")
 
 
 def zstd_control(name: str) -> tuple[str, bytes]:
@@ -125,37 +125,23 @@ def zstd_control(name: str) -> tuple[str, bytes]:
 
 
 def many_names(name: str) -> tuple[str, bytes]:
-    return forged_deb.deb(name, data_packed=_packed_names(), data_packing="gz")
+    return forged_deb.deb(name, data_packed=_FORGED["names"], data_packing="gz")
 
 
-_CACHE: dict[str, bytes] = {}
+_FORGED: dict[str, bytes] = {}
 
 
-def _cached(key: str, make: Callable[[], bytes]) -> bytes:
-    if key not in _CACHE:
-        _CACHE[key] = make()
-    return _CACHE[key]
+def _forge_names(short: bool) -> None:
+    _FORGED["names"] = forged_deb.packed(forged_deb.many_names(40_000 if short else 200_000), "gz")
 
 
-def _zstd_zeros(mebibytes: int) -> bytes:
-    return _cached(f"zstd {mebibytes}", lambda: forged_deb.zstd(forged_deb.zeros(mebibytes * MEBIBYTE)))
-
-
-def _xz_zeros(mebibytes: int) -> bytes:
-    return _cached(f"xz {mebibytes}", lambda: forged_deb.packed(forged_deb.zeros(mebibytes * MEBIBYTE), "xz"))
-
-
-def _packed_names() -> bytes:
-    return _cached("names", lambda: forged_deb.packed(forged_deb.many_names(200_000), "gz"))
-
-
-def _forge_bombs() -> None:
-    _zstd_zeros(200)
-    _xz_zeros(100)
+def _forge_bombs(short: bool) -> None:
+    _FORGED["zstd"] = forged_deb.zstd(forged_deb.zeros((140 if short else 200) * MEBIBYTE))
+    _FORGED["xz"] = forged_deb.packed(forged_deb.zeros((70 if short else 100) * MEBIBYTE), "xz")
 
 
 def debs_of_control(target: Target, tally: Tally) -> None:
-    _send(target, tally, service.ATTACKED_DEB, [long_control, long_relations, long_description], 30 if target.short else 200, clients=3, product="pill")
+    _send(target, tally, service.ATTACKED_DEB, [long_control, long_relations, long_description], 10 if target.short else 200, clients=3, product="pill")
 
 
 def debs_of_names(target: Target, tally: Tally) -> None:
@@ -197,34 +183,34 @@ def wide_pills(target: Target, tally: Tally) -> None:
         target.wait(0.2)
 
 
-_BODIES: list[bytes] = []
+_METADATA: list[bytes] = []
 
 
-def _metadata_bodies() -> list[bytes]:
-    if not _BODIES:
-        _BODIES[:] = [
-            forged_deb.packed(b"<comps>" + b" " * (60 * MEBIBYTE) + b"</comps>", "gz"),
-            forged_deb.packed(b"<comps>" + b"<group><id>a</id></group>" * (2 * MEBIBYTE) + b"</comps>", "gz"),
-            forged_deb.zstd(b"<updates>" + b" " * (200 * MEBIBYTE)),
-            b"<!DOCTYPE a [<!ENTITY a 'aaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>]><comps>&b;</comps>",
-            b"---\n" + b"[" * 100_000,
-            b"<comps>" + b"<a>" * 500_000,
-            b"<comps>" + b"<group><id>a</id></group>" * 600_000 + b"</comps>",
-            b"---\na: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: [*b,*b,*b,*b]\n" * 1000,
-        ]
-    return _BODIES
+def _forge_metadata(short: bool) -> None:
+    size = (30 if short else 60) * MEBIBYTE
+    group = b"<group><id>a</id></group>"
+    _METADATA[:] = [
+        forged_deb.packed(b"<comps>" + b" " * size + b"</comps>", "gz"),
+        forged_deb.packed(b"<comps>" + group * (size // len(group)) + b"</comps>", "gz"),
+        forged_deb.zstd(b"<updates>" + b" " * 3 * size),
+        b"<!DOCTYPE a [<!ENTITY a 'aaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>]><comps>&b;</comps>",
+        b"---\n" + b"[" * 100_000,
+        b"<comps>" + b"<a>" * 500_000,
+        b"<comps>" + group * 600_000 + b"</comps>",
+        b"---\na: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: [*b,*b,*b,*b]\n" * 1000,
+    ]
 
 
 def metadata_bombs(target: Target, tally: Tally) -> None:
     """Comps, updateinfo and modules that are packed, nested or full of entities."""
-    names, bodies = ["comps", "updateinfo", "modules"], _metadata_bodies()
+    names = ["comps", "updateinfo", "modules"]
 
     def one(client: int) -> None:
         for number in itertools.count(client):
             if target.over or (target.short and number > client + 8):
                 return
             path = f"/-/metadata/{service.ATTACKED_RPM}/x86_64/{names[number % 3]}"
-            answer = wire.request(target.address, "PUT", path, user=service.attackers()[client % 8], body=bodies[number % len(bodies)], source=target.source(client), timeout=60)
+            answer = wire.request(target.address, "PUT", path, user=service.attackers()[client % 8], body=_METADATA[number % len(_METADATA)], source=target.source(client), timeout=60)
             tally.count(answer)
             target.wait(0.02)
 
@@ -236,9 +222,9 @@ ATTACKS = [
     Attack("rpm-pills-ten", "ten rpms of 62 MiB in each request", ten_rpms_each, short=True),
     Attack("rpm-pills-small", "rpms of 4 MiB, four in each request of six clients", small_rpms, short=True),
     Attack("deb-control", "debs with a megabyte of control", debs_of_control, short=True),
-    Attack("deb-names", "debs with 200,000 files where contents are listed", debs_of_names, forge=_packed_names, short=True),
+    Attack("deb-names", "debs with 200,000 files where contents are listed", debs_of_names, forge=_forge_names, short=True),
     Attack("decoders", "uploads at once that want the largest windows of zstd and xz", decoders, forge=_forge_bombs, short=True),
     Attack("wide-anchor", "999 files to an anchor of 726 targets", wide_anchor, short=True),
     Attack("wide-pills", "rpms of 1 and 4 MiB of entries to an anchor of 726 targets", wide_pills, short=True),
-    Attack("metadata-bombs", "comps, updateinfo and modules that are bombs", metadata_bombs, forge=_metadata_bodies, short=True),
+    Attack("metadata-bombs", "comps, updateinfo and modules that are bombs", metadata_bombs, forge=_forge_metadata, short=True),
 ]

@@ -32,7 +32,7 @@ def same_again(target: Target, tally: Tally) -> None:
     sent = itertools.count()
 
     def one(client: int) -> None:
-        left = 10 if target.short else MOST_BYTES // len(content) // 2
+        left = 3 if target.short else MOST_BYTES // len(content) // 2
         while left and not target.over:
             left -= 1
             answer = wire.upload(target.address, service.ATTACKED_DEB, [(name, content)], user=service.attackers()[0], product="same", source=target.source(client), timeout=30)

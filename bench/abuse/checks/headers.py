@@ -10,7 +10,7 @@ from abuse.check import Bench, Check
 EVIL = "evil.example"
 # C0 but for the end of a line and the tab, DEL, C1, and what turns or breaks lines where text is shown.
 FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
-HIDDEN = ["\x7f", "\x1b[31m", "\u0085", "\u009b31m", "\u2028", "\u2029", "\u202e", "\u2066", "\u200f", "\ufeff"]
+HIDDEN = ["\x7f\x1b[31m", "\u0085\u009b31m", "\u2028\u2029", "\u202e\u2066", "\u200f\ufeff"]
 
 
 def hosts(bench: Bench) -> None:
@@ -117,6 +117,8 @@ def logs(bench: Bench) -> None:
             before = set(FORBIDDEN.findall(served.log()))
             for number, hidden in enumerate(HIDDEN):
                 _say_everywhere(served, hidden, number)
+            # What is published says more.
+            _publish(served)
             log = served.log()
             found = {f"U+{ord(character):04X}" for character in set(FORBIDDEN.findall(log)) - before}
             lines = [line for line in re.split(r"\r?\n", log) if (set(FORBIDDEN.findall(line)) - before)][:3]
@@ -142,9 +144,9 @@ def _say_everywhere(served: service.Service, hidden: str, number: int) -> None:
     wire.request(served.address, "POST", f"/{service.HONEST_DEB}", user=wire.User(text, text), source=source, timeout=15)
     _, content = forged_deb.deb(f"hidden-{number}", more=f"X-Note: a{hidden}b\n")
     for file_name, product in ((f"x{hidden}y_1_amd64.deb", "p"), (f"hidden-{number}_1.0_amd64.deb", f"p{hidden}q")):
-        wire.upload(served.address, service.HONEST_DEB, [(file_name, content)], user=user, product=product, query="?wait=5", source=source)
+        wire.upload(served.address, service.HONEST_DEB, [(file_name, content)], user=user, product=product, source=source)
     more = {1004: (6, f"s{hidden}"), 1000: (6, f"h{hidden}n")}
-    wire.upload(served.address, service.HONEST_RPM, [(f"h{number}-1.0-1.x86_64.rpm", forged_rpm.rpm("h", more=more)[1])], user=user, query="?wait=5", source=source)
+    wire.upload(served.address, service.HONEST_RPM, [(f"h{number}-1.0-1.x86_64.rpm", forged_rpm.rpm("h", more=more)[1])], user=user, source=source)
 
 
 def configuration(bench: Bench) -> None:
