@@ -30,7 +30,11 @@ def main() -> int:
     server.leave_on_sigterm()
     confinement.come_first()
     program = pathlib.Path(options.rws) if options.rws else server.binary()
-    chosen = [attack for attack in (*ALL, *CHECKS) if (not options.attacks or attack.name in options.attacks) and attack.name not in options.without]
+    chosen = [
+        attack
+        for attack in (*ALL, *CHECKS)
+        if (not options.attacks or attack.name in options.attacks) and attack.name not in options.without
+    ]
     if options.short:
         chosen = [attack for attack in chosen if attack.short]
     limits = confinement.confinement(options.memory << 20, options.cores, not options.no_cgroup)
@@ -71,7 +75,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--no-cgroup", action="store_true", help="measure memory without limiting it")
     parser.add_argument("--directory", help="where data and logs lie (default: a temporary one)")
     parser.add_argument("--keep", action="store_true", help="leave data and logs there")
-    parser.add_argument("--patience", type=float, default=probes.PUBLISHED_SECONDS, help="seconds after a restart until all must be published (default 120)")
+    parser.add_argument(
+        "--patience", type=float, default=probes.PUBLISHED_SECONDS, help="seconds after a restart until all must be published (default 120)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write all numbers")
     options = parser.parse_args()
     unknown = set(options.attacks + options.without) - {attack.name for attack in (*ALL, *CHECKS)}
@@ -132,12 +138,16 @@ def run_all(chosen: list[Attack | Check], options: argparse.Namespace, settings:
 def print_head(options: argparse.Namespace, program: pathlib.Path, limits: confinement.Confinement, settings: Settings) -> None:
     print("Caveats")
     print("- Attackers and honest clients share a core; attackers are nicer. Times are believable on an idle machine only.")
-    print("- Resident memory is what the processes hold themselves; the page cache fills whatever is left of the limit, which does no harm.")
+    print(
+        "- Resident memory is what the processes hold themselves; the page cache fills whatever is left of the limit, which does no harm."
+    )
     if not limits.limited:
         print("- There is no control group here (or no right to one): memory is not limited, RSS is polled and judged.")
     digest = hashlib.sha256(program.read_bytes()).hexdigest()[:16]
     place = f"{limits.kind}, {options.memory} MiB, {options.cores:g} core"
-    pinned = f"server on core {settings.server_core}, clients on {settings.client_core}" if settings.server_core is not None else "not pinned"
+    pinned = (
+        f"server on core {settings.server_core}, clients on {settings.client_core}" if settings.server_core is not None else "not pinned"
+    )
     load = " ".join(f"{value:.2f}" for value in os.getloadavg())
     print(f"- {place}, {pinned}; load {load} at the start; program sha256 {digest}; {time.strftime('%F %T')}")
 
@@ -183,7 +193,21 @@ def print_restart(outcome: Outcome) -> None:
 
 
 def print_table(outcomes: list[Outcome], memory_bytes: int, asserts_times: bool) -> None:
-    head = ["attack", "alive", "resident", "restart", "sockets", "oom", "worst upload", "worst apt", "worst login", "over 2 s", "failed", "lost", "verdict"]
+    head = [
+        "attack",
+        "alive",
+        "resident",
+        "restart",
+        "sockets",
+        "oom",
+        "worst upload",
+        "worst apt",
+        "worst login",
+        "over 2 s",
+        "failed",
+        "lost",
+        "verdict",
+    ]
     rows = [head]
     for outcome in outcomes:
         worst = lambda word: max((probe["max_seconds"] or 0 for name, probe in outcome.probes.items() if word in name), default=0)
@@ -214,7 +238,11 @@ def print_table(outcomes: list[Outcome], memory_bytes: int, asserts_times: bool)
 
 
 def keep_json(path: str, program: pathlib.Path, outcomes: list[Outcome]) -> None:
-    machine = {"program_sha256": hashlib.sha256(program.read_bytes()).hexdigest(), "date": time.strftime("%FT%T"), "load_average": os.getloadavg()}
+    machine = {
+        "program_sha256": hashlib.sha256(program.read_bytes()).hexdigest(),
+        "date": time.strftime("%FT%T"),
+        "load_average": os.getloadavg(),
+    }
     content = {"machine": machine, "limit_seconds": probes.LIMIT_SECONDS, "outcomes": [dataclasses.asdict(outcome) for outcome in outcomes]}
     pathlib.Path(path).write_text(json.dumps(content, indent=1) + "\n")
 

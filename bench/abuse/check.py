@@ -27,7 +27,9 @@ class Bench:
     def server(self, name: str = "server", **options) -> Iterator[service.Service]:
         """A running server; `options` are those of service.Options."""
         settings = self.settings
-        chosen = service.Options(settings.program, self.directory / name, settings.confinement, settings.hashed, settings.server_core, **options)
+        chosen = service.Options(
+            settings.program, self.directory / name, settings.confinement, settings.hashed, settings.server_core, **options
+        )
         with service.Service(chosen) as served:
             served.start()
             yield served

@@ -67,7 +67,15 @@ class Files:
         }
 
 
-def rpm(name: str, *, version: str = "1.0", architecture: str = "x86_64", files: Files | None = None, more: Tags | None = None, payload: bytes = b"") -> tuple[str, bytes]:
+def rpm(
+    name: str,
+    *,
+    version: str = "1.0",
+    architecture: str = "x86_64",
+    files: Files | None = None,
+    more: Tags | None = None,
+    payload: bytes = b"",
+) -> tuple[str, bytes]:
     """File name and content. `more` are tags of the main header, `payload` is put behind it as it is."""
     tags: Tags = {
         1000: (STRING, name),
@@ -106,7 +114,9 @@ def rpm(name: str, *, version: str = "1.0", architecture: str = "x86_64", files:
     return f"{name}-{version}-1.{architecture}.rpm", content
 
 
-def long_directory(name: str, entry_bytes: int, *, architecture: str = "x86_64", directory_bytes: int = 60_000, directory: str = "/usr/bin/") -> tuple[str, bytes]:
+def long_directory(
+    name: str, entry_bytes: int, *, architecture: str = "x86_64", directory_bytes: int = 60_000, directory: str = "/usr/bin/"
+) -> tuple[str, bytes]:
     """One long directory and many short names: kilobytes that describe paths of `entry_bytes` together."""
     count = max(1, entry_bytes // (directory_bytes + 20))
     long = directory + "x" * (directory_bytes - len(directory) - 1) + "/"

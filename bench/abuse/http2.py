@@ -61,9 +61,7 @@ def ask(stream: int, method: str, path: str, headers: dict[str, str] | None = No
     return frame(HEADERS, END_HEADERS | (END_STREAM if ends else 0), stream, block(method, path, headers))
 
 
-def start(
-    address: tuple[str, int], values: dict[int, int], source: str | None = None, receive_bytes: int = 0
-) -> socket.socket:
+def start(address: tuple[str, int], values: dict[int, int], source: str | None = None, receive_bytes: int = 0) -> socket.socket:
     """A connection with prior knowledge, after the preface."""
     connection = wire.open_connection(address, source, 10, receive_bytes)
     connection.sendall(PREFACE + settings(values))

@@ -100,7 +100,9 @@ def published(address: tuple[str, int], target: str) -> set[str]:
     return repository.names(client.opened(name, index.body)) if index.status == 200 else set()
 
 
-def wait_until_published(address: tuple[str, int], promised: Promised, is_alive: Callable[[], bool], patience: float = PUBLISHED_SECONDS) -> tuple[float, list[str]]:
+def wait_until_published(
+    address: tuple[str, int], promised: Promised, is_alive: Callable[[], bool], patience: float = PUBLISHED_SECONDS
+) -> tuple[float, list[str]]:
     """Seconds until all is in the index, and what was not there in time."""
     start = time.monotonic()
     while True:
@@ -196,9 +198,7 @@ class HonestClients:
         return self._upload(service.HONEST_RPM, name, forged_rpm.rpm(name), self._by_pbkdf2, 3, None)
 
     def _upload(self, target: str, name: str, file: tuple[str, bytes], user: wire.User, number: int, product: str | None) -> Answer:
-        answer = wire.upload(
-            self.address, target, [file], user=user, product=product, source=self._source(number), timeout=GIVE_UP_SECONDS
-        )
+        answer = wire.upload(self.address, target, [file], user=user, product=product, source=self._source(number), timeout=GIVE_UP_SECONDS)
         if 200 <= answer.status < 300:
             self.promised.add(target, re.sub(r"_.*", "", name))
         return answer

@@ -82,7 +82,9 @@ class Outcome:
             if failed:
                 found.append(f"{name}: {', '.join(f'{count} × {answer}' for answer, count in failed.items())} of {probe['asked']}")
             if asserts_times and probe["over_limit"]:
-                found.append(f"{name}: {probe['over_limit']} of {probe['asked']} over {probes.LIMIT_SECONDS:.0f} s, at most {probe['max_seconds']:.1f} s")
+                found.append(
+                    f"{name}: {probe['over_limit']} of {probe['asked']} over {probes.LIMIT_SECONDS:.0f} s, at most {probe['max_seconds']:.1f} s"
+                )
         return found
 
 
@@ -125,7 +127,9 @@ def _attack(attacks: list[Attack], served: service.Service, clients: probes.Hone
     linger = SHORT_LINGER_SECONDS if settings.short else LINGER_SECONDS
     repeated = [attack for attack in attacks for _ in range(settings.attackers)]
     attackers = [
-        Attacker(attack, Target(served.address, until, settings.short, str(served.data), settings.one_address, number), settings.client_core)
+        Attacker(
+            attack, Target(served.address, until, settings.short, str(served.data), settings.one_address, number), settings.client_core
+        )
         for number, attack in enumerate(repeated)
     ]
     with clients:
@@ -158,7 +162,9 @@ def _restart(served: service.Service, clients: probes.HonestClients, settings: S
     outcome.promised = clients.promised.count()
     try:
         outcome.start_seconds = served.start()
-        outcome.published_seconds, outcome.missing = probes.wait_until_published(served.address, clients.promised, served.is_alive, settings.patience)
+        outcome.published_seconds, outcome.missing = probes.wait_until_published(
+            served.address, clients.promised, served.is_alive, settings.patience
+        )
         outcome.settled_seconds = _wait_until_idle(served, settings)
     except SystemExit as error:
         outcome.notes.append(str(error)[-600:])

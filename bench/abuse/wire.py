@@ -84,9 +84,7 @@ def request(
     return exchange(address, head(method, path, wanted) + body, source=source, timeout=timeout, bodiless=method == "HEAD")
 
 
-def exchange(
-    address: tuple[str, int], sent: bytes, *, source: str | None = None, timeout: float = 30, bodiless: bool = False
-) -> Answer:
+def exchange(address: tuple[str, int], sent: bytes, *, source: str | None = None, timeout: float = 30, bodiless: bool = False) -> Answer:
     """Sends bytes as they are and reads one answer."""
     start = time.monotonic()
     try:

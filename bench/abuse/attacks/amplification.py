@@ -23,7 +23,9 @@ def _send(target: Target, tally: Tally, where: str, makers: list[Maker], files: 
             left -= 1
             make = makers[left % len(makers)]
             sent = [make(f"{make.__name__.replace('_', '-')}-{target.number}-{next(numbers)}") for _ in range(files)]
-            answer = wire.upload(target.address, where, sent, user=user, product=product, source=target.source(client), timeout=max(5, target.left()))
+            answer = wire.upload(
+                target.address, where, sent, user=user, product=product, source=target.source(client), timeout=max(5, target.left())
+            )
             tally.count(answer)
             if answer.status not in (201, 0) and answer.body:
                 tally.count("says " + answer.reason)
@@ -141,7 +143,15 @@ def _forge_bombs(short: bool) -> None:
 
 
 def debs_of_control(target: Target, tally: Tally) -> None:
-    _send(target, tally, service.ATTACKED_DEB, [long_control, long_relations, long_description], 10 if target.short else 200, clients=3, product="pill")
+    _send(
+        target,
+        tally,
+        service.ATTACKED_DEB,
+        [long_control, long_relations, long_description],
+        10 if target.short else 200,
+        clients=3,
+        product="pill",
+    )
 
 
 def debs_of_names(target: Target, tally: Tally) -> None:
@@ -175,7 +185,12 @@ def wide_pills(target: Target, tally: Tally) -> None:
     left = 2 if target.short else 1 << 30
     while left and not target.over:
         left -= 1
-        sent = [forged_rpm.long_directory(f"wide-pill-{target.number}-{next(numbers)}", (1 if left % 2 else 4) * MEBIBYTE, architecture="noarch") for _ in range(2)]
+        sent = [
+            forged_rpm.long_directory(
+                f"wide-pill-{target.number}-{next(numbers)}", (1 if left % 2 else 4) * MEBIBYTE, architecture="noarch"
+            )
+            for _ in range(2)
+        ]
         answer = wire.upload(target.address, service.WIDE_ANCHOR, sent, user=user, source=target.source(), timeout=max(10, target.left()))
         tally.count(answer)
         if answer.status >= 400:
@@ -210,7 +225,15 @@ def metadata_bombs(target: Target, tally: Tally) -> None:
             if target.over or (target.short and number > client + 8):
                 return
             path = f"/-/metadata/{service.ATTACKED_RPM}/x86_64/{names[number % 3]}"
-            answer = wire.request(target.address, "PUT", path, user=service.attackers()[client % 8], body=_METADATA[number % len(_METADATA)], source=target.source(client), timeout=60)
+            answer = wire.request(
+                target.address,
+                "PUT",
+                path,
+                user=service.attackers()[client % 8],
+                body=_METADATA[number % len(_METADATA)],
+                source=target.source(client),
+                timeout=60,
+            )
             tally.count(answer)
             target.wait(0.02)
 

@@ -10,7 +10,15 @@ from abuse import service, wire
 from abuse.attack import Attack, Tally, Target, in_threads
 from abuse.attacks.http2_abuse import TINY_RECEIVE_BYTES, _big_path
 
-READ_PATHS = ["/-/openapi.json", "/live/?recursive=1", "/", "/-/repositories", "/-/status", "/-/metrics", f"/{service.ATTACKED_DEB.rsplit('/', 1)[0]}/"]
+READ_PATHS = [
+    "/-/openapi.json",
+    "/live/?recursive=1",
+    "/",
+    "/-/repositories",
+    "/-/status",
+    "/-/metrics",
+    f"/{service.ATTACKED_DEB.rsplit('/', 1)[0]}/",
+]
 
 
 def _hold(target: Target, tally: Tally, count: int, sent: bytes, per_address: int = 64, receive_bytes: int = TINY_RECEIVE_BYTES) -> None:
@@ -147,7 +155,9 @@ def storm_of_requests(target: Target, tally: Tally) -> None:
         left = 20 if target.short else 1 << 30
         while left and not target.over:
             left -= 1
-            answer = wire.request(target.address, random.choice(methods), random.choice(paths), source=target.source(number % 32), timeout=10)
+            answer = wire.request(
+                target.address, random.choice(methods), random.choice(paths), source=target.source(number % 32), timeout=10
+            )
             tally.count(answer)
 
     in_threads(8 if target.short else 64, one)

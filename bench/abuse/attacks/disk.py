@@ -35,7 +35,15 @@ def same_again(target: Target, tally: Tally) -> None:
         left = 3 if target.short else MOST_BYTES // len(content) // 2
         while left and not target.over:
             left -= 1
-            answer = wire.upload(target.address, service.ATTACKED_DEB, [(name, content)], user=service.attackers()[0], product="same", source=target.source(client), timeout=30)
+            answer = wire.upload(
+                target.address,
+                service.ATTACKED_DEB,
+                [(name, content)],
+                user=service.attackers()[0],
+                product="same",
+                source=target.source(client),
+                timeout=30,
+            )
             next(sent)
             tally.count(answer)
 
@@ -54,7 +62,9 @@ def aside(target: Target, tally: Tally) -> None:
             left -= 1
             name, content = forged_deb.honest(f"aside-{target.number}-{next(numbers)}", size)
             path = f"/-/incoming/{service.ATTACKED_DEB}/aside/{name.replace('.deb', '.tar.xz')}"
-            answer = wire.request(target.address, "PUT", path, user=service.attackers()[1], body=content, source=target.source(client), timeout=30)
+            answer = wire.request(
+                target.address, "PUT", path, user=service.attackers()[1], body=content, source=target.source(client), timeout=30
+            )
             tally.count(answer)
             if answer.status >= 400:
                 tally.count("says " + answer.reason)
@@ -76,7 +86,15 @@ def pending(target: Target, tally: Tally) -> None:
             number = next(numbers)
             name, content = forged_deb.honest(f"pending-{target.number}-{number}", size)
             cut = content[:-1000] if number % 3 == 2 else content
-            answer = wire.upload(target.address, service.ATTACKED_DEB, [(name, cut)], user=service.attackers()[2], product="pending", source=target.source(client), timeout=30)
+            answer = wire.upload(
+                target.address,
+                service.ATTACKED_DEB,
+                [(name, cut)],
+                user=service.attackers()[2],
+                product="pending",
+                source=target.source(client),
+                timeout=30,
+            )
             tally.count(answer)
             if answer.status in (413, 429, 503, 507):
                 tally.count("says " + answer.reason)

@@ -17,12 +17,16 @@ def _big_path(target: Target) -> str:
     """A file of 5 MB of a user who may write; uploaded once."""
     name, content = probes.forged_deb.honest(f"{BIG_NAME}-{target.number}", BIG_BYTES)
     user = service.attackers()[0]
-    wire.upload(target.address, service.ATTACKED_DEB, [(name, content)], user=user, product="big", query="?wait=30", source=target.source(9))
+    wire.upload(
+        target.address, service.ATTACKED_DEB, [(name, content)], user=user, product="big", query="?wait=30", source=target.source(9)
+    )
     kind, series, distribution, codename = service.ATTACKED_DEB.split("/")
     return f"/{kind}/{series}/{distribution}/pool/{codename}/main/b/big/{name}"
 
 
-def _held_streams(target: Target, tally: Tally, connections: int, paths: list[str], window: int, *, drips: bool = False, per_address: int = 64) -> None:
+def _held_streams(
+    target: Target, tally: Tally, connections: int, paths: list[str], window: int, *, drips: bool = False, per_address: int = 64
+) -> None:
     """Connections whose streams ask for the paths and take `window` bytes of each; then nothing, or a byte now and then."""
     opened: list[socket.socket] = []
     values = {http2.ENABLE_PUSH: 0, http2.MAX_CONCURRENT_STREAMS: 100, http2.INITIAL_WINDOW_SIZE: window}
@@ -30,7 +34,9 @@ def _held_streams(target: Target, tally: Tally, connections: int, paths: list[st
     with contextlib.ExitStack() as stack:
         while len(opened) < connections and not target.over:
             try:
-                connection = stack.enter_context(contextlib.closing(http2.start(target.address, values, target.source(len(opened) // per_address))))
+                connection = stack.enter_context(
+                    contextlib.closing(http2.start(target.address, values, target.source(len(opened) // per_address)))
+                )
                 asked = b"".join(http2.ask(1 + 2 * number, "GET", next(turn)) for number in range(STREAMS))
                 connection.sendall(asked)
             except OSError as error:
@@ -171,7 +177,9 @@ def endless_headers(target: Target, tally: Tally) -> None:
 
     def whole(connection: socket.socket) -> None:
         for stream in range(1, 200, 2):
-            connection.sendall(http2.frame(http2.HEADERS, 0, stream, large[:16_000]) + http2.frame(http2.CONTINUATION, 4, stream, large[16_000:]))
+            connection.sendall(
+                http2.frame(http2.HEADERS, 0, stream, large[:16_000]) + http2.frame(http2.CONTINUATION, 4, stream, large[16_000:])
+            )
 
     def repeat(connection: socket.socket) -> None:
         for stream in range(1, 200, 2):
@@ -205,7 +213,10 @@ def _long_ask(stream: int, method: str, path: str, headers: dict[str, str]) -> b
     """A request without an end whose headers need CONTINUATION."""
     block = http2.block(method, path, headers)
     pieces = [block[start : start + 16_000] for start in range(0, len(block), 16_000)]
-    framed = [http2.frame(http2.CONTINUATION if number else http2.HEADERS, http2.END_HEADERS if number == len(pieces) - 1 else 0, stream, piece) for number, piece in enumerate(pieces)]
+    framed = [
+        http2.frame(http2.CONTINUATION if number else http2.HEADERS, http2.END_HEADERS if number == len(pieces) - 1 else 0, stream, piece)
+        for number, piece in enumerate(pieces)
+    ]
     return b"".join(framed)
 
 
@@ -213,7 +224,11 @@ def bodies_behind_logins(target: Target, tally: Tally) -> None:
     """Bodies as large as the windows, of uploads whose login is refused, queued or missing."""
     guesses = itertools.count()
     body = bytes(16_000)
-    paths = [f"/{service.ATTACKED_DEB}", f"/-/incoming/{service.ATTACKED_DEB}/p/x_1_amd64.deb", f"/-/metadata/{service.ATTACKED_RPM}/x86_64/comps"]
+    paths = [
+        f"/{service.ATTACKED_DEB}",
+        f"/-/incoming/{service.ATTACKED_DEB}/p/x_1_amd64.deb",
+        f"/-/metadata/{service.ATTACKED_RPM}/x86_64/comps",
+    ]
 
     def one(number: int) -> None:
         rounds = 1 if target.short else 1 << 30
@@ -224,7 +239,10 @@ def bodies_behind_logins(target: Target, tally: Tally) -> None:
                     connection.settimeout(5)
                     for stream in range(1, 2 * STREAMS, 2):
                         guess = wire.User(f"attacker-{number % 8}" if number % 2 else "nobody", f"wrong {next(guesses)}")
-                        headers = {"content-type": "multipart/form-data; boundary=x", **({"authorization": guess.basic} if number % 3 else {})}
+                        headers = {
+                            "content-type": "multipart/form-data; boundary=x",
+                            **({"authorization": guess.basic} if number % 3 else {}),
+                        }
                         connection.sendall(http2.ask(stream, "PUT", paths[number % 3], headers, ends=False))
                         # As much as the initial window of a stream takes, whether it was widened or not.
                         connection.sendall(b"".join(http2.frame(http2.DATA, 0, stream, body) for _ in range(4)))

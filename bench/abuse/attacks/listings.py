@@ -1,7 +1,6 @@
 """Pages of a directory with 200,000 entries."""
 
 import itertools
-import pathlib
 
 from abuse import service, wire
 from abuse.attack import Attack, Tally, Target, in_threads

@@ -22,7 +22,9 @@ def _storm(target: Target, tally: Tally, clients: int, name_of, source_of, guess
         while left and not target.over:
             left -= 1
             number = next(numbers)
-            answer = _guess(target, name_of(number), f"wrong {number} {random.random()}", source_of(number, client), min(70, target.left() + 1))
+            answer = _guess(
+                target, name_of(number), f"wrong {number} {random.random()}", source_of(number, client), min(70, target.left() + 1)
+            )
             tally.count(answer)
             if answer.status == 0:
                 target.wait(0.05)
@@ -44,7 +46,14 @@ def new_addresses(target: Target, tally: Tally) -> None:
 def honest_names(target: Target, tally: Tally) -> None:
     """Guesses for the names of the honest clients, from new addresses."""
     names = [user.name for user in service.honest_users()] + [service.neighbour().name]
-    _storm(target, tally, 16 if target.short else 100, lambda number: names[number % len(names)], lambda number, _: target.source(number), 2 if target.short else 1 << 30)
+    _storm(
+        target,
+        tally,
+        16 if target.short else 100,
+        lambda number: names[number % len(names)],
+        lambda number, _: target.source(number),
+        2 if target.short else 1 << 30,
+    )
 
 
 def one_form(form: str):
@@ -67,13 +76,28 @@ def one_address(target: Target, tally: Tally) -> None:
 
 def broken_headers(target: Target, tally: Tally) -> None:
     """Credentials that are none: huge, not Base64, of many kinds."""
-    values = ["Basic " + "QUFB" * 12_000, "Basic !", "Bearer " + "x" * 8000, "Basic " + "Og==", "Basic " * 100, "Digest a=b", "rws_" + "a" * 32]
+    values = [
+        "Basic " + "QUFB" * 12_000,
+        "Basic !",
+        "Bearer " + "x" * 8000,
+        "Basic " + "Og==",
+        "Basic " * 100,
+        "Digest a=b",
+        "rws_" + "a" * 32,
+    ]
 
     def one(client: int) -> None:
         for value in itertools.cycle(values):
             if target.over or (target.short and random.random() < 0.1):
                 return
-            answer = wire.request(target.address, "POST", f"/{service.ATTACKED_DEB}", headers={"Authorization": value}, source=target.source(client), timeout=10)
+            answer = wire.request(
+                target.address,
+                "POST",
+                f"/{service.ATTACKED_DEB}",
+                headers={"Authorization": value},
+                source=target.source(client),
+                timeout=10,
+            )
             tally.count(answer)
 
     in_threads(16, one)

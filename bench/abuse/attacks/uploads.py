@@ -87,7 +87,9 @@ def eight_users(target: Target, tally: Tally) -> None:
     users = itertools.cycle(service.attackers())
 
     def open_one(number: int) -> Dripping:
-        return _open(target, number, f"/{service.ATTACKED_DEB}", {"Authorization": next(users).basic, "Content-Type": content_type}, body, 200)
+        return _open(
+            target, number, f"/{service.ATTACKED_DEB}", {"Authorization": next(users).basic, "Content-Type": content_type}, body, 200
+        )
 
     _keep_dripping(target, tally, 80 if target.short else 400, open_one)
 
@@ -112,19 +114,38 @@ def incoming(target: Target, tally: Tally) -> None:
 
 def without_login(target: Target, tally: Tally) -> None:
     body, content_type = _form()
-    paths = itertools.cycle([f"/{service.ATTACKED_DEB}", f"/-/metadata/{service.ATTACKED_RPM}/x86_64/comps", f"/-/incoming/{service.ATTACKED_DEB}/p/x_1_amd64.deb", "/live", "/-/health"])
-    _keep_dripping(target, tally, 100 if target.short else 1000, lambda number: _open(target, number, next(paths), {"Content-Type": content_type}, body, 200))
+    paths = itertools.cycle(
+        [
+            f"/{service.ATTACKED_DEB}",
+            f"/-/metadata/{service.ATTACKED_RPM}/x86_64/comps",
+            f"/-/incoming/{service.ATTACKED_DEB}/p/x_1_amd64.deb",
+            "/live",
+            "/-/health",
+        ]
+    )
+    _keep_dripping(
+        target,
+        tally,
+        100 if target.short else 1000,
+        lambda number: _open(target, number, next(paths), {"Content-Type": content_type}, body, 200),
+    )
 
 
 def endless_without_login(target: Target, tally: Tally) -> None:
     """Bodies of terabytes without a login, as fast as the server reads: dput needs an answer only after the whole file."""
     piece = bytes(1 << 20)
-    paths = [f"/-/incoming/{service.ATTACKED_DEB}/p/x_1_amd64.deb", f"/{service.ATTACKED_DEB}", f"/-/metadata/{service.ATTACKED_RPM}/x86_64/comps"]
+    paths = [
+        f"/-/incoming/{service.ATTACKED_DEB}/p/x_1_amd64.deb",
+        f"/{service.ATTACKED_DEB}",
+        f"/-/metadata/{service.ATTACKED_RPM}/x86_64/comps",
+    ]
 
     def one(number: int) -> None:
         while not target.over:
             sent = 0
-            with contextlib.suppress(OSError), contextlib.closing(wire.open_connection(target.address, target.source(number), 5)) as connection:
+            with contextlib.suppress(OSError), contextlib.closing(
+                wire.open_connection(target.address, target.source(number), 5)
+            ) as connection:
                 connection.sendall(wire.head("PUT", paths[number % 3], {"Content-Length": str(1 << 40)}))
                 while not target.over:
                     connection.sendall(piece)
@@ -144,7 +165,15 @@ def busy_uploads(target: Target, tally: Tally) -> None:
         user = service.attackers()[target.number % 8]
         while not target.over:
             name = f"busy-{target.number}-{next(numbers)}"
-            answer = wire.upload(target.address, service.ATTACKED_DEB, [forged_deb.honest(name, 200_000)], user=user, product="busy", source=target.source(client), timeout=60)
+            answer = wire.upload(
+                target.address,
+                service.ATTACKED_DEB,
+                [forged_deb.honest(name, 200_000)],
+                user=user,
+                product="busy",
+                source=target.source(client),
+                timeout=60,
+            )
             tally.count(answer)
             target.wait(0.1 if answer.status != 201 else 0)
 
@@ -153,7 +182,11 @@ def busy_uploads(target: Target, tally: Tally) -> None:
 
 def synchronisations(target: Target, tally: Tally) -> None:
     """Limited users who ask for synchronisations without end, of one target and of hundreds."""
-    asked = [(service.ATTACKED_DEB, service.attackers()[3]), (service.WIDE_ANCHOR, service.wide_attacker()), (service.ATTACKED_RPM, service.attackers()[4])]
+    asked = [
+        (service.ATTACKED_DEB, service.attackers()[3]),
+        (service.WIDE_ANCHOR, service.wide_attacker()),
+        (service.ATTACKED_RPM, service.attackers()[4]),
+    ]
 
     def one(client: int) -> None:
         left = 5 if target.short else 1 << 30
@@ -162,7 +195,14 @@ def synchronisations(target: Target, tally: Tally) -> None:
             left -= 1
             tally.count(wire.request(target.address, "POST", f"/{where}", user=user, source=target.source(client), timeout=30))
 
-    wire.upload(target.address, service.WIDE_ANCHOR, [forged_rpm.rpm("wide-first", architecture="noarch")], user=service.wide_attacker(), source=target.source(), timeout=max(5, target.left()))
+    wire.upload(
+        target.address,
+        service.WIDE_ANCHOR,
+        [forged_rpm.rpm("wide-first", architecture="noarch")],
+        user=service.wide_attacker(),
+        source=target.source(),
+        timeout=max(5, target.left()),
+    )
     in_threads(3 if target.short else 18, one)
 
 

@@ -31,7 +31,15 @@ def _fill(bench: Bench, served: service.Service, promised: probes.Promised) -> N
         refused = 0
         for number in range(2000):
             name = f"fill-{size}-{number}"
-            answer = wire.upload(served.address, service.HONEST_DEB, [forged_deb.honest(name, size)], user=user, product="fill", source="127.0.1.1", timeout=30)
+            answer = wire.upload(
+                served.address,
+                service.HONEST_DEB,
+                [forged_deb.honest(name, size)],
+                user=user,
+                product="fill",
+                source="127.0.1.1",
+                timeout=30,
+            )
             bench.tally.count(answer)
             if 200 <= answer.status < 300:
                 promised.add(service.HONEST_DEB, name)
@@ -65,7 +73,9 @@ def _full(bench: Bench, name: str, mount_options: str, spool_only: bool) -> None
             (disk / "spool").mkdir()
         with bench.server(name, **options) as served:
             user = service.honest_users()[0]
-            first = wire.upload(served.address, service.HONEST_RPM, [forged_rpm.rpm("before")], user=user, query="?wait=20", source="127.0.1.1")
+            first = wire.upload(
+                served.address, service.HONEST_RPM, [forged_rpm.rpm("before")], user=user, query="?wait=20", source="127.0.1.1"
+            )
             bench.tally.expect(first.status == 201, f"the first upload: {first.outcome} {first.body[:100]!r}")
             promised.add(service.HONEST_RPM, "before")
             # Half of it is what an operator can make room with.
@@ -73,7 +83,9 @@ def _full(bench: Bench, name: str, mount_options: str, spool_only: bool) -> None
                 ballast.write_bytes(bytes((DISK_MIB // 2) << 20))
             if spool_only:
                 _fill_with_ballast(disk)
-                answer = wire.upload(served.address, service.HONEST_DEB, [forged_deb.honest("full", 500_000)], user=user, product="fill", source="127.0.1.1")
+                answer = wire.upload(
+                    served.address, service.HONEST_DEB, [forged_deb.honest("full", 500_000)], user=user, product="fill", source="127.0.1.1"
+                )
                 bench.tally.count(answer)
                 if answer.status != 201:
                     _judge(bench, "upload with a full spool", answer)
@@ -106,7 +118,15 @@ def _mends(bench: Bench, served: service.Service, promised: probes.Promised) -> 
     """After room was made an upload is taken, without a restart, and all that was promised is published."""
     began, user = time.monotonic(), service.honest_users()[0]
     while time.monotonic() - began < MENDED_SECONDS:
-        answer = wire.upload(served.address, service.HONEST_DEB, [forged_deb.honest("mended", 2_000)], user=user, product="fill", source="127.0.1.1", timeout=30)
+        answer = wire.upload(
+            served.address,
+            service.HONEST_DEB,
+            [forged_deb.honest("mended", 2_000)],
+            user=user,
+            product="fill",
+            source="127.0.1.1",
+            timeout=30,
+        )
         if answer.status == 201:
             promised.add(service.HONEST_DEB, "mended")
             break

@@ -21,7 +21,13 @@ def hosts(bench: Bench) -> None:
             bench.tally.count(answer)
             bench.tally.expect(answer.status in good, f"{label}: {answer.outcome}, not {' or '.join(map(str, good))}")
 
-        for method, path in (("GET", "/"), ("GET", "/-/health"), ("HEAD", "/-/health"), ("PUT", f"/{service.ATTACKED_DEB}"), ("OPTIONS", "/")):
+        for method, path in (
+            ("GET", "/"),
+            ("GET", "/-/health"),
+            ("HEAD", "/-/health"),
+            ("PUT", f"/{service.ATTACKED_DEB}"),
+            ("OPTIONS", "/"),
+        ):
             start = f"{method} {path} HTTP/1.1\r\n".encode()
             end = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
             status(f"{method} {path} without Host", start + end, 400)
@@ -36,7 +42,12 @@ def hosts(bench: Bench) -> None:
 
 def proxies(bench: Bench) -> None:
     """With trusted_proxies unset nobody is believed; with public_url set, not even Host."""
-    documents = [f"/-/mirrorlist/{service.HONEST_RPM}/x86_64", f"/-/setup/{service.HONEST_RPM}.repo", f"/-/setup/{service.HONEST_DEB}.sources", f"/-/setup/{service.HONEST_DEB}.list"]
+    documents = [
+        f"/-/mirrorlist/{service.HONEST_RPM}/x86_64",
+        f"/-/setup/{service.HONEST_RPM}.repo",
+        f"/-/setup/{service.HONEST_DEB}.sources",
+        f"/-/setup/{service.HONEST_DEB}.list",
+    ]
     forwarded = {
         "X-Forwarded-Host": EVIL,
         "X-Forwarded-Proto": "https",
@@ -65,7 +76,10 @@ def proxies(bench: Bench) -> None:
     with bench.server("public", configuration=configuration) as served:
         _publish(served)
         for path in documents:
-            answers = [wire.exchange(served.address, wire.head("GET", path, {"Connection": "close", **more}, host), timeout=5) for host, more in (("localhost", {}), (EVIL, {}), (EVIL, forwarded))]
+            answers = [
+                wire.exchange(served.address, wire.head("GET", path, {"Connection": "close", **more}, host), timeout=5)
+                for host, more in (("localhost", {}), (EVIL, {}), (EVIL, forwarded))
+            ]
             bench.tally.expect(len({answer.body for answer in answers}) == 1, f"GET {path}: Host changes it though public_url is set")
             bench.tally.expect(b"packages.example.org" in answers[0].body, f"GET {path}: public_url is not used: {answers[0].body[:80]!r}")
 
@@ -76,14 +90,19 @@ def _pauses(bench: Bench, served: service.Service) -> None:
     for number in range(4):
         guess = wire.User("honest-pbkdf2", f"wrong {number}")
         headers = {"X-Forwarded-For": f"198.51.100.{number}"}
-        seconds.append(wire.request(served.address, "POST", f"/{service.HONEST_DEB}", user=guess, headers=headers, source="127.0.3.3").seconds)
+        seconds.append(
+            wire.request(served.address, "POST", f"/{service.HONEST_DEB}", user=guess, headers=headers, source="127.0.3.3").seconds
+        )
     bench.tally.note(f"guesses with a new X-Forwarded-For each: {[round(value, 2) for value in seconds]} s")
     bench.tally.expect(seconds[-1] > 0.9, "X-Forwarded-For of loopback makes a guesser a new one: no pauses")
 
 
 def _publish(served: service.Service) -> None:
     user = service.honest_users()[0]
-    for target, file, product in ((service.HONEST_DEB, forged_deb.deb("first"), "first"), (service.HONEST_RPM, forged_rpm.rpm("first"), None)):
+    for target, file, product in (
+        (service.HONEST_DEB, forged_deb.deb("first"), "first"),
+        (service.HONEST_RPM, forged_rpm.rpm("first"), None),
+    ):
         wire.upload(served.address, target, [file], user=user, product=product, query="?wait=20", source="127.0.1.1")
 
 
@@ -123,7 +142,9 @@ def logs(bench: Bench) -> None:
             found = {f"U+{ord(character):04X}" for character in set(FORBIDDEN.findall(log)) - before}
             lines = [line for line in re.split(r"\r?\n", log) if (set(FORBIDDEN.findall(line)) - before)][:3]
             bench.tally.expect(not found, f"the log ({form}) has {', '.join(sorted(found))}: {[line[:200] for line in lines]!r}")
-            bench.tally.expect("forged-line" not in {line.strip() for line in log.splitlines()}, f"the log ({form}) has a line that a client wrote")
+            bench.tally.expect(
+                "forged-line" not in {line.strip() for line in log.splitlines()}, f"the log ({form}) has a line that a client wrote"
+            )
             bench.tally.note(f"{form}: {len(log)} bytes of log")
 
 
@@ -134,19 +155,38 @@ def _say_everywhere(served: service.Service, hidden: str, number: int) -> None:
     raw = f"a{hidden}b".encode()
     source = f"127.0.4.{number + 1}"
     user = service.honest_users()[0]
-    for method, path in (("GET", f"/live/{escaped}"), ("GET", f"/?format={escaped}"), ("GET", f"/-/status/{escaped}"), ("POST", f"/live/{escaped}/ubuntu/focal"), ("DELETE", f"/{service.HONEST_DEB}/{escaped}.deb"), ("PUT", f"/-/incoming/{service.HONEST_DEB}/{escaped}/x_1_amd64.deb")):
+    for method, path in (
+        ("GET", f"/live/{escaped}"),
+        ("GET", f"/?format={escaped}"),
+        ("GET", f"/-/status/{escaped}"),
+        ("POST", f"/live/{escaped}/ubuntu/focal"),
+        ("DELETE", f"/{service.HONEST_DEB}/{escaped}.deb"),
+        ("PUT", f"/-/incoming/{service.HONEST_DEB}/{escaped}/x_1_amd64.deb"),
+    ):
         wire.request(served.address, method, path, user=user, source=source, timeout=10)
     for name in (b"User-Agent", b"Referer", b"X-Request-Id", b"X-Forwarded-For", b"Origin", b"Content-Type", b"Prefer"):
-        sent = b"PUT /live HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\nAuthorization: " + user.basic.encode() + b"\r\n" + name + b": " + raw + b"\r\n\r\n"
+        sent = (
+            b"PUT /live HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\nAuthorization: "
+            + user.basic.encode()
+            + b"\r\n"
+            + name
+            + b": "
+            + raw
+            + b"\r\n\r\n"
+        )
         wire.exchange(served.address, sent, source=source, timeout=10)
-    wire.exchange(served.address, b"GET /" + raw + b" HTTP/1.1\r\nHost: a" + raw + b"\r\nConnection: close\r\n\r\n", source=source, timeout=10)
+    wire.exchange(
+        served.address, b"GET /" + raw + b" HTTP/1.1\r\nHost: a" + raw + b"\r\nConnection: close\r\n\r\n", source=source, timeout=10
+    )
     wire.exchange(served.address, raw + b" / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", source=source, timeout=10)
     wire.request(served.address, "POST", f"/{service.HONEST_DEB}", user=wire.User(text, text), source=source, timeout=15)
     _, content = forged_deb.deb(f"hidden-{number}", more=f"X-Note: a{hidden}b\n")
     for file_name, product in ((f"x{hidden}y_1_amd64.deb", "p"), (f"hidden-{number}_1.0_amd64.deb", f"p{hidden}q")):
         wire.upload(served.address, service.HONEST_DEB, [(file_name, content)], user=user, product=product, source=source)
     more = {1004: (6, f"s{hidden}"), 1000: (6, f"h{hidden}n")}
-    wire.upload(served.address, service.HONEST_RPM, [(f"h{number}-1.0-1.x86_64.rpm", forged_rpm.rpm("h", more=more)[1])], user=user, source=source)
+    wire.upload(
+        served.address, service.HONEST_RPM, [(f"h{number}-1.0-1.x86_64.rpm", forged_rpm.rpm("h", more=more)[1])], user=user, source=source
+    )
 
 
 def configuration(bench: Bench) -> None:
@@ -157,7 +197,13 @@ def configuration(bench: Bench) -> None:
     def said(text: str) -> str:
         path = directory / "config.json"
         path.write_text(text)
-        ran = subprocess.run([str(bench.settings.program), "config", "check", "--config", str(path)], capture_output=True, text=True, cwd=directory, timeout=20)
+        ran = subprocess.run(
+            [str(bench.settings.program), "config", "check", "--config", str(path)],
+            capture_output=True,
+            text=True,
+            cwd=directory,
+            timeout=20,
+        )
         bench.tally.count(f"exit code {ran.returncode}")
         return ran.stdout + ran.stderr
 
@@ -170,7 +216,10 @@ def configuration(bench: Bench) -> None:
     bench.tally.expect("anchors" in output, f"config check does not name a key that stands twice: {output[:300]!r}")
     nested = json.dumps(base).replace('"allow": [', '"allow": ["live/2.8/*"], "allow": [', 1)
     output = said(nested)
-    bench.tally.expect(bool(re.search(r"allow.*(twice|duplicate|again)|(twice|duplicate|again).*allow", output, re.S)), f"config check does not name a nested key that stands twice: {output[:300]!r}")
+    bench.tally.expect(
+        bool(re.search(r"allow.*(twice|duplicate|again)|(twice|duplicate|again).*allow", output, re.S)),
+        f"config check does not name a nested key that stands twice: {output[:300]!r}",
+    )
 
 
 CHECKS = [

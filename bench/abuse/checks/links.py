@@ -31,7 +31,9 @@ def links(bench: Bench) -> None:
             for query in QUERIES:
                 answer = wire.request(served.address, "GET", path + query, timeout=10)
                 bench.tally.expect(answer.status != 0 and SECRET not in answer.body, f"GET {path}{query}: {answer.outcome}")
-                bench.tally.expect(b"planted" not in answer.body and b"deep/secret" not in answer.body, f"GET {path}{query}: names files outside")
+                bench.tally.expect(
+                    b"planted" not in answer.body and b"deep/secret" not in answer.body, f"GET {path}{query}: names files outside"
+                )
         _inside(bench, served)
         _synchronise(bench, served, outside)
         _write_through(bench, served)
@@ -40,7 +42,9 @@ def links(bench: Bench) -> None:
 
 
 def _publish(served: service.Service, name: str) -> None:
-    wire.upload(served.address, service.HONEST_DEB, [forged_deb.deb(name)], user=service.honest_users()[0], product="first", query="?wait=20")
+    wire.upload(
+        served.address, service.HONEST_DEB, [forged_deb.deb(name)], user=service.honest_users()[0], product="first", query="?wait=20"
+    )
     wire.upload(served.address, service.HONEST_RPM, [forged_rpm.rpm(name)], user=service.honest_users()[0], query="?wait=20")
 
 
@@ -81,18 +85,38 @@ def _lay(data: pathlib.Path, outside: pathlib.Path) -> list[str]:
         listening.bind(str(place / "socket"))
     os.mknod(place / "null", stat.S_IFCHR | 0o666, os.makedev(1, 5)) if os.geteuid() == 0 else None
     paths = [f"/live/links/{name}" for name in [*targets, "fifo", "socket", "null"]]
-    paths += [f"/live/links/{name}/{below}" for name in ("directory", "relative", "climbing", "chain", "inside-out") for below in ("secret", "deep/secret", "deep")]
+    paths += [
+        f"/live/links/{name}/{below}"
+        for name in ("directory", "relative", "climbing", "chain", "inside-out")
+        for below in ("secret", "deep/secret", "deep")
+    ]
     paths += [f"/live/links/{name}/secrets/planted" for name in ("private", "private-absolute", "private-around")]
-    paths += ["/live/links/root/etc/passwd", "/live/links/above/outside/secret", f"/live/links/above/{data.name}/.rws/secrets/planted", "/live/links/self/etc/passwd", "/live/links/private/secrets", "/live/links/descriptors/1"]
+    paths += [
+        "/live/links/root/etc/passwd",
+        "/live/links/above/outside/secret",
+        f"/live/links/above/{data.name}/.rws/secrets/planted",
+        "/live/links/self/etc/passwd",
+        "/live/links/private/secrets",
+        "/live/links/descriptors/1",
+    ]
     return paths
 
 
 def _look_at(bench: Bench, served: service.Service, path: str) -> None:
-    for method, asked, headers in (("GET", path, {}), ("HEAD", path, {}), ("GET", path, {"Range": "bytes=0-10"}), ("GET", path + "/", {}), *(("GET", path + query, {}) for query in QUERIES[1:])):
+    for method, asked, headers in (
+        ("GET", path, {}),
+        ("HEAD", path, {}),
+        ("GET", path, {"Range": "bytes=0-10"}),
+        ("GET", path + "/", {}),
+        *(("GET", path + query, {}) for query in QUERIES[1:]),
+    ):
         began = time.monotonic()
         answer = wire.request(served.address, method, asked, headers=headers, timeout=ANSWER_SECONDS)
         bench.tally.count(answer)
-        bench.tally.expect(answer.status in (400, 403, 404), f"{method} {asked}{' with Range' if headers else ''}: {answer.outcome} {answer.body[:60]!r} after {time.monotonic() - began:.1f} s")
+        bench.tally.expect(
+            answer.status in (400, 403, 404),
+            f"{method} {asked}{' with Range' if headers else ''}: {answer.outcome} {answer.body[:60]!r} after {time.monotonic() - began:.1f} s",
+        )
         bench.tally.expect(SECRET not in answer.body and b"root:" not in answer.body, f"{method} {asked}: gives the secret away")
 
 
@@ -149,7 +173,10 @@ def _write_through(bench: Bench, served: service.Service) -> None:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(elsewhere)
     user = service.honest_users()[0]
-    for target, file, product in ((service.ATTACKED_DEB, forged_deb.deb("through"), "through"), (service.ATTACKED_RPM, forged_rpm.rpm("through"), None)):
+    for target, file, product in (
+        (service.ATTACKED_DEB, forged_deb.deb("through"), "through"),
+        (service.ATTACKED_RPM, forged_rpm.rpm("through"), None),
+    ):
         answer = wire.upload(served.address, target, [file], user=user, product=product, query="?wait=3", source="127.0.1.1", timeout=20)
         bench.tally.note(f"upload to {target} through a link out of the data directory: {answer.outcome} {answer.body[:150]!r}")
     time.sleep(2)
@@ -172,7 +199,9 @@ def modes(bench: Bench) -> None:
                 wanted = (0o700 if directory else 0o600) if private else (0o755 if directory else 0o644)
                 mode = stat.S_IMODE(path.stat().st_mode)
                 if mode != wanted:
-                    label = f"{'.rws' if private else 'public'} {'directory' if directory else 'file'} {mode:04o}, e.g. {'/'.join(parts)[-60:]}"
+                    label = (
+                        f"{'.rws' if private else 'public'} {'directory' if directory else 'file'} {mode:04o}, e.g. {'/'.join(parts)[-60:]}"
+                    )
                     key = label.split(",")[0]
                     wrong.setdefault(key, 0)
                     wrong[key] += 1
