@@ -137,7 +137,9 @@ def run_all(chosen: list[Attack | Check], options: argparse.Namespace, settings:
 
 def print_head(options: argparse.Namespace, program: pathlib.Path, limits: confinement.Confinement, settings: Settings) -> None:
     print("Caveats")
-    print("- Attackers and honest clients share a core; attackers are nicer. Times are believable on an idle machine only.")
+    print(
+        "- Attackers and honest clients share a core; all attackers together weigh little there. Times are believable on an idle machine only."
+    )
     print(
         "- Resident memory is what the processes hold themselves; the page cache fills whatever is left of the limit, which does no harm."
     )

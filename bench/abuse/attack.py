@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from abuse import wire
-from abuse.confinement import run_on
+from abuse.confinement import Confinement, run_on
 from abuse.service import Service
 
-# Below that of the process that made it.
-NICENESS = 10
 THREAD_STACK_BYTES = 256 << 10
 
 
@@ -100,16 +98,16 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
 
 
 class Attacker:
-    """An attack in a process of its own, less favoured than the honest clients on the same core."""
+    """An attack in a process of its own, which weighs less than the honest clients on the same core."""
 
-    def __init__(self, attack: Attack, target: Target, core: int | None) -> None:
+    def __init__(self, attack: Attack, target: Target, core: int | None, confined: Confinement) -> None:
         self.attack, self.target = attack, target
         self._ended = False
         self._reader, writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._reader)
-            _attack_and_leave(attack, target, core, writer)
+            _attack_and_leave(attack, target, core, confined, writer)
         os.close(writer)
 
     def has_ended(self) -> bool:
@@ -132,11 +130,11 @@ class Attacker:
         return json.loads(text) if text else {"answers": {}, "notes": ["the attacker died"], "violations": []}
 
 
-def _attack_and_leave(attack: Attack, target: Target, core: int | None, writer: int) -> None:
+def _attack_and_leave(attack: Attack, target: Target, core: int | None, confined: Confinement, writer: int) -> None:
     """Never returns: this process has the stack of the one that made it."""
     tally = Tally()
     try:
-        _attack(attack, target, core, tally)
+        _attack(attack, target, core, confined, tally)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(json.dumps(tally.plain()).encode())
@@ -144,12 +142,12 @@ def _attack_and_leave(attack: Attack, target: Target, core: int | None, writer: 
         os._exit(0)
 
 
-def _attack(attack: Attack, target: Target, core: int | None, tally: Tally) -> None:
+def _attack(attack: Attack, target: Target, core: int | None, confined: Confinement, tally: Tally) -> None:
     signal.signal(signal.SIGTERM, _leave)
     try:
         if core is not None:
             run_on(core)
-        os.nice(NICENESS)
+        confined.enter_as_attacker()
         _raise_open_files()
         attack.run(target, tally)
     except SystemExit:

@@ -14,6 +14,8 @@ PERIOD_MICROSECONDS = 100_000
 SAMPLE_SECONDS = 0.1
 # What else runs on the machine should not take the server's core, nor the honest clients' time.
 V1_CPU_SHARES, V2_CPU_WEIGHT, NICENESS = 10 * 1024, 1000, -10
+# Above that of the process that made it.
+ATTACKER_NICENESS = 20
 # High enough that the kernel counts the memory of sockets without ever limiting it.
 COUNT_ONLY_BYTES = 1 << 40
 
@@ -51,6 +53,10 @@ class Confinement:
     def enter(self) -> None:
         """Nothing limits this process."""
 
+    def enter_as_attacker(self) -> None:
+        """This process, with its threads, weighs less than honest clients."""
+        os.nice(ATTACKER_NICENESS)
+
     def watch(self, process: int) -> None:
         self._process = process
 
@@ -82,10 +88,10 @@ class Confinement:
 class _ControlGroup(Confinement):
     limited = True
 
-    def __init__(self, memory_bytes: int, cores: float, directories: list[pathlib.Path]) -> None:
-        self._directories = directories
+    def __init__(self, memory_bytes: int, cores: float, directories: list[pathlib.Path], attackers: pathlib.Path) -> None:
+        self._directories, self._attackers = directories, attackers
         self._refused_before = self._killed_before = 0
-        for directory in directories:
+        for directory in [*directories, attackers]:
             directory.mkdir(exist_ok=True)
         self._set_limits(memory_bytes, cores)
         super().__init__(memory_bytes)
@@ -98,9 +104,14 @@ class _ControlGroup(Confinement):
         for directory in self._directories:
             (directory / "cgroup.procs").write_text(str(os.getpid()))
 
+    def enter_as_attacker(self) -> None:
+        """All attackers together weigh as one process, however many they are: it is the server that they shall occupy."""
+        (self._attackers / "cgroup.procs").write_text(str(os.getpid()))
+        os.nice(ATTACKER_NICENESS // 2)
+
     def close(self) -> None:
         super().close()
-        for directory in self._directories:
+        for directory in [*self._directories, self._attackers]:
             for _ in range(50):
                 try:
                     directory.rmdir()
@@ -114,7 +125,7 @@ class ControlGroupV1(_ControlGroup):
 
     def __init__(self, name: str, memory_bytes: int, cores: float) -> None:
         self._memory, self._cpu = V1_MEMORY / name, V1_CPU / name
-        super().__init__(memory_bytes, cores, [self._memory, self._cpu])
+        super().__init__(memory_bytes, cores, [self._memory, self._cpu], V1_CPU / f"{name}-attackers")
 
     def _set_limits(self, memory_bytes: int, cores: float) -> None:
         (self._memory / "memory.limit_in_bytes").write_text(str(memory_bytes))
@@ -160,7 +171,7 @@ class ControlGroupV2(_ControlGroup):
 
     def __init__(self, root: pathlib.Path, name: str, memory_bytes: int, cores: float) -> None:
         self._root, self._group = root, root / name
-        super().__init__(memory_bytes, cores, [self._group])
+        super().__init__(memory_bytes, cores, [self._group], root / f"{name}-attackers")
 
     def _set_limits(self, memory_bytes: int, cores: float) -> None:
         try:

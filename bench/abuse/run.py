@@ -1,6 +1,7 @@
 """One run: a server, attackers, honest clients beside them, a kill, and a start with all that was promised."""
 
 import contextlib
+import dataclasses
 import pathlib
 import shutil
 import time
@@ -125,14 +126,8 @@ def _attack(attacks: list[Attack], served: service.Service, clients: probes.Hone
     began, cpu = time.monotonic(), served.cpu_seconds()
     until = began + settings.seconds
     linger = SHORT_LINGER_SECONDS if settings.short else LINGER_SECONDS
-    repeated = [attack for attack in attacks for _ in range(settings.attackers)]
-    attackers = [
-        Attacker(
-            attack, Target(served.address, until, settings.short, str(served.data), settings.one_address, number), settings.client_core
-        )
-        for number, attack in enumerate(repeated)
-    ]
-    with clients:
+    target = Target(served.address, until, settings.short, str(served.data), settings.one_address)
+    with _attackers(attacks, target, settings) as attackers, clients:
         # Attackers end by themselves, and look at what they hold while the server still lives.
         while served.is_alive() and time.monotonic() < until + linger and not all([attacker.has_ended() for attacker in attackers]):
             time.sleep(0.1)
@@ -140,20 +135,35 @@ def _attack(attacks: list[Attack], served: service.Service, clients: probes.Hone
         outcome.alive, outcome.exit_code = served.is_alive(), served.exit_code()
         if not outcome.alive:
             outcome.died_after_seconds = outcome.seconds
-        for attacker in attackers:
-            attacker.stop()
         outcome.cpu_seconds = max(0.0, served.cpu_seconds() - cpu)
         # Under whatever is still under way, so that there is something to start with.
         clients.finish()
         served.kill()
-    results = [attacker.result() for attacker in attackers]
+    _add_up([attacker.result() for attacker in attackers], outcome)
+    outcome.probes = {probe.name: probe.plain() for probe in clients.probes}
+
+
+@contextlib.contextmanager
+def _attackers(attacks: list[Attack], target: Target, settings: Settings) -> Iterator[list[Attacker]]:
+    """Running attackers; none outlives the context."""
+    attackers: list[Attacker] = []
+    try:
+        for number, attack in enumerate(attack for attack in attacks for _ in range(settings.attackers)):
+            own = dataclasses.replace(target, number=number)
+            attackers.append(Attacker(attack, own, settings.client_core, settings.confinement))
+        yield attackers
+    finally:
+        for attacker in attackers:
+            attacker.stop()
+
+
+def _add_up(results: list[dict], outcome: Outcome) -> None:
     answers: Counter = Counter()
     for result in results:
         answers.update(result["answers"])
         outcome.notes += result["notes"]
         outcome.violations += result["violations"]
     outcome.answers = dict(answers.most_common())
-    outcome.probes = {probe.name: probe.plain() for probe in clients.probes}
 
 
 def _restart(served: service.Service, clients: probes.HonestClients, settings: Settings, outcome: Outcome) -> None:
