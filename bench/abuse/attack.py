@@ -151,7 +151,7 @@ def _attack(attack: Attack, target: Target, core: int | None, confined: Confinem
         _raise_open_files()
         attack.run(target, tally)
     except SystemExit:
-        tally.note("stopped")
+        tally.count("attackers that were stopped")
     except Exception:
         tally.note("the attacker failed: " + traceback.format_exc(limit=-3).replace("\n", " | "))
 
