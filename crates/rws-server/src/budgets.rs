@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::open_connections::OpenConnections;
 use crate::settings::Limits;
 use crate::shares::Shares;
 
@@ -54,6 +55,8 @@ pub enum Taker {
 pub struct Budgets {
     /// Connections.
     pub connections: Arc<Shares<Network>>,
+    /// Those that are open.
+    pub open: Arc<OpenConnections>,
     /// Bytes of requests and answers under way.
     pub answers: Arc<Shares<Network>>,
     /// Bytes of bodies that nobody reads yet, while it is not known who sends them.
@@ -85,7 +88,7 @@ const UNREAD_BYTES_IN_ALL: u64 = 32 << 20;
 const DRAINED: u64 = 256;
 
 /// Large directories that are listed at the same time.
-const LISTINGS: u64 = 4;
+const LISTINGS: u64 = 16;
 
 /// Packages whose entries are made at the same time: of one user only one.
 const RENDERED: u64 = 2;
@@ -101,6 +104,7 @@ impl Budgets {
     pub fn new(limits: &Limits) -> Self {
         Self {
             connections: Shares::new(limits.connections as u64),
+            open: Arc::default(),
             answers: Shares::new(limits.answers_bytes),
             unread_of_clients: Shares::new(UNREAD_BYTES_IN_ALL),
             unread_of_users: Shares::new(UNREAD_BYTES_IN_ALL),

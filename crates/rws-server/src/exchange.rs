@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
@@ -18,13 +18,16 @@ use crate::budgets::{Budgets, Network, REQUEST_BYTES};
 use crate::connection::{Client, Connection};
 use crate::counts::Kind;
 use crate::settings::Settings;
-use crate::shares::Share;
+use crate::shares::{Refusal, Share};
 
 /// Where a request's name is, in its answer; a trusted proxy may have given it one.
 const ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest name of a request that is taken over, in bytes.
 const LONGEST_ID: usize = 64;
+
+/// How long a request waits for memory that another connection gives up.
+const GIVES_WAY: Duration = Duration::from_secs(1);
 
 /// So much of a path is logged, in bytes; a longer one names nothing.
 const LONGEST_PATH: usize = 1024;
@@ -49,7 +52,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// Begins with a request, whose body is counted from now on.
-    pub fn begin(
+    pub async fn begin(
         settings: &Settings,
         budgets: &Budgets,
         connection: &Connection,
@@ -57,6 +60,7 @@ impl Exchange {
         begun: Begun,
     ) -> (Arc<Self>, Request<Body>) {
         let client = Client::of(settings, connection, request.headers());
+        let memory = memory(budgets, client.network()).await;
         let path = request.uri().path();
         let exchange = Arc::new(Self {
             id: given_id(&client, &request).unwrap_or_else(next_id),
@@ -67,9 +71,9 @@ impl Exchange {
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
             user: OnceLock::new(),
-            memory: budgets.answers.try_take(&client.network(), REQUEST_BYTES).ok(),
             client,
             begun,
+            memory,
         });
         let of = Arc::clone(&exchange);
         let request = request.map(|body| if body.is_end_stream() { body } else { Body::new(Receiving { body, of }) });
@@ -122,6 +126,17 @@ impl Exchange {
         let left_bytes = if self.method == Method::HEAD { Some(0) } else { length };
         let sending = Sending { of: self, status: parts.status, sent_bytes: 0, left_bytes, body };
         Response::from_parts(parts, sending)
+    }
+}
+
+/// Memory for a request. Where there is none for anybody, who takes nothing of an answer gives way.
+async fn memory(budgets: &Budgets, client: Network) -> Option<Share<Network>> {
+    match budgets.answers.try_take(&client, REQUEST_BYTES) {
+        Ok(share) => Some(share),
+        Err(Refusal::Empty) if budgets.open.end_one(None) => {
+            budgets.answers.take(&client, REQUEST_BYTES, GIVES_WAY).await
+        }
+        Err(_) => None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::budgets::Network;
 const NEW: Duration = Duration::from_secs(1);
 
 /// Whoever takes nothing for so long of what is being sent gives way.
-const SLOW: Duration = Duration::from_secs(5);
+const SLOW: Duration = Duration::from_secs(1);
 
 /// All connections that are open.
 #[derive(Debug, Default)]

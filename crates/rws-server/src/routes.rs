@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::header::{CONNECTION, HOST, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use metrics::counter;
 use tracing::Instrument;
 
 use crate::access::{Denied, User};
@@ -35,14 +36,23 @@ const STRANGERS_DRAINED: Drained = Drained { most_bytes: 1 << 20, time: Duration
 const INCOMING_DRAINED: Drained = Drained { most_bytes: 8 << 30, time: Duration::from_secs(600) };
 
 /// Answers a request. `ends`: the connection is not kept for a further one.
+///
+/// # Errors
+///
+/// A stream of HTTP/2 that is refused without an answer.
 pub async fn handle(
     service: Arc<Service>,
     connection: Connection,
     request: Request<Body>,
     begun: Begun,
     ends: bool,
-) -> Response<Sending> {
-    let (exchange, request) = Exchange::begin(&service.settings, &service.budgets, &connection, request, begun);
+) -> Result<Response<Sending>, h2::Error> {
+    let (exchange, request) = Exchange::begin(&service.settings, &service.budgets, &connection, request, begun).await;
+    if !exchange.is_admitted() && request.version() == Version::HTTP_2 {
+        // an answer would take memory until it is taken, too (RFC 9113, section 8.7: the client may try again)
+        counter!("rws_http_refused_total", "limit" => "requests").increment(1);
+        return Err(h2::Reason::REFUSED_STREAM.into());
+    }
     let has_connection = request.version() <= Version::HTTP_11;
     let place = Place::of(request.uri().path());
     let refused = refuse(&exchange, &request);
@@ -66,7 +76,7 @@ pub async fn handle(
     if ends && has_connection {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    exchange.end(answer)
+    Ok(exchange.end(answer))
 }
 
 /// What is wrong with a request whatever it asks for. Nothing of its body is read then.

@@ -1,6 +1,5 @@
 //! The network: accepts connections, as many as may be, and ends them.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -23,10 +22,10 @@ use tokio_io_timeout::TimeoutStream;
 use crate::activity::State;
 use crate::budgets::{FILE_BYTES, Network as Client, UNREAD_BYTES};
 use crate::connection::Connection;
-use crate::open_connections::{ListedConnection, OpenConnections};
+use crate::open_connections::ListedConnection;
 use crate::routes::handle;
 use crate::service::Service;
-use crate::shares::{Refusal, Share, Shares};
+use crate::shares::{Refusal, Share};
 use crate::tls::Certificate;
 
 /// How long a client may take for its first request, once it is connected and TLS is agreed on, which may take as long, and for
@@ -75,12 +74,12 @@ impl Network {
     /// Answers until `stop` is true, then lets running requests end.
     pub async fn serve(self, service: Arc<Service>, stop: watch::Receiver<bool>) {
         let places = Arc::clone(&service.budgets.connections);
-        let all_open = Arc::new(OpenConnections::default());
+        let all_open = Arc::clone(&service.budgets.open);
         let mut stopped = stop.clone();
         let accepting = async {
             loop {
                 let (stream, peer) = self.accept().await;
-                let Some(place) = take_place(&places, &all_open, peer).await else { continue };
+                let Some(place) = take_place(&service, peer).await else { continue };
                 let acceptor = self.certificate.as_ref().map(|certificate| certificate.acceptor());
                 let connection = Connection::new(peer, acceptor.is_some());
                 let open = Open {
@@ -141,9 +140,13 @@ impl Network {
 }
 
 /// A place for a connection, where need be that of another one that is of little use; `None` where there is none.
-async fn take_place(places: &Arc<Shares<Client>>, all: &OpenConnections, peer: SocketAddr) -> Option<Share<Client>> {
+async fn take_place(service: &Service, peer: SocketAddr) -> Option<Share<Client>> {
+    let (places, all) = (&service.budgets.connections, &service.budgets.open);
     let client = Client::of(peer.ip());
-    let place = match places.try_take(&client, 1) {
+    // a trusted proxy speaks for many clients
+    let is_trusted = service.settings.trusted_proxies.iter().any(|network| network.contains(&peer.ip().to_canonical()));
+    let taken = if is_trusted { places.try_take_freely(&client, 1) } else { places.try_take(&client, 1) };
+    let place = match taken {
         Ok(place) => Some(place),
         // one of its own gives way, so that it has no more than before; else one of others, to who has nothing
         Err(_) if all.end_one(Some(client)) => places.take_given_up(&client, 1, GIVES_WAY).await,
@@ -183,7 +186,7 @@ impl Open {
             let ends = is_nearly_full(&service);
             let service = Arc::clone(&service);
             let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
-            async move { Ok::<_, Infallible>(handle(service, connection, request, begun, ends).await) }
+            async move { handle(service, connection, request, begun, ends).await }
         });
         let mut builder = Builder::new(TokioExecutor::new());
         let header_bytes = HEADER_BYTES as usize;

@@ -36,14 +36,14 @@ pub enum Downloads {
 /// What is too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at the same time. Half of them at most are of one address; when all are taken, the one that is of least use
+    /// Connections at the same time. An eighth of them at most is of one address; when all are taken, the one that is of least use
     /// gives way to the next.
     pub connections: usize,
-    /// Memory of requests and answers that are under way. Half of it at most is of one address.
+    /// Memory of requests and answers that are under way. An eighth of it at most is of one address.
     pub answers_bytes: u64,
-    /// Uploads that are received at the same time; further ones wait. Half of them at most are of one user.
+    /// Uploads that are received at the same time; further ones wait. An eighth of them at most is of one user.
     pub uploads: usize,
-    /// Memory for reading packages: large headers, windows to unpack with. A user has half of what is free at most.
+    /// Memory for reading packages: large headers, windows to unpack with. Shared by user.
     pub reading_bytes: u64,
     /// What the packages of one request become in the indexes.
     pub entries_bytes: u64,
@@ -59,7 +59,7 @@ pub struct Limits {
     pub file_bytes: u64,
     /// One request.
     pub upload_bytes: u64,
-    /// Uploads that are not published yet. A user has half of what is free at most, but for one that needs more alone.
+    /// Uploads that are not published yet. Shared by user.
     pub pending_bytes: u64,
     /// Files that wait for the `.changes` of their upload; shared likewise.
     pub aside_bytes: u64,
@@ -72,7 +72,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 4096,
+            connections: 2048,
             answers_bytes: 64 << 20,
             uploads: 64,
             reading_bytes: 96 << 20,

@@ -145,8 +145,14 @@ struct MemoryOfUser {
 
 impl Memory for MemoryOfUser {
     fn take(&self, bytes: u64) -> bool {
-        let share = self.runtime.block_on(self.of.take(&self.user, bytes, LONGEST_QUEUE));
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        // a file that was begun comes to its end: what it takes further is not held against it
+        let share = self.runtime.block_on(async {
+            match taken.is_empty() {
+                true => self.of.take(&self.user, bytes, LONGEST_QUEUE).await,
+                false => self.of.take_given_up(&self.user, bytes, LONGEST_QUEUE).await,
+            }
+        });
         let is_there = share.is_some();
         taken.extend(share);
         is_there

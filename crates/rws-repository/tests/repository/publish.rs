@@ -41,6 +41,31 @@ async fn what_is_uploaded_is_published_and_nothing_is_left_over() {
     assert_eq!(world.leftovers().await, Vec::<String>::new());
 }
 
+/// Whatever is pending, so much of it is in memory at once as a batch has; the order of uploads stays.
+#[tokio::test]
+async fn what_is_pending_is_published_in_batches() {
+    let world = World::new();
+    let large = "x".repeat(900_000);
+    // of one request, more than a batch: it is one alone
+    let names: Vec<String> = (0..20).map(|number| format!("large{number:02}")).collect();
+    let files: Vec<_> = names.iter().map(|name| world.deb(name, "1", "all", &large)).collect();
+    let first = world.upload(FOCAL, &files).await.unwrap();
+    let mut others = Vec::new();
+    for (name, version) in [("small", "1"), ("small", "2"), ("large00", "2")] {
+        others.push(world.upload(FOCAL, &[world.deb(name, version, "all", "text")]).await.unwrap());
+    }
+    let outcome = world.publish(FOCAL).await.unwrap();
+    assert!(outcome.has_more);
+    assert_eq!(outcome.applied, [first.id]);
+    let outcome = world.publish(FOCAL).await.unwrap();
+    assert!(!outcome.has_more);
+    assert_eq!(outcome.applied, others.iter().map(|other| other.id.clone()).collect::<Vec<_>>());
+    let root = world.root(TREE, "focal").await.unwrap();
+    assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), 20 + 3);
+    world.check_plain(TREE, "focal").await;
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn nothing_changed_nothing_written() {
     let world = World::new();
