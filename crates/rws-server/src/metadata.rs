@@ -118,13 +118,15 @@ async fn describe(
     let checking = &service.budgets.checking;
     let Some(turn) = checking.take(&user.name, 1, LONGEST_QUEUE).await else { return Err(busy("metadata")) };
     let checked = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
         let origin = MetadataOrigin::Sent;
         format.metadata(&MetadataOffer { kind: &kind, name: &kind, content: &content, origin })
     });
     let metadata = checked.await??;
     let repositories: Vec<RepositoryId> = place.repositories.into_iter().map(|(_, repository)| repository).collect();
-    Ok(intake::describe(&*store, metadata, &repositories).await?)
+    let accepted = intake::describe(&*store, metadata, &repositories).await?;
+    // as long as the file is in memory
+    drop(turn);
+    Ok(accepted)
 }
 
 async fn undescribe(service: &Arc<Service>, place: Place) -> Result<Accepted, Problem> {

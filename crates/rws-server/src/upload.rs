@@ -30,6 +30,9 @@ use crate::{path, quotas};
 /// How long an upload waits for its turn.
 const LONGEST_QUEUE: Duration = Duration::from_secs(60);
 
+/// Requests whose packages become more than this are taken one at a time.
+const LARGE_BYTES: u64 = 2 << 20;
+
 /// The longest time that a client may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -214,6 +217,8 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: Share<String>) -> 
     let service = Arc::clone(service);
     let work = async move {
         let _memory = memory;
+        let is_large = batch.files.iter().map(Spooled::entries_bytes).sum::<u64>() > LARGE_BYTES;
+        let _turn = if is_large { service.scheduler.publisher().turn().await } else { None };
         let Batch { reception, targets, product, files, listed, aside, .. } = batch;
         let (count, bytes) = (files.len(), files.iter().map(Spooled::size_bytes).sum::<u64>());
         let received = move || files.into_iter().map(Spooled::into_received).collect::<std::io::Result<Vec<_>>>();

@@ -43,7 +43,7 @@ impl Run<'_> {
         let mut pending = pending::read(self.store(), self.repository, &applied).await?;
         // what is large takes memory several times over until it is published
         let is_large = pending.bytes > LARGE_BYTES;
-        let _turn = if is_large { self.publisher.large.acquire().await.ok() } else { None };
+        let _turn = if is_large { self.publisher.turn().await } else { None };
         let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
         if let Some(generation) = read_again {
             self.check_read_again(&generation, &found.malformed)?;

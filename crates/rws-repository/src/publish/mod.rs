@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex};
 use rws_model::RepositoryId;
 use rws_store::{Key, Store};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::catalogue::Catalogue;
 use crate::{GenerationId, RepositoryError, UploadId};
@@ -116,7 +116,7 @@ pub struct Publisher {
     progress: progress::All,
     /// The local directory for index files that are large.
     scratch: PathBuf,
-    /// One permit: for a batch of large uploads.
+    /// One permit: for what takes much memory.
     large: Semaphore,
 }
 
@@ -133,6 +133,12 @@ impl Publisher {
     #[must_use]
     pub fn with_scratch(self, scratch: PathBuf) -> Self {
         Self { scratch, ..self }
+    }
+
+    /// The turn of what takes much memory: making records of large entries, publishing large batches. One at a time.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // the semaphore is never closed
+        self.large.acquire().await.ok()
     }
 
     /// The store.
