@@ -173,8 +173,8 @@ impl DirectoryEntry {
     }
 }
 
-/// The most entries of one page that are worth being held. A directory of the local disk is read as a whole for each page.
-pub const MOST_OF_A_PAGE: usize = 20_000;
+/// The most entries of one page: as many as S3 answers at once. Many readers hold one at the same time.
+pub const MOST_OF_A_PAGE: usize = 1000;
 
 /// Where bytes live. All writes are atomic (a reader sees the old or the new object, never a part) and durable when
 /// the call returns.
