@@ -413,24 +413,29 @@ impl<'s, 'b> StoredIndex<'s, 'b> {
         texts: &mut BTreeMap<String, Vec<u8>>,
     ) -> io::Result<()> {
         let name = &self.state.index.name;
-        let mut text = Vec::new();
+        let mut rows = rows.iter().filter(|row| has_entries(row, &self.state.index));
+        // a block has whole packages, so that one is in memory at a time
         for block in blocks {
-            text.extend(self.text_of_block(block)?);
-        }
-        let mut rest = text.as_slice();
-        for row in rows {
-            for (partition, bytes) in &row.entries {
-                if !self.state.index.takes.contains(partition) {
-                    continue;
-                }
-                let (entry, behind) = rest.split_at_checked(length(*bytes)?).ok_or_else(|| damaged(name))?;
-                rest = behind;
-                if partitions.contains(partition) {
-                    texts.entry(row.identity.clone()).or_default().extend_from_slice(entry);
+            let text = self.text_of_block(block)?;
+            let mut rest = text.as_slice();
+            for _ in 0..self.state.blocks[block].packages {
+                let row = rows.next().ok_or_else(|| damaged(name))?;
+                for (partition, bytes) in &row.entries {
+                    if !self.state.index.takes.contains(partition) {
+                        continue;
+                    }
+                    let (entry, behind) = rest.split_at_checked(length(*bytes)?).ok_or_else(|| damaged(name))?;
+                    rest = behind;
+                    if partitions.contains(partition) {
+                        texts.entry(row.identity.clone()).or_default().extend_from_slice(entry);
+                    }
                 }
             }
+            if !rest.is_empty() {
+                return Err(damaged(name));
+            }
         }
-        if rest.is_empty() { Ok(()) } else { Err(damaged(name)) }
+        if rows.next().is_none() { Ok(()) } else { Err(damaged(name)) }
     }
 }
 

@@ -20,8 +20,8 @@ use crate::repomd;
 /// updates, have two thirds of it.
 const OPEN_BYTES: u64 = 64 << 20;
 
-/// In such steps memory for it is taken.
-const STEP_BYTES: usize = 4 << 20;
+/// `read_to_end` looks for the end with room left.
+const PROBE_BYTES: usize = 64;
 
 /// The most of a carried file that is decompressed, to state its open checksum.
 const CARRIED_BYTES: u64 = 1 << 30;
@@ -35,14 +35,22 @@ struct Kind {
     /// The end of the file's name.
     file: &'static str,
     codec: Codec,
+    /// The most that it may have when it is decompressed.
+    open_bytes: u64,
 }
 
 /// `group` is not compressed: yum on EL 6 reads no other form under this name.
 const KINDS: [Kind; 4] = [
-    Kind { alias: "comps", name: "group", file: "comps.xml", codec: Codec::Plain },
-    Kind { alias: "updateinfo", name: "updateinfo", file: "updateinfo.xml.gz", codec: Codec::Gzip },
-    Kind { alias: "modules", name: "modules", file: "modules.yaml.gz", codec: Codec::Gzip },
-    Kind { alias: "appstream", name: "appstream", file: "appstream.xml.gz", codec: Codec::Gzip },
+    Kind { alias: "comps", name: "group", file: "comps.xml", codec: Codec::Plain, open_bytes: 32 << 20 },
+    Kind {
+        alias: "updateinfo",
+        name: "updateinfo",
+        file: "updateinfo.xml.gz",
+        codec: Codec::Gzip,
+        open_bytes: 64 << 20,
+    },
+    Kind { alias: "modules", name: "modules", file: "modules.yaml.gz", codec: Codec::Gzip, open_bytes: 16 << 20 },
+    Kind { alias: "appstream", name: "appstream", file: "appstream.xml.gz", codec: Codec::Gzip, open_bytes: 64 << 20 },
 ];
 
 /// Reads a file and makes a record of it.
@@ -63,8 +71,9 @@ fn sent(offer: &MetadataOffer<'_>, most_bytes: u64) -> Result<Metadata, Refusal>
     let kind = KINDS.iter().find(|kind| [kind.alias, kind.name].contains(&offer.kind)).ok_or_else(|| {
         refuse("it is none of comps, updateinfo, modules, appstream; other kinds are only carried and removed".into())
     })?;
-    let unpacked = reader(codec_by_magic(offer.content), offer.content).and_then(|open| unpack(open, most_bytes + 1));
-    let plain = unpacked.map_err(|error| refuse(format!("it cannot be decompressed: {error}")))?;
+    let most_bytes = most_bytes.min(kind.open_bytes);
+    let plain =
+        unpack(offer.content, most_bytes).map_err(|error| refuse(format!("it cannot be decompressed: {error}")))?;
     if plain.len() as u64 > most_bytes {
         return Err(refuse(format!("it has more than {most_bytes} bytes when decompressed")));
     }
@@ -79,16 +88,15 @@ fn sent(offer: &MetadataOffer<'_>, most_bytes: u64) -> Result<Metadata, Refusal>
     record(kind.name, kind.file, content, open, repomd::TIME)
 }
 
-/// All that a reader has, up to a limit. Memory grows in steps, and not twofold.
-fn unpack(open: impl Read, most_bytes: u64) -> io::Result<Vec<u8>> {
-    let mut plain = Vec::new();
-    let mut open = open.take(most_bytes);
-    loop {
-        plain.reserve_exact(STEP_BYTES);
-        if (&mut open).take(STEP_BYTES as u64).read_to_end(&mut plain)? < STEP_BYTES {
-            return Ok(plain);
-        }
-    }
+/// What a compressed file holds, up to a limit; one byte more where it holds more. It is unpacked twice, the first time only to
+/// see how much memory that takes: memory that grows is copied each time, and needed twice.
+fn unpack(content: &[u8], most_bytes: u64) -> io::Result<Vec<u8>> {
+    let codec = codec_by_magic(content);
+    let open = || reader(codec, content).map(|open| open.take(most_bytes + 1));
+    let bytes = io::copy(&mut open()?, &mut io::sink())?;
+    let mut plain = Vec::with_capacity(usize::try_from(bytes).map_err(io::Error::other)? + PROBE_BYTES);
+    open()?.read_to_end(&mut plain)?;
+    Ok(plain)
 }
 
 /// The record of a file, and its entry in `repomd.xml`.

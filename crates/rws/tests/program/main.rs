@@ -1,5 +1,6 @@
 //! The real program, started as a user starts it: judged by curl, apt, dnf, zypper, dput, and by what lies in its store.
 
+mod abuse;
 mod adoption;
 mod bootstraps;
 mod bucket;
