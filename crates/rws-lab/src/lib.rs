@@ -3,14 +3,19 @@
 //! - [`S3Server`]: the servers that `tests/s3-servers` starts, with verbs to prepare and inspect buckets by a client
 //!   that shares no connection code with the program (curl).
 //! - [`fixture`] and [`real_packages`]: packages that tests build once, and those of Debian.
+//! - [`Chroot`]: the clients of another Debian.
+//! - [`rpm`]: rpm packages, written byte by byte.
 //! - [`Proxy`]: stands between a client and a server, shows every request, and breaks the ones that a test names.
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a panic names what is wrong")]
 
+mod chroot;
 mod curl;
 mod fixture;
 mod proxy;
+pub mod rpm;
 mod server;
 
+pub use chroot::Chroot;
 pub use fixture::{fixture, real_packages};
 pub use proxy::{Fault, FaultRule, Proxy, Seen};
 pub use server::{S3Server, cache};

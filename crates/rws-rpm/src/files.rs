@@ -60,7 +60,7 @@ impl<'h> Files<'h> {
     /// As for createrepo_c, the shortest of the lists (directory, name, flags, mode) counts. Since version 1.0 it asks for
     /// digests (tag 1035) too, which it writes elsewhere, and lists no file of a package without; RWS lists them.
     pub fn read(header: &'h Header) -> Result<Self, Fault> {
-        let paths = if header.has(tag::OLD_FILE_NAMES) && !header.has(tag::DIRECTORY_NAMES) {
+        let paths = if is_whole(header) {
             Paths::Whole(header.strings(tag::OLD_FILE_NAMES))
         } else {
             let count = header.count(tag::DIRECTORY_NAMES);
@@ -117,14 +117,12 @@ impl<'h> Files<'h> {
 
 /// Checks that the lists fit together as `rpm -i` wants them.
 pub fn check(header: &Header, nevra: &Nevra) -> Result<(), Fault> {
-    let broken = |reason| Err(Fault::FileList(reason));
-    let (names, indexes) = (header.count(tag::BASE_NAMES), header.count(tag::DIRECTORY_INDEXES));
+    let is_source = nevra.architecture == "src";
+    let names = if is_whole(header) { check_whole(header, is_source)? } else { check_split(header, is_source)? };
     if names == 0 {
         return Ok(());
     }
-    if names != indexes || !header.has(tag::DIRECTORY_NAMES) {
-        return broken(format!("{names} names of files have {indexes} directories (tags 1116 to 1118)"));
-    }
+    let broken = |reason| Err(Fault::FileList(reason));
     if !header.has(tag::FILE_USERS) || !header.has(tag::FILE_GROUPS) {
         return broken("files have no users or no groups (tags 1039, 1040)".to_owned());
     }
@@ -134,12 +132,53 @@ pub fn check(header: &Header, nevra: &Nevra) -> Result<(), Fault> {
             return broken(format!("{names} names of files have {count} values of tag {number}"));
         }
     }
-    // rpm 4.18 crashes
-    let is_relative = |directory: &&[u8]| !directory.starts_with(b"/");
-    match header.strings(tag::DIRECTORY_NAMES).find(is_relative).filter(|_| nevra.architecture != "src") {
-        Some(directory) => {
-            let directory = String::from_utf8_lossy(directory.get(..200).unwrap_or(directory)).into_owned();
-            broken(format!("the directory {directory:?} does not start with a slash"))
+    Ok(())
+}
+
+/// Whether the paths are whole ones. librpm splits them when it reads a package, and drops them where there are directories
+/// already (`compressFilelist`).
+fn is_whole(header: &Header) -> bool {
+    header.has(tag::OLD_FILE_NAMES) && !header.has(tag::DIRECTORY_NAMES)
+}
+
+/// How many files there are in a list of whole paths.
+fn check_whole(header: &Header, is_source: bool) -> Result<usize, Fault> {
+    let (names, indexes) = (header.count(tag::BASE_NAMES), header.count(tag::DIRECTORY_INDEXES));
+    if names + indexes > 0 {
+        let reason = "whole paths (tag 1027) stand beside split ones without directories (tags 1116 to 1118)";
+        return Err(Fault::FileList(reason.to_owned()));
+    }
+    check_absolute(header.strings(tag::OLD_FILE_NAMES), "path", is_source)?;
+    Ok(header.count(tag::OLD_FILE_NAMES))
+}
+
+/// How many files there are in a list of names and directories (librpm: `indexSane`, without which it takes a package for
+/// one without files).
+fn check_split(header: &Header, is_source: bool) -> Result<usize, Fault> {
+    let (names, indexes) = (header.count(tag::BASE_NAMES), header.count(tag::DIRECTORY_INDEXES));
+    let directories = header.count(tag::DIRECTORY_NAMES);
+    if names == 0 {
+        return Ok(0);
+    }
+    let broken = |reason| Err(Fault::FileList(reason));
+    if names != indexes || directories == 0 {
+        return broken(format!("{names} names of files have {indexes} directories (tags 1116 to 1118)"));
+    }
+    if directories > names {
+        return broken(format!(
+            "there are {directories} directories for {names} files (tags 1117, 1118): rpm finds no file"
+        ));
+    }
+    check_absolute(header.strings(tag::DIRECTORY_NAMES), "directory", is_source)?;
+    Ok(names)
+}
+
+/// Of other paths rpm 4.18 crashes. Sources have names only.
+fn check_absolute(mut paths: Strings<'_>, what: &str, is_source: bool) -> Result<(), Fault> {
+    match paths.find(|path| !path.starts_with(b"/")).filter(|_| !is_source) {
+        Some(path) => {
+            let path = String::from_utf8_lossy(path.get(..200).unwrap_or(path)).into_owned();
+            Err(Fault::FileList(format!("the {what} {path:?} does not start with a slash")))
         }
         None => Ok(()),
     }

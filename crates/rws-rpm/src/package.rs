@@ -94,6 +94,18 @@ fn is_source(main: &Header) -> bool {
     main.strings(tag::OLD_FILE_NAMES).next().is_some_and(|path| !path.starts_with(b"/"))
 }
 
+/// rpm goes by the name of the source package (`headerIsSource`), createrepo_c and query formats by the other tag: where they
+/// contradict each other, clients would find a source that rpm installs, or the reverse.
+fn check_kind(main: &Header, nevra: &Nevra) -> Result<(), Fault> {
+    let names_source = main.has(tag::SOURCE_RPM);
+    // zypper takes both architectures for those of sources
+    let is_source = matches!(nevra.architecture.as_str(), "src" | "nosrc");
+    if (names_source || main.has(tag::SOURCE_PACKAGE)) && names_source == is_source {
+        return Err(Fault::Kind);
+    }
+    Ok(())
+}
+
 /// Deltas and patches hold a part of a package; neither they nor what librpm refuses can be installed by the clients of
 /// a repository.
 fn check_whole(Headers { signature, main, .. }: &Headers) -> Result<(), Fault> {
@@ -114,6 +126,21 @@ fn check_whole(Headers { signature, main, .. }: &Headers) -> Result<(), Fault> {
         return Err(Fault::HeaderEntry { section, tag: tag::ARCHIVE_SIZE, reason });
     }
     Ok(())
+}
+
+/// rpm reads an index for each of these triggers without looking whether there is one, and crashes.
+fn check_triggers(main: &Header) -> Result<(), Fault> {
+    let lists = [
+        (tag::FILE_TRIGGERS, tag::FILE_TRIGGER_INDEXES),
+        (tag::TRANSACTION_FILE_TRIGGERS, tag::TRANSACTION_FILE_TRIGGER_INDEXES),
+    ];
+    match lists.into_iter().find(|(triggers, indexes)| main.count(*triggers) > main.count(*indexes)) {
+        Some((tag, _)) => {
+            let reason = "lists triggers of which not each has a script (the tag behind it)";
+            Err(Fault::HeaderEntry { section: Section::Main, tag, reason })
+        }
+        None => Ok(()),
+    }
 }
 
 /// What is said of a package, borrowed from its headers. Everything but the identity can be missing.
@@ -169,9 +196,11 @@ impl<'h> Package<'h> {
 pub fn identify(headers: &Headers) -> Result<Nevra, Fault> {
     check_whole(headers)?;
     let nevra = Nevra::read(&headers.main)?;
+    check_kind(&headers.main, &nevra)?;
     if !headers.main.has(tag::OPERATING_SYSTEM) {
         return Err(Fault::Missing("operating system", tag::OPERATING_SYSTEM));
     }
+    check_triggers(&headers.main)?;
     files::check(&headers.main, &nevra)?;
     dependency::check_rich(&headers.main)?;
     Ok(nevra)

@@ -95,6 +95,14 @@ pub const PAYLOAD_FORMAT: u32 = 1124;
 pub const PATCHES_NAME: u32 = 1133;
 /// Installed size, 64 bits.
 pub const LONG_SIZE: u32 = 5009;
+/// What starts scripts when files come or go.
+pub const FILE_TRIGGERS: u32 = 5069;
+/// For each of [`FILE_TRIGGERS`] the place of its script.
+pub const FILE_TRIGGER_INDEXES: u32 = 5070;
+/// What starts scripts at the end of a transaction in which files came or went.
+pub const TRANSACTION_FILE_TRIGGERS: u32 = 5079;
+/// For each of [`TRANSACTION_FILE_TRIGGERS`] the place of its script.
+pub const TRANSACTION_FILE_TRIGGER_INDEXES: u32 = 5080;
 /// SHA-256 (or [`PAYLOAD_DIGEST_ALGORITHM`]) of the payload as it is in the file, hexadecimal.
 pub const PAYLOAD_DIGEST: u32 = 5092;
 /// The algorithm of [`PAYLOAD_DIGEST`], an OpenPGP number.

@@ -1,11 +1,6 @@
 use super::{Header, INTRODUCTION_BYTES, length};
 use crate::fault::{Fault, Section};
-
-#[path = "../../tests/format/support/builder.rs"]
-#[expect(dead_code, reason = "whole packages are built in the tests of the crate")]
-mod builder;
-
-use builder::{Value, header, text, texts};
+use rws_lab::rpm::{Value, header, text, texts};
 
 fn parse(bytes: Vec<u8>) -> Result<Header, Fault> {
     Header::parse(Section::Main, bytes)

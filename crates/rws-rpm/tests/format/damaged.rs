@@ -1,8 +1,8 @@
 //! Damaged packages are refused, real ones and made ones, however they are damaged, and nothing ever panics.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use crate::support::builder::{Package, Value, header, hex, restate, text};
 use crate::support::{inspect_bytes, inspect_whole, packages};
+use rws_lab::rpm::{Package, Value, header, hex, restate, text};
 use rws_model::{Inspected, SLOT, fill_slot};
 use sha2::{Digest, Sha256};
 
@@ -82,7 +82,7 @@ fn a_package_must_state_something_of_its_payload() {
     let nothing = package.assemble(header(Some(62), &[(1007, Value::Numbers(vec![5]))]));
     assert!(reason(&nothing).contains("cannot be told"));
     let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-    let mut stated = package.clone().with(5092, crate::support::builder::texts(&[digest]));
+    let mut stated = package.clone().with(5092, rws_lab::rpm::texts(&[digest]));
     stated.payload = b"test".to_vec();
     let signature = |package: &Package| {
         let sha256 = hex(&Sha256::digest(header(package.region, &package.main)));

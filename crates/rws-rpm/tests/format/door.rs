@@ -1,8 +1,8 @@
 //! What clients or rpm stumble over is refused, what they take is not.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use crate::support::builder::{Package, Value, text, texts};
 use crate::support::inspect_whole;
+use rws_lab::rpm::{Package, Value, text, texts};
 
 fn reason(package: &Package) -> String {
     inspect_whole("hello.rpm", &package.build()).map(|inspected| format!("taken: {inspected:?}")).unwrap_err().reason
@@ -60,8 +60,43 @@ fn what_rpm_does_not_install_is_refused() {
     assert!(reason(&Package::hello().with(5008, Value::Longs(vec![1]))).contains("1 values of tag 5008"));
     assert!(reason(&Package::hello().with(1124, text("tar"))).contains("than cpio"));
     assert!(is_taken(&Package::hello().without(1116).without(1117).without(1118)));
+    for (names, indexes) in [(5069, 5070), (5079, 5080)] {
+        let package = Package::hello().with(names, texts(&["/usr", "/etc"]));
+        assert!(reason(&package.clone().with(indexes, Value::Numbers(vec![0]))).contains("triggers"));
+        assert!(reason(&package).contains("triggers") && is_taken(&package.with(indexes, Value::Numbers(vec![0, 0]))));
+    }
     assert!(reason(&Package::hello().with(1003, Value::Longs(vec![1]))).contains("tag 1003 has a wrong type"));
     assert!(reason(&Package::hello().with(1117, text("hello"))).contains("tag 1117 has a wrong type"));
+}
+
+#[test]
+fn whole_paths_are_read_as_rpm_splits_them() {
+    let whole = |paths: &[&str]| Package::hello().without(1116).without(1117).without(1118).with(1027, texts(paths));
+    assert!(is_taken(&whole(&["/usr/bin/hello", "/usr/share/hello"])));
+    assert!(reason(&whole(&["/usr/bin/hello"])).contains("1 names of files have 2 values of tag 1028"));
+    assert!(reason(&whole(&["/usr/bin/hello", ""])).contains("the path \"\" does not start with a slash"));
+    let files = [1028, 1030, 1035, 1037, 1039, 1040];
+    let none = files.into_iter().fold(whole(&[""]), Package::without);
+    assert!(reason(&none).contains("the path \"\" does not start with a slash"));
+    assert!(reason(&whole(&["/a", "/b"]).with(1117, texts(&["a", "b"]))).contains("stand beside split ones"));
+    // beside directories they count for nothing
+    assert!(is_taken(&Package::hello().with(1027, texts(&[""]))));
+}
+
+#[test]
+fn directories_without_files_hide_all_files_from_rpm() {
+    let more = Package::hello().with(1118, texts(&["/usr/bin/", "/usr/share/", "/etc/"]));
+    assert!(reason(&more).contains("3 directories for 2 files"));
+}
+
+#[test]
+fn a_package_is_a_source_to_all_or_to_none() {
+    let source = |value: u32| Package::hello().with(1106, Value::Numbers(vec![value]));
+    assert!(reason(&source(1)).contains("contradict"));
+    assert!(is_taken(&source(0)) && is_taken(&source(1).without(1044)));
+    assert!(reason(&source(0).without(1044)).contains("contradict"));
+    assert!(reason(&Package::hello().with(1022, text("nosrc"))).contains("contradict"));
+    assert!(reason(&Package::hello().with(1022, text("src"))).contains("contradict"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What is said of a package does not depend on the pieces it arrives in; and what is said of small made packages.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use crate::support::builder::{Package, Value, text, texts};
 use crate::support::{inspect_bytes, inspect_whole, packages};
+use rws_lab::rpm::{Package, Value, text, texts};
 use rws_model::{Inspected, Role, fill_slot};
 
 const NAME: &str = "hello-2.0-1.x86_64.rpm";

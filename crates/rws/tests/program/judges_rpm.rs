@@ -10,6 +10,7 @@
 #![expect(clippy::expect_used, reason = "a test says so by failing")]
 
 mod collection;
+mod generated;
 mod solvables;
 mod tools;
 

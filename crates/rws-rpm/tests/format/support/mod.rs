@@ -1,8 +1,6 @@
 //! What the tests share.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a helper that fails fails its test")]
 
-pub mod builder;
-
 use std::path::{Path, PathBuf};
 
 use rws_model::{Digester, FileName, Format, Inspected, Reading, Refusal};

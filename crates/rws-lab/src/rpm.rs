@@ -1,8 +1,9 @@
-//! Builds small packages, so that tests need no file.
+//! Writes rpm packages byte by byte, good and bad ones, so that tests need no file and no rpmbuild.
 
 use md5::Md5;
 use sha1::{Digest, Sha1};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
+use sha3::Sha3_256;
 
 /// The value of a tag.
 #[derive(Clone, Debug)]
@@ -19,6 +20,19 @@ pub enum Value {
     Numbers(Vec<u32>),
     /// Numbers of 64 bits (type 5).
     Longs(Vec<u64>),
+    /// One text in several languages (type 9).
+    Translations(Vec<Vec<u8>>),
+    /// Whatever these bytes are: type, count, alignment and data as they are to stand there.
+    Other {
+        /// The type.
+        kind: u32,
+        /// How many elements are stated.
+        count: u32,
+        /// What the offset of the data is a multiple of.
+        alignment: usize,
+        /// The data.
+        bytes: Vec<u8>,
+    },
 }
 
 /// One text.
@@ -32,6 +46,11 @@ pub fn texts(texts: &[&str]) -> Value {
 }
 
 impl Value {
+    /// How many elements it states.
+    pub fn count(&self) -> usize {
+        self.kind_count_width().1
+    }
+
     fn kind_count_width(&self) -> (u32, usize, usize) {
         match self {
             Self::Text(_) => (6, 1, 1),
@@ -40,18 +59,30 @@ impl Value {
             Self::Shorts(numbers) => (3, numbers.len(), 2),
             Self::Numbers(numbers) => (4, numbers.len(), 4),
             Self::Longs(numbers) => (5, numbers.len(), 8),
+            Self::Translations(texts) => (9, texts.len(), 1),
+            Self::Other { kind, count, alignment, .. } => (*kind, *count as usize, *alignment),
         }
     }
 
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Text(text) => [text.as_slice(), b"\0"].concat(),
-            Self::Texts(texts) => texts.iter().flat_map(|text| [text.as_slice(), b"\0"].concat()).collect(),
-            Self::Bytes(bytes) => bytes.clone(),
+            Self::Texts(texts) | Self::Translations(texts) => {
+                texts.iter().flat_map(|text| [text.as_slice(), b"\0"].concat()).collect()
+            }
+            Self::Bytes(bytes) | Self::Other { bytes, .. } => bytes.clone(),
             Self::Shorts(numbers) => numbers.iter().flat_map(|number| number.to_be_bytes()).collect(),
             Self::Numbers(numbers) => numbers.iter().flat_map(|number| number.to_be_bytes()).collect(),
             Self::Longs(numbers) => numbers.iter().flat_map(|number| number.to_be_bytes()).collect(),
         }
+    }
+}
+
+/// `TYPE*COUNT DATA`, the data escaped and not longer than a line.
+impl std::fmt::Display for Value {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ((kind, count, _), bytes) = (self.kind_count_width(), self.bytes());
+        write!(formatter, "{kind}*{count} {}", bytes.get(..200).unwrap_or(&bytes).escape_ascii())
     }
 }
 
@@ -151,18 +182,7 @@ impl Package {
 
     /// The file, with size, MD5, SHA-1 and SHA-256 in its signature header.
     pub fn build(&self) -> Vec<u8> {
-        let main = header(self.region, &self.main);
-        let signature = header(
-            Some(62),
-            &[
-                (269, text(&hex(&Sha1::digest(&main)))),
-                (273, text(&hex(&Sha256::digest(&main)))),
-                (1000, Value::Numbers(vec![(main.len() + self.payload.len()) as u32])),
-                (1004, Value::Bytes(Md5::digest([main.as_slice(), &self.payload].concat()).to_vec())),
-                (1007, Value::Numbers(vec![99])),
-            ],
-        );
-        self.assemble(signature)
+        self.assemble(header(Some(62), &statements(self)))
     }
 
     /// The file with this signature header.
@@ -179,26 +199,59 @@ impl Package {
     }
 }
 
+/// The tags of a signature header: what it states of the package.
+pub fn statements(package: &Package) -> Vec<(u32, Value)> {
+    let main = header(package.region, &package.main);
+    vec![
+        (269, text(&hex(&Sha1::digest(&main)))),
+        (273, text(&hex(&Sha256::digest(&main)))),
+        (1000, Value::Numbers(vec![(main.len() + package.payload.len()) as u32])),
+        (1004, Value::Bytes(Md5::digest([main.as_slice(), &package.payload].concat()).to_vec())),
+        (1007, Value::Numbers(vec![99])),
+    ]
+}
+
 /// Writes the right digests and sizes into a package that was changed, as far as its headers can be found.
 pub fn restate(file: &mut [u8]) -> Option<()> {
-    let number = |bytes: &[u8], at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?) as usize);
-    let length = |bytes: &[u8], at: usize| {
-        let (entries, data) = (number(bytes, at + 8)?, number(bytes, at + 12)?);
-        16_usize.checked_add(entries.checked_mul(16)?)?.checked_add(data)
-    };
-    let main = 96 + length(file, 96)?.next_multiple_of(8);
-    let payload = main.checked_add(length(file, main)?)?;
-    let (header, both) = (file.get(main..payload)?.to_vec(), file.get(main..)?.to_vec());
-    let entries = number(file, 104)?;
-    for entry in (0..entries.min(64)).map(|entry| 112 + entry * 16) {
-        let start = (112 + entries * 16).checked_add(number(file, entry + 8)?)?;
-        let value = match number(file, entry)? {
-            269 => hex(&Sha1::digest(&header)).into_bytes(),
-            273 => hex(&Sha256::digest(&header)).into_bytes(),
-            1000 => (both.len() as u32).to_be_bytes().to_vec(),
-            1004 => Md5::digest(&both).to_vec(),
-            _ => continue,
-        };
+    let main = 96 + header_bytes(file, 96)?.next_multiple_of(8);
+    let payload = file.get(main.checked_add(header_bytes(file, main)?)?..)?.to_vec();
+    // the digests of the main header cover those of the payload, which stand in it
+    state(file, main, |tag| match tag {
+        5092 => Some(hex(&Sha256::digest(&payload)).into_bytes()),
+        5121 => Some(hex(&Sha512::digest(&payload)).into_bytes()),
+        5123 => Some(hex(&Sha3_256::digest(&payload)).into_bytes()),
+        5112 => Some((payload.len() as u64).to_be_bytes().to_vec()),
+        _ => None,
+    })?;
+    let both = file.get(main..)?.to_vec();
+    let header = both.get(..both.len() - payload.len())?;
+    state(file, 96, |tag| match tag {
+        269 => Some(hex(&Sha1::digest(header)).into_bytes()),
+        270 => Some((both.len() as u64).to_be_bytes().to_vec()),
+        273 => Some(hex(&Sha256::digest(header)).into_bytes()),
+        279 => Some(hex(&Sha3_256::digest(header)).into_bytes()),
+        1000 => Some((both.len() as u32).to_be_bytes().to_vec()),
+        1004 => Some(Md5::digest(&both).to_vec()),
+        _ => None,
+    })
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<usize> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?) as usize)
+}
+
+/// How long the header at `at` says that it is.
+fn header_bytes(file: &[u8], at: usize) -> Option<usize> {
+    let (entries, data) = (number(file, at + 8)?, number(file, at + 12)?);
+    16_usize.checked_add(entries.checked_mul(16)?)?.checked_add(data)
+}
+
+/// Writes the values of some tags into the header at `at`.
+fn state(file: &mut [u8], at: usize, value: impl Fn(u32) -> Option<Vec<u8>>) -> Option<()> {
+    let entries = number(file, at + 8)?;
+    for entry in (0..entries.min(4096)).map(|entry| at + 16 + entry * 16) {
+        let Some(value) = value(number(file, entry)? as u32) else { continue };
+        let start = (at + 16 + entries * 16).checked_add(number(file, entry + 8)?)?;
         file.get_mut(start..start.checked_add(value.len())?)?.copy_from_slice(&value);
     }
     Some(())
