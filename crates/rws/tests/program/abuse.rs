@@ -21,7 +21,7 @@ const OF_THE_GATE: [&str; 9] = [
 fn attack(options: &[&str], names: &[&str]) {
     let home = temporary_directory();
     let script = project_root().join("bench/abuse.py");
-    let program = Program::new("python3", home.path()).arg(script.to_str().expect("a path of text"));
+    let program = Program::new("python3", home.path()).arg(script);
     let ran = program.args(["--short", "--rws", env!("CARGO_BIN_EXE_rws")]).args(options).args(names).run();
     println!("{}", ran.expect_success().output());
 }

@@ -205,7 +205,7 @@ fn judge(system: &System, seed: u64, count: u64, findings: &mut Findings) {
     let (accepted, refused): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.ours.is_ok());
     findings.accepted += accepted.len();
     for case in &refused {
-        let reason = case.ours.as_ref().err().expect("it was refused");
+        let reason = case.ours.as_ref().expect_err("it was refused");
         *findings.reasons.entry(reason.clone()).or_insert(0) += 1;
     }
     judge_accepted(system, &accepted, work.path(), findings);
