@@ -59,7 +59,8 @@ impl Links {
                 }
                 // not made yet, or a link that leads nowhere
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    if fs::symlink_metadata(directory).is_ok() {
+                    // somebody else may make the directory at this instant
+                    if fs::symlink_metadata(directory).is_ok_and(|found| found.is_symlink()) {
                         return Err(io::Error::other(format!("{}: a link that leads nowhere", directory.display())));
                     }
                 }

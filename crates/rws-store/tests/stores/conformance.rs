@@ -469,6 +469,23 @@ async fn links_lead_nowhere_else() {
     assert!(outside.path().join("secret").exists());
 }
 
+/// Many write into directories that none of them has made yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn new_directories_are_made_by_many_at_once() {
+    let root = tempdir();
+    let store = Arc::new(LocalStore::open_volatile(root.path()).unwrap());
+    for round in 0..40 {
+        let writes = (0..16).map(|number| {
+            let store = Arc::clone(&store);
+            let name = key(&format!("live/{round}/a/b/repodata/{number}"));
+            tokio::spawn(async move { store.write(&name, Body::from(b"x".to_vec()), write(Condition::Always)).await })
+        });
+        for written in futures::future::join_all(writes).await {
+            written.unwrap().unwrap();
+        }
+    }
+}
+
 /// Modes do not depend on the umask, and what is private can be read by its owner only.
 #[tokio::test]
 async fn modes_are_fixed() {
