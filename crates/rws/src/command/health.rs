@@ -68,7 +68,9 @@ fn connect(socket: &SocketAddr) -> std::io::Result<TcpStream> {
 }
 
 fn exchange(mut stream: impl Read + Write, host: &str) -> std::io::Result<Vec<u8>> {
-    write!(stream, "GET /-/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    let request = format!("GET /-/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    // in one piece: a server that wants TLS ends the connection after the first
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     match stream.take(LONGEST_HEAD_BYTES).read_to_end(&mut answer) {
         // whoever closes without a farewell has said all that is asked
