@@ -94,13 +94,12 @@ fn is_source(main: &Header) -> bool {
     main.strings(tag::OLD_FILE_NAMES).next().is_some_and(|path| !path.starts_with(b"/"))
 }
 
-/// rpm goes by the name of the source package (`headerIsSource`), createrepo_c and query formats by the other tag: where they
-/// contradict each other, clients would find a source that rpm installs, or the reverse.
+/// rpm 4 takes a package for a source where it has no tag 1044, rpm 6 and query formats where it has tag 1106, createrepo_c by
+/// the value of that, zypper by the architecture: where these contradict each other, clients would find a source that rpm
+/// installs, or the reverse.
 fn check_kind(main: &Header, nevra: &Nevra) -> Result<(), Fault> {
-    let names_source = main.has(tag::SOURCE_RPM);
-    // zypper takes both architectures for those of sources
-    let is_source = matches!(nevra.architecture.as_str(), "src" | "nosrc");
-    if (names_source || main.has(tag::SOURCE_PACKAGE)) && names_source == is_source {
+    let both = main.has(tag::SOURCE_PACKAGE) && (main.has(tag::SOURCE_RPM) || !is_source(main));
+    if both || (matches!(nevra.architecture.as_str(), "src" | "nosrc") && !is_source(main)) {
         return Err(Fault::Kind);
     }
     Ok(())

@@ -113,7 +113,7 @@ fn directories_without_files_hide_all_files_from_rpm() {
 fn a_package_is_a_source_to_all_or_to_none() {
     let source = |value: u32| Package::hello().with(1106, Value::Numbers(vec![value]));
     assert!(reason(&source(1)).contains("contradict"));
-    assert!(is_taken(&source(0)) && is_taken(&source(1).without(1044)));
+    assert!(reason(&source(0)).contains("contradict") && is_taken(&source(1).without(1044)));
     assert!(reason(&source(0).without(1044)).contains("contradict"));
     assert!(reason(&Package::hello().with(1022, text("nosrc"))).contains("contradict"));
     assert!(reason(&Package::hello().with(1022, text("src"))).contains("contradict"));
