@@ -90,7 +90,9 @@ pub enum Fault {
     #[error("the main header has no {0} (tag {1}): rpm does not install such a package")]
     Missing(&'static str, u32),
     /// Source and binary package in one.
-    #[error("tags 1044 and 1106 contradict each other: it is a source package to some and none to others")]
+    #[error(
+        "tags 1022, 1044 and 1106 contradict each other: it is a source package to some clients and none to others"
+    )]
     Kind,
     /// Neither a digest of the main header nor one of the payload.
     #[error("no digest covers the {0}: rpm does not install such a package")]

@@ -94,13 +94,12 @@ fn is_source(main: &Header) -> bool {
     main.strings(tag::OLD_FILE_NAMES).next().is_some_and(|path| !path.starts_with(b"/"))
 }
 
-/// rpm goes by the name of the source package (`headerIsSource`), createrepo_c and query formats by the other tag: where they
-/// contradict each other, clients would find a source that rpm installs, or the reverse.
+/// rpm 4 takes a package for a source where it has no tag 1044, rpm 6 and query formats where it has tag 1106, createrepo_c by
+/// the value of that, zypper by the architecture: where these contradict each other, clients would find a source that rpm
+/// installs, or the reverse.
 fn check_kind(main: &Header, nevra: &Nevra) -> Result<(), Fault> {
-    let names_source = main.has(tag::SOURCE_RPM);
-    // zypper takes both architectures for those of sources
-    let is_source = matches!(nevra.architecture.as_str(), "src" | "nosrc");
-    if (names_source || main.has(tag::SOURCE_PACKAGE)) && names_source == is_source {
+    let both = main.has(tag::SOURCE_PACKAGE) && (main.has(tag::SOURCE_RPM) || !is_source(main));
+    if both || (matches!(nevra.architecture.as_str(), "src" | "nosrc") && !is_source(main)) {
         return Err(Fault::Kind);
     }
     Ok(())
@@ -120,10 +119,32 @@ fn check_whole(Headers { signature, main, .. }: &Headers) -> Result<(), Fault> {
     if main.has(tag::PATCHES_NAME) {
         return Err(Fault::Delta("patch of another package"));
     }
-    // librpm refuses this, too (headerMergeLegacySigs)
-    if main.has(tag::ARCHIVE_SIZE) && signature.has(tag::SIGNATURE_PAYLOAD_SIZE) {
+    check_statements(signature, main)
+}
+
+/// librpm moves what the signature header states to the main header, and refuses what it finds there already or what has
+/// more than one value (`headerMergeLegacySigs`).
+fn check_statements(signature: &Header, main: &Header) -> Result<(), Fault> {
+    let both = [
+        (tag::SIGNATURE_PAYLOAD_SIZE, tag::ARCHIVE_SIZE),
+        (tag::SIGNATURE_FILE_SIGNATURES, tag::FILE_SIGNATURES),
+        (tag::SIGNATURE_FILE_SIGNATURE_LENGTH, tag::FILE_SIGNATURE_LENGTH),
+    ];
+    if let Some((_, tag)) = both.into_iter().find(|(stated, moved)| signature.has(*stated) && main.has(*moved)) {
         let (section, reason) = (Section::Main, "stands in the signature header too");
-        return Err(Fault::HeaderEntry { section, tag: tag::ARCHIVE_SIZE, reason });
+        return Err(Fault::HeaderEntry { section, tag, reason });
+    }
+    let single = [
+        tag::SIGNATURE_LONG_SIZE,
+        tag::SIGNATURE_LONG_ARCHIVE_SIZE,
+        tag::SIGNATURE_FILE_SIGNATURE_LENGTH,
+        tag::SIGNATURE_VERITY_ALGORITHM,
+        tag::SIGNATURE_SIZE,
+        tag::SIGNATURE_PAYLOAD_SIZE,
+    ];
+    if let Some(tag) = single.into_iter().find(|tag| signature.count(*tag) > 1) {
+        let (section, reason) = (Section::Signature, "has more than one value");
+        return Err(Fault::HeaderEntry { section, tag, reason });
     }
     Ok(())
 }
@@ -171,7 +192,8 @@ impl<'h> Package<'h> {
         let provides = provides(main, nevra, self_provide)?;
         let source_rpm = match main.text(tag::SOURCE_RPM) {
             Some(name) => name,
-            None if nevra.architecture == "src" || main.has(tag::SOURCE_PACKAGE) => b"",
+            // one that is no single text is there to librpm, and empty to createrepo_c
+            None if main.has(tag::SOURCE_RPM) || main.has(tag::SOURCE_PACKAGE) || nevra.architecture == "src" => b"",
             None => b"(none)",
         };
         Ok(Self {
@@ -197,7 +219,7 @@ pub fn identify(headers: &Headers) -> Result<Nevra, Fault> {
     check_whole(headers)?;
     let nevra = Nevra::read(&headers.main)?;
     check_kind(&headers.main, &nevra)?;
-    if !headers.main.has(tag::OPERATING_SYSTEM) {
+    if headers.main.text(tag::OPERATING_SYSTEM).is_none() {
         return Err(Fault::Missing("operating system", tag::OPERATING_SYSTEM));
     }
     check_triggers(&headers.main)?;

@@ -20,6 +20,12 @@ pub const SIGNATURE_LONG_SIZE: u32 = 270;
 pub const SIGNATURE_LONG_ARCHIVE_SIZE: u32 = 271;
 /// Signature header: SHA-256 of the main header, hexadecimal.
 pub const SIGNATURE_SHA256: u32 = 273;
+/// Signature header: signatures of the files, as of [`FILE_SIGNATURES`].
+pub const SIGNATURE_FILE_SIGNATURES: u32 = 274;
+/// Signature header: their length.
+pub const SIGNATURE_FILE_SIGNATURE_LENGTH: u32 = 275;
+/// Signature header: the algorithm of the files' verity signatures.
+pub const SIGNATURE_VERITY_ALGORITHM: u32 = 277;
 /// Signature header: SHA3-256 of the main header, hexadecimal (format 6).
 pub const SIGNATURE_SHA3_256: u32 = 279;
 /// Signature header: size of main header and payload, 32 bits.
@@ -103,6 +109,10 @@ pub const FILE_TRIGGER_INDEXES: u32 = 5070;
 pub const TRANSACTION_FILE_TRIGGERS: u32 = 5079;
 /// For each of [`TRANSACTION_FILE_TRIGGERS`] the place of its script.
 pub const TRANSACTION_FILE_TRIGGER_INDEXES: u32 = 5080;
+/// Signatures of the files.
+pub const FILE_SIGNATURES: u32 = 5090;
+/// The length of [`FILE_SIGNATURES`].
+pub const FILE_SIGNATURE_LENGTH: u32 = 5091;
 /// SHA-256 (or [`PAYLOAD_DIGEST_ALGORITHM`]) of the payload as it is in the file, hexadecimal.
 pub const PAYLOAD_DIGEST: u32 = 5092;
 /// The algorithm of [`PAYLOAD_DIGEST`], an OpenPGP number.

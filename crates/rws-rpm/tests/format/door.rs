@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 use crate::support::inspect_whole;
-use rws_lab::rpm::{Package, Value, text, texts};
+use rws_lab::rpm::{Package, Value, header, statements, text, texts};
 
 fn reason(package: &Package) -> String {
     inspect_whole("hello.rpm", &package.build()).map(|inspected| format!("taken: {inspected:?}")).unwrap_err().reason
@@ -52,6 +52,7 @@ fn broken_rich_dependencies_are_refused_in_every_list() {
 #[test]
 fn what_rpm_does_not_install_is_refused() {
     assert!(reason(&Package::hello().without(1021)).contains("no operating system (tag 1021)"));
+    assert!(reason(&Package::hello().with(1021, texts(&["linux", "linux"]))).contains("no operating system"));
     assert!(reason(&Package::hello().without(1118)).contains("file list"));
     assert!(reason(&Package::hello().without(1116)).contains("file list"));
     assert!(reason(&Package::hello().with(1116, Value::Numbers(vec![0]))).contains("2 names of files have 1"));
@@ -67,6 +68,25 @@ fn what_rpm_does_not_install_is_refused() {
     }
     assert!(reason(&Package::hello().with(1003, Value::Longs(vec![1]))).contains("tag 1003 has a wrong type"));
     assert!(reason(&Package::hello().with(1117, text("hello"))).contains("tag 1117 has a wrong type"));
+}
+
+#[test]
+fn what_the_signature_header_states_is_stated_once() {
+    let with = |tag: u32, value: Value, main: Option<(u32, Value)>| {
+        let package = main.map_or(Package::hello(), |(tag, value)| Package::hello().and(tag, value));
+        let mut tags: Vec<_> = statements(&package).into_iter().filter(|(number, _)| *number != tag).collect();
+        tags.push((tag, value));
+        tags.sort_by_key(|(tag, _)| *tag);
+        inspect_whole("hello.rpm", &package.assemble(header(Some(62), &tags))).map_err(|refusal| refusal.reason)
+    };
+    for tag in [275, 277, 1007] {
+        assert!(with(tag, Value::Numbers(vec![1]), None).is_ok(), "{tag}");
+        let reason = with(tag, Value::Numbers(vec![1, 1]), None).unwrap_err();
+        assert!(reason.contains(&format!("tag {tag} has more than one value")), "{reason}");
+    }
+    assert!(with(271, Value::Longs(vec![1, 1]), None).unwrap_err().contains("more than one value"));
+    let both = with(275, Value::Numbers(vec![1]), Some((5091, Value::Numbers(vec![1]))));
+    assert!(both.unwrap_err().contains("tag 5091 stands in the signature header too"));
 }
 
 #[test]
@@ -93,7 +113,7 @@ fn directories_without_files_hide_all_files_from_rpm() {
 fn a_package_is_a_source_to_all_or_to_none() {
     let source = |value: u32| Package::hello().with(1106, Value::Numbers(vec![value]));
     assert!(reason(&source(1)).contains("contradict"));
-    assert!(is_taken(&source(0)) && is_taken(&source(1).without(1044)));
+    assert!(reason(&source(0)).contains("contradict") && is_taken(&source(1).without(1044)));
     assert!(reason(&source(0).without(1044)).contains("contradict"));
     assert!(reason(&Package::hello().with(1022, text("nosrc"))).contains("contradict"));
     assert!(reason(&Package::hello().with(1022, text("src"))).contains("contradict"));

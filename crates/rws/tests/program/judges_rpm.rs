@@ -170,8 +170,18 @@ fn judge_by_zypper(parts: &[Part]) {
 /// What rpm says is whole is accepted, under the name that its tool gave it, and is to libsolv what createrepo_c makes of it.
 #[test]
 fn packages_of_other_tools_are_accepted() {
+    judge_tools(&tools::TOOLS);
+}
+
+/// The same of tools that have to be built: `tests/run full`.
+#[test]
+fn packages_of_built_tools_are_accepted() {
+    judge_tools(&tools::TOOLS_OF_THE_FULL_TIER);
+}
+
+fn judge_tools(tools: &[tools::Tool]) {
     let work = temporary_directory();
-    let packages = tools::packages(work.path());
+    let packages = tools::packages(tools, work.path());
     let server = Server::start();
     for (tool, file) in &packages {
         Program::new("rpm", work.path()).args(["--checksig", "--nosignature"]).arg(file).succeed();

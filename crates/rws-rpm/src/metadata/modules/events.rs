@@ -62,10 +62,15 @@ impl<'t> Events<'t> {
         Self { parser, depth: 0, line: 1, digester: None, is_broken: false }
     }
 
-    /// Where a reason applies.
+    /// Where a reason applies. Keys stand in it as they are, with line breaks that a line of its own cannot have.
     pub fn place(&self, document: usize, reason: &str) -> String {
+        let mut line = String::with_capacity(reason.len());
+        for character in reason.chars() {
+            if character.is_control() { line.extend(character.escape_default()) } else { line.push(character) }
+        }
+        let reason = line;
         if self.is_broken {
-            reason.to_owned()
+            reason
         } else {
             format!("its document {document} cannot be read by clients, at line {}: {reason}", self.line)
         }

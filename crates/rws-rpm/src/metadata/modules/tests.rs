@@ -203,6 +203,9 @@ fn documents_must_say_what_they_are() {
     ] {
         is_refused(text, reason);
     }
+    // a key with a line break, which fuzzing found
+    let key = STREAM.replacen("profiles:", "profiles: {\"1\\na\": x}\n  unknown:", 1);
+    is_refused(&key, "profiles.1\\na");
     is_refused(&format!("---\n{STREAM}---\nfoo\n"), "its document 2 cannot be read by clients, at line 33");
 }
 

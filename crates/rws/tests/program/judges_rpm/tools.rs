@@ -7,19 +7,27 @@ use crate::support::packages::rpm::Rpm;
 use crate::support::program::Program;
 use crate::support::{files_below, test_cache, write_file};
 
-/// One package of each tool, in directories of their own.
-pub fn packages(work: &Path) -> Vec<(&'static str, PathBuf)> {
-    let made = [("rpmbuild", rpmbuild as fn(&Path)), ("nfpm", nfpm), ("cpack", cpack), ("alien", alien)];
-    let of_tool = |(tool, make): (&'static str, fn(&Path))| {
-        let directory = work.join(tool);
+/// A tool, and what makes a package with it in a directory.
+pub type Tool = (&'static str, fn(&Path));
+
+/// Those that `tests/setup` installs.
+pub const TOOLS: [Tool; 4] = [("rpmbuild", rpmbuild), ("nfpm", nfpm), ("cpack", cpack), ("alien", alien)];
+
+/// Those that are built for `tests/run full`.
+pub const TOOLS_OF_THE_FULL_TIER: [Tool; 1] = [("cargo-generate-rpm", cargo_generate_rpm)];
+
+/// One package or more of each tool, in directories of their own.
+pub fn packages(tools: &[Tool], work: &Path) -> Vec<(&'static str, PathBuf)> {
+    let of_tool = |(tool, make): &Tool| {
+        let directory = work.join(*tool);
         std::fs::create_dir_all(&directory).expect("a directory can be made");
         make(&directory);
         let files = files_below(&directory).into_iter().filter(|path| path.extension().is_some_and(|end| end == "rpm"));
         let files: Vec<PathBuf> = files.filter(|path| !path.to_string_lossy().contains("_CPack_Packages")).collect();
         assert!(!files.is_empty(), "{tool} has made no package");
-        files.into_iter().map(move |file| (tool, file)).collect::<Vec<_>>()
+        files.into_iter().map(move |file| (*tool, file)).collect::<Vec<_>>()
     };
-    made.into_iter().flat_map(of_tool).collect()
+    tools.iter().flat_map(of_tool).collect()
 }
 
 /// A release that ends in a dot makes a file name with two of them.
@@ -54,4 +62,26 @@ fn cpack(directory: &Path) {
 fn alien(directory: &Path) {
     let deb = Deb::new("rws-alien", "1.0-1", "all").field("Depends", "bash (>= 4)").build(directory);
     Program::new("alien", directory).current_dir(directory).arg("--to-rpm").arg(deb).succeed();
+}
+
+/// By the crate rpm, with each way to compress a payload.
+fn cargo_generate_rpm(directory: &Path) {
+    let program = test_cache().join("cargo-generate-rpm/bin/cargo-generate-rpm");
+    assert!(program.exists(), "{} is not there: run tests/setup full", program.display());
+    write_file(&directory.join("src/main.rs"), "fn main() {}\n");
+    write_file(&directory.join("file"), "file\n");
+    for compression in ["none", "gzip", "xz", "zstd"] {
+        let name = format!("rws-crate-{compression}");
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2021\"\nlicense = \"MIT\"\n\
+             description = \"made by cargo-generate-rpm\"\n\n[package.metadata.generate-rpm]\n\
+             assets = [{{ source = \"file\", dest = \"/etc/{name}.conf\", mode = \"644\", config = true, doc = true }}]\n\
+             post_install_script = \"true\"\n\n[package.metadata.generate-rpm.requires]\nbash = \">= 4\"\n"
+        );
+        write_file(&directory.join("Cargo.toml"), manifest);
+        Program::new(&program, directory)
+            .current_dir(directory)
+            .args(["--payload-compress", compression, "--target-dir", "target"])
+            .succeed();
+    }
 }

@@ -1,6 +1,6 @@
 //! Packages with headers of every kind: most of what is in them is good, and in half of them something is not.
 
-use rws_lab::rpm::{Package, Value, header};
+use rws_lab::rpm::{Package, Value, header, statements};
 
 use super::numbers::Numbers;
 
@@ -116,6 +116,8 @@ const NUMBERS: [u32; 10] = [0, 1, 2, 7, 1_600_000_000, 0x7fff_ffff, 0x8000_0000,
 pub struct Generated {
     pub bytes: Vec<u8>,
     pub main: Vec<(u32, Value)>,
+    /// Whether rpm 6 installs such packages at all: it wants a region, and SHA-256 of header and payload.
+    pub is_for_rpm_6: bool,
 }
 
 impl Generated {
@@ -210,8 +212,12 @@ pub fn package(number: usize, numbers: &mut Numbers) -> Generated {
     }
     let region = (!(is(Oddity::Order) && numbers.once_in(2))).then_some(63);
     let package = Package { main, region, payload };
-    let bytes = if is(Oddity::Signature) { package.assemble(signature(&package, numbers)) } else { package.build() };
-    Generated { bytes, main: package.main }
+    let tags = if is(Oddity::Signature) { odd_statements(&package, numbers) } else { statements(&package) };
+    let signature_region = (!(is(Oddity::Signature) && numbers.once_in(8))).then_some(62);
+    let bytes = package.assemble(header(signature_region, &tags));
+    let has = |tags: &[(u32, Value)], wanted| tags.iter().any(|(tag, _)| *tag == wanted);
+    let is_for_rpm_6 = region.is_some() && has(&tags, 273) && has(&package.main, 5092);
+    Generated { bytes, main: package.main, is_for_rpm_6 }
 }
 
 fn odd(text: &[u8], numbers: &mut Numbers) -> Vec<u8> {
@@ -486,8 +492,8 @@ impl OrOne for Value {
 }
 
 /// A signature header without some of its tags, or with others.
-fn signature(package: &Package, numbers: &mut Numbers) -> Vec<u8> {
-    let mut tags = rws_lab::rpm::statements(package);
+fn odd_statements(package: &Package, numbers: &mut Numbers) -> Vec<(u32, Value)> {
+    let mut tags = statements(package);
     match numbers.below(4) {
         0 | 1 => {
             for _ in 0..=numbers.below(3) {
@@ -508,5 +514,5 @@ fn signature(package: &Package, numbers: &mut Numbers) -> Vec<u8> {
     if tags.is_empty() {
         tags.push((1007, Value::Numbers(vec![1])));
     }
-    header((!numbers.once_in(8)).then_some(62), &tags)
+    tags
 }

@@ -75,8 +75,8 @@ impl System {
         Ok(file.iter().map(verdict).collect())
     }
 
-    /// `rpm -i` of all in one transaction, which notes them down in a database of its own.
-    pub fn installs(&self, files: &[&Path], home: &Path) -> Verdict<Ran> {
+    /// `rpm -i` of all in one transaction, which notes them down in a database of its own; what it says.
+    pub fn installs(&self, files: &[&Path], home: &Path) -> Verdict<String> {
         let root = PrivateRoot::new();
         let ran = self.program("rpm", home).arg("--dbpath").arg(root.path()).args([
             "-i",
@@ -91,7 +91,9 @@ impl System {
             "--nosignature",
             "--noplugins",
         ]);
-        heard(ran.args(files).run())
+        let said = heard(ran.args(files).run())?.everything();
+        // Debian's rpm advises against itself
+        Ok(said.lines().filter(|line| !line.starts_with("rpm: ")).map(|line| format!("{line}\n")).collect())
     }
 
     /// What rpm takes each for.
