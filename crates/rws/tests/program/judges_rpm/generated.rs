@@ -217,7 +217,7 @@ fn judge(system: &System, seed: u64, count: u64, findings: &mut Findings) {
     // what the clients of one system take is not what all take, and those of sid take more
     if matches!(system, System::Here) {
         let is_excused = |case: &&Case| {
-            let reason = case.ours.as_ref().err().expect("it was refused");
+            let reason = case.ours.as_ref().expect_err("it was refused");
             EXCEPTIONS.iter().any(|(text, _)| reason.contains(text))
         };
         let (excused, judged): (Vec<&Case>, Vec<&Case>) = refused.iter().copied().partition(is_excused);
