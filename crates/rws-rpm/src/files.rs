@@ -12,8 +12,9 @@ const MOST_DIRECTORIES: usize = 4_000_000;
 /// More than all paths of any package together: the bound of what is rendered of them, and of the time to walk them.
 const MOST_PATH_BYTES: usize = 64 * 1024 * 1024;
 
-/// Sizes, modes, devices, times, digests, links, flags, users, groups, … : `rpm -i` wants one of each file, or none of any.
-const EACH_FILE: [u32; 14] = [1028, 5008, 1030, 1033, 1034, 1035, 1036, 1037, 1039, 1040, 1045, 1095, 1096, 1097];
+/// Sizes, modes, devices, times, digests, links, flags, users, groups, capabilities, … : `rpm -i` wants one of each file, or
+/// none of any.
+const EACH_FILE: [u32; 15] = [1028, 5008, 1030, 1033, 1034, 1035, 1036, 1037, 1039, 1040, 1045, 1095, 1096, 1097, 5010];
 
 /// The file is not in the payload (rpm: `RPMFILE_GHOST`).
 const GHOST: u64 = 1 << 6;
@@ -118,6 +119,10 @@ impl<'h> Files<'h> {
 /// Checks that the lists fit together as `rpm -i` wants them.
 pub fn check(header: &Header, nevra: &Nevra) -> Result<(), Fault> {
     let is_source = nevra.architecture == "src";
+    if header.has(tag::RELOCATED_BASE_NAMES) {
+        let reason = "it has names of before a relocation (tag 1120), which only installed packages have";
+        return Err(Fault::FileList(reason.to_owned()));
+    }
     let names = if is_whole(header) { check_whole(header, is_source)? } else { check_split(header, is_source)? };
     if names == 0 {
         return Ok(());

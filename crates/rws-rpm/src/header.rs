@@ -99,7 +99,7 @@ impl Header {
                 previous_end += REGION_BYTES as usize;
             }
             let entry = raw.check(section, &bytes, data_start, previous_end)?;
-            if region.is_some() && entry.start != data_start + aligned(previous_end - data_start, entry.kind) {
+            if entry.start != data_start + aligned(previous_end - data_start, entry.kind) {
                 return Err(Fault::HeaderEntry {
                     section,
                     tag: entry.tag,
@@ -109,8 +109,17 @@ impl Header {
             previous_end = entry.end;
             entries.push(entry);
         }
-        if let Some(region) = region {
-            region.check_end(section, data_start, previous_end, bytes.len(), entries.len())?;
+        match (region, entries.last()) {
+            (Some(region), _) => region.check_end(section, data_start, previous_end, bytes.len(), entries.len())?,
+            // librpm: `hdr load: BAD`
+            (None, Some(last)) if previous_end != bytes.len() => {
+                return Err(Fault::HeaderEntry {
+                    section,
+                    tag: last.tag,
+                    reason: "is the last one, and bytes follow it",
+                });
+            }
+            (None, _) => {}
         }
         let header = Self { bytes, entries };
         header.check_repeats(section)?;

@@ -95,6 +95,8 @@ pub const DIRECTORY_INDEXES: u32 = 1116;
 pub const BASE_NAMES: u32 = 1117;
 /// Directories, with a slash at the end.
 pub const DIRECTORY_NAMES: u32 = 1118;
+/// [`BASE_NAMES`] of before a relocation, in the database of installed packages.
+pub const RELOCATED_BASE_NAMES: u32 = 1120;
 /// `cpio`; `drpm` for deltas.
 pub const PAYLOAD_FORMAT: u32 = 1124;
 /// The packages that a patch package of SuSE applies to.

@@ -126,12 +126,21 @@ fn values_have_the_types_that_librpm_expects() {
     for (tag, kind) in [(1050, 9), (1113, 6), (1117, 6), (5092, 6), (1146, 6), (1000, 7), (1035, 4), (1048, 3)] {
         assert!(reason(&[[tag, kind, 0, 1]], &[0; 8]).contains("wrong type"), "{tag} {kind}");
     }
+    // one element of the type
+    let value = |kind: u32| vec![0; [1, 1, 1, 2, 4, 8, 1, 1, 1, 1][kind as usize]];
     for (tag, kind) in [(1000, 8), (1000, 9), (1004, 6), (1003, 4), (5009, 5), (1030, 3), (4242, 1), (4242, 9)] {
-        assert!(parse(raw(&[[tag, kind, 0, 1]], &[0; 8])).is_ok(), "{tag} {kind}");
+        assert!(parse(raw(&[[tag, kind, 0, 1]], &value(kind))).is_ok(), "{tag} {kind}");
     }
-    let signature = |tag, kind| Header::parse(Section::Signature, raw(&[[tag, kind, 0, 1]], &[0; 8])).is_ok();
+    let signature = |tag, kind| Header::parse(Section::Signature, raw(&[[tag, kind, 0, 1]], &value(kind))).is_ok();
     assert!(signature(1000, 4) && signature(273, 6) && signature(4242, 1));
     assert!(!signature(1000, 5) && !signature(273, 8) && !signature(1004, 6) && !signature(62, 7));
+}
+
+#[test]
+fn a_header_without_a_region_has_no_gaps_either() {
+    assert!(parse(raw(&[[1010, 6, 0, 1], [1011, 6, 2, 1]], b"a\0b\0")).is_ok());
+    assert!(reason(&[[1010, 6, 0, 1], [1011, 6, 3, 1]], b"a\0\0b\0").contains("does not follow"));
+    assert!(reason(&[[1010, 6, 0, 1], [1011, 6, 2, 1]], b"a\0b\0\0").contains("bytes follow it"));
 }
 
 #[test]

@@ -67,7 +67,11 @@ fn what_rpm_does_not_install_is_refused() {
         assert!(reason(&package).contains("triggers") && is_taken(&package.with(indexes, Value::Numbers(vec![0, 0]))));
     }
     assert!(reason(&Package::hello().with(1003, Value::Longs(vec![1]))).contains("tag 1003 has a wrong type"));
-    assert!(reason(&Package::hello().with(1117, text("hello"))).contains("tag 1117 has a wrong type"));
+    assert!(reason(&Package::hello().with(1120, texts(&["a", "b"]))).contains("tag 1120"));
+    assert!(reason(&Package::hello().with(5010, texts(&["cap"]))).contains("1 values of tag 5010"));
+    for tag in [1098, 1117] {
+        assert!(reason(&Package::hello().with(tag, text("hello"))).contains(&format!("tag {tag} has a wrong type")));
+    }
 }
 
 #[test]
