@@ -104,10 +104,10 @@ impl Problem {
     }
 }
 
-/// Too much is under way: of this client or user, or of all.
+/// Too much is under way: of this client or user, or of all. `limit` is a plain word: `uploads`, `connections`.
 pub fn busy(limit: &'static str) -> Problem {
     counter!("rws_http_refused_total", "limit" => limit).increment(1);
-    let message = "Too much is under way. Try again in a moment.";
+    let message = format!("Too much is under way of yours or of all ({limit}). Try again in a moment.");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
 }
 

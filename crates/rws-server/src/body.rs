@@ -133,7 +133,7 @@ impl Incoming {
     /// Reads what is left of a refused body, while the answer is under way already: a client that looks for one while it sends
     /// has it at once, and one that does not gets to read it, as the connection is not reset under it.
     ///
-    /// Only so many bodies are read so at the same time; of one client, half of what is free.
+    /// Only so many bodies are read so at the same time; shared by client.
     pub fn drain(self, drained: Drained, places: &Arc<Shares<Network>>, client: Network) {
         // who waits for a word to go on has nothing under way
         if self.has_ended || self.is_held {

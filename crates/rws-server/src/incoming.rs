@@ -18,7 +18,7 @@ use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
 use crate::form::Destination;
-use crate::quotas;
+use crate::quotas::AsideFile;
 use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
@@ -119,9 +119,9 @@ async fn keep(
 }
 
 /// How a file that waits is counted.
-fn waiting(sender: &Sender<'_>, name: &FileName) -> quotas::Place {
+fn waiting(sender: &Sender<'_>, name: &FileName) -> AsideFile {
     let Sender { user, path, product } = sender;
-    quotas::Place { user: (*user).to_owned(), address: format!("{path}/{product}/{name}") }
+    AsideFile { user: (*user).to_owned(), address: format!("{path}/{product}/{name}") }
 }
 
 async fn receive_aside(
@@ -169,11 +169,11 @@ async fn commit(
         aside.push(found.place);
     }
     let user = sender.user.to_owned();
-    let taken: Vec<quotas::Place> = list.names().map(|name| waiting(&sender, name)).collect();
+    let taken: Vec<AsideFile> = list.names().map(|name| waiting(&sender, name)).collect();
     files.push(list);
     let product = Some(sender.product.to_owned());
     let batch = Batch { user, reception, targets, product, files, listed: Listed::InUploadOrPool, aside };
     let accepted = batch.take(service).await?;
-    taken.iter().for_each(|place| service.quotas.forget(place));
+    taken.iter().for_each(|file| service.quotas.forget(file));
     Ok(accepted)
 }

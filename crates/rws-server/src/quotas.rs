@@ -24,12 +24,12 @@ const WAITED: Duration = Duration::from_secs(600);
 pub struct Quotas {
     pending: Arc<Shares<String>>,
     aside: Arc<Shares<String>>,
-    waiting: Mutex<HashMap<Place, Waiting>>,
+    waiting: Mutex<HashMap<AsideFile, Waiting>>,
 }
 
 /// A file that waits for its list: who sent it, and where to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct AsideFile {
     /// The name of the user.
     pub user: String,
     /// The rest of the address.
@@ -66,22 +66,22 @@ impl Quotas {
     /// # Errors
     ///
     /// When the user has too many that wait.
-    pub fn wait(&self, place: Place, bytes: u64) -> Result<(), Problem> {
+    pub fn wait(&self, file: AsideFile, bytes: u64) -> Result<(), Problem> {
         let mut waiting = self.waiting();
         waiting.retain(|_, one| one.since.elapsed() < ASIDE);
         // sent again, it takes the place of the earlier one
-        waiting.remove(&place);
-        let share = take(&self.aside, &place.user, bytes, "server.limits.aside_bytes", "waits for its .changes")?;
-        waiting.insert(place, Waiting { since: Instant::now(), _share: share });
+        waiting.remove(&file);
+        let share = take(&self.aside, &file.user, bytes, "server.limits.aside_bytes", "waits for its .changes")?;
+        waiting.insert(file, Waiting { since: Instant::now(), _share: share });
         Ok(())
     }
 
     /// Gives the room of a file back that was taken, or that was not good.
-    pub fn forget(&self, place: &Place) {
-        self.waiting().remove(place);
+    pub fn forget(&self, file: &AsideFile) {
+        self.waiting().remove(file);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Place, Waiting>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<AsideFile, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,19 +119,19 @@ fn take(
 mod tests {
     use super::*;
 
-    fn place(address: &str) -> Place {
-        Place { user: "ci".to_owned(), address: address.to_owned() }
+    fn file(address: &str) -> AsideFile {
+        AsideFile { user: "ci".to_owned(), address: address.to_owned() }
     }
 
     #[test]
     fn files_that_wait_have_a_quota() {
         let quotas = Quotas::new(&Limits { aside_bytes: 100, pending_bytes: 100, ..Limits::default() });
-        quotas.wait(place("a"), 40).unwrap();
-        quotas.wait(place("a"), 40).unwrap();
+        quotas.wait(file("a"), 40).unwrap();
+        quotas.wait(file("a"), 40).unwrap();
         assert_eq!(quotas.aside.in_use(), 40, "sent again");
-        assert!(quotas.wait(place("b"), 30).is_err(), "more than is left for others");
-        assert!(quotas.wait(place("c"), 101).is_err());
-        quotas.forget(&place("a"));
+        assert!(quotas.wait(file("b"), 30).is_err(), "more than is left for others");
+        assert!(quotas.wait(file("c"), 101).is_err());
+        quotas.forget(&file("a"));
         assert_eq!(quotas.aside.in_use(), 0);
         let held = quotas.upload("ci", 60).unwrap();
         assert!(quotas.upload("ci", 10).is_err());
