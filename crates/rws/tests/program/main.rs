@@ -10,6 +10,7 @@ mod clients_dnf;
 mod clients_dput;
 mod clients_zypper;
 mod clocks;
+mod commands;
 mod configuration;
 mod contract;
 mod judges_rpm;
