@@ -117,38 +117,6 @@ pub async fn accept(
     promise(reception.store(), upload).await
 }
 
-/// Takes the packages that have a file of this name out of all repositories of some targets: a change like any other.
-/// `None` where there is no such file.
-///
-/// # Errors
-///
-/// [`IntakeError::PartOfSource`], and what the store fails with.
-pub async fn remove(
-    store: &dyn Store,
-    targets: &[Arc<ConfiguredTarget>],
-    name: &FileName,
-) -> Result<Option<Accepted>, IntakeError> {
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
-    let mut part_of = None;
-    for target in targets {
-        for repository in target.repositories() {
-            for owner in Presence::load(store, target, &repository).await?.owners(name)? {
-                if owner.file == *name {
-                    upload.remove(owner.identity, repository.clone());
-                } else {
-                    part_of.get_or_insert(owner.file);
-                }
-            }
-        }
-    }
-    match part_of {
-        _ if !upload.changes.is_empty() => {}
-        Some(owner) => return Err(IntakeError::PartOfSource { file: name.to_string(), owner: owner.to_string() }),
-        None => return Ok(None),
-    }
-    announce(store, upload).await.map(Some)
-}
-
 /// Takes a file of metadata for some repositories: a change like any other.
 ///
 /// # Errors
@@ -200,7 +168,7 @@ pub async fn undescribe(
 }
 
 /// Writes the pointers of an upload without files, and then the upload.
-async fn announce(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeError> {
+pub(crate) async fn announce(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeError> {
     let pointers = pointers(&upload);
     let writes = pointers.iter().map(|pointer| write_pointer(store, pointer).boxed()).collect();
     if let Err(error) = gather(WRITES_AT_ONCE, writes).await {

@@ -26,6 +26,10 @@ pub struct Owner {
     pub identity: Identity,
     /// Its own file: the package itself, not one that it only names.
     pub file: FileName,
+    /// Where its files are, or are to be.
+    pub directory: String,
+    /// Whether they are there: the current generation has the package.
+    pub is_placed: bool,
 }
 
 /// A file that an upload brings, and that packages may name.
@@ -98,16 +102,18 @@ impl<'a> Presence<'a> {
         if let Some(generation) = &self.generation {
             for row in generation.packages.all().map_err(RepositoryError::generation(self.repository))? {
                 if let (true, Some(file)) = (row.files.contains(name), row.files.first()) {
-                    owners.push(Owner { identity: Identity(row.identity), file: file.clone() });
+                    let (identity, file) = (Identity(row.identity), file.clone());
+                    owners.push(Owner { identity, file, directory: row.directory, is_placed: true });
                 }
             }
         }
         for (identity, record) in self.changes() {
             owners.retain(|owner| owner.identity != *identity);
-            let files = record.iter().flat_map(|record| &record.files);
-            let mut names = files.map(|file| &file.name);
+            let Some(record) = record else { continue };
+            let mut names = record.files.iter().map(|file| &file.name);
             if let Some(first) = names.clone().next().filter(|_| names.any(|one| one == name)) {
-                owners.push(Owner { identity: identity.clone(), file: first.clone() });
+                let (identity, file) = (identity.clone(), first.clone());
+                owners.push(Owner { identity, file, directory: record.directory.clone(), is_placed: false });
             }
         }
         Ok(owners)

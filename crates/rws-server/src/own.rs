@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
-use rws_repository::UploadId;
 use rws_repository::scheduler::Progress;
+use rws_repository::{UploadId, aside};
 use rws_store::{Depth, Writing};
+use tokio::time::timeout;
 
 use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
@@ -17,10 +19,13 @@ use crate::openapi::document;
 use crate::path;
 use crate::schema::{
     Comparison, Generation, Overview, Program, Repositories, Repository, RepositoryState, StoreProblems, TargetPath,
-    Upload, UploadState, Writers, WritersState,
+    Upload, UploadState, WaitingFile, Writers, WritersState,
 };
 use crate::service::Service;
 use crate::setup::{self, Setup};
+
+/// How long the store is waited for by who asks for the status, which says more than what is in the store.
+const LONGEST_LIST: Duration = Duration::from_secs(2);
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -55,7 +60,7 @@ async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str) -> Answered
         ("version", None) => Ok(Some(version(service))),
         ("openapi.json", None) => Ok(Some(openapi())),
         ("repositories", None) => repositories(service).await.map(Some),
-        ("status", None) => Ok(Some(overview(service))),
+        ("status", None) => Ok(Some(overview(service).await)),
         ("status", Some(id)) => upload(service, id).await,
         ("keys", Some(name)) => Ok(key(service, name)),
         ("setup", Some(rest)) => Ok(client_file(service, base, rest)),
@@ -108,7 +113,7 @@ fn openapi() -> Answer {
 
 /// How the service is.
 #[utoipa::path(get, path = "/-/status", tag = "operation", responses((status = 200, description = "What this process knows of itself.", body = Overview)))]
-fn overview(service: &Service) -> Answer {
+async fn overview(service: &Service) -> Answer {
     let writing = service.writing.borrow().clone();
     let state = match &writing {
         Writing::Unknown { .. } => WritersState::Unknown,
@@ -124,8 +129,30 @@ fn overview(service: &Service) -> Answer {
         writers: Writers { state, message: writing.sentence() },
         failing: failing.collect(),
         comparing: comparing(service),
+        waiting: waiting(service, &writing).await,
     };
     json(StatusCode::OK, &overview)
+}
+
+/// What waits for its `.changes`; `None` where the store does not answer: all else is answered nevertheless.
+async fn waiting(service: &Service, writing: &Writing) -> Option<Vec<WaitingFile>> {
+    if matches!(writing, Writing::Unknown { .. }) {
+        return None;
+    }
+    let files = timeout(LONGEST_LIST, aside::list(&**service.tree.store())).await.ok()?.ok()?;
+    let kept_seconds = i64::try_from(aside::KEPT.as_secs()).unwrap_or(i64::MAX);
+    let file = |file: aside::ListedFile| {
+        let since = file.since_milliseconds.div_euclid(1000);
+        WaitingFile {
+            path: file.path,
+            product: file.product,
+            file: file.name,
+            size_bytes: file.size_bytes,
+            since: time(since),
+            until: time(since.saturating_add(kept_seconds)),
+        }
+    };
+    Some(files.into_iter().map(file).collect())
 }
 
 fn comparing(service: &Service) -> BTreeMap<String, Comparison> {

@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use rws_model::{Reading, RepositoryId, RepositorySettings};
 use rws_openpgp::SigningKey;
 use rws_repository::catalogue::{Catalogue, Policy};
-use rws_repository::intake::{self, Accepted};
+use rws_repository::intake::Accepted;
 use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_repository::removal::{self, Removal};
 use rws_repository::scheduler::{Progress, Scheduler};
 use rws_repository::verify::{Checked, Depth, Verifier};
 use rws_store::{
@@ -332,7 +333,7 @@ async fn a_damaged_package_is_not_lost_when_the_start_reads_all_again() {
         // once it is gone the others are read, whatever lies beside them
         let targets = world.catalogue.resolve(FOCAL).unwrap();
         let name = rws_model::FileName::parse("bad_1_amd64.deb").unwrap();
-        let removed = intake::remove(&*store, &targets, &name).await.unwrap().unwrap();
+        let removed = removal::remove(&*store, &targets, &Removal::Named(name.clone())).await.unwrap().unwrap();
         scheduler.take(&removed);
         assert!(matches!(scheduler.wait(&removed.id, LONG).await, Progress::Published(_)));
         let foreign = "release/2.8/ubuntu/pool/focal/main/f/foreign/foreign_1_amd64.deb";

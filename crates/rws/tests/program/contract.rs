@@ -6,6 +6,7 @@
 
 mod anchors;
 mod api;
+mod aside;
 mod authentication;
 mod browsing;
 mod contents;
@@ -25,8 +26,10 @@ mod metadata;
 mod names;
 mod packages;
 mod paths;
+mod posting;
 mod release;
 mod removing;
+mod removing_one_of_many;
 mod replacing;
 mod rows;
 mod scheduling;
