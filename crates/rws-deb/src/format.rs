@@ -116,6 +116,10 @@ impl Format for Deb {
         audit::date(repository, root)
     }
 
+    fn architectures(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
+        audit::architectures(repository, root)
+    }
+
     fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
         audit::read_index(index, text)
     }

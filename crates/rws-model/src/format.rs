@@ -102,6 +102,12 @@ pub trait Format: Send + Sync {
         None
     }
 
+    /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
+    /// not be told.
+    fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The package files that an index lists; `text` is its plain form.
     ///
     /// # Errors

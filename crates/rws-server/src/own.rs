@@ -8,6 +8,7 @@ use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
+use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::scheduler::Progress;
 use rws_repository::{UploadId, aside};
 use rws_store::{Depth, Writing};
@@ -63,7 +64,7 @@ async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str) -> Answered
         ("status", None) => Ok(Some(overview(service).await)),
         ("status", Some(id)) => upload(service, id).await,
         ("keys", Some(name)) => Ok(key(service, name)),
-        ("setup", Some(rest)) => Ok(client_file(service, base, rest)),
+        ("setup", Some(rest)) => client_file(service, base, rest).await,
         ("mirrorlist", Some(rest)) => mirrorlist(service, base, rest).await,
         _ => Ok(None),
     }
@@ -254,7 +255,7 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
     key.clone().map(|key| text(StatusCode::OK, PGP, key))
 }
 
-/// A ready-made file for a client: `.sources` and `.list` for apt; `.repo` for dnf, `.zypper.repo`, `.yum.repo`.
+/// A ready-made file for a client: `.sources` and `.list` for apt, with the architectures that the repository has now; `.repo` for dnf, `.zypper.repo`, `.yum.repo`.
 #[utoipa::path(get, path = "/-/setup/{kind}/{series}/{distribution}/{file}", tag = "clients",
     params(
         ("kind" = String, Path, description = "As in uploads."),
@@ -265,19 +266,33 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
     responses(
         (status = 200, description = "The file.", body = String, content_type = "text/plain"),
         (status = 404, description = "There can be no such repository, or no such file for it.", body = Problem),
+        StoreProblems,
     ))]
-fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Option<Answer> {
-    let (target, extension) = setup::parts(path)?;
-    let targets = service.catalogue.resolve(target).ok()?;
-    let [target] = targets.as_slice() else { return None };
+async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered {
+    let Some((target, extension)) = setup::parts(path) else { return Ok(None) };
+    let Ok(targets) = service.catalogue.resolve(target) else { return Ok(None) };
+    let (Some(base), [target]) = (base(), targets.as_slice()) else { return Ok(None) };
     let key = target.signer.as_ref().map(|signer| {
         let is_modules = service.keys.modules.as_deref() == Some(signer.public_key_armored());
         let name = if is_modules && service.keys.main != service.keys.modules { "modules.asc" } else { "main.asc" };
         (signer.public_key_armored(), name)
     });
-    let base = base()?;
-    let file = Setup { base: &base, target, key }.file(extension)?;
-    Some(of_address(text(StatusCode::OK, PLAIN, file)))
+    let architectures = match setup::names_architectures(extension) {
+        true => architectures(service, target).await?,
+        false => Vec::new(),
+    };
+    let file = Setup { base: &base, target, architectures: &architectures, key }.file(extension);
+    Ok(file.map(|file| of_address(text(StatusCode::OK, PLAIN, file))))
+}
+
+/// The architectures that the repositories of a target have, for clients that have to be told.
+async fn architectures(service: &Service, target: &ConfiguredTarget) -> Result<Vec<String>, Problem> {
+    let mut architectures = Vec::new();
+    for repository in target.repositories() {
+        let root = service.tree.root(&repository).await?;
+        architectures.extend(target.format.architectures(&repository, &root));
+    }
+    Ok(architectures)
 }
 
 /// An answer that names the address by which this client reached the service: nobody may keep it for another one.

@@ -9,6 +9,7 @@ mod api;
 mod aside;
 mod authentication;
 mod browsing;
+mod client_files;
 mod contents;
 mod documents;
 mod door;
