@@ -9,7 +9,7 @@ use rws_model::RepositoryId;
 use rws_store::{Key, Listed, Writing};
 use tokio::sync::watch;
 
-use super::{Scheduler, Urgency, lock};
+use super::{Scheduler, Slot, Urgency, lock};
 use crate::existing::is_untouched;
 use crate::publish::Occasion;
 use crate::{RepositoryError, UploadId, aside, private, reading};
@@ -138,6 +138,7 @@ impl Scheduler {
             }
         }
         self.renew(now / 1000).await?;
+        self.look_for_malformed().await?;
         if is_thorough {
             self.tidy(now).await?;
             for place in [private::INCOMING, private::ASIDE] {
@@ -158,6 +159,22 @@ impl Scheduler {
         }
         if !abandoned.is_empty() {
             store.delete(&abandoned).await?;
+        }
+        Ok(())
+    }
+
+    /// Wakes the repositories whose malformed package is gone, to compare them with the store again.
+    async fn look_for_malformed(self: &Arc<Self>) -> Result<(), RepositoryError> {
+        let path = |slot: &Slot| Key::parse(&slot.malformed.as_ref()?.path);
+        let named: Vec<(RepositoryId, Key)> = {
+            let slots = lock(&self.slots);
+            slots.iter().filter_map(|(repository, slot)| Some((repository.clone(), path(slot)?))).collect()
+        };
+        for (repository, key) in named {
+            if self.publisher.store().stat(&key).await?.is_none() {
+                let occasion = Occasion { synchronise: true, ..Occasion::default() };
+                self.wake(&repository, occasion, Urgency::Patient);
+            }
         }
         Ok(())
     }

@@ -345,3 +345,27 @@ async fn a_damaged_package_is_not_lost_when_the_start_reads_all_again() {
         assert_eq!(unpacked(&*store, &contents).await, "usr/share/doc/aa\taa\nusr/share/doc/cc\tcc\n");
     }
 }
+
+/// A malformed package is named until it is gone, whatever is published meanwhile; the sweep finds out that it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_package_is_named_until_it_is_gone() {
+    let (world, store) = ticking();
+    let scheduler = scheduler(&world, &store);
+    let path = "release/2.8/ubuntu/pool/focal/main/b/bad/bad_1_amd64.deb";
+    put(&*store, path, "no package").await;
+    for name in ["aa", "bb"] {
+        let accepted = upload(&world, &store, FOCAL, world.deb(name, "1", "amd64", name)).await;
+        scheduler.take(&accepted);
+        assert!(matches!(scheduler.wait(&accepted.id, LONG).await, Progress::Published(_)));
+        assert!(scheduler.settle(&[id(FOCAL)], LONG).await);
+        let error = scheduler.last_error(&id(FOCAL)).unwrap();
+        assert!(error.contains(path), "{error}");
+        scheduler.sweep().await.unwrap();
+        assert_eq!(scheduler.failing(), [(id(FOCAL), error)]);
+    }
+    store.delete(&[Key::parse(path).unwrap()]).await.unwrap();
+    scheduler.sweep().await.unwrap();
+    assert!(scheduler.settle(&[id(FOCAL)], LONG).await);
+    assert_eq!(scheduler.failing(), []);
+    assert_eq!(get(&*store, &format!("{DISTS}/malformed_list.txt")).await, None);
+}

@@ -23,6 +23,7 @@ pub mod index;
 mod lifetime;
 mod limits;
 mod listings;
+mod malformed_in_the_store;
 mod metadata;
 mod names;
 mod packages;
