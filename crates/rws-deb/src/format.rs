@@ -112,6 +112,10 @@ impl Format for Deb {
         audit::read_root(repository, root)
     }
 
+    fn places_by_product(&self) -> bool {
+        true
+    }
+
     fn root_date(&self, repository: &RepositoryId, root: &[RootFile]) -> Option<i64> {
         audit::date(repository, root)
     }

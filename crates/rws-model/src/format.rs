@@ -38,6 +38,11 @@ pub trait Format: Send + Sync {
     /// Names the file that does not fit the target or the other files.
     fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal>;
 
+    /// Whether the directory of a package depends on more than the package: on [`Placement::product`].
+    fn places_by_product(&self) -> bool {
+        false
+    }
+
     /// The repositories of a target: all that can exist, with these architectures configured.
     fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId>;
 

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rws_model::{FileName, Format, Listed, Reading, RefusalKind};
 use rws_repository::aside;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
-use rws_repository::intake::{self, Accepted};
+use rws_repository::intake::{self, Accepted, Replaced};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IntakeError, Reception, RepositoryError};
 use tokio::runtime::Handle;
@@ -207,12 +207,16 @@ impl Batch {
         let room = service.quotas.upload(&self.user, bytes)?;
         let memory = &service.budgets.accepting;
         let memory = memory.take(&self.user, entries_bytes, LONGEST_QUEUE).await.ok_or_else(|| busy("accepting"))?;
-        let warnings = self.files.iter().flat_map(Spooled::warnings).collect();
+        let warnings: Vec<String> = self.files.iter().flat_map(Spooled::warnings).collect();
         let format = self.targets.first().map(|target| Arc::clone(&target.format));
         let accepted = accept(service, self, memory).await;
         if let Ok(accepted) = &accepted {
             quotas::give_back(room, Arc::clone(&service.scheduler), accepted.id.clone());
         }
+        let replaced = accepted.iter().flat_map(|accepted| &accepted.replaced).map(|Replaced { file, path }| {
+            format!("{file}: it replaces /{path}, which is the same package under another product or file name")
+        });
+        let warnings: Vec<String> = replaced.chain(warnings).collect();
         accepted.map(|accepted| Taken { accepted, warnings, notes: Vec::new() }).map_err(|error| {
             match (error, format) {
                 // the original knew architectures by file names only, and said this

@@ -38,6 +38,7 @@ mod scheduling;
 mod sources;
 mod stage;
 mod waiting;
+mod warnings;
 mod wire;
 
 // Rows of CONTRACT.md that are not here, with the issue that they belong to:
