@@ -73,35 +73,6 @@ impl<'a> Presence<'a> {
         Ok(Self { target, repository, generation, pending })
     }
 
-    /// Reads what is published of a repository, whatever waits.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails, or an object of RWS is damaged.
-    pub async fn published(
-        store: &dyn Store,
-        target: &'a ConfiguredTarget,
-        repository: &'a RepositoryId,
-    ) -> Result<Self, RepositoryError> {
-        let generation = match reading::head(store, repository).await? {
-            Some((head, _)) => Some(reading::generation(store, repository, &head.generation).await?),
-            None => None,
-        };
-        Ok(Self { target, repository, generation, pending: Vec::new() })
-    }
-
-    /// The directory and the name of a package's own file, in the current generation; `None` for one that is not there.
-    ///
-    /// # Errors
-    ///
-    /// When the current generation is damaged.
-    pub fn placed(&self, identity: &Identity) -> Result<Option<(String, FileName)>, RepositoryError> {
-        let Some(generation) = &self.generation else { return Ok(None) };
-        let row = generation.packages.get(&identity.0, &package_order(&*self.target.format));
-        let row = row.map_err(RepositoryError::generation(self.repository))?;
-        Ok(row.and_then(|row| Some((row.directory, row.files.into_iter().next()?))))
-    }
-
     /// The content of a package's own file; `None` for one that is not there.
     ///
     /// # Errors
@@ -200,6 +171,16 @@ impl<'a> Presence<'a> {
     fn changes(&self) -> impl Iterator<Item = (&Identity, Option<&Record>)> {
         self.pending.iter().flat_map(|waiting| waiting.upload.changes_for(self.repository))
     }
+}
+
+/// The directory and the name of a package's own file in a generation; `None` for one that is not there.
+pub fn placed_in(
+    generation: &Generation,
+    target: &ConfiguredTarget,
+    identity: &Identity,
+) -> std::io::Result<Option<(String, FileName)>> {
+    let row = generation.packages.get(&identity.0, &package_order(&*target.format))?;
+    Ok(row.and_then(|row| Some((row.directory, row.files.into_iter().next()?))))
 }
 
 fn content_in(
