@@ -2,6 +2,7 @@
 
 mod abuse;
 mod adoption;
+mod beside_original;
 mod bootstraps;
 mod bucket;
 mod bucket_readers;

@@ -9,7 +9,7 @@ use crate::support::raw::{Connection, Request};
 use crate::support::server::Server;
 use crate::support::temporary_directory;
 
-const BAD_PATHS: [(&str, &str, &str); 23] = [
+pub const BAD_PATHS: [(&str, &str, &str); 23] = [
     ("kind", "/nightly/1.10/el/7", "Repo kind \"nightly\" is not supported."),
     ("kind in another case", "/Live/1.10/el/7", "Repo kind \"Live\" is not supported."),
     ("series", "/live/9.9/el/7", "Tarantool series \"9.9\" is not supported."),
