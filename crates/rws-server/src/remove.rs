@@ -32,7 +32,8 @@ pub async fn delete(
         Some(found) => found,
         None => {
             let targets = resolve(service, user, directory, "Can't delete the package")?;
-            (targets, Removal::Named(file_name(name)?))
+            let name = file_name(name, &targets)?;
+            (targets, Removal::Named(name))
         }
     };
     let removing = Arc::clone(service);
@@ -60,13 +61,15 @@ fn at_address(service: &Service, user: &User, directory: &str, path: &str) -> Re
     let targets = vec![Arc::clone(target)];
     allow(user, &targets)?;
     let (directory, name) = below.rsplit_once('/').unwrap_or(("", below));
-    let (repository, directory, name) = (repository.clone(), directory.to_owned(), file_name(name)?);
+    let (repository, directory, name) = (repository.clone(), directory.to_owned(), file_name(name, &targets)?);
     Ok(Some((targets, Removal::At(Address { repository, directory, name }))))
 }
 
-fn file_name(name: &str) -> Result<FileName, Problem> {
-    FileName::parse(name).map_err(|refusal| {
+/// The name under which a file is published that is asked for by this one.
+fn file_name(name: &str, targets: &[Arc<ConfiguredTarget>]) -> Result<FileName, Problem> {
+    let name = FileName::parse(name).map_err(|refusal| {
         let message = format!("Invalid filename: {}.", refusal.reason);
         Problem::bad_request("file-name", message).of_file(refusal.file)
-    })
+    })?;
+    Ok(targets.first().map_or(name.clone(), |target| target.format.published_name(name)))
 }

@@ -110,6 +110,19 @@ fn the_address_of_a_file_is_enough() {
         expect_status(&call(&server, "DELETE", &format!("/{ARCHIVE}/{path}?wait=30")), 200);
         assert_eq!(debs(&server, "amd64"), Vec::<String>::new());
     });
+    rows.row("the colon of an epoch, however it is written", || {
+        let name = "rws-epoch_1%3a2.0-1_amd64.deb";
+        for path in [
+            format!("{ARCHIVE}/pool/focal/main/p/product/rws-epoch_1%253a2.0-1_amd64.deb"),
+            format!("{ARCHIVE}/pool/focal/main/p/product/rws-epoch_1%3A2.0-1_amd64.deb"),
+            format!("{DEB_TARGET}/rws-epoch_1%253a2.0-1_amd64.deb"),
+            format!("{DEB_TARGET}/rws-epoch_1:2.0-1_amd64.deb"),
+        ] {
+            let form = deb_form([&FIXTURES.epoch_deb.named(name)]);
+            expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), form));
+            expect_status(&call(&server, "DELETE", &format!("{path}?wait=30")), 200);
+        }
+    });
     rows.row("a part of a source: 409", || {
         let answer = call(&server, "DELETE", &format!("{ARCHIVE}/pool/focal/main/p/product/{}", FIXTURES.orig.name));
         expect_code(&answer, 409, "part-of-source");
