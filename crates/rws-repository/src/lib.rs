@@ -3,7 +3,7 @@
 //! * [`catalogue`]: what the configuration says there can be.
 //! * [`Reception`]: the files of a request on their way into the store.
 //! * [`aside`]: files that wait for the list of their upload.
-//! * [`intake`]: an upload, or a removal, becomes a promise.
+//! * [`intake`]: an upload becomes a promise; [`removal`]: so does a removal.
 //! * [`plan`]: a generation and changes become the next generation; pure.
 //! * [`render`]: its index files, block by block; pure.
 //! * [`publish`]: the publisher, the only one that writes public files.
@@ -22,6 +22,7 @@ mod generation;
 mod id;
 pub mod inspection;
 pub mod intake;
+mod naming;
 mod pending;
 pub mod pins;
 pub mod plan;
@@ -30,7 +31,9 @@ pub mod private;
 pub mod publish;
 mod reading;
 mod reception;
-pub mod render;
+pub mod removal;
+mod render;
+mod replacement;
 pub mod scheduler;
 pub mod tree;
 mod upload;

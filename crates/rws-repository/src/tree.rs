@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::FutureExt;
 use rws_model::{RepositoryId, RootFile, sha256};
-use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version};
+use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version, collect};
 
 use crate::catalogue::{Catalogue, PublicTree};
 use crate::gather::gather;
@@ -23,6 +23,9 @@ const HEADS_AT_ONCE: usize = 16;
 
 /// How many repositories' heads are kept in memory.
 const KEPT_HEADS: usize = 1024;
+
+/// A root of another tool that is larger is not read.
+const LARGEST_ROOT_BYTES: u64 = 4 << 20;
 
 /// The public tree of a store.
 pub struct Tree {
@@ -294,6 +297,31 @@ impl Tree {
         kept.truncate(KEPT_GENERATIONS - 1);
         kept.push_front((key, Arc::clone(&names)));
         Ok(Some(names))
+    }
+
+    /// The root that readers of a repository get: of its current generation; of another tool, where it has none; empty where there
+    /// is no repository.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the repository is not configured.
+    pub async fn root(&self, repository: &RepositoryId) -> Result<Vec<RootFile>, RepositoryError> {
+        if let Some(current) = self.head(repository, &private::head(repository)).await? {
+            return Ok(current.head.root.clone());
+        }
+        let target =
+            self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
+        let tree = target.format.layout(repository).tree;
+        let mut root = Vec::new();
+        for name in target.format.root_names(repository) {
+            let Some(key) = Key::parse(&join(&tree, &name)) else { continue };
+            let found = self.store.read(&key, Span::Whole).await?;
+            if let Some(content) = found.filter(|content| content.stat.size_bytes <= LARGEST_ROOT_BYTES) {
+                let text = String::from_utf8_lossy(&collect(content.bytes).await?).into_owned();
+                root.push(RootFile { name, text });
+            }
+        }
+        Ok(root)
     }
 
     /// The current generation of a repository.

@@ -17,6 +17,7 @@ use crate::answer::{Answer, busy};
 use crate::budgets::{Budgets, Network, REQUEST_BYTES};
 use crate::connection::{Client, Connection};
 use crate::counts::Kind;
+use crate::path::absolute;
 use crate::settings::Settings;
 use crate::shares::{Refusal, Share};
 
@@ -70,7 +71,7 @@ impl Exchange {
             method: request.method().clone(),
             // the URI itself would hold all that was read with it for as long as the answer is sent
             path: path[..path.floor_char_boundary(LONGEST_PATH)].to_owned(),
-            kind: Kind::of(request.method(), path),
+            kind: Kind::of(request.method(), absolute(path)),
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
             user: OnceLock::new(),

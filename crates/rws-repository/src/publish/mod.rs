@@ -98,7 +98,10 @@ pub struct Outcome {
     pub applied: Vec<UploadId>,
     /// Uploads that could not be carried out, and why.
     pub failed: Vec<(UploadId, String)>,
-    /// Why the comparison with the store did not come to an end, where it did not. What was pending was published.
+    /// Whether the store was compared with the index.
+    pub looked: bool,
+    /// Why the comparison with the store did not come to an end, where it did not, or what it had to leave out. What was pending
+    /// was published.
     pub synchronised: Result<(), RepositoryError>,
     /// How often another publisher was faster.
     pub lost_commits: usize,
