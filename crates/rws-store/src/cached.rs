@@ -171,6 +171,10 @@ impl Store for CachedStore {
         self.inner.give_up_unfinished(prefix, before_milliseconds).await
     }
 
+    fn doubts(&self) -> Option<String> {
+        self.inner.doubts()
+    }
+
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {
         self.inner.presigned_url(key, seconds)
     }

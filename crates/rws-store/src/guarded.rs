@@ -405,6 +405,10 @@ impl Store for GuardedStore {
         self.inner.clock_milliseconds().await
     }
 
+    fn doubts(&self) -> Option<String> {
+        self.inner.doubts()
+    }
+
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {
         self.inner.presigned_url(key, seconds)
     }

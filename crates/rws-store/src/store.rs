@@ -233,6 +233,11 @@ pub trait Store: Send + Sync {
         Ok(0)
     }
 
+    /// What is to be said of a store that is answered for by something else at times; `None` where all is well.
+    fn doubts(&self) -> Option<String> {
+        None
+    }
+
     /// A URL at which anybody can read the object for so many seconds; `None` where the store has no such thing.
     fn presigned_url(&self, _key: &Key, _seconds: u64) -> Option<String> {
         None

@@ -122,7 +122,8 @@ impl S3Store {
         let request = super::Request::bucket("list", Method::Get)
             .query("list-type", "2")
             .query("max-keys", "1")
-            .query("prefix", name.clone());
+            .query("prefix", name.clone())
+            .expects(super::answer::Expected::Document("ListBucketResult"));
         let reply = self.client().send(&request).await.map_err(|failure| failure.error("list", &name))?;
         Ok(String::from_utf8_lossy(&reply.body).contains("<Contents>"))
     }
