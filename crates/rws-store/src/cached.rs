@@ -116,6 +116,10 @@ impl Store for CachedStore {
         self.inner.stat(key).await
     }
 
+    async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_gone(key).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         match self.copy_of(key, span).await {
             Some(content) => Ok(Some(content)),

@@ -356,6 +356,10 @@ impl Store for GuardedStore {
         self.inner.stat(key).await
     }
 
+    async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_gone(key).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         self.inner.read(key, span).await
     }

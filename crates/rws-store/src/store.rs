@@ -183,6 +183,11 @@ pub trait Store: Send + Sync {
     /// The object without its content; `None` where there is none.
     async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError>;
 
+    /// Whether an object is gone for certain, by more than one answer of the store: asked before anything is given up for it.
+    async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
+        Ok(self.stat(key).await?.is_none())
+    }
+
     /// The object with the bytes of `span`; `None` where there is none.
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError>;
 

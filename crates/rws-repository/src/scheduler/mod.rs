@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::intake::Accepted;
 use crate::publish::{Occasion, Outcome, Publisher};
-use crate::{RepositoryError, UploadId, existing, reading};
+use crate::{RepositoryError, UploadId, existing, private, reading};
 
 pub use uploads::Progress;
 use uploads::Uploads;
@@ -236,22 +236,34 @@ impl Scheduler {
 
     /// Notes what became of uploads.
     async fn note(
-        &self,
+        self: &Arc<Self>,
         repository: &RepositoryId,
         outcome: &Outcome,
         expected: Vec<UploadId>,
     ) -> Result<(), RepositoryError> {
+        let store = self.publisher.store();
         // an answered upload that was neither pending nor applied has been published by somebody else
         let failed = |id: &UploadId| outcome.failed.iter().any(|(failed, _)| failed == id);
         let of_others: Vec<_> =
             expected.into_iter().filter(|id| !outcome.applied.contains(id) && !failed(id)).collect();
         let current = match of_others.is_empty() {
             true => None,
-            false => reading::head(self.publisher.store(), repository).await?.map(|(head, _)| head.generation),
+            false => reading::head(store, repository).await?.map(|(head, _)| head),
         };
-        let mut uploads = lock(&self.uploads);
+        let (mut published, mut waits) = (Vec::new(), false);
         for upload in of_others {
-            uploads.published(&upload, repository, current.as_ref());
+            // a listing may be an old one, and an upload may have been answered for by something else
+            match store.stat(&private::pointer(repository, &upload)).await? {
+                Some(_) if !current.as_ref().is_some_and(|head| head.applied.contains(&upload)) => waits = true,
+                _ => published.push(upload),
+            }
+        }
+        if waits {
+            self.wake_later(repository, FIRST_PAUSE);
+        }
+        let mut uploads = lock(&self.uploads);
+        for upload in published {
+            uploads.published(&upload, repository, current.as_ref().map(|head| &head.generation));
         }
         for (upload, reason) in &outcome.failed {
             tracing::error!(%repository, %upload, reason, "an upload could not be carried out; it is kept for a week");

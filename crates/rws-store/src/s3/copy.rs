@@ -97,7 +97,7 @@ impl S3Store {
                 Ok(version) => return Ok(version),
                 // whether the source is gone is asked of the source: some services say so of names that they mistake
                 Err(failure) if failure.is_absent() => {
-                    if self.is_gone(from).await.map_err(failed)? {
+                    if self.is_absent(from).await.map_err(failed)? {
                         return Err(StoreError::Missing { key: from.to_string() });
                     }
                     repetitions += 1;
@@ -110,20 +110,6 @@ impl S3Store {
                 }
                 Err(failure) => return Err(failed(failure)),
             }
-        }
-    }
-
-    /// Whether an object does not exist, by all that can be asked: nothing that was accepted is given up for one answer.
-    async fn is_gone(&self, key: &Key) -> Result<bool, Failure> {
-        if self.look(key).await?.is_some() {
-            return Ok(false);
-        }
-        let get = self.request("read", Method::Get, key).header("range", "bytes=0-0");
-        match self.client().ask(&get).await {
-            Err(failure) if failure.is_absent() => Ok(!self.is_listed(key).await?),
-            // nothing of an empty object is in any range
-            Err(failure) if failure.status == Some(416) => Ok(false),
-            answered => answered.map(|_| false),
         }
     }
 

@@ -171,6 +171,10 @@ impl Store for S3Store {
         self.look(key).await.map_err(|failure| failure.error("read", key.as_str()))
     }
 
+    async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
+        self.is_absent(key).await.map_err(|failure| failure.error("read", key.as_str()))
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         self.download(key, span).await
     }
@@ -244,6 +248,20 @@ impl S3Store {
             Ok(Written::Done(stat)) => Ok(stat),
             Ok(Written::Conflict) => Err(StoreError::Conflict { key: key.to_string() }),
             Err(failure) => Err(failure.error(operation, key.as_str())),
+        }
+    }
+
+    /// Whether an object does not exist, by all that can be asked: nothing that was accepted is given up for one answer.
+    pub(super) async fn is_absent(&self, key: &Key) -> Result<bool, Failure> {
+        if self.look(key).await?.is_some() {
+            return Ok(false);
+        }
+        let get = self.request("read", Method::Get, key).header("range", "bytes=0-0");
+        match self.client().ask(&get).await {
+            Err(failure) if failure.is_absent() => Ok(!self.is_listed(key).await?),
+            // nothing of an empty object is in any range
+            Err(failure) if failure.status == Some(416) => Ok(false),
+            answered => answered.map(|_| false),
         }
     }
 
