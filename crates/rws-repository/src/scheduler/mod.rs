@@ -259,7 +259,11 @@ impl Scheduler {
             }
         }
         if waits {
-            self.wake_later(repository, FIRST_PAUSE);
+            let (scheduler, repository) = (Arc::clone(self), repository.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(FIRST_PAUSE).await;
+                scheduler.wake(&repository, Occasion::default(), Urgency::Patient);
+            });
         }
         let mut uploads = lock(&self.uploads);
         for upload in published {

@@ -12,9 +12,11 @@ use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use rusty_s3::Method;
 
+use super::Request;
 use super::failure::{Failure, element, is_error};
 use super::headers;
 use super::origin::ObjectName;
+use crate::Version;
 
 /// How much of a foreign answer a message shows.
 const SHOWN_CHARACTERS: usize = 80;
@@ -41,16 +43,19 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Whether this can be the head of the answer.
+    /// Whether this can be the head of the answer. A service whose ETags are digests has no others.
     ///
     /// # Errors
     ///
     /// A failure that is marked as nonsense.
-    pub fn check_head(&self, head: &Parts) -> Result<(), Failure> {
+    pub fn check_head(&self, head: &Parts, tags_are_md5: bool) -> Result<(), Failure> {
         let not_s3 = |what: &str| Failure::nonsense(format!("{}: {what}", shown(head.status, &head.headers, b"")));
         match self {
             Self::Object(name) => {
-                headers::stat(&head.headers)?;
+                let stat = headers::stat(&head.headers)?;
+                if tags_are_md5 && !has_form_of_md5(&stat.version) {
+                    return Err(not_s3("the ETags of this service have another form"));
+                }
                 match (name, ObjectName::of(&head.headers)) {
                     (Some(wanted), Some(found)) if *wanted != found => Err(Failure::other_object()),
                     _ => Ok(()),
@@ -80,13 +85,15 @@ impl Expected {
 }
 
 /// Whether an answer that is none of success is one of S3: it has no body, or a document that says what is wrong. A GET is
-/// always told more than a status.
-pub fn is_refusal(method: Method, body: &[u8]) -> bool {
-    let has_code = || element(&String::from_utf8_lossy(body), "Code").is_some();
-    match body.trim_ascii().is_empty() {
-        true => method != Method::Get,
-        false => is_error(body) && has_code(),
-    }
+/// always told more than a status, and only who asks for an object hears that there is none.
+pub fn is_refusal(request: &Request, status: StatusCode, body: &[u8]) -> bool {
+    let code = element(&String::from_utf8_lossy(body), "Code");
+    let says_why = match body.trim_ascii().is_empty() {
+        true => request.method != Method::Get,
+        false => is_error(body) && code.is_some(),
+    };
+    let is_of_object = status != StatusCode::NOT_FOUND || code.is_some_and(|code| code != "NoSuchKey");
+    says_why && (is_of_object || request.needs_object())
 }
 
 /// An answer in a few words: its status, its type, and how it begins.
@@ -96,6 +103,13 @@ pub fn shown(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     let text: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_CHARACTERS).collect();
     let text = if text.is_empty() { String::new() } else { format!(", {text:?}") };
     format!("{} ({kind}{text})", status.as_u16())
+}
+
+/// Whether an ETag is a digest, or that of an object in parts, which has their number behind it.
+fn has_form_of_md5(version: &Version) -> bool {
+    let (digest, parts) = version.0.split_once('-').unwrap_or((&version.0, "1"));
+    let is_digest = digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest && !parts.is_empty() && parts.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a body is one document with this root, from its beginning to its end.
@@ -244,11 +258,19 @@ mod tests {
 
     #[test]
     fn a_refusal_of_s3_says_why() {
-        assert!(is_refusal(Method::Head, b""));
-        assert!(is_refusal(Method::Get, b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>"));
+        let of = |method| Request::object("test", method, "a".to_owned());
+        let absent = StatusCode::NOT_FOUND;
+        let no_key = b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>";
+        assert!(is_refusal(&of(Method::Head), absent, b""));
+        assert!(is_refusal(&of(Method::Get), absent, no_key));
         for other in ["", "<html>not found</html>", "<Error/>"] {
-            assert!(!is_refusal(Method::Get, other.as_bytes()), "{other}");
+            assert!(!is_refusal(&of(Method::Get), absent, other.as_bytes()), "{other}");
         }
-        assert!(!is_refusal(Method::Put, b"<html>forbidden</html>"));
+        assert!(!is_refusal(&of(Method::Put), StatusCode::FORBIDDEN, b"<html>forbidden</html>"));
+        // a write needs no object to be there, but for a condition on it
+        assert!(!is_refusal(&of(Method::Put), absent, no_key) && !is_refusal(&of(Method::Put), absent, b""));
+        assert!(is_refusal(&of(Method::Put).header("if-match", "x"), absent, no_key));
+        assert!(is_refusal(&of(Method::Put), absent, b"<Error><Code>NoSuchBucket</Code></Error>"));
+        assert!(!is_refusal(&Request::bucket("list", Method::Get), absent, no_key));
     }
 }

@@ -1,5 +1,6 @@
 //! Sends requests, again where that is safe and may help.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -76,6 +77,8 @@ pub struct Client {
     /// The clock of the store.
     pub clock: StoreClock,
     numbers: Numbers,
+    /// Whether the ETag of what one request wrote is its MD5: with some kinds of encryption it is not.
+    pub tags_are_md5: AtomicBool,
     /// How often something other than the store answered.
     pub doubts: Doubts,
 }
@@ -111,6 +114,7 @@ impl Client {
             retries: settings.retries,
             clock: StoreClock::new(),
             numbers: Numbers::default(),
+            tags_are_md5: AtomicBool::new(false),
             doubts: Doubts::default(),
         })
     }
@@ -240,14 +244,14 @@ impl Client {
         let (head, body) = answer.map_err(|error| Failure::unanswered(chain(&error)))?.into_parts();
         if head.status.is_success() {
             self.numbers.check(request.method, head.status, &head.headers)?;
-            request.expected.check_head(&head)?;
+            request.expected.check_head(&head, self.tags_are_md5.load(Ordering::Relaxed))?;
             self.observe(&head);
             return Ok((head, body));
         }
         let text = self.collect(body).await.unwrap_or_default();
         if head.status.is_client_error() {
             self.numbers.check(request.method, head.status, &head.headers)?;
-            if !answer::is_refusal(request.method, &text) {
+            if !answer::is_refusal(request, head.status, &text) {
                 return Err(Failure::nonsense(answer::shown(head.status, &head.headers, &text)));
             }
         }

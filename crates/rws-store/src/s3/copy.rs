@@ -5,6 +5,7 @@
 //! taken, and only then copied. A claim goes once its copy is there, which holds up everybody else as well as the claim.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use futures::stream;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -29,6 +30,10 @@ const COPIED_PART_BYTES: u64 = 1 << 30;
 
 /// What stays as it is in the name of a source.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same for services that take the reserved characters of URLs as they stand there.
+const RESERVED: &AsciiSet =
+    &PLAIN.remove(b'+').remove(b':').remove(b';').remove(b'@').remove(b'&').remove(b'=').remove(b'$').remove(b',');
 
 impl S3Store {
     pub(super) async fn copy_object(&self, from: &Key, to: &Key, write: &Write) -> Result<Version, StoreError> {
@@ -191,7 +196,8 @@ impl S3Store {
 
     fn with_source(&self, request: Request, from: &Key) -> Request {
         let name = self.name(from);
-        let source = format!("/{}/{}", self.client().bucket().name(), utf8_percent_encode(&name, PLAIN));
+        let plain = if self.inner.plain_sources.load(Ordering::Relaxed) { RESERVED } else { PLAIN };
+        let source = format!("/{}/{}", self.client().bucket().name(), utf8_percent_encode(&name, plain));
         request.header("x-amz-copy-source", source)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use bytes::Bytes;
+use http::StatusCode;
 use rusty_s3::Method;
 use rusty_s3::actions::{DeleteObjects, DeleteObjectsResponse, ObjectIdentifier};
 
@@ -37,17 +38,26 @@ impl S3Store {
 
     async fn delete_one(&self, name: &str) -> Result<(), Failure> {
         let request = Request::object("delete", Method::Delete, name.to_owned());
-        match self.client().send(&request).await {
-            // S3 answers 204, whether there was anything or not: whoever answers this is asked again
-            Err(failure) if failure.is_absent() => {
-                let look = Request::object("read", Method::Head, name.to_owned());
-                match self.client().ask(&look).await {
-                    Err(failure) if failure.is_absent() => Ok(()),
-                    Err(failure) => Err(failure),
-                    Ok(_) => Err(Failure::contradiction("a deletion is answered with 404, and the object is there")),
-                }
+        let look = Request::object("read", Method::Head, name.to_owned());
+        let mut repetitions = 0;
+        loop {
+            match self.client().send(&request).await {
+                Ok(reply) if reply.head.status == StatusCode::NO_CONTENT => return Ok(()),
+                // S3 answers 204, whether there was anything or not: after another answer the object is looked for
+                Ok(_) => {}
+                Err(failure) if failure.is_absent() => {}
+                Err(failure) => return Err(failure),
             }
-            deleted => deleted.map(|_| ()),
+            match self.client().ask(&look).await {
+                Err(failure) if failure.is_absent() => return Ok(()),
+                Err(failure) => return Err(failure),
+                Ok(_) => {}
+            }
+            repetitions += 1;
+            if repetitions > self.client().retries() {
+                return Err(Failure::contradiction("a deletion is answered as done, and the object is there"));
+            }
+            self.client().pause(repetitions).await;
         }
     }
 

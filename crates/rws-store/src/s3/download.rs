@@ -128,7 +128,7 @@ impl S3Store {
 
     /// Whether an ETag is the digest of the object's bytes: that of an object in parts never is.
     fn is_md5(&self, version: &Version) -> bool {
-        self.inner.tags_are_md5.load(Ordering::Relaxed)
+        self.client().tags_are_md5.load(Ordering::Relaxed)
             && version.0.len() == 32
             && version.0.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
@@ -157,15 +157,32 @@ fn is_digest(version: &Version, digest: impl AsRef<[u8]>) -> bool {
 /// What an answer says.
 fn opened(request: &Request, head: &Parts) -> Result<Opened, Failure> {
     let stat = headers::stat(&head.headers)?;
-    let length = match head.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()) {
-        Some(text) => text.parse().map_err(Failure::nonsense)?,
-        None => stat.size_bytes,
+    let length = head.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let Some(asked) = request.headers.get("range") else {
+        let length = length.unwrap_or(stat.size_bytes);
+        return Ok(Opened { stat, start: 0, length });
     };
-    let start = headers::range_start(&head.headers).unwrap_or(0);
-    if request.headers.contains_key("range") && head.status.as_u16() != 206 && stat.size_bytes > 0 {
+    if head.status.as_u16() != 206 && stat.size_bytes > 0 {
         return Err(Failure::contradiction("a part was asked for, and the whole came"));
     }
-    Ok(Opened { stat, start, length })
+    let (first, last) = headers::range(&head.headers).unwrap_or((0, stat.size_bytes.saturating_sub(1)));
+    let part = if stat.size_bytes == 0 { 0 } else { (last + 1).saturating_sub(first) };
+    if !is_range(asked, first, last, stat.size_bytes) || length.is_some_and(|length| length != part) {
+        return Err(Failure::contradiction("another part came than was asked for"));
+    }
+    Ok(Opened { stat, start: first, length: part })
+}
+
+/// Whether a range that was asked for (`bytes=1-2`, `bytes=1-`, `bytes=-2`) is this one of an object of this size.
+fn is_range(asked: &str, first: u64, last: u64, size_bytes: u64) -> bool {
+    let Some((from, to)) = asked.strip_prefix("bytes=").and_then(|asked| asked.split_once('-')) else { return false };
+    let end = size_bytes.saturating_sub(1);
+    match (from.parse::<u64>(), to.parse::<u64>()) {
+        (Ok(from), Ok(to)) => (first, last) == (from, to.min(end)),
+        (Ok(from), Err(_)) => (first, last) == (from, end),
+        (Err(_), Ok(length)) => (first, last) == (size_bytes.saturating_sub(length), end),
+        (Err(_), Err(_)) => false,
+    }
 }
 
 impl Rest {

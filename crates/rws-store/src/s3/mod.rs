@@ -18,6 +18,7 @@ mod failure;
 mod headers;
 mod listing;
 mod multipart;
+mod needs;
 mod origin;
 mod probe;
 mod request;
@@ -72,12 +73,12 @@ struct Inner {
     /// Before all names; empty, or with a slash at its end.
     prefix: String,
     public_read: bool,
+    /// Whether the name of a copy's source is wanted with its reserved characters as they are (RFC 3986, section 2.2).
+    plain_sources: AtomicBool,
     /// Whether If-Match wants an ETag without its quotes (Ceph).
     bare_tags: AtomicBool,
     /// Claims whose copies are done: they go with the next deletion.
     settled: Mutex<Vec<Key>>,
-    /// Whether an ETag is the MD5 of what one request wrote: with some kinds of encryption it is not.
-    tags_are_md5: AtomicBool,
     /// What the store said of objects lately.
     versions: Versions,
     /// Objects that another tool gave another name, which they do not know.
@@ -105,9 +106,9 @@ impl S3Store {
             client,
             prefix,
             public_read: settings.public_read,
+            plain_sources: AtomicBool::new(false),
             bare_tags: AtomicBool::new(false),
             settled: Mutex::default(),
-            tags_are_md5: AtomicBool::new(false),
             versions: Versions::default(),
             moved: Mutex::default(),
         };

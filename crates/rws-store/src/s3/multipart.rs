@@ -108,7 +108,7 @@ impl S3Store {
                     Some(md5) => (request.header("content-md5", base64(&md5)).body(payload), md5),
                     None => self.with_body(request, payload.into()).await?,
                 };
-                let strict = self.inner.tags_are_md5.load(Ordering::Relaxed);
+                let strict = self.client().tags_are_md5.load(Ordering::Relaxed);
                 let tag = |reply: Reply| {
                     let tag = headers::written_version(&reply.head.headers).map(|version| version.0);
                     let tag = tag.filter(|tag| !strict || *tag == hexadecimal(&md5));

@@ -82,6 +82,13 @@ impl Request {
         Self { operation, method, object: None, query, headers, body, expected }
     }
 
+    /// Whether it is about an object that has to be there.
+    pub fn needs_object(&self) -> bool {
+        let names_one = ["if-match", "x-amz-copy-source"].iter().any(|header| self.headers.contains_key(header));
+        let is_of_object = self.object.is_some() && !matches!(self.method, Method::Put | Method::Post);
+        is_of_object || names_one || self.method == Method::Head
+    }
+
     /// With another answer.
     #[must_use]
     pub fn expects(mut self, expected: Expected) -> Self {

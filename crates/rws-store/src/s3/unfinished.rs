@@ -9,7 +9,7 @@ use super::{Request, S3Store};
 use crate::StoreError;
 
 /// An upload that was begun with and not finished.
-struct Unfinished {
+pub struct Unfinished {
     name: String,
     upload: String,
     begun_milliseconds: i64,
@@ -39,7 +39,7 @@ impl S3Store {
     }
 
     /// One page of unfinished uploads, and where the next one begins (ListMultipartUploads).
-    async fn unfinished(
+    pub(super) async fn unfinished(
         &self,
         prefix: &str,
         after: Option<(String, String)>,

@@ -86,7 +86,7 @@ impl S3Store {
                 Ok(reply) => {
                     let tag = headers::written_version(&reply.head.headers);
                     if let Some(version) = tag.filter(|tag| tag.0 == expected) {
-                        self.inner.tags_are_md5.store(true, Ordering::Relaxed);
+                        self.client().tags_are_md5.store(true, Ordering::Relaxed);
                         self.know(key, &version);
                         let modified = headers::answered_milliseconds(&reply.head.headers);
                         let modified_milliseconds = modified.unwrap_or_else(|| self.client().clock.now_milliseconds());

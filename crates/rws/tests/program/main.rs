@@ -12,6 +12,7 @@ mod clients_zypper;
 mod clocks;
 mod configuration;
 mod contract;
+mod forged_answers;
 mod judges_rpm;
 mod plain_directories;
 mod real_archive;
