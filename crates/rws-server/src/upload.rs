@@ -1,7 +1,7 @@
 //! `PUT /<path>`: files of one request into all repositories that the path stands for.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -157,6 +157,8 @@ pub struct Batch {
 pub struct Taken {
     accepted: Accepted,
     warnings: Vec<String>,
+    /// When all of the request had arrived.
+    received: Instant,
 }
 
 impl Batch {
@@ -166,6 +168,7 @@ impl Batch {
     ///
     /// Which file does not fit; what the store fails with. Then nothing of the upload counts.
     pub async fn take(self, service: &Arc<Service>) -> Result<Taken, Problem> {
+        let received = Instant::now();
         for target in &self.targets {
             if let Some(file) = self.files.iter().find(|file| !target.format.accepts(file.name())) {
                 return Err(unfit(file.name().as_str(), &*target.format));
@@ -191,7 +194,7 @@ impl Batch {
         if let Ok(accepted) = &accepted {
             quotas::give_back(room, Arc::clone(&service.scheduler), accepted.id.clone());
         }
-        accepted.map(|accepted| Taken { accepted, warnings }).map_err(|error| match (error, format) {
+        accepted.map(|accepted| Taken { accepted, warnings, received }).map_err(|error| match (error, format) {
             // the original knew architectures by file names only, and said this
             (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(
                 &refusal.file,
@@ -206,7 +209,8 @@ impl Batch {
 impl Taken {
     /// The answer to the request that the upload was made with.
     pub async fn answer(self, service: &Service, parts: &Parts) -> Answer {
-        let wait = wait(&parts.headers, parts.uri.query());
+        // what a slow store has taken of the time is gone
+        let wait = wait(&parts.headers, parts.uri.query()).map(|time| time.saturating_sub(self.received.elapsed()));
         let answer = answer(service, &self.accepted, StatusCode::CREATED, wait).await;
         with_warnings(answer, &self.warnings)
     }

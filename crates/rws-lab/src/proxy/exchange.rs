@@ -101,6 +101,10 @@ impl<'a> Exchange<'a> {
                 let (answer, length) = self.whole_answer().await?;
                 self.forge(&answer.cut(bytes), length).await
             }
+            Some(Fault::Replace { from, to }) => {
+                let (answer, length) = self.whole_answer().await?;
+                self.forge(&answer.replaced(from, to), length).await
+            }
             Some(Fault::Earlier) => {
                 let seen = self.entry.snapshot();
                 let (answer, length) = self.whole_answer().await?;

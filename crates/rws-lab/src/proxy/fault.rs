@@ -65,6 +65,13 @@ pub enum Fault {
     /// Answers as the server did to the first request of this kind (method, path and query, but for the signature), with a
     /// new number. When there was none, this one is it. See [`Proxy::keep_answers`](super::Proxy::keep_answers).
     Earlier,
+    /// Has it carried out and passes its answer on with another text in its body.
+    Replace {
+        /// each time it occurs
+        from: &'static str,
+        /// what stands there instead
+        to: &'static str,
+    },
     /// Has it carried out and passes its answer on twice.
     Double,
 }

@@ -79,6 +79,13 @@ impl Forged {
         self
     }
 
+    /// The answer with another text in its body.
+    #[must_use]
+    pub(super) fn replaced(self, from: &str, to: &str) -> Self {
+        let body = String::from_utf8_lossy(&self.body).replace(from, to);
+        Self { body: body.into(), ..self }
+    }
+
     /// As it is sent. An answer to HEAD may say the length of a body that does not come.
     pub(super) fn raw(&self, method: &str, length_of_head: Option<&str>, last: bool) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} Forged\r\n", self.status);

@@ -33,9 +33,9 @@ const PATIENT_AT_ONCE: usize = PUBLISHED_AT_ONCE - 1;
 /// How many repositories are compared with the store at the same time, beside those that are published.
 const SYNCHRONISED_AT_ONCE: usize = 2;
 
-/// The pause after a first failure; doubled with each further one.
+/// The pause after a first failure; doubled with each further one, up to one that nobody minds after an outage of the store.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Longer than anything takes.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -300,7 +300,10 @@ impl Scheduler {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
         slot.failures += 1;
-        slot.last_error = Some(error.to_string());
+        let message = Some(error.to_string());
+        // an outage of hours is said again and again, and does not fill the log
+        let is_said = slot.failures.is_power_of_two() || slot.last_error != message;
+        slot.last_error = message;
         // what a person has to mend first is tried again when somebody asks, or when the sweep finds anything pending
         let passing =
             matches!(error, RepositoryError::Store(StoreError::Failed { .. }) | RepositoryError::Contended(_));
@@ -312,7 +315,10 @@ impl Scheduler {
         let pause = if passing { doubled.mul_f64(0.5 + jitter / 2.0) } else { Duration::ZERO };
         drop(slots);
         counter!("rws_publishes_total", "outcome" => "failed").increment(1);
-        tracing::error!(%repository, %error, retry_in_seconds = pause.as_secs_f32(), "not published");
+        match is_said {
+            true => tracing::error!(%repository, %error, retry_in_seconds = pause.as_secs_f32(), "not published"),
+            false => tracing::debug!(%repository, %error, retry_in_seconds = pause.as_secs_f32(), "not published"),
+        }
         self.changed.send_modify(|count| *count += 1);
         pause
     }

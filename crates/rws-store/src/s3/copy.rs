@@ -107,8 +107,7 @@ impl S3Store {
                     }
                     repetitions += 1;
                     if repetitions > self.client().retries() {
-                        let message =
-                            "a copy is answered with 404, and its source is there: the store cannot copy this name";
+                        let message = "it answered 404, and the source is there; S3 copies objects of any name";
                         return Err(failed(Failure::contradiction(message)));
                     }
                     self.client().pause(repetitions).await;
