@@ -120,6 +120,10 @@ impl Store for CachedStore {
         self.inner.is_gone(key).await
     }
 
+    async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_own(key).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         match self.copy_of(key, span).await {
             Some(content) => Ok(Some(content)),

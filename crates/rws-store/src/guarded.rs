@@ -360,6 +360,10 @@ impl Store for GuardedStore {
         self.inner.is_gone(key).await
     }
 
+    async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_own(key).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         self.inner.read(key, span).await
     }

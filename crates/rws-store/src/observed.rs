@@ -68,6 +68,10 @@ impl Store for ObservedStore {
         self.around("stat", key.as_str(), self.inner.stat(key)).await
     }
 
+    async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_own(key).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         self.around("read", key.as_str(), self.inner.read(key, span)).await
     }

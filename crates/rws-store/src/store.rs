@@ -188,6 +188,12 @@ pub trait Store: Send + Sync {
         Ok(self.stat(key).await?.is_none())
     }
 
+    /// Whether an object says of itself that RWS wrote it, under this name. What other tools write never does; neither does
+    /// anything in a store that keeps no such thing.
+    async fn is_own(&self, _key: &Key) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// The object with the bytes of `span`; `None` where there is none.
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError>;
 

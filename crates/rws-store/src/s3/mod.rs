@@ -176,6 +176,15 @@ impl Store for S3Store {
         self.is_absent(key).await.map_err(|failure| failure.error("read", key.as_str()))
     }
 
+    async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {
+        let own = ObjectName::new(key.as_str());
+        match self.client().ask(&self.request("read", Method::Head, key)).await {
+            Ok(head) => Ok(ObjectName::of(&head.headers) == Some(own)),
+            Err(failure) if failure.is_absent() || failure.other => Ok(false),
+            Err(failure) => Err(failure.error("read", key.as_str())),
+        }
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         self.download(key, span).await
     }
