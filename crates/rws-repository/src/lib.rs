@@ -22,6 +22,7 @@ mod generation;
 mod id;
 pub mod inspection;
 pub mod intake;
+mod lost;
 mod named;
 mod pending;
 pub mod pins;

@@ -167,7 +167,12 @@ impl<'a> Presence<'a> {
     }
 }
 
-fn content_in(
+/// The content of a package's own file in a generation; `None` for a package that is not there.
+///
+/// # Errors
+///
+/// When the generation is damaged.
+pub fn content_in(
     generation: &Generation,
     target: &ConfiguredTarget,
     identity: &Identity,
