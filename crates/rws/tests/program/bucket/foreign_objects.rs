@@ -94,7 +94,7 @@ fn a_package_that_another_tool_put_there_is_indexed_where_it_is() {
 /// A store that carries out a write long after it was given up leaves a root of RWS's own that no head knows any more. It
 /// is mended, by the next publish and by a repair; a root of another tool is neither.
 #[test]
-fn an_own_root_that_comes_late_is_written_over_and_anothers_is_not() {
+fn an_own_root_that_comes_late_is_written_over_and_no_other_one() {
     let bucket = Bucket::on_ceph();
     let server = bucket.serve();
     let directory = temporary_directory();
