@@ -17,6 +17,7 @@ mod conflict;
 mod content;
 mod error;
 mod existing;
+mod foreign;
 mod gather;
 mod generation;
 mod id;

@@ -9,6 +9,7 @@ use rws_model::{RepositoryId, RootFile, sha256};
 use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version, collect};
 
 use crate::catalogue::{Catalogue, PublicTree};
+use crate::foreign::ForeignRoots;
 use crate::gather::gather;
 use crate::generation::Head;
 use crate::pins::{Pins, Reader};
@@ -36,6 +37,7 @@ pub struct Tree {
     /// The heads that were asked for lately.
     heads: Mutex<HashMap<RepositoryId, Arc<Current>>>,
     pins: Pins<Current>,
+    foreign: ForeignRoots,
 }
 
 /// A head, as its readers need it.
@@ -153,7 +155,14 @@ pub enum Lasting {
 impl Tree {
     /// The public tree of `store`.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>) -> Self {
-        Self { store, catalogue, kept: Mutex::default(), heads: Mutex::default(), pins: Pins::default() }
+        Self {
+            store,
+            catalogue,
+            kept: Mutex::default(),
+            heads: Mutex::default(),
+            pins: Pins::default(),
+            foreign: ForeignRoots::default(),
+        }
     }
 
     /// The store.
@@ -215,7 +224,8 @@ impl Tree {
         }
     }
 
-    /// The head from which a reader gets a file: the current one, or the one that it began with.
+    /// The head from which a reader gets a file: the current one, or the one that it began with; `None` where what stands in the
+    /// store is served as it is.
     async fn head_for(
         &self,
         reader: Option<Reader>,
@@ -226,7 +236,11 @@ impl Tree {
         if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, place.name)) {
             return Ok(Some(head));
         }
-        let head = self.head(repository, &public.head).await?;
+        let head = match self.head(repository, &public.head).await? {
+            // another tool's root is newer: all that it names stands in the store
+            Some(one) if self.foreign.is_foreign(&*self.store, public, &one.head, &one.version).await? => None,
+            head => head,
+        };
         if let (Some(reader), Some(head)) = (reader, &head)
             && place.is_root
         {

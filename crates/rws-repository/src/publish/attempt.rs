@@ -99,7 +99,6 @@ impl Run<'_> {
             }
         };
         let Commit::Won(head) = commit else { return Ok(None) };
-        self.has_taken.fetch_or(!applied.is_empty(), Ordering::Relaxed);
 
         let remembered = head.applied.iter().filter(|id| pending.pointers.contains(id) && !applied.contains(id));
         let contained: Vec<UploadId> = applied.iter().chain(remembered).cloned().collect();
@@ -129,7 +128,8 @@ impl Run<'_> {
         pending: &Pending,
         occasion: Occasion,
     ) -> Result<(Found, Result<(), RepositoryError>), RepositoryError> {
-        if state.head.is_none() && !pending.uploads.is_empty() {
+        let takes_over = self.takes_over.load(Ordering::Relaxed);
+        if takes_over || (state.head.is_none() && !pending.uploads.is_empty()) {
             let found = self.synchronise(state, Malformed::Skip).await?;
             let stopped = self.stopped(&found);
             return Ok((found, stopped));
