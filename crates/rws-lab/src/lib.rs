@@ -17,5 +17,5 @@ mod server;
 
 pub use chroot::Chroot;
 pub use fixture::{fixture, real_packages};
-pub use proxy::{Fault, FaultRule, Proxy, Seen};
+pub use proxy::{Fault, FaultRule, Forged, Proxy, Seen};
 pub use server::{S3Server, cache};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use rws_model::{FileName, Inspected, Listed, Metadata, Placement, RecordFile, RepositoryId, Role};
-use rws_store::{Body, Condition, Key, Kind, LocalFile, Stat, Store, StoreError, Write};
+use rws_store::{Body, Condition, Key, Kind, LocalFile, Span, Stat, Store, StoreError, Write, collect};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
@@ -195,17 +195,25 @@ pub(crate) async fn announce(store: &dyn Store, upload: Upload) -> Result<Accept
 /// The moment of promise 1, for all repositories at once: the upload object.
 async fn promise(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeError> {
     let bytes = serde_json::to_vec(&upload).map_err(|error| RepositoryError::damaged(&upload.id, error))?;
+    let bytes = Bytes::from(bytes);
     let key = private::upload(&upload.id);
     let write = Write { condition: Condition::Absent, kind: Kind::PrivateImmutable };
-    if let Err(error) = store.write(&key, bytes.into(), write).await {
-        // a lost answer: the name is ours alone, so that what is there is ours
-        match store.stat(&key).await {
-            Ok(Some(_)) => {}
-            _ => return Err(error.into()),
-        }
+    if let Err(error) = store.write(&key, Body::Bytes(bytes.clone()), write).await
+        && !holds(store, &key, &bytes).await
+    {
+        return Err(error.into());
     }
     let repositories = upload.repositories().into_iter().cloned().collect();
     Ok(Accepted { id: upload.id, repositories, replaced: Vec::new() })
+}
+
+/// Whether an object that this process wrote is there: after a lost answer its bytes prove it. That some object is there
+/// proves nothing.
+async fn holds(store: &dyn Store, key: &Key, bytes: &Bytes) -> bool {
+    match store.read(key, Span::Whole).await {
+        Ok(Some(content)) => collect(content.bytes).await.is_ok_and(|present| present == *bytes),
+        _ => false,
+    }
 }
 
 /// Their time decides in which order uploads apply: they are written before the upload object.

@@ -22,6 +22,8 @@ mod generation;
 mod id;
 pub mod inspection;
 pub mod intake;
+mod lost;
+mod named;
 mod naming;
 mod pending;
 pub mod pins;

@@ -11,6 +11,9 @@ use crate::gather::gather;
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, private};
 
+/// A pointer of this age is looked at, whatever the listing says.
+const OLD_MILLISECONDS: i64 = 60_000;
+
 /// How many uploads are read at once.
 const READS_AT_ONCE: usize = 16;
 
@@ -67,7 +70,7 @@ pub async fn read(
             // the first one is large
             false => {
                 let (id, pointed) = (read.pending.upload.id, read.pending.pointed_milliseconds);
-                read_upload(store, id, pointed, &Room::of(u64::MAX)).await?.map(|read| read.pending)
+                read_upload(store, repository, id, pointed, &Room::of(u64::MAX)).await?.map(|read| read.pending)
             }
         };
         pending.uploads.extend(upload);
@@ -149,18 +152,25 @@ async fn read_all(
     pointers.sort_by(|(left, left_pointed), (right, right_pointed)| (left_pointed, left).cmp(&(right_pointed, right)));
     let room = Room::of(entries_bytes);
     let wanted = pointers.iter().filter(|(id, _)| !applied.contains(id)).cloned();
-    let reads = wanted.map(|(id, pointed)| read_upload(store, id, pointed, &room).boxed()).collect();
+    let reads = wanted.map(|(id, pointed)| read_upload(store, repository, id, pointed, &room).boxed()).collect();
     let found: Vec<Option<Read>> = gather(READS_AT_ONCE, reads).await?;
     Ok((pointers.into_iter().map(|(id, _)| id).collect(), found.into_iter().flatten().collect()))
 }
 
 async fn read_upload(
     store: &dyn Store,
+    repository: &RepositoryId,
     id: UploadId,
     pointed_milliseconds: i64,
     room: &Room,
 ) -> Result<Option<Read>, RepositoryError> {
     let key = private::upload(&id);
+    // A listing may be an old one. Pointers that the head has forgotten are gone for long: a young one is none of them.
+    let pointed_before_milliseconds = store.clock_milliseconds().await? - pointed_milliseconds;
+    if pointed_before_milliseconds > OLD_MILLISECONDS && store.stat(&private::pointer(repository, &id)).await?.is_none()
+    {
+        return Ok(None);
+    }
     let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(None) };
     let size_bytes = content.stat.size_bytes;
     let has_entries = room.takes(size_bytes);
@@ -170,6 +180,10 @@ async fn read_upload(
     let bytes = collect(content.bytes).await?;
     let parsed = if has_entries { serde_json::from_slice(&bytes) } else { Upload::outline(&bytes) };
     let upload = match parsed {
+        Ok(upload) if upload.id != id => {
+            tracing::error!(object = %key, "what was read is another upload");
+            return Ok(None);
+        }
         Ok(upload) if upload.is_readable() => upload,
         // it stays where it is, for a person or for a version that can read it, and holds nobody up
         Ok(_) => {

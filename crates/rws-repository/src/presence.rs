@@ -183,7 +183,12 @@ pub fn placed_in(
     Ok(row.and_then(|row| Some((row.directory, row.files.into_iter().next()?))))
 }
 
-fn content_in(
+/// The content of a package's own file in a generation; `None` for a package that is not there.
+///
+/// # Errors
+///
+/// When the generation is damaged.
+pub fn content_in(
     generation: &Generation,
     target: &ConfiguredTarget,
     identity: &Identity,

@@ -7,13 +7,20 @@ use serde::de::DeserializeOwned;
 use crate::generation::{Generation, Head};
 use crate::{GenerationId, RepositoryError, private};
 
+/// What is wrong with an object that names another one as itself.
+const OTHER: &str = "what was read is another object";
+
 /// The head of a repository and its version in the store; `None` where it has none.
 ///
 /// # Errors
 ///
 /// When the store fails or the head is damaged.
 pub async fn head(store: &dyn Store, repository: &RepositoryId) -> Result<Option<(Head, Version)>, RepositoryError> {
-    json(store, &private::head(repository)).await
+    let key = private::head(repository);
+    match json::<Head>(store, &key).await? {
+        Some((head, _)) if head.repository != *repository => Err(RepositoryError::damaged(&key, OTHER)),
+        head => Ok(head),
+    }
 }
 
 /// A generation of a repository.
@@ -31,7 +38,11 @@ pub async fn generation(
         return Err(RepositoryError::damaged(&key, "it does not exist"));
     };
     let bytes = collect(content.bytes).await?;
-    Generation::from_bytes(&bytes).map_err(|error| RepositoryError::damaged(&key, error))
+    match Generation::from_bytes(&bytes) {
+        Ok(generation) if generation.id == *id => Ok(generation),
+        Ok(_) => Err(RepositoryError::damaged(&key, OTHER)),
+        Err(error) => Err(RepositoryError::damaged(&key, error)),
+    }
 }
 
 /// A JSON object of RWS's own and its version in the store.

@@ -12,6 +12,7 @@ use crate::blocks::codec;
 use crate::catalogue::Catalogue;
 use crate::gather::gather;
 use crate::generation::Head;
+use crate::lost::lost;
 use crate::plan::join;
 use crate::{RepositoryError, UploadId, pending, private, reading};
 
@@ -102,7 +103,13 @@ impl Verifier<'_> {
             Err(error) => return Err(error),
         };
         match reading::generation(self.store, repository, &head.generation).await {
-            Ok(_) => {}
+            Ok(generation) => {
+                for id in lost(self.store, target, repository, &head, &generation).await? {
+                    let problem = "it was accepted, and is neither pending nor in the index".to_owned();
+                    let name = private::upload(&id).to_string();
+                    checked.faults.push(Fault { name, problem, remedy: Remedy::Synchronise });
+                }
+            }
             Err(RepositoryError::Damaged { object, reason }) => {
                 checked.faults.push(Fault { name: object, problem: reason, remedy: Remedy::Rebuild });
             }

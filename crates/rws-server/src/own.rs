@@ -79,7 +79,7 @@ fn health() -> Answer {
 /// Whether requests can be answered: the store answers. A replica that waits for the lease reads, and is ready: otherwise no
 /// rolling restart would come to an end.
 #[utoipa::path(get, path = "/-/ready", tag = "operation", responses(
-    (status = 200, description = "They can. A second line says it where this replica does not write.", body = String, content_type = "text/plain"),
+    (status = 200, description = "They can. A further line says it where this replica does not write, and one where something other than the store answered in its place during the last minute.", body = String, content_type = "text/plain"),
     StoreProblems,
 ))]
 async fn ready(service: &Service) -> Result<Answer, Problem> {
@@ -88,10 +88,10 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", writing.sentence()));
     }
     service.tree.page("", Depth::Directory, None, 1).await?;
-    Ok(match writing {
-        Writing::Many => text(StatusCode::OK, PLAIN, "ready\n"),
-        other => text(StatusCode::OK, PLAIN, format!("ready\n{}\n", other.sentence())),
-    })
+    let writes = (writing != Writing::Many).then(|| writing.sentence());
+    let lines = [Some("ready".to_owned()), writes, service.tree.store().doubts()];
+    let said: String = lines.into_iter().flatten().map(|line| line + "\n").collect();
+    Ok(text(StatusCode::OK, PLAIN, said))
 }
 
 /// Counters and gauges of this process, for Prometheus.

@@ -1,7 +1,7 @@
 //! `PUT /<path>`: files of one request into all repositories that the path stands for.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -179,6 +179,8 @@ pub struct Taken {
     warnings: Vec<String>,
     /// What else its sender is told: nothing that an operator needs to know.
     notes: Vec<String>,
+    /// When all of the request had arrived.
+    received: Instant,
 }
 
 impl Batch {
@@ -188,6 +190,7 @@ impl Batch {
     ///
     /// Which file does not fit; what the store fails with. Then nothing of the upload counts.
     pub async fn take(self, service: &Arc<Service>) -> Result<Taken, Problem> {
+        let received = Instant::now();
         for target in &self.targets {
             if let Some(file) = self.files.iter().find(|file| !target.format.accepts(file.name())) {
                 return Err(unfit(file.name().as_str(), &*target.format));
@@ -217,7 +220,7 @@ impl Batch {
             format!("{file}: it replaces /{path}, which is the same package under another product or file name")
         });
         let warnings: Vec<String> = replaced.chain(warnings).collect();
-        accepted.map(|accepted| Taken { accepted, warnings, notes: Vec::new() }).map_err(|error| {
+        accepted.map(|accepted| Taken { accepted, warnings, notes: Vec::new(), received }).map_err(|error| {
             match (error, format) {
                 // the original knew architectures by file names only, and said this
                 (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(
@@ -234,7 +237,8 @@ impl Batch {
 impl Taken {
     /// The answer to the request that the upload was made with.
     pub async fn answer(self, service: &Service, parts: &Parts) -> Answer {
-        let wait = wait(&parts.headers, parts.uri.query());
+        // what a slow store has taken of the time is gone
+        let wait = wait(&parts.headers, parts.uri.query()).map(|time| time.saturating_sub(self.received.elapsed()));
         let answer = answer(service, &self.accepted, StatusCode::CREATED, wait).await;
         with_notes(with_warnings(answer, &self.warnings), &self.notes)
     }

@@ -116,6 +116,14 @@ impl Store for CachedStore {
         self.inner.stat(key).await
     }
 
+    async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_gone(key).await
+    }
+
+    async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_own(key).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         match self.copy_of(key, span).await {
             Some(content) => Ok(Some(content)),
@@ -169,6 +177,10 @@ impl Store for CachedStore {
 
     async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
         self.inner.give_up_unfinished(prefix, before_milliseconds).await
+    }
+
+    fn doubts(&self) -> Option<String> {
+        self.inner.doubts()
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {

@@ -356,6 +356,14 @@ impl Store for GuardedStore {
         self.inner.stat(key).await
     }
 
+    async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_gone(key).await
+    }
+
+    async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_own(key).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         self.inner.read(key, span).await
     }
@@ -403,6 +411,10 @@ impl Store for GuardedStore {
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         self.inner.clock_milliseconds().await
+    }
+
+    fn doubts(&self) -> Option<String> {
+        self.inner.doubts()
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {

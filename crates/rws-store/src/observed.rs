@@ -68,6 +68,10 @@ impl Store for ObservedStore {
         self.around("stat", key.as_str(), self.inner.stat(key)).await
     }
 
+    async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_own(key).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         self.around("read", key.as_str(), self.inner.read(key, span)).await
     }
@@ -103,6 +107,10 @@ impl Store for ObservedStore {
 
     async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
         self.inner.give_up_unfinished(prefix, before_milliseconds).await
+    }
+
+    fn doubts(&self) -> Option<String> {
+        self.inner.doubts()
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {

@@ -183,6 +183,17 @@ pub trait Store: Send + Sync {
     /// The object without its content; `None` where there is none.
     async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError>;
 
+    /// Whether an object is gone for certain, by more than one answer of the store: asked before anything is given up for it.
+    async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
+        Ok(self.stat(key).await?.is_none())
+    }
+
+    /// Whether an object says of itself that RWS wrote it, under this name. What other tools write never does; neither does
+    /// anything in a store that keeps no such thing.
+    async fn is_own(&self, _key: &Key) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// The object with the bytes of `span`; `None` where there is none.
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError>;
 
@@ -231,6 +242,11 @@ pub trait Store: Send + Sync {
     /// files whose process died. How many files; none where the store keeps no such parts.
     async fn give_up_unfinished(&self, _prefix: &str, _before_milliseconds: i64) -> Result<usize, StoreError> {
         Ok(0)
+    }
+
+    /// What is to be said of a store that is answered for by something else at times; `None` where all is well.
+    fn doubts(&self) -> Option<String> {
+        None
     }
 
     /// A URL at which anybody can read the object for so many seconds; `None` where the store has no such thing.

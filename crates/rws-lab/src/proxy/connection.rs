@@ -53,7 +53,7 @@ async fn one_request(client: &mut Wire<TcpStream>, shared: &Shared) -> io::Resul
     let body = Body::of_request(&request)?;
     let entry = shared.record(&request);
     let Ok(fault) = ask_rule(shared, &entry).await else { return Ok(Next::Close) };
-    Exchange::new(client, shared.upstream(), request, body, entry).run(fault).await
+    Exchange::new(client, shared, request, body, entry).run(fault).await
 }
 
 /// The rule may block, and has a thread for that. An error when it panicked, which shows on the standard error.

@@ -9,11 +9,11 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::sleep;
 
-use super::Fault;
 use super::body::{Body, Piece};
 use super::head::Head;
-use super::record::Entry;
+use super::record::{Entry, Shared};
 use super::wire::{Wire, ended_early};
+use super::{Fault, Forged};
 
 /// What becomes of the client's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ struct Pace {
 /// A request whose head has arrived.
 pub(super) struct Exchange<'a> {
     client: &'a mut Wire<TcpStream>,
-    upstream: &'a str,
+    shared: &'a Shared,
     request: Head,
     /// what has not arrived yet
     body: Body,
@@ -61,12 +61,12 @@ struct Answer {
 impl<'a> Exchange<'a> {
     pub(super) fn new(
         client: &'a mut Wire<TcpStream>,
-        upstream: &'a str,
+        shared: &'a Shared,
         request: Head,
         body: Body,
         entry: Entry,
     ) -> Self {
-        Self { client, upstream, request, body, entry }
+        Self { client, shared, request, body, entry }
     }
 
     /// Carries the request out, or breaks it. An error is the client's.
@@ -76,7 +76,7 @@ impl<'a> Exchange<'a> {
             Err(Broken::Client(error)) => Err(error),
             Err(Broken::Server(_)) if self.entry.snapshot().status != 0 => Ok(Next::Close),
             Err(Broken::Server(error)) => {
-                eprintln!("the proxy of rws-lab has no answer of {}: {error}", self.upstream);
+                eprintln!("the proxy of rws-lab has no answer of {}: {error}", self.shared.upstream());
                 match self.refuse(502, "BadGateway").await {
                     Ok(next) => Ok(next),
                     Err(Broken::Client(error) | Broken::Server(error)) => Err(error),
@@ -87,7 +87,40 @@ impl<'a> Exchange<'a> {
 
     async fn perform(&mut self, fault: Option<Fault>) -> Result<Next, Broken> {
         match fault {
+            None if self.shared.keeps(&self.entry.snapshot()) => {
+                let (answer, length) = self.whole_answer().await?;
+                self.shared.keep(&self.entry.snapshot(), &answer);
+                self.forge(&answer, length).await
+            }
             None => self.carry_out_and_pass_on(Pace::default()).await,
+            Some(Fault::Forge { answer, effect }) => {
+                self.take_effect(effect).await?;
+                self.forge(&answer, None).await
+            }
+            Some(Fault::Cut { bytes }) => {
+                let (answer, length) = self.whole_answer().await?;
+                self.forge(&answer.cut(bytes), length).await
+            }
+            Some(Fault::Replace { from, to }) => {
+                let (answer, length) = self.whole_answer().await?;
+                self.forge(&answer.replaced(from, to), length).await
+            }
+            Some(Fault::Earlier) => {
+                let seen = self.entry.snapshot();
+                let (answer, length) = self.whole_answer().await?;
+                match self.shared.earlier(&seen) {
+                    Some(earlier) => self.forge(&earlier.numbered(), None).await,
+                    None => {
+                        self.shared.keep(&seen, &answer);
+                        self.forge(&answer, length).await
+                    }
+                }
+            }
+            Some(Fault::Double) => {
+                let (answer, length) = self.whole_answer().await?;
+                self.forge(&answer, length.clone()).await?;
+                self.forge(&answer, length).await
+            }
             Some(Fault::Slow { pause }) => {
                 sleep(pause).await;
                 self.carry_out_and_pass_on(Pace::default()).await
@@ -131,7 +164,7 @@ impl<'a> Exchange<'a> {
 
     /// Sends the request to the server and reads the head of the answer; then all of the request has been read.
     async fn carry_out(&mut self) -> Result<Answer, Broken> {
-        let server = TcpStream::connect(self.upstream).await.map_err(Broken::Server)?;
+        let server = TcpStream::connect(self.shared.upstream()).await.map_err(Broken::Server)?;
         let _ = server.set_nodelay(true);
         let (incoming, mut outgoing) = server.into_split();
         let mut incoming = Wire::new(incoming);
@@ -244,29 +277,35 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Answers with an error of S3, after all of the request has arrived: who closes before, loses the answer.
-    async fn refuse(&mut self, status: u16, code: &str) -> Result<Next, Broken> {
+    /// All that the server answers, and the length that an answer to HEAD says of its object.
+    async fn whole_answer(&mut self) -> Result<(Forged, Option<String>), Broken> {
+        let mut answer = self.carry_out().await?;
+        let mut body = Vec::new();
+        while let Some(piece) = answer.body.next(&mut answer.incoming).await.map_err(Broken::Server)? {
+            if let Piece::Content(piece) = piece {
+                body.extend_from_slice(&piece);
+            }
+        }
+        let length = answer.head.header("content-length").filter(|_| self.method() == "HEAD");
+        Ok((Forged::of_server(&answer.head, body), length))
+    }
+
+    /// Answers with this, after all of the request has arrived.
+    async fn forge(&mut self, answer: &Forged, length_of_head: Option<String>) -> Result<Next, Broken> {
         self.invite_body().await?;
         self.drain().await?;
-        let bodiless = self.method() == "HEAD" || matches!(status, 204 | 304);
-        let body = if bodiless {
-            String::new()
-        } else {
-            format!(
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
-                 <Message>Made by a test.</Message><RequestId>rws-lab</RequestId></Error>"
-            )
-        };
         let next = self.next();
-        let close = if next == Next::Close { "Connection: close\r\n" } else { "" };
-        let length = body.len();
-        self.entry.answered(status);
-        self.entry.sent(length as u64);
-        let head = format!(
-            "HTTP/1.1 {status} {code}\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n{close}\r\n"
-        );
-        self.send((head + &body).as_bytes()).await?;
+        self.entry.answered(answer.status);
+        self.entry.sent(answer.body.len() as u64);
+        let raw = answer.raw(self.method(), length_of_head.as_deref(), next == Next::Close);
+        self.send(&raw).await?;
         Ok(next)
+    }
+
+    /// Answers with an error of S3, after all of the request has arrived: who closes before, loses the answer.
+    async fn refuse(&mut self, status: u16, code: &str) -> Result<Next, Broken> {
+        let length = if self.method() == "HEAD" { Some("0".to_owned()) } else { None };
+        self.forge(&Forged::error(status, code), length).await
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Seen;
+use super::{Forged, Seen};
 
 /// Says for each request how it is to be broken, if at all.
 pub type FaultRule = Arc<dyn Fn(&Seen) -> Option<Fault> + Send + Sync>;
@@ -50,4 +50,28 @@ pub enum Fault {
         /// before each piece
         pause: Duration,
     },
+    /// Answers with something else than the server.
+    Forge {
+        /// with what
+        answer: Forged,
+        /// whether the server carries the request out
+        effect: bool,
+    },
+    /// Has it carried out and passes on only the first bytes of the answer's body, as if they were all of it.
+    Cut {
+        /// of the answer's body
+        bytes: usize,
+    },
+    /// Answers as the server did to the first request of this kind (method, path and query, but for the signature), with a
+    /// new number. When there was none, this one is it. See [`Proxy::keep_answers`](super::Proxy::keep_answers).
+    Earlier,
+    /// Has it carried out and passes its answer on with another text in its body.
+    Replace {
+        /// each time it occurs
+        from: &'static str,
+        /// what stands there instead
+        to: &'static str,
+    },
+    /// Has it carried out and passes its answer on twice.
+    Double,
 }

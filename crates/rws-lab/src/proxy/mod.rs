@@ -4,6 +4,7 @@ mod body;
 mod connection;
 mod exchange;
 mod fault;
+mod forged;
 mod head;
 mod record;
 mod wire;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 pub use fault::{Fault, FaultRule};
+pub use forged::Forged;
 pub use record::Seen;
 
 use record::Shared;
@@ -73,6 +75,11 @@ impl Proxy {
     /// Clears the record; the next request is number 1.
     pub fn forget(&self) {
         self.shared.forget();
+    }
+
+    /// Keeps from now on the first answer to each listing, for [`Fault::Earlier`].
+    pub fn keep_answers(&self) {
+        self.shared.keep_answers();
     }
 
     /// Sets or lifts the rule that names what is to be broken. It is asked once for each request, when its head has

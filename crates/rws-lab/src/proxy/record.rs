@@ -1,11 +1,12 @@
 //! What was seen, and the rule that breaks.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use percent_encoding::percent_decode_str;
 
-use super::FaultRule;
 use super::head::Head;
+use super::{FaultRule, Forged};
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +62,18 @@ pub(super) struct Shared {
     upstream: String,
     seen: Mutex<Vec<Arc<Mutex<Seen>>>>,
     rule: Mutex<Option<FaultRule>>,
+    /// The first answers to listings, where they are kept.
+    earlier: Mutex<Option<HashMap<String, Forged>>>,
 }
 
 impl Shared {
     pub(super) fn new(upstream: &str) -> Self {
-        Self { upstream: upstream.to_owned(), seen: Mutex::default(), rule: Mutex::default() }
+        Self {
+            upstream: upstream.to_owned(),
+            seen: Mutex::default(),
+            rule: Mutex::default(),
+            earlier: Mutex::default(),
+        }
     }
 
     /// `HOST:PORT`
@@ -89,6 +97,27 @@ impl Shared {
         lock(&self.rule).clone()
     }
 
+    pub(super) fn keep_answers(&self) {
+        lock(&self.earlier).get_or_insert_default();
+    }
+
+    /// Whether the answer to a request is to be kept.
+    pub(super) fn keeps(&self, seen: &Seen) -> bool {
+        let is_listing = seen.method == "GET" && seen.query.contains("list-type=2");
+        is_listing && lock(&self.earlier).as_ref().is_some_and(|kept| !kept.contains_key(&kind(seen)))
+    }
+
+    pub(super) fn keep(&self, seen: &Seen, answer: &Forged) {
+        if let Some(kept) = &mut *lock(&self.earlier) {
+            kept.entry(kind(seen)).or_insert_with(|| answer.clone());
+        }
+    }
+
+    /// The first answer to such a request.
+    pub(super) fn earlier(&self, seen: &Seen) -> Option<Forged> {
+        lock(&self.earlier).as_ref()?.get(&kind(seen)).cloned()
+    }
+
     /// Records the head of a request.
     pub(super) fn record(&self, head: &Head) -> Entry {
         let (method, target) = head.method_and_target();
@@ -107,6 +136,12 @@ impl Shared {
         seen.push(Arc::clone(&entry));
         Entry(entry)
     }
+}
+
+/// A request without what is another one each time: its signature.
+fn kind(seen: &Seen) -> String {
+    let query: Vec<&str> = seen.query.split('&').filter(|part| !part.starts_with("X-Amz-")).collect();
+    format!("{} {}?{}", seen.method, seen.path, query.join("&"))
 }
 
 /// A rule that panicked is no reason to hide what was seen.

@@ -12,7 +12,7 @@ use super::{Malformed, Occasion, Outcome};
 use crate::generation::{Generation, Head, path_order};
 use crate::pending::{self, Pending};
 use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, join, plan};
-use crate::{RepositoryError, UploadId};
+use crate::{RepositoryError, UploadId, private};
 
 /// Batches of larger uploads are published one at a time, of all repositories.
 const LARGE_BYTES: u64 = 2 << 20;
@@ -251,6 +251,10 @@ impl Run<'_> {
     ) -> Result<Outcome, RepositoryError> {
         let Compared { looked, synchronised } = compared;
         let ids: Vec<UploadId> = pending.uploads.iter().map(|waiting| waiting.upload.id.clone()).collect();
+        let head = private::head(self.repository);
+        if !ids.is_empty() && !self.store().is_gone(&head).await? {
+            return Err(RepositoryError::Contended(self.repository.clone()));
+        }
         self.clean(pending, &ids, &failed).await?;
         let applied = ids.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect();
         Ok(Outcome {

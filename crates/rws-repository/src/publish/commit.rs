@@ -22,6 +22,9 @@ use crate::{GenerationId, RepositoryError, UploadId, private, reading};
 /// A manifest that no head knows after this time belongs to a publisher that died.
 const ABANDONED_SECONDS: i64 = 24 * 60 * 60;
 
+/// So many uploads a head remembers whose pointers are gone.
+const REMEMBERED: usize = 128;
+
 /// Clients refuse a root whose date is further in the future (apt: 10 s).
 const FUTURE_SECONDS: i64 = 10;
 
@@ -153,7 +156,12 @@ impl Run<'_> {
         while let Some(piece) = found.bytes.next().await {
             content.push(&piece?).map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
         }
-        Ok((name, content.finish().0))
+        let (content, digest, _) = content.finish();
+        let named = Sha256::from_hex(key.file_name().get(..64).unwrap_or_default());
+        if named.is_some_and(|named| named != digest) {
+            return Err(RepositoryError::damaged(&key, "it has not the digest in its name"));
+        }
+        Ok((name, content))
     }
 
     /// The time of the next root: later than those before, by the store's clock, and than the `date` that one states. There
@@ -352,9 +360,12 @@ impl Run<'_> {
     }
 }
 
-/// The uploads that a head contains: those whose pointers are still there, and new ones.
+/// The uploads that a head contains: those whose pointers are still there, the latest ones in any case, since a listing may
+/// be an old one, and new ones.
 fn remember(before: Option<&Head>, step: &Step<'_>) -> Vec<UploadId> {
-    let remembered = before.map(|head| head.applied.as_slice()).unwrap_or_default().iter();
-    let remembered = remembered.filter(|id| step.pending.pointers.contains(id) && !step.applied.contains(id));
+    let before = before.map(|head| head.applied.as_slice()).unwrap_or_default();
+    let latest = before.len().saturating_sub(REMEMBERED);
+    let remembered = before.iter().enumerate().filter(|(at, id)| *at >= latest || step.pending.pointers.contains(id));
+    let remembered = remembered.map(|(_, id)| id).filter(|id| !step.applied.contains(id));
     remembered.chain(step.applied).cloned().collect()
 }

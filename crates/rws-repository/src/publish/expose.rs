@@ -98,11 +98,17 @@ impl Run<'_> {
                 (None, Wanted::Absent) => continue,
                 (None, _) => Condition::Absent,
                 (Some((_, present)), Wanted::Text(_) | Wanted::CopyOf(_)) if present == content => continue,
-                (Some((_, present)), _) if !head.own.contains_key(&present) => {
-                    return match self.current_counter().await? {
-                        Some(counter) if counter > head.counter => Ok(Comparison::Superseded),
-                        _ => Err(RepositoryError::Foreign { repository: self.repository.clone(), file: name }),
-                    };
+                (Some((version, present)), _) if !head.own.contains_key(&present) => {
+                    let counter = self.current_counter().await?;
+                    if counter.is_some_and(|counter| counter > head.counter) {
+                        return Ok(Comparison::Superseded);
+                    }
+                    // of a generation that the head has forgotten: it came to stand there late
+                    if !self.store().is_own(&key).await? {
+                        return Err(RepositoryError::Foreign { repository: self.repository.clone(), file: name });
+                    }
+                    is_current = Some(counter == Some(head.counter));
+                    Condition::Matches(version)
                 }
                 (Some((version, _)), _) => {
                     // An old content, and with it a version, may have come back with a later head. That of a root never

@@ -153,7 +153,7 @@ impl Run<'_> {
         let mut gone = BTreeSet::new();
         for row in indexed.packages.values() {
             for path in paths(row) {
-                if !listed.contains(path.as_str()) && self.store().stat(&self.key(&path)?).await?.is_none() {
+                if !listed.contains(path.as_str()) && self.store().is_gone(&self.key(&path)?).await? {
                     gone.insert(row.identity.clone());
                 }
             }

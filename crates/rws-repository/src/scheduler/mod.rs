@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::intake::Accepted;
 use crate::publish::{Occasion, Outcome, Publisher};
-use crate::{RepositoryError, UploadId, existing, reading};
+use crate::{RepositoryError, UploadId, existing, private, reading};
 
 pub use uploads::Progress;
 use uploads::Uploads;
@@ -33,9 +33,9 @@ const PATIENT_AT_ONCE: usize = PUBLISHED_AT_ONCE - 1;
 /// How many repositories are compared with the store at the same time, beside those that are published.
 const SYNCHRONISED_AT_ONCE: usize = 2;
 
-/// The pause after a first failure; doubled with each further one.
+/// The pause after a first failure; doubled with each further one, up to one that nobody minds after an outage of the store.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Longer than anything takes.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -268,22 +268,38 @@ impl Scheduler {
 
     /// Notes what became of uploads.
     async fn note(
-        &self,
+        self: &Arc<Self>,
         repository: &RepositoryId,
         outcome: &Outcome,
         expected: Vec<UploadId>,
     ) -> Result<(), RepositoryError> {
+        let store = self.publisher.store();
         // an answered upload that was neither pending nor applied has been published by somebody else
         let failed = |id: &UploadId| outcome.failed.iter().any(|(failed, _)| failed == id);
         let of_others: Vec<_> =
             expected.into_iter().filter(|id| !outcome.applied.contains(id) && !failed(id)).collect();
         let current = match of_others.is_empty() {
             true => None,
-            false => reading::head(self.publisher.store(), repository).await?.map(|(head, _)| head.generation),
+            false => reading::head(store, repository).await?.map(|(head, _)| head),
         };
-        let mut uploads = lock(&self.uploads);
+        let (mut published, mut waits) = (Vec::new(), false);
         for upload in of_others {
-            uploads.published(&upload, repository, current.as_ref());
+            // a listing may be an old one, and an upload may have been answered for by something else
+            match store.stat(&private::pointer(repository, &upload)).await? {
+                Some(_) if !current.as_ref().is_some_and(|head| head.applied.contains(&upload)) => waits = true,
+                _ => published.push(upload),
+            }
+        }
+        if waits {
+            let (scheduler, repository) = (Arc::clone(self), repository.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(FIRST_PAUSE).await;
+                scheduler.wake(&repository, Occasion::default(), Urgency::Patient);
+            });
+        }
+        let mut uploads = lock(&self.uploads);
+        for upload in published {
+            uploads.published(&upload, repository, current.as_ref().map(|head| &head.generation));
         }
         for (upload, reason) in &outcome.failed {
             tracing::error!(%repository, %upload, reason, "an upload could not be carried out; it is kept for a week");
@@ -316,6 +332,8 @@ impl Scheduler {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
         slot.failures += 1;
+        // an outage of hours is said again and again, and does not fill the log
+        let is_said = slot.failures.is_power_of_two() || slot.error() != Some(&error.to_string());
         slot.note_error(error);
         // what a person has to mend first is tried again when somebody asks, or when the sweep finds anything pending
         let passing =
@@ -328,7 +346,10 @@ impl Scheduler {
         let pause = if passing { doubled.mul_f64(0.5 + jitter / 2.0) } else { Duration::ZERO };
         drop(slots);
         counter!("rws_publishes_total", "outcome" => "failed").increment(1);
-        tracing::error!(%repository, %error, retry_in_seconds = pause.as_secs_f32(), "not published");
+        match is_said {
+            true => tracing::error!(%repository, %error, retry_in_seconds = pause.as_secs_f32(), "not published"),
+            false => tracing::debug!(%repository, %error, retry_in_seconds = pause.as_secs_f32(), "not published"),
+        }
         self.changed.send_modify(|count| *count += 1);
         pause
     }

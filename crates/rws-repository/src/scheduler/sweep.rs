@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Listed, Writing};
+use rws_store::{Key, Listed, Span, Writing, collect};
 use tokio::sync::watch;
 
 use super::{Scheduler, Slot, Urgency, lock};
 use crate::existing::is_untouched;
 use crate::publish::Occasion;
+use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, aside, private, reading};
 
 /// How often the sweep runs.
@@ -108,7 +109,7 @@ impl Scheduler {
             if known.contains(&upload) || store.stat(&private::upload(&upload)).await?.is_some() {
                 known.insert(upload);
                 wanted.insert(repository);
-            } else if is_old(&listed, ABANDONED_MILLISECONDS) {
+            } else if is_old(&listed, ABANDONED_MILLISECONDS) && store.is_gone(&private::upload(&upload)).await? {
                 abandoned.push(listed.key);
             }
         }
@@ -124,16 +125,22 @@ impl Scheduler {
                 self.wake(&repository, Occasion::default(), Urgency::Patient);
             }
         }
+        let mut unneeded: BTreeMap<UploadId, bool> = BTreeMap::new();
         for listed in incoming {
             let Some(upload) = private::incoming_upload(&listed.key) else { continue };
             let is_taken = known.contains(&upload) && !needed.contains(&upload);
             if is_taken || (!known.contains(&upload) && is_old(&listed, ABANDONED_MILLISECONDS)) {
-                abandoned.push(listed.key);
+                let is_unneeded = match unneeded.get(&upload) {
+                    Some(is_unneeded) => *is_unneeded,
+                    None => self.is_unneeded(&upload).await?,
+                };
+                unneeded.insert(upload, is_unneeded);
+                abandoned.extend(is_unneeded.then_some(listed.key));
             }
         }
         for listed in uploads {
-            let is_needed = private::upload_id(&listed.key).is_none_or(|id| needed.contains(&id));
-            if !is_needed && is_old(&listed, KEPT_MILLISECONDS) {
+            let Some(upload) = private::upload_id(&listed.key).filter(|id| !needed.contains(id)) else { continue };
+            if is_old(&listed, KEPT_MILLISECONDS) && self.is_unneeded(&upload).await? {
                 abandoned.push(listed.key);
             }
         }
@@ -177,6 +184,28 @@ impl Scheduler {
             }
         }
         Ok(())
+    }
+
+    /// Whether no repository needs an upload any more. A listing may be an old one, and an answer somebody else's: nothing that
+    /// was accepted is deleted for them alone.
+    async fn is_unneeded(&self, id: &UploadId) -> Result<bool, RepositoryError> {
+        let store = self.publisher.store();
+        let key = private::upload(id);
+        let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(store.is_gone(&key).await?) };
+        let bytes = collect(content.bytes).await?;
+        let upload = match Upload::outline(&bytes) {
+            Ok(upload) if upload.id == *id => upload,
+            // it is for a person, or for another version
+            _ => return Ok(false),
+        };
+        for repository in upload.repositories() {
+            for key in [private::pointer(repository, id), private::failed(repository, id)] {
+                if !store.is_gone(&key).await? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Wakes the repositories whose roots do not stay valid for much longer. Each head is read when its time has come: another

@@ -181,3 +181,22 @@ async fn an_entry_that_clients_cannot_read() {
     run(Malformed::Skip).await.unwrap();
     assert_eq!(index().await, text);
 }
+
+/// Somebody deletes a pointer before its upload is published: the upload is answered for, and nowhere. What waits, what was
+/// published, what another upload has replaced since, and what changed nothing is not lost.
+#[tokio::test]
+async fn an_accepted_upload_that_is_nowhere_is_named() {
+    let world = world().await;
+    // replaced, and removed, by later ones
+    world.upload(FOCAL, &[world.deb("aa", "1", "amd64", "other")]).await.unwrap();
+    world.publish(FOCAL).await.unwrap();
+    // nothing new
+    world.upload(FOCAL, &[world.deb("bb", "1", "amd64", "bb")]).await.unwrap();
+    world.publish(FOCAL).await.unwrap();
+    assert_eq!(faults(&world, Depth::Presence).await, []);
+    let waits = world.upload(FOCAL, &[world.deb("cc", "1", "amd64", "cc")]).await.unwrap();
+    assert_eq!(faults(&world, Depth::Presence).await, []);
+    delete(&world, &format!(".rws/pending/{FOCAL}/{}", waits.id)).await;
+    let expected = [(format!(".rws/uploads/{}.json", waits.id), Remedy::Synchronise)];
+    assert_eq!(faults(&world, Depth::Presence).await, expected);
+}

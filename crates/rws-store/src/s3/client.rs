@@ -1,5 +1,6 @@
 //! Sends requests, again where that is safe and may help.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -14,7 +15,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use metrics::{counter, histogram};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 
+use super::answer::{self, Numbers};
 use super::clock::StoreClock;
+use super::doubts::Doubts;
 use super::failure::Failure;
 use super::request::Request;
 use super::resolver::Resolver;
@@ -73,6 +76,11 @@ pub struct Client {
     retries: u32,
     /// The clock of the store.
     pub clock: StoreClock,
+    numbers: Numbers,
+    /// Whether the ETag of what one request wrote is its MD5: with some kinds of encryption it is not.
+    pub tags_are_md5: AtomicBool,
+    /// How often something other than the store answered.
+    pub doubts: Doubts,
 }
 
 impl Client {
@@ -105,6 +113,9 @@ impl Client {
             timeout: settings.timeout,
             retries: settings.retries,
             clock: StoreClock::new(),
+            numbers: Numbers::default(),
+            tags_are_md5: AtomicBool::new(false),
+            doubts: Doubts::default(),
         })
     }
 
@@ -125,20 +136,45 @@ impl Client {
 
     /// Sends a request and reads the whole answer.
     pub async fn send(&self, request: &Request) -> Result<Reply, Failure> {
+        self.send_for(request, Ok).await
+    }
+
+    /// Sends a request and makes something of the whole answer. What cannot be made anything of is like no answer.
+    pub async fn send_for<T>(
+        &self,
+        request: &Request,
+        make: impl Fn(Reply) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let make = &make;
         self.repeat(request, |head, body| async move {
             let body = self.collect(body).await?;
             // an answer that began as a success may end as an error (CopyObject, CompleteMultipartUpload)
             if super::failure::is_error(&body) {
                 return Err(Failure::answered(200, &String::from_utf8_lossy(&body)));
             }
-            Ok(Reply { head, body })
+            request.expected.check_body(&head, &body)?;
+            make(Reply { head, body })
         })
         .await
     }
 
-    /// Sends a request and leaves the body to be read.
-    pub async fn open(&self, request: &Request) -> Result<(Parts, Incoming), Failure> {
-        self.repeat(request, |head, body| async move { Ok((head, body)) }).await
+    /// Sends a request and leaves the body to be read by `take`, whose failures are like no answer.
+    pub async fn open_for<T, Taken: Future<Output = Result<T, Failure>>>(
+        &self,
+        request: &Request,
+        take: impl Fn(Parts, Incoming) -> Taken,
+    ) -> Result<T, Failure> {
+        self.repeat(request, take).await
+    }
+
+    /// Sends a request whose answer has no body, or one that nobody reads.
+    pub async fn ask(&self, request: &Request) -> Result<Parts, Failure> {
+        self.repeat(request, |head, _| async move { Ok(head) }).await
+    }
+
+    /// Waits before the next of several attempts.
+    pub async fn pause(&self, failures: u32) {
+        tokio::time::sleep(pause(failures)).await;
     }
 
     async fn repeat<T, Taken: Future<Output = Result<T, Failure>>>(
@@ -158,6 +194,9 @@ impl Client {
                 },
                 Err(failure) => failure,
             };
+            if failure.nonsense {
+                self.doubts.note(request, &failure.message);
+            }
             // the answer has shown the store's time, and the next signature has it
             let again = failure.may_pass() && attempt < self.retries || failure.is_skewed() && !skewed;
             skewed |= failure.is_skewed();
@@ -190,7 +229,9 @@ impl Client {
         if matches!(request.method, rusty_s3::Method::Put | rusty_s3::Method::Post) {
             signed = signed.header(CONTENT_LENGTH, request.body.length());
         }
-        let signed = signed.body(Upload::new(request.body.clone(), progress.clone())).map_err(Failure::nonsense)?;
+        let signed = signed
+            .body(Upload::new(request.body.clone(), progress.clone()))
+            .map_err(|error| Failure::unanswered(error.to_string()))?;
         let mut answer = std::pin::pin!(self.http.request(signed));
         let answer = loop {
             let left = self.timeout.saturating_sub(progress.quiet());
@@ -201,18 +242,32 @@ impl Client {
             }
         };
         let (head, body) = answer.map_err(|error| Failure::unanswered(chain(&error)))?.into_parts();
-        if let Some(date) = head.headers.get(DATE).and_then(super::headers::seconds) {
-            self.clock.observe(date);
-        }
         if head.status.is_success() {
+            self.numbers.check(request.method, head.status, &head.headers)?;
+            request.expected.check_head(&head, self.tags_are_md5.load(Ordering::Relaxed))?;
+            self.observe(&head);
             return Ok((head, body));
         }
         let text = self.collect(body).await.unwrap_or_default();
+        if head.status.is_client_error() {
+            self.numbers.check(request.method, head.status, &head.headers)?;
+            if !answer::is_refusal(request, head.status, &text) {
+                return Err(Failure::nonsense(answer::shown(head.status, &head.headers, &text)));
+            }
+        }
+        self.observe(&head);
         Err(Failure::answered(head.status.as_u16(), &String::from_utf8_lossy(&text)))
     }
 
+    /// Takes note of the time of an answer.
+    fn observe(&self, head: &Parts) {
+        if let Some(date) = head.headers.get(DATE).and_then(super::headers::seconds) {
+            self.clock.observe(date);
+        }
+    }
+
     /// Reads a body into memory.
-    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Failure> {
+    pub async fn collect(&self, mut body: Incoming) -> Result<Bytes, Failure> {
         let mut all = BytesMut::new();
         while let Some(frame) = self.frame(&mut body).await? {
             if all.len() + frame.len() > LONGEST_ANSWER {

@@ -5,13 +5,17 @@
 //! taken, and only then copied. A claim goes once its copy is there, which holds up everybody else as well as the claim.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use futures::stream;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rusty_s3::Method;
 
+use super::answer::Expected;
+use super::client::Reply;
 use super::failure::{Failure, element};
-use super::multipart::{Part, parts};
+use super::multipart::{Part, SentPart, parts};
+use super::origin::WriteId;
 use super::{Request, S3Store, headers};
 use crate::{Body, Condition, Key, Kind, Span, Stat, Store, StoreError, Version, Write, collect};
 
@@ -26,6 +30,10 @@ const COPIED_PART_BYTES: u64 = 1 << 30;
 
 /// What stays as it is in the name of a source.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same for services that take the reserved characters of URLs as they stand there.
+const RESERVED: &AsciiSet =
+    &PLAIN.remove(b'+').remove(b':').remove(b';').remove(b'@').remove(b'&').remove(b'=').remove(b'$').remove(b',');
 
 impl S3Store {
     pub(super) async fn copy_object(&self, from: &Key, to: &Key, write: &Write) -> Result<Version, StoreError> {
@@ -87,51 +95,108 @@ impl S3Store {
     }
 
     async fn copy_anyway(&self, from: &Key, to: &Key, write: &Write) -> Result<Version, StoreError> {
-        match self.copy_whole(from, to, write).await {
-            Ok(stat) => Ok(stat),
-            Err(failure) if failure.is_absent() => Err(StoreError::Missing { key: from.to_string() }),
-            Err(failure) => Err(failure.error("copy", from.as_str())),
+        let failed = |failure: Failure| failure.error("copy", from.as_str());
+        let mut repetitions = 0;
+        loop {
+            match self.copy_whole(from, to, write).await {
+                Ok(version) => return Ok(version),
+                // whether the source is gone is asked of the source: some services say so of names that they mistake
+                Err(failure) if failure.is_absent() => {
+                    if self.is_absent(from).await.map_err(failed)? {
+                        return Err(StoreError::Missing { key: from.to_string() });
+                    }
+                    repetitions += 1;
+                    if repetitions > self.client().retries() {
+                        let message = "it answered 404, and the source is there; S3 copies objects of any name";
+                        return Err(failed(Failure::contradiction(message)));
+                    }
+                    self.client().pause(repetitions).await;
+                }
+                Err(failure) => return Err(failed(failure)),
+            }
         }
     }
 
     async fn copy_whole(&self, from: &Key, to: &Key, write: &Write) -> Result<Version, Failure> {
+        let id = WriteId::new();
         let request = self.attributes(self.request("copy", Method::Put, to), to, write.kind);
-        let request = self.with_source(request, from).header("x-amz-metadata-directive", "REPLACE");
-        let reply = match self.client().send(&request).await {
-            Ok(reply) => reply,
-            Err(failure) if matches!(failure.code.as_str(), "InvalidRequest" | "EntityTooLarge") => {
-                return self.copy_in_parts(from, to, write).await.map(|stat| stat.version);
+        let request = id.mark(self.with_source(request, from), to.as_str());
+        let request =
+            request.header("x-amz-metadata-directive", "REPLACE").expects(Expected::Document("CopyObjectResult"));
+        let mut repetitions = 0;
+        loop {
+            let reply = match self.client().send(&request).await {
+                Ok(reply) => reply,
+                Err(failure) if matches!(failure.code.as_str(), "InvalidRequest" | "EntityTooLarge") => {
+                    return self.copy_in_parts(from, to, write).await.map(|stat| stat.version);
+                }
+                Err(failure) => return Err(failure),
+            };
+            // a copy has the ETag of its source, as a rule; where it has another one, or that of the source is not known,
+            // the copy itself says which write made it
+            let version = element(reply.text()?, "ETag").map(|tag| headers::version(&tag));
+            if let (Some(version), Some(source)) = (version, self.inner.versions.of(from))
+                && version == source
+            {
+                self.know(to, &version);
+                return Ok(version);
             }
+            if let Some(version) = self.copied(from, to, &id).await? {
+                return Ok(version);
+            }
+            repetitions += 1;
+            if repetitions > self.client().retries() {
+                return Err(Failure::contradiction("a copy is answered as done, and is not there"));
+            }
+            self.client().pause(repetitions).await;
+        }
+    }
+
+    /// The version of a copy, when it is there.
+    async fn copied(&self, from: &Key, to: &Key, id: &WriteId) -> Result<Option<Version>, Failure> {
+        let head = match self.client().ask(&self.request("read", Method::Head, to)).await {
+            Ok(head) => head,
+            Err(failure) if failure.is_absent() || failure.nonsense => return Ok(None),
             Err(failure) => return Err(failure),
         };
-        let text = reply.text()?;
-        let version = element(text, "ETag").map(|tag| headers::version(&tag)).filter(|version| !version.0.is_empty());
-        match version {
-            Some(version) => Ok(version),
-            None => self.stat_written(to).await.map(|stat| stat.version),
+        let copy = headers::stat(&head.headers)?;
+        let is_own = match WriteId::of(&head.headers) {
+            Some(made_by) => made_by == *id,
+            // a service that keeps no metadata
+            None => self.look(from).await?.is_some_and(|source| source.version == copy.version),
+        };
+        if is_own {
+            self.know(to, &copy.version);
         }
+        Ok(is_own.then_some(copy.version))
     }
 
     /// An object that one request cannot copy.
     async fn copy_in_parts(&self, from: &Key, to: &Key, write: &Write) -> Result<Stat, Failure> {
-        let size_bytes = self.stat_written(from).await?.size_bytes;
-        let parts = stream::iter(parts(size_bytes, COPIED_PART_BYTES).map(Ok));
+        let absent = || Failure::answered(404, "");
+        let source = self.look(from).await?.ok_or_else(absent)?;
+        let parts = stream::iter(parts(source.size_bytes, COPIED_PART_BYTES).map(Ok));
         self.in_parts(to, parts, write, |upload, Part { number, start, length }| async move {
             let request = self
                 .request("copy", Method::Put, to)
                 .query("partNumber", number.to_string())
                 .query("uploadId", upload)
-                .header("x-amz-copy-source-range", format!("bytes={start}-{}", start + length - 1));
-            let reply = self.client().send(&self.with_source(request, from)).await?;
-            let tag = element(reply.text()?, "ETag").map(|tag| headers::version(&tag).0);
-            tag.ok_or_else(|| Failure::nonsense("a part has no ETag"))
+                .header("x-amz-copy-source-range", format!("bytes={start}-{}", start + length - 1))
+                .expects(Expected::Document("CopyPartResult"));
+            let tag = |reply: Reply| {
+                let tag = element(reply.text()?, "ETag").map(|tag| headers::version(&tag).0);
+                tag.filter(|tag| !tag.is_empty()).ok_or_else(|| Failure::contradiction("a part has no ETag"))
+            };
+            let tag = self.client().send_for(&self.with_source(request, from), tag).await?;
+            Ok(SentPart { tag, md5: None })
         })
         .await
     }
 
     fn with_source(&self, request: Request, from: &Key) -> Request {
         let name = self.name(from);
-        let source = format!("/{}/{}", self.client().bucket().name(), utf8_percent_encode(&name, PLAIN));
+        let plain = if self.inner.plain_sources.load(Ordering::Relaxed) { RESERVED } else { PLAIN };
+        let source = format!("/{}/{}", self.client().bucket().name(), utf8_percent_encode(&name, plain));
         request.header("x-amz-copy-source", source)
     }
 }

@@ -1,15 +1,32 @@
-//! Reading: a body that breaks off is taken up again where it broke.
+//! Reading: a body that breaks off is taken up again where it broke, and one that is not the object's is never given out
+//! as it.
 
+use bytes::{Bytes, BytesMut};
 use futures::stream;
+use http::response::Parts;
 use hyper::body::Incoming;
+use md5::{Digest, Md5};
 use rusty_s3::Method;
+use std::sync::atomic::Ordering;
 
 use super::failure::Failure;
-use super::{S3Store, headers};
+use super::write::hexadecimal;
+use super::{Request, S3Store, headers};
 use crate::{ByteStream, Content, Key, Span, Stat, StoreError, Version};
 
 /// No object is so long.
 const OPEN_END: u64 = 1 << 60;
+
+/// An object up to this size is read whole before any of it is given out: then what is not the object is asked for again.
+const CHECKED_FIRST_BYTES: u64 = 256 << 10;
+
+/// What an answer says of the object, and of the bytes in it.
+#[derive(Clone, Debug)]
+struct Opened {
+    stat: Stat,
+    start: u64,
+    length: u64,
+}
 
 /// The rest of an object.
 struct Rest {
@@ -21,6 +38,8 @@ struct Rest {
     end: u64,
     /// How often it broke off since the last progress.
     breaks: u32,
+    /// The digest of what was read, where the ETag says what it has to be.
+    digest: Option<Md5>,
 }
 
 impl S3Store {
@@ -35,24 +54,14 @@ impl S3Store {
             Span::Last { length: 0 } => return self.nothing_of(key).await,
             Span::Last { length } => Some(format!("bytes=-{length}")),
         };
-        let opened = match self.open_object(key, range).await {
-            Ok(opened) => opened,
-            Err(failure) if failure.is_absent() => return Ok(None),
+        match self.open_object(key, range).await {
+            Ok(content) => Ok(Some(content)),
+            Err(failure) if failure.is_absent() => Ok(None),
             // nothing of the object is in the range
-            Err(failure) if failure.status == Some(416) => return self.nothing_of(key).await,
-            Err(failure) => return Err(failure.error("read", key.as_str())),
-        };
-        let (stat, start, length, body) = opened;
-        let rest = Rest {
-            store: self.clone(),
-            key: key.clone(),
-            version: stat.version.clone(),
-            body,
-            next: start,
-            end: start + length,
-            breaks: 0,
-        };
-        Ok(Some(Content { stat, bytes: rest.into_stream() }))
+            Err(failure) if failure.status == Some(416) => self.nothing_of(key).await,
+            Err(failure) if self.takes_as_moved(key, &failure) => Box::pin(self.download(key, span)).await,
+            Err(failure) => Err(failure.error("read", key.as_str())),
+        }
     }
 
     /// The object without its content.
@@ -61,24 +70,118 @@ impl S3Store {
         Ok(stat.map(|stat| Content { stat, bytes: Box::pin(stream::empty()) }))
     }
 
-    /// An object, the first byte of its body, and the length of it.
-    async fn open_object(&self, key: &Key, range: Option<String>) -> Result<(Stat, u64, u64, Incoming), Failure> {
+    fn get(&self, key: &Key, range: Option<String>) -> Request {
         let request = self.request("read", Method::Get, key);
-        let request = match range {
+        match range {
             Some(range) => request.header("range", range),
             None => request,
-        };
-        let (head, body) = self.client().open(&request).await?;
-        let stat = headers::stat(&head.headers)?;
-        let length = match head.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()) {
-            Some(text) => text.parse().map_err(Failure::nonsense)?,
-            None => stat.size_bytes,
-        };
-        let start = headers::range_start(&head.headers).unwrap_or(0);
-        if request.headers.contains_key("range") && head.status.as_u16() != 206 && stat.size_bytes > 0 {
-            return Err(Failure::nonsense("a part was asked for, and the whole came"));
         }
-        Ok((stat, start, length, body))
+    }
+
+    /// An object with its bytes: a small one is here already, and known to be whole.
+    async fn open_object(&self, key: &Key, range: Option<String>) -> Result<Content, Failure> {
+        let request = &self.get(key, range);
+        let (opened, body) = self
+            .client()
+            .open_for(request, |head, body| async move {
+                let opened = opened(request, &head)?;
+                if opened.length > CHECKED_FIRST_BYTES {
+                    return Ok((opened, Either::Rest(body)));
+                }
+                let bytes = self.whole_body(&opened, body).await?;
+                Ok((opened, Either::Whole(bytes)))
+            })
+            .await?;
+        let Opened { stat, start, length } = opened;
+        self.know(key, &stat.version);
+        let bytes: ByteStream = match body {
+            Either::Whole(bytes) if bytes.is_empty() => Box::pin(stream::empty()),
+            Either::Whole(bytes) => Box::pin(stream::once(async move { Ok(bytes) })),
+            Either::Rest(body) => {
+                let is_whole = (start, length) == (0, stat.size_bytes);
+                let digest = (is_whole && self.is_md5(&stat.version)).then(Md5::new);
+                let (store, key, version) = (self.clone(), key.clone(), stat.version.clone());
+                let (next, end) = (start, start + length);
+                Rest { store, key, version, body, next, end, breaks: 0, digest }.into_stream()
+            }
+        };
+        Ok(Content { stat, bytes })
+    }
+
+    /// The body of a small answer, when it is what the head says.
+    async fn whole_body(&self, opened: &Opened, mut body: Incoming) -> Result<Bytes, Failure> {
+        let mut bytes = BytesMut::new();
+        while (bytes.len() as u64) < opened.length {
+            let Some(piece) = self.client().frame(&mut body).await? else {
+                return Err(Failure::unanswered("the answer ended too early"));
+            };
+            bytes.extend_from_slice(&piece);
+        }
+        let is_whole = (opened.start, opened.length) == (0, opened.stat.size_bytes);
+        if bytes.len() as u64 != opened.length
+            || (is_whole && self.is_md5(&opened.stat.version) && !is_digest(&opened.stat.version, Md5::digest(&bytes)))
+        {
+            return Err(not_the_object());
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// Whether an ETag is the digest of the object's bytes: that of an object in parts never is.
+    fn is_md5(&self, version: &Version) -> bool {
+        self.client().tags_are_md5.load(Ordering::Relaxed)
+            && version.0.len() == 32
+            && version.0.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+
+    /// The rest of an object that was begun with.
+    async fn reopen(&self, key: &Key, range: String) -> Result<(Opened, Incoming), Failure> {
+        let request = &self.get(key, Some(range));
+        self.client().open_for(request, |head, body| async move { Ok((opened(request, &head)?, body)) }).await
+    }
+}
+
+/// A body that was read, or is to be.
+enum Either {
+    Whole(Bytes),
+    Rest(Incoming),
+}
+
+fn not_the_object() -> Failure {
+    Failure::contradiction("the answer has not the bytes that its ETag is made of")
+}
+
+fn is_digest(version: &Version, digest: impl AsRef<[u8]>) -> bool {
+    version.0.eq_ignore_ascii_case(&hexadecimal(digest.as_ref()))
+}
+
+/// What an answer says.
+fn opened(request: &Request, head: &Parts) -> Result<Opened, Failure> {
+    let stat = headers::stat(&head.headers)?;
+    let length = head.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let Some(asked) = request.headers.get("range") else {
+        let length = length.unwrap_or(stat.size_bytes);
+        return Ok(Opened { stat, start: 0, length });
+    };
+    if head.status.as_u16() != 206 && stat.size_bytes > 0 {
+        return Err(Failure::contradiction("a part was asked for, and the whole came"));
+    }
+    let (first, last) = headers::range(&head.headers).unwrap_or((0, stat.size_bytes.saturating_sub(1)));
+    let part = if stat.size_bytes == 0 { 0 } else { (last + 1).saturating_sub(first) };
+    if !is_range(asked, first, last, stat.size_bytes) || length.is_some_and(|length| length != part) {
+        return Err(Failure::contradiction("another part came than was asked for"));
+    }
+    Ok(Opened { stat, start: first, length: part })
+}
+
+/// Whether a range that was asked for (`bytes=1-2`, `bytes=1-`, `bytes=-2`) is this one of an object of this size.
+fn is_range(asked: &str, first: u64, last: u64, size_bytes: u64) -> bool {
+    let Some((from, to)) = asked.strip_prefix("bytes=").and_then(|asked| asked.split_once('-')) else { return false };
+    let end = size_bytes.saturating_sub(1);
+    match (from.parse::<u64>(), to.parse::<u64>()) {
+        (Ok(from), Ok(to)) => (first, last) == (from, to.min(end)),
+        (Ok(from), Err(_)) => (first, last) == (from, end),
+        (Err(_), Ok(length)) => (first, last) == (size_bytes.saturating_sub(length), end),
+        (Err(_), Err(_)) => false,
     }
 }
 
@@ -94,16 +197,26 @@ impl Rest {
         }))
     }
 
-    async fn piece(&mut self) -> Result<Option<bytes::Bytes>, Failure> {
+    /// The next bytes. The last ones are given out only when all of them are those of the object.
+    async fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
         while self.next < self.end {
             let failure = match self.store.client().frame(&mut self.body).await {
                 Ok(Some(piece)) if piece.is_empty() => continue,
                 Ok(Some(piece)) if piece.len() as u64 > self.end - self.next => {
-                    return Err(Failure::nonsense("the object is longer than it said"));
+                    return Err(Failure::contradiction("the object is longer than it said"));
                 }
                 Ok(Some(piece)) => {
                     self.next += piece.len() as u64;
                     self.breaks = 0;
+                    if let Some(digest) = &mut self.digest {
+                        digest.update(&piece);
+                    }
+                    if self.next == self.end
+                        && let Some(digest) = self.digest.take()
+                        && !is_digest(&self.version, digest.finalize())
+                    {
+                        return Err(not_the_object());
+                    }
                     return Ok(Some(piece));
                 }
                 Ok(None) => Failure::unanswered("the answer ended too early"),
@@ -122,8 +235,8 @@ impl Rest {
         }
         tracing::info!(object = %self.key, next = self.next, ?failure, "a read broke off and is taken up again");
         let range = format!("bytes={}-{}", self.next, self.end - 1);
-        let (stat, start, length, body) = self.store.open_object(&self.key, Some(range)).await?;
-        if stat.version != self.version || (start, length) != (self.next, self.end - self.next) {
+        let (opened, body) = self.store.reopen(&self.key, range).await?;
+        if opened.stat.version != self.version || (opened.start, opened.length) != (self.next, self.end - self.next) {
             return Err(Failure::unanswered("the object changed while it was read"));
         }
         self.body = body;

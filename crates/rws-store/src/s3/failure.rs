@@ -17,12 +17,14 @@ pub struct Failure {
     pub unsure: bool,
     /// Whether what answered is no S3.
     pub nonsense: bool,
+    /// Whether the answer is about another object.
+    pub other: bool,
 }
 
 impl Failure {
     /// No answer arrived.
     pub fn unanswered(message: impl Into<String>) -> Self {
-        Self { status: None, code: String::new(), message: message.into(), unsure: true, nonsense: false }
+        Self { status: None, code: String::new(), message: message.into(), unsure: true, nonsense: false, other: false }
     }
 
     /// An answer that is none of success.
@@ -36,12 +38,24 @@ impl Failure {
             message: message + &region,
             unsure: status >= 500 || status == 200,
             nonsense: false,
+            other: false,
         }
     }
 
     /// Something else than S3 answered.
     pub fn nonsense(what: impl std::fmt::Display) -> Self {
-        Self { nonsense: true, ..Self::unanswered(format!("its answer makes no sense: {what}")) }
+        let message = format!("something other than S3 answers at this address: {what}");
+        Self { nonsense: true, ..Self::unanswered(message) }
+    }
+
+    /// The answer is about another object.
+    pub fn other_object() -> Self {
+        Self { other: true, ..Self::nonsense("the answer is about another object") }
+    }
+
+    /// The store says of itself what cannot be.
+    pub fn contradiction(what: impl Into<String>) -> Self {
+        Self { nonsense: true, ..Self::unanswered(what) }
     }
 
     /// Whether the object does not exist. A bucket that does not exist is another matter.

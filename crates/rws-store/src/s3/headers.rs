@@ -45,7 +45,9 @@ pub fn stat(headers: &HeaderMap) -> Result<Stat, Failure> {
     })
 }
 
-/// The first byte of a part.
-pub fn range_start(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+/// The first and the last byte of a part.
+pub fn range(headers: &HeaderMap) -> Option<(u64, u64)> {
+    let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
+    let (first, last) = range.split_once('/')?.0.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?))
 }

@@ -1,13 +1,15 @@
 //! Listings, page by page.
 
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use rusty_s3::Method;
 use rusty_s3::actions::{
     ListObjectsV2,
     list_objects_v2::{ListObjectsContent, ListObjectsV2Response},
 };
 
-use super::failure::{Failure, in_namespace};
+use super::answer::Expected;
+use super::failure::{Failure, element, in_namespace};
 use super::{Request, S3Store, headers};
 use crate::{Depth, DirectoryEntry, Key, Listed, MOST_OF_A_PAGE, Page, Stat, StoreError};
 
@@ -24,7 +26,9 @@ impl S3Store {
             let page = self.ask(prefix, None, token.as_deref(), MOST_OF_A_PAGE).await.map_err(failed)?;
             for content in page.contents {
                 let Some(key) = content.key.strip_prefix(&self.inner.prefix).and_then(Key::parse) else { continue };
-                listed.push(Listed { key, stat: stat(content).map_err(failed)? });
+                if let Some(stat) = self.stat_of(&key, content).await.map_err(failed)? {
+                    listed.push(Listed { key, stat });
+                }
             }
             token = page.next_continuation_token;
             if token.is_none() {
@@ -50,9 +54,10 @@ impl S3Store {
         let is_name = |name: &&str| Key::parse(name).is_some() && (depth == Depth::All || !name.contains('/'));
         let mut entries = Vec::with_capacity(page.contents.len() + page.common_prefixes.len());
         for content in page.contents {
-            let name = content.key.strip_prefix(&below).filter(is_name).map(str::to_owned);
-            if let Some(name) = name {
-                entries.push(DirectoryEntry::File(name, stat(content).map_err(failed)?));
+            let Some(name) = content.key.strip_prefix(&below).filter(is_name).map(str::to_owned) else { continue };
+            let Some(key) = content.key.strip_prefix(&self.inner.prefix).and_then(Key::parse) else { continue };
+            if let Some(stat) = self.stat_of(&key, content).await.map_err(failed)? {
+                entries.push(DirectoryEntry::File(name, stat));
             }
         }
         for common in page.common_prefixes {
@@ -80,21 +85,42 @@ impl S3Store {
         if let Some(token) = token {
             request = request.query("continuation-token", token);
         }
-        let reply = self.client().send(&request).await?;
-        let page = ListObjectsV2::parse_response(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
+        let request = request.expects(Expected::Document("ListBucketResult"));
+        self.client().send_for(&request, |reply| self.page_of(prefix, token, reply.text()?)).await
+    }
+
+    /// What a page says, when it is the one that was asked for.
+    fn page_of(&self, prefix: &str, token: Option<&str>, text: &str) -> Result<ListObjectsV2Response, Failure> {
+        let prefix = format!("{}{prefix}", self.inner.prefix);
+        let page = ListObjectsV2::parse_response(&in_namespace(text)).map_err(Failure::nonsense)?;
+        let said = element(text, "Prefix").filter(|_| page.common_prefixes.is_empty());
+        let is_asked = |said: &String| *said == prefix || percent_decode_str(said).decode_utf8_lossy() == prefix;
+        let names = page.contents.iter().map(|content| &content.key);
+        let mut names = names.chain(page.common_prefixes.iter().map(|common| &common.prefix));
+        if said.is_some_and(|said| !is_asked(&said)) || names.any(|name| !name.starts_with(&prefix)) {
+            return Err(Failure::contradiction("the listing is that of another prefix"));
+        }
         if token.is_some() && page.next_continuation_token.as_deref() == token {
-            return Err(Failure::nonsense("the listing does not come to an end"));
+            return Err(Failure::contradiction("the listing does not come to an end"));
         }
         Ok(page)
     }
-}
 
-fn stat(content: ListObjectsContent) -> Result<Stat, Failure> {
-    let incomplete = || Failure::nonsense("an entry of the listing is incomplete");
-    let modified: Timestamp = content.last_modified.ok_or_else(incomplete)?.parse().map_err(Failure::nonsense)?;
-    Ok(Stat {
-        size_bytes: content.size.ok_or_else(incomplete)?,
-        version: headers::version(&content.etag.ok_or_else(incomplete)?),
-        modified_milliseconds: modified.as_millisecond(),
-    })
+    /// Whether a listing has an object.
+    pub(super) async fn is_listed(&self, key: &Key) -> Result<bool, Failure> {
+        // a longer name may start with it, and never comes before it
+        let page = self.ask(key.as_str(), None, None, 1).await?;
+        Ok(page.contents.iter().any(|content| content.key == self.name(key)))
+    }
+
+    /// What a listing says of an object. An ETag that the service leaves out is asked of the object itself, which may be gone
+    /// by then.
+    async fn stat_of(&self, key: &Key, content: ListObjectsContent) -> Result<Option<Stat>, Failure> {
+        let tag = content.etag.map(|tag| headers::version(&tag)).filter(|version| !version.0.is_empty());
+        let (Some(size_bytes), Some(version), Some(modified)) = (content.size, tag, content.last_modified) else {
+            return self.look(key).await;
+        };
+        let modified: Timestamp = modified.parse().map_err(Failure::nonsense)?;
+        Ok(Some(Stat { size_bytes, version, modified_milliseconds: modified.as_millisecond() }))
+    }
 }

@@ -7,14 +7,19 @@
 //! * A version is an ETag, which depends on the content alone: what is swapped has to have content that never repeats.
 //! * Whether the service keeps conditions is found out by [`S3Store::probe`], never assumed.
 
+mod answer;
 mod client;
 mod clock;
 mod copy;
+mod delete;
+mod doubts;
 mod download;
 mod failure;
 mod headers;
 mod listing;
 mod multipart;
+mod needs;
+mod origin;
 mod probe;
 mod request;
 mod resolver;
@@ -22,12 +27,13 @@ mod settings;
 mod tls;
 mod unfinished;
 mod upload;
+mod versions;
 mod write;
 
+use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusty_s3::Method;
@@ -36,15 +42,24 @@ use crate::{
     Body, Condition, Content, Depth, Key, Kind, Listed, Page, Retry, Span, Stat, Store, StoreError, Version, Write,
     content_type,
 };
+use answer::Expected;
 use client::Client;
 use failure::Failure;
+use origin::ObjectName;
 use request::Request;
+use versions::Versions;
 
 pub use probe::Conditions;
 pub use settings::{Addressing, S3Settings};
 
 /// Below this size a file is sent in one request.
 const MULTIPART_BYTES: u64 = 16 << 20;
+
+/// Where RWS's own state is.
+const PRIVATE: &str = ".rws/";
+
+/// So many objects are known to have been moved.
+const MAX_MOVED: usize = 10_000;
 
 /// A store in a bucket.
 #[derive(Clone, Debug)]
@@ -58,10 +73,16 @@ struct Inner {
     /// Before all names; empty, or with a slash at its end.
     prefix: String,
     public_read: bool,
+    /// Whether the name of a copy's source is wanted with its reserved characters as they are (RFC 3986, section 2.2).
+    plain_sources: AtomicBool,
     /// Whether If-Match wants an ETag without its quotes (Ceph).
     bare_tags: AtomicBool,
     /// Claims whose copies are done: they go with the next deletion.
     settled: Mutex<Vec<Key>>,
+    /// What the store said of objects lately.
+    versions: Versions,
+    /// Objects that another tool gave another name, which they do not know.
+    moved: Mutex<HashSet<Key>>,
 }
 
 impl S3Store {
@@ -85,8 +106,11 @@ impl S3Store {
             client,
             prefix,
             public_read: settings.public_read,
+            plain_sources: AtomicBool::new(false),
             bare_tags: AtomicBool::new(false),
             settled: Mutex::default(),
+            versions: Versions::default(),
+            moved: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -101,7 +125,32 @@ impl S3Store {
     }
 
     fn request(&self, operation: &'static str, method: Method, key: &Key) -> Request {
-        Request::object(operation, method, self.name(key))
+        let request = Request::object(operation, method, self.name(key));
+        match method {
+            Method::Head | Method::Get => request.expects(Expected::Object(self.expected_name(key))),
+            _ => request,
+        }
+    }
+
+    /// What an object says of its name, when it says anything.
+    fn expected_name(&self, key: &Key) -> Option<ObjectName> {
+        let is_moved = self.inner.moved.lock().unwrap_or_else(PoisonError::into_inner).contains(key);
+        (!is_moved).then(|| ObjectName::new(key.as_str()))
+    }
+
+    /// Whether an object that is always answered with another name is taken as it is: a tool that moves objects keeps what
+    /// they say of themselves. RWS's own state is never moved within a bucket.
+    fn takes_as_moved(&self, key: &Key, failure: &Failure) -> bool {
+        if !failure.other || key.as_str().starts_with(PRIVATE) {
+            return false;
+        }
+        tracing::info!(object = %key, "the object has another name in its metadata: another tool has moved it");
+        let mut moved = self.inner.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        if moved.len() >= MAX_MOVED {
+            moved.clear();
+        }
+        moved.insert(key.clone());
+        true
     }
 
     /// What a new object is to be, in headers.
@@ -120,13 +169,20 @@ impl S3Store {
 #[async_trait]
 impl Store for S3Store {
     async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError> {
-        let request = self.request("read", Method::Head, key);
-        let stat = match self.client().open(&request).await {
-            Ok((head, _)) => headers::stat(&head.headers),
-            Err(failure) if failure.is_absent() => return Ok(None),
-            Err(failure) => Err(failure),
-        };
-        stat.map(Some).map_err(|failure| failure.error("read", key.as_str()))
+        self.look(key).await.map_err(|failure| failure.error("read", key.as_str()))
+    }
+
+    async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
+        self.is_absent(key).await.map_err(|failure| failure.error("read", key.as_str()))
+    }
+
+    async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {
+        let own = ObjectName::new(key.as_str());
+        match self.client().ask(&self.request("read", Method::Head, key)).await {
+            Ok(head) => Ok(ObjectName::of(&head.headers) == Some(own)),
+            Err(failure) if failure.is_absent() || failure.other => Ok(false),
+            Err(failure) => Err(failure.error("read", key.as_str())),
+        }
     }
 
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
@@ -160,7 +216,7 @@ impl Store for S3Store {
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         if self.client().clock.is_stale() {
             let request = Request::bucket("read", Method::Head);
-            match self.client().open(&request).await {
+            match self.client().ask(&request).await {
                 // the time of an answer is what counts
                 Err(failure) if failure.status.is_none() => {
                     return Err(failure.error("read", self.client().bucket().name()));
@@ -173,6 +229,10 @@ impl Store for S3Store {
 
     async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
         self.give_up(prefix, before_milliseconds).await
+    }
+
+    fn doubts(&self) -> Option<String> {
+        self.client().doubts.sentence()
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {
@@ -201,10 +261,30 @@ impl S3Store {
         }
     }
 
-    /// The object, as a write left it.
-    async fn stat_written(&self, key: &Key) -> Result<Stat, Failure> {
-        let (head, _) = self.client().open(&self.request("read", Method::Head, key)).await?;
-        headers::stat(&head.headers)
+    /// Whether an object does not exist, by all that can be asked: nothing that was accepted is given up for one answer.
+    pub(super) async fn is_absent(&self, key: &Key) -> Result<bool, Failure> {
+        if self.look(key).await?.is_some() {
+            return Ok(false);
+        }
+        let get = self.request("read", Method::Get, key).header("range", "bytes=0-0");
+        match self.client().ask(&get).await {
+            Err(failure) if failure.is_absent() => Ok(!self.is_listed(key).await?),
+            // nothing of an empty object is in any range
+            Err(failure) if failure.status == Some(416) => Ok(false),
+            answered => answered.map(|_| false),
+        }
+    }
+
+    /// The object without its content; `None` where there is none.
+    async fn look(&self, key: &Key) -> Result<Option<Stat>, Failure> {
+        let stat = match self.client().ask(&self.request("read", Method::Head, key)).await {
+            Ok(head) => headers::stat(&head.headers)?,
+            Err(failure) if failure.is_absent() => return Ok(None),
+            Err(failure) if self.takes_as_moved(key, &failure) => return Box::pin(self.look(key)).await,
+            Err(failure) => return Err(failure),
+        };
+        self.know(key, &stat.version);
+        Ok(Some(stat))
     }
 }
 

@@ -2,15 +2,20 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures::stream::{self, Stream, TryStreamExt};
+use md5::{Digest, Md5};
 use rusty_s3::Method;
 use rusty_s3::actions::{CompleteMultipartUpload, CreateMultipartUpload};
 
-use super::failure::{Failure, in_namespace};
+use super::answer::Expected;
+use super::client::Reply;
+use super::failure::{Failure, element, in_namespace};
+use super::origin::WriteId;
 use super::upload::FilePart;
-use super::write::{base64, local};
+use super::write::{Md5Digest, Trace, base64, hexadecimal, local};
 use super::{S3Store, headers};
 use crate::{Key, LocalFile, Stat, Write};
 
@@ -32,6 +37,31 @@ pub struct Part {
     pub start: u64,
     /// How many bytes.
     pub length: u64,
+}
+
+/// A part that the store has.
+pub struct SentPart {
+    /// Its ETag.
+    pub tag: String,
+    /// The digest of its bytes, where it is known.
+    pub md5: Option<Md5Digest>,
+}
+
+/// The parts of an object that the store has.
+struct SentParts {
+    tags: Vec<String>,
+    size_bytes: u64,
+    /// The ETag that they make together on most services.
+    together: Option<String>,
+}
+
+impl SentParts {
+    fn new(sent: Vec<(SentPart, u64)>) -> Self {
+        let digests: Option<Vec<Md5Digest>> = sent.iter().map(|(part, _)| part.md5).collect();
+        let together = digests.map(|digests| format!("{}-{}", hexadecimal(&Md5::digest(digests.concat())), sent.len()));
+        let size_bytes = sent.iter().map(|(_, length)| length).sum();
+        Self { tags: sent.into_iter().map(|(part, _)| part.tag).collect(), size_bytes, together }
+    }
 }
 
 /// The size of the parts of an object of at most this size.
@@ -74,38 +104,42 @@ impl S3Store {
                     .query("partNumber", part.number.to_string())
                     .query("uploadId", upload);
                 let payload = FilePart { file: opened, start: part.start, length: part.length };
-                let request = match file.piece_md5(part.start, part.length) {
-                    Some(md5) => request.header("content-md5", base64(&md5)).body(payload),
+                let (request, md5) = match file.piece_md5(part.start, part.length) {
+                    Some(md5) => (request.header("content-md5", base64(&md5)).body(payload), md5),
                     None => self.with_body(request, payload.into()).await?,
                 };
-                let reply = self.client().send(&request).await?;
-                let version = headers::written_version(&reply.head.headers);
-                version.map(|version| version.0).ok_or_else(|| Failure::nonsense("a part has no ETag"))
+                let strict = self.client().tags_are_md5.load(Ordering::Relaxed);
+                let tag = |reply: Reply| {
+                    let tag = headers::written_version(&reply.head.headers).map(|version| version.0);
+                    let tag = tag.filter(|tag| !strict || *tag == hexadecimal(&md5));
+                    tag.ok_or_else(|| Failure::contradiction("the answer has not the ETag of the part"))
+                };
+                let tag = self.client().send_for(&request, tag).await?;
+                Ok(SentPart { tag, md5: Some(md5) })
             }
         })
         .await
     }
 
-    /// Makes an object of parts that `send` brings to the store, each answered by its ETag.
-    pub(super) async fn in_parts<Sent: Future<Output = Result<String, Failure>>>(
+    /// Makes an object of parts that `send` brings to the store.
+    pub(super) async fn in_parts<Sent: Future<Output = Result<SentPart, Failure>>>(
         &self,
         key: &Key,
         parts: impl Stream<Item = Result<Part, Failure>>,
         write: &Write,
         send: impl Fn(String, Part) -> Sent,
     ) -> Result<Stat, Failure> {
+        let id = WriteId::new();
         let request = self.attributes(self.request("write", Method::Post, key), key, write.kind).query("uploads", "");
-        let reply = self.client().send(&request).await?;
-        let created = CreateMultipartUpload::parse_response(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
-        let upload = created.upload_id();
+        let request = id.mark(request, key.as_str()).expects(Expected::Document("InitiateMultipartUploadResult"));
+        let upload = self.client().send_for(&request, |reply| self.created(key, reply.text()?)).await?;
         let sent = parts.map_ok(|part| {
-            let sent = send(upload.to_owned(), part);
+            let sent = send(upload.clone(), part);
             async move { Ok((sent.await?, part.length)) }
         });
         let done = async {
-            let sent: Vec<(String, u64)> = sent.try_buffered(PARTS_AT_ONCE).try_collect().await?;
-            let (tags, lengths): (Vec<String>, Vec<u64>) = sent.into_iter().unzip();
-            self.complete(key, upload, &tags, lengths.iter().sum()).await
+            let sent: Vec<(SentPart, u64)> = sent.try_buffered(PARTS_AT_ONCE).try_collect().await?;
+            self.complete(key, &upload, &id, &SentParts::new(sent)).await
         };
         match done.await {
             Ok(stat) => Ok(stat),
@@ -119,23 +153,46 @@ impl S3Store {
         }
     }
 
-    async fn complete(&self, key: &Key, upload: &str, tags: &[String], size_bytes: u64) -> Result<Stat, Failure> {
-        let tags = tags.iter().map(String::as_str);
+    /// The upload that was begun with.
+    fn created(&self, key: &Key, text: &str) -> Result<String, Failure> {
+        if element(text, "Key").is_some_and(|name| name != self.name(key)) {
+            return Err(Failure::other_object());
+        }
+        let created = CreateMultipartUpload::parse_response(&in_namespace(text)).map_err(Failure::nonsense)?;
+        Some(created.upload_id().to_owned())
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| Failure::nonsense("no upload id"))
+    }
+
+    /// Makes the object of its parts. Whether there is one is seen at the object: the answer's own ETag is empty on some
+    /// services, and another object may have been there before.
+    async fn complete(&self, key: &Key, upload: &str, id: &WriteId, parts: &SentParts) -> Result<Stat, Failure> {
+        let tags = parts.tags.iter().map(String::as_str);
         let body = CompleteMultipartUpload::new(self.client().bucket(), None, key.as_str(), upload, tags).body();
         let request = self
             .request("write", Method::Post, key)
             .query("uploadId", upload)
             .header("content-type", "application/xml")
+            .expects(Expected::Document("CompleteMultipartUploadResult"))
             .body(Bytes::from(body));
-        match self.client().send(&request).await {
-            Ok(_) => {}
-            // the answer of an earlier attempt was lost
-            Err(failure) if failure.unsure && failure.code == "NoSuchUpload" => {}
-            Err(failure) => return Err(failure),
+        let trace = Trace { key, id, size_bytes: parts.size_bytes, tag: parts.together.as_deref(), md5: None };
+        let mut repetitions = 0;
+        loop {
+            let failure = match self.client().send(&request).await {
+                Ok(_) => Failure::contradiction("the end of an upload was answered, and the object is another one"),
+                // the answer of an earlier attempt may have been lost
+                Err(failure) if failure.unsure => failure,
+                Err(failure) => return Err(failure),
+            };
+            if let Some(stat) = self.found(&trace).await? {
+                return Ok(stat);
+            }
+            repetitions += 1;
+            if repetitions > self.client().retries() || failure.code == "NoSuchUpload" {
+                return Err(failure);
+            }
+            self.client().pause(repetitions).await;
         }
-        // the answer's own ETag is empty on some services
-        let stat = self.stat_written(key).await?;
-        if stat.size_bytes == size_bytes { Ok(stat) } else { Err(Failure::nonsense("the object has another size")) }
     }
 }
 

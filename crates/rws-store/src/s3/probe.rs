@@ -28,8 +28,8 @@ pub enum Conditions {
 }
 
 impl S3Store {
-    /// Checks that the bucket is there, that objects may be listed, written, read and deleted, and whether conditional
-    /// writes hold between many writers. Where only ETags without quotes are understood, they are used from then on.
+    /// Checks that the bucket is there, that objects may be listed, written, read, copied, written in parts and deleted,
+    /// whatever their names, and whether conditional writes hold between many writers. Where only ETags without quotes are understood, they are used from then on.
     ///
     /// # Errors
     ///
@@ -57,8 +57,14 @@ impl S3Store {
             Ok(Conditions::Kept)
         };
         let conditions = conditions.await;
-        let deleted = self.delete(&[created, swapped, open]).await;
+        let (mut left, needs) = match &conditions {
+            Ok(_) => self.try_needs(&directory).await,
+            Err(_) => (Vec::new(), Ok(())),
+        };
+        left.extend([created, swapped, open]);
+        let deleted = self.delete(&left).await;
         let conditions = conditions?;
+        needs?;
         deleted?;
         Ok(conditions)
     }
@@ -122,7 +128,8 @@ impl S3Store {
         let request = super::Request::bucket("list", Method::Get)
             .query("list-type", "2")
             .query("max-keys", "1")
-            .query("prefix", name.clone());
+            .query("prefix", name.clone())
+            .expects(super::answer::Expected::Document("ListBucketResult"));
         let reply = self.client().send(&request).await.map_err(|failure| failure.error("list", &name))?;
         Ok(String::from_utf8_lossy(&reply.body).contains("<Contents>"))
     }

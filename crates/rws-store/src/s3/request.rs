@@ -8,6 +8,7 @@ use rusty_s3::signing::sign;
 use rusty_s3::{Bucket, Credentials, Method};
 use url::Url;
 
+use super::answer::Expected;
 use super::upload::FilePart;
 
 /// How long a signed request may be under way before the store has read its head, in seconds.
@@ -28,6 +29,8 @@ pub struct Request {
     pub headers: BTreeMap<&'static str, String>,
     /// What is sent.
     pub body: Payload,
+    /// What is answered.
+    pub expected: Expected,
 }
 
 /// What is sent with a request, as often as that takes.
@@ -64,13 +67,33 @@ impl From<FilePart> for Payload {
 impl Request {
     /// A request for one object.
     pub fn object(operation: &'static str, method: Method, object: String) -> Self {
-        Self { object: Some(object), ..Self::bucket(operation, method) }
+        let expected = match method {
+            Method::Put | Method::Post => Expected::Written,
+            Method::Delete => Expected::Nothing,
+            _ => Expected::Object(None),
+        };
+        Self { object: Some(object), expected, ..Self::bucket(operation, method) }
     }
 
     /// A request for the whole bucket.
     pub fn bucket(operation: &'static str, method: Method) -> Self {
         let (query, headers) = (BTreeMap::new(), BTreeMap::new());
-        Self { operation, method, object: None, query, headers, body: Payload::Bytes(Bytes::new()) }
+        let (body, expected) = (Payload::Bytes(Bytes::new()), Expected::Anything);
+        Self { operation, method, object: None, query, headers, body, expected }
+    }
+
+    /// Whether it is about an object that has to be there.
+    pub fn needs_object(&self) -> bool {
+        let names_one = ["if-match", "x-amz-copy-source"].iter().any(|header| self.headers.contains_key(header));
+        let is_of_object = self.object.is_some() && !matches!(self.method, Method::Put | Method::Post);
+        is_of_object || names_one || self.method == Method::Head
+    }
+
+    /// With another answer.
+    #[must_use]
+    pub fn expects(mut self, expected: Expected) -> Self {
+        self.expected = expected;
+        self
     }
 
     /// With a parameter.

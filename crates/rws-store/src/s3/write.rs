@@ -1,36 +1,37 @@
-//! Writing in one request, and deleting.
+//! Writing in one request, and what proves that something was written.
 
 use std::fs::File;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use base64ct::{Base64, Encoding};
-use bytes::Bytes;
+use futures::StreamExt;
 use md5::{Digest, Md5};
 use rusty_s3::Method;
-use rusty_s3::actions::{DeleteObjects, DeleteObjectsResponse, ObjectIdentifier};
 use tokio::task::spawn_blocking;
 
-use super::failure::{Failure, in_namespace};
+use super::failure::Failure;
+use super::origin::WriteId;
 use super::request::Payload;
 use super::upload::FilePart;
 use super::{MULTIPART_BYTES, Request, S3Store, Written, conditional, headers};
-use crate::{Condition, Growth, Key, LocalFile, Span, Stat, StoreError, Write, collect};
+use crate::{Condition, Growth, Key, LocalFile, Span, Stat, StoreError, Version, Write};
 
-/// How many keys one request deletes at most.
-const DELETED_AT_ONCE: usize = 1000;
+/// A digest as RFC 1321 makes it.
+pub type Md5Digest = [u8; 16];
 
-/// The digest that lets the store see damage on the way (RFC 1864).
-async fn content_md5(payload: Payload) -> Result<String, Failure> {
+/// The digest of what is sent.
+async fn md5_of(payload: Payload) -> Result<Md5Digest, Failure> {
     let digest = move || {
         let mut md5 = Md5::new();
         match payload {
             Payload::Bytes(bytes) => md5.update(&bytes),
             Payload::File(part) => part.read(|bytes| md5.update(bytes))?,
         }
-        Ok(base64(&md5.finalize()))
+        Ok(md5.finalize().into())
     };
-    spawn_blocking(digest).await.map_err(Failure::nonsense)?.map_err(local)
+    spawn_blocking(digest).await.map_err(|error| Failure::unanswered(error.to_string()))?.map_err(local)
 }
 
 /// A digest as headers have it (RFC 1864).
@@ -38,32 +39,87 @@ pub fn base64(digest: &[u8]) -> String {
     Base64::encode_string(digest)
 }
 
+/// A digest as ETags have it.
+pub fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The local file failed.
 pub fn local(error: io::Error) -> Failure {
     Failure::unanswered(format!("the local file: {error}"))
 }
 
+/// What one write is to leave behind.
+pub struct Trace<'a> {
+    /// The name.
+    pub key: &'a Key,
+    /// Who writes.
+    pub id: &'a WriteId,
+    /// How many bytes.
+    pub size_bytes: u64,
+    /// The ETag that they have on most services.
+    pub tag: Option<&'a str>,
+    /// Their digest, where it is known.
+    pub md5: Option<Md5Digest>,
+}
+
 impl S3Store {
-    /// The request with what it sends, and the digest of that.
-    pub(super) async fn with_body(&self, request: Request, payload: Payload) -> Result<Request, Failure> {
-        Ok(request.header("content-md5", content_md5(payload.clone()).await?).body(payload))
+    /// The request with what it sends, and the digest that lets the store see damage on the way.
+    pub(super) async fn with_body(&self, request: Request, payload: Payload) -> Result<(Request, Md5Digest), Failure> {
+        let md5 = md5_of(payload.clone()).await?;
+        Ok((request.header("content-md5", base64(&md5)).body(payload), md5))
     }
 
-    /// Writes in one request.
+    /// Writes in one request. It counts as written only when the answer has the ETag of the bytes, or when the object
+    /// itself shows it: an answer alone may be anybody's, and an object that exists may be an older one.
     pub(super) async fn put(&self, key: &Key, payload: Payload, write: &Write) -> Result<Written, Failure> {
+        let (id, size_bytes) = (WriteId::new(), payload.length());
         let request = self.attributes(self.request("write", Method::Put, key), key, write.kind);
-        let request = self.with_body(request, payload.clone()).await?;
-        match self.client().send(&conditional(self, request, &write.condition)).await {
-            Ok(reply) => self.written(key, payload.length(), &reply.head.headers).await.map(Written::Done),
-            Err(failure) if write.condition != Condition::Always && failure.is_conflict() => {
-                // an earlier attempt may be what is there
-                let own = match payload {
-                    Payload::Bytes(bytes) if failure.unsure => self.holds(key, &bytes).await?,
-                    _ => None,
-                };
-                Ok(own.map_or(Written::Conflict, Written::Done))
+        let request = id.mark(request, key.as_str());
+        let (request, md5) = self.with_body(request, payload).await?;
+        let request = conditional(self, request, &write.condition);
+        let expected = hexadecimal(&md5);
+        let trace = Trace { key, id: &id, size_bytes, tag: Some(&expected), md5: Some(md5) };
+        let (mut unsure, mut repetitions) = (false, 0);
+        loop {
+            let (failure, is_answered) = match self.client().send(&request).await {
+                Ok(reply) => {
+                    let tag = headers::written_version(&reply.head.headers);
+                    if let Some(version) = tag.filter(|tag| tag.0 == expected) {
+                        self.client().tags_are_md5.store(true, Ordering::Relaxed);
+                        self.know(key, &version);
+                        let modified = headers::answered_milliseconds(&reply.head.headers);
+                        let modified_milliseconds = modified.unwrap_or_else(|| self.client().clock.now_milliseconds());
+                        return Ok(Written::Done(Stat { size_bytes, version, modified_milliseconds }));
+                    }
+                    (
+                        Failure::contradiction(
+                            "the answer has not the ETag of what was sent, and the object is another one",
+                        ),
+                        true,
+                    )
+                }
+                Err(failure) => (failure, false),
+            };
+            let is_conflict = write.condition != Condition::Always && failure.is_conflict();
+            unsure |= failure.unsure;
+            if is_conflict && !unsure {
+                return Ok(Written::Conflict);
             }
-            Err(failure) => Err(failure),
+            // an earlier attempt may be what is there
+            if (is_conflict || failure.nonsense)
+                && let Some(stat) = self.found(&trace).await?
+            {
+                return Ok(Written::Done(stat));
+            }
+            if is_conflict {
+                return Ok(Written::Conflict);
+            }
+            repetitions += 1;
+            if !is_answered || repetitions > self.client().retries() {
+                return Err(Failure { unsure, ..failure });
+            }
+            self.client().pause(repetitions).await;
         }
     }
 
@@ -71,15 +127,9 @@ impl S3Store {
     pub(super) async fn put_file(&self, key: &Key, file: &LocalFile, write: &Write) -> Result<Written, Failure> {
         let Growth { size_bytes, is_whole } = file.grown(MULTIPART_BYTES + 1).await.map_err(local)?;
         if is_whole && size_bytes <= MULTIPART_BYTES {
-            let payload = match write.condition {
-                // read while it is sent
-                Condition::Always => {
-                    let file = Arc::new(File::open(file.path()).map_err(local)?);
-                    FilePart { file, start: 0, length: size_bytes }.into()
-                }
-                _ => Bytes::from(tokio::fs::read(file.path()).await.map_err(local)?).into(),
-            };
-            return self.put(key, payload, write).await;
+            // read while it is sent
+            let file = Arc::new(File::open(file.path()).map_err(local)?);
+            return self.put(key, FilePart { file, start: 0, length: size_bytes }.into(), write).await;
         }
         if write.condition != Condition::Always {
             // the end of a multipart upload keeps no condition on some services
@@ -91,69 +141,41 @@ impl S3Store {
         self.put_parts(key, file, write).await.map(Written::Done)
     }
 
-    /// The object after a write that succeeded.
-    pub(super) async fn written(&self, key: &Key, size_bytes: u64, headers: &http::HeaderMap) -> Result<Stat, Failure> {
-        match headers::written_version(headers) {
-            Some(version) => {
-                let modified = headers::answered_milliseconds(headers);
-                let modified_milliseconds = modified.unwrap_or_else(|| self.client().clock.now_milliseconds());
-                Ok(Stat { size_bytes, version, modified_milliseconds })
-            }
-            None => self.stat_written(key).await,
+    /// The object, when it is what a write was to leave behind: it says so itself, or, on a service that keeps no metadata,
+    /// it has these bytes.
+    pub(super) async fn found(&self, trace: &Trace<'_>) -> Result<Option<Stat>, Failure> {
+        let (stat, id) = match self.client().ask(&self.request("read", Method::Head, trace.key)).await {
+            Ok(head) => (headers::stat(&head.headers)?, WriteId::of(&head.headers)),
+            Err(failure) if failure.is_absent() || failure.nonsense => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let is_own = match (id, trace.md5) {
+            _ if stat.size_bytes != trace.size_bytes => false,
+            (Some(id), _) => id == *trace.id,
+            // a service that keeps no metadata
+            (None, _) if trace.tag == Some(&stat.version.0) => true,
+            (None, Some(md5)) => self.digest(trace.key).await? == Some(md5),
+            (None, None) => false,
+        };
+        if is_own {
+            self.know(trace.key, &stat.version);
         }
+        Ok(is_own.then_some(stat))
     }
 
-    /// The object, when it has these bytes.
-    async fn holds(&self, key: &Key, bytes: &Bytes) -> Result<Option<Stat>, Failure> {
+    /// The digest of an object's bytes, read from the store.
+    async fn digest(&self, key: &Key) -> Result<Option<Md5Digest>, Failure> {
         let reading = |error: StoreError| Failure::unanswered(error.to_string());
-        let Some(content) = self.download(key, Span::Whole).await.map_err(reading)? else { return Ok(None) };
-        if content.stat.size_bytes != bytes.len() as u64 {
-            return Ok(None);
+        let Some(mut content) = self.download(key, Span::Whole).await.map_err(reading)? else { return Ok(None) };
+        let mut md5 = Md5::new();
+        while let Some(piece) = content.bytes.next().await {
+            md5.update(&piece.map_err(reading)?);
         }
-        let present = collect(content.bytes).await.map_err(reading)?;
-        Ok((present == *bytes).then_some(content.stat))
+        Ok(Some(md5.finalize().into()))
     }
 
-    /// Deletes objects, and claims that are settled.
-    pub(super) async fn delete_objects(&self, keys: &[Key]) -> Result<(), StoreError> {
-        let settled = std::mem::take(&mut *self.inner.settled.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut names: Vec<String> = keys.iter().chain(&settled).map(|key| self.name(key)).collect();
-        names.sort();
-        names.dedup();
-        for names in names.chunks(DELETED_AT_ONCE) {
-            let first = names.first().cloned().unwrap_or_default();
-            self.delete_some(names).await.map_err(|failure| failure.error("delete", &first))?;
-        }
-        Ok(())
-    }
-
-    async fn delete_some(&self, names: &[String]) -> Result<(), Failure> {
-        if let [name] = names {
-            let request = super::Request::object("delete", Method::Delete, name.clone());
-            return match self.client().send(&request).await {
-                Err(failure) if !failure.is_absent() => Err(failure),
-                _ => Ok(()),
-            };
-        }
-        let identifiers: Vec<_> = names.iter().map(|name| ObjectIdentifier::new(name.clone())).collect();
-        let mut action = DeleteObjects::new(self.client().bucket(), None, identifiers.iter());
-        action.set_quiet(true);
-        let (body, digest) = action.body_with_md5();
-        let request = super::Request::bucket("delete", Method::Post)
-            .query("delete", "")
-            .header("content-md5", digest)
-            .header("content-type", "application/xml")
-            .body(Bytes::from(body));
-        let reply = self.client().send(&request).await?;
-        let answer = DeleteObjectsResponse::parse(&in_namespace(reply.text()?)).map_err(Failure::nonsense)?;
-        let error = answer.errors.into_iter().find(|error| error.code != "NoSuchKey");
-        match error {
-            None => Ok(()),
-            Some(error) => {
-                let (code, message) = (error.code, error.message);
-                let status = if code == "AccessDenied" { 403 } else { 503 };
-                Err(Failure { status: Some(status), code, message, unsure: true, nonsense: false })
-            }
-        }
+    /// Takes note of what the store says of an object that was read or written just now.
+    pub(super) fn know(&self, key: &Key, version: &Version) {
+        self.inner.versions.note(key, version);
     }
 }

@@ -4,8 +4,10 @@
 mod commands;
 mod directory_equals_bucket;
 mod foreign_objects;
+mod impostors;
 mod large_files;
 mod one_writer;
+mod outages;
 mod reads;
 mod refusals;
 mod starts;

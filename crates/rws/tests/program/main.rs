@@ -14,6 +14,7 @@ mod clocks;
 mod commands;
 mod configuration;
 mod contract;
+mod forged_answers;
 mod judges_rpm;
 mod plain_directories;
 mod real_archive;

@@ -26,16 +26,16 @@ use crate::support::storage::Storage;
 use crate::support::zypper::{self, Zypper};
 use crate::support::{project_root, temporary_directory, wait, write_file};
 
-const DEB: &str = "/live/1.10/debian/bookworm";
+pub const DEB: &str = "/live/1.10/debian/bookworm";
 const ARCHIVE: &str = "/live/1.10/debian";
-const RPM: &str = "/live/1.10/el/7";
+pub const RPM: &str = "/live/1.10/el/7";
 const RPM_REPOSITORY: &str = "/live/1.10/el/7/x86_64";
 
 crate::on_every_storage! {
     what_is_answered_is_kept_and_no_reader_stumbles,
 }
 
-fn number(variable: &str, otherwise: usize) -> usize {
+pub fn number(variable: &str, otherwise: usize) -> usize {
     let text = std::env::var(variable).unwrap_or_default();
     if text.is_empty() { otherwise } else { text.parse().expect("a number") }
 }
@@ -63,19 +63,19 @@ fn replicas(storage: Storage) -> (Vec<Server>, String) {
 }
 
 /// Where the servers are now; a file for readers in other processes.
-struct Addresses {
+pub struct Addresses {
     now: Mutex<Vec<String>>,
     file: PathBuf,
 }
 
 impl Addresses {
-    fn new(servers: &[Server], directory: &Path) -> Self {
+    pub fn new(servers: &[Server], directory: &Path) -> Self {
         let addresses = Self { now: Mutex::default(), file: directory.join("addresses") };
         addresses.note(servers);
         addresses
     }
 
-    fn note(&self, servers: &[Server]) {
+    pub fn note(&self, servers: &[Server]) {
         let now: Vec<String> = servers.iter().map(|server| server.base_url().to_owned()).collect();
         // whole at every instant
         let written = self.file.with_extension("new");
@@ -84,7 +84,7 @@ impl Addresses {
         *self.now.lock().expect("nobody panicked") = now;
     }
 
-    fn of(&self, server: usize) -> String {
+    pub fn of(&self, server: usize) -> String {
         self.now.lock().expect("nobody panicked")[server].clone()
     }
 }
@@ -134,13 +134,13 @@ fn upload(path: &str, package: &Path, addresses: &Addresses, first: usize, crede
 }
 
 /// The reader that trusts nothing.
-struct Reader {
+pub struct Reader {
     arguments: Vec<PathBuf>,
     child: Option<Child>,
 }
 
 impl Reader {
-    fn new(server: &Server, addresses: &Addresses, directory: &Path) -> Self {
+    pub fn new(server: &Server, addresses: &Addresses, directory: &Path) -> Self {
         let key = curl::get(&server.url("/-/keys/main.asc")).expect_status(200).body;
         let (armored, keyring) = (directory.join("key.asc"), directory.join("key.gpg"));
         write_file(&armored, key);
@@ -157,12 +157,19 @@ impl Reader {
         command
     }
 
-    fn start(&mut self) {
+    /// A status that is not 200 is no fault.
+    #[must_use]
+    pub fn of_any_status(mut self) -> Self {
+        self.arguments.push("--any-status".into());
+        self
+    }
+
+    pub fn start(&mut self) {
         self.child = Some(self.command().stdin(Stdio::piped()).spawn().expect("python3 starts: run tests/setup"));
     }
 
     /// Ends it; what it found.
-    fn end(&mut self) -> serde_json::Value {
+    pub fn end(&mut self) -> serde_json::Value {
         let child = self.child.take().expect("it was started");
         // the end of its input ends it
         let output = child.wait_with_output().expect("it can be waited for");
@@ -170,14 +177,14 @@ impl Reader {
     }
 
     /// One round.
-    fn once(&self) -> serde_json::Value {
+    pub fn once(&self) -> serde_json::Value {
         let output = self.command().arg("--once").stdin(Stdio::null()).output().expect("python3 starts");
         serde_json::from_slice(&output.stdout).expect("it prints JSON")
     }
 }
 
 /// A number that is another one each time, from 0 to below 1000; where it begins is printed, so that a run can be told.
-fn random() -> impl FnMut() -> u64 {
+pub fn random() -> impl FnMut() -> u64 {
     let mut state = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64);
     println!("random numbers begin with {state}");
     move || {

@@ -44,7 +44,7 @@ async fn every_operation_outlives_every_fault(server: fn() -> S3Server) {
     operations.join_all().await;
 }
 
-const OPERATIONS: [&str; 13] = [
+pub const OPERATIONS: [&str; 13] = [
     "stat",
     "absent",
     "read",
@@ -61,7 +61,7 @@ const OPERATIONS: [&str; 13] = [
 ];
 
 /// Whether the operation had a request of this number.
-async fn carry_out(place: &Place, operation: &str, name: &str, number: usize, fault: Fault) -> bool {
+pub async fn carry_out(place: &Place, operation: &str, name: &str, number: usize, fault: Fault) -> bool {
     let (store, direct) = (&place.store, &place.direct);
     let (this, other) = (key(&format!("{name}/this")), key(&format!("{name}/other")));
     put(direct, other.as_str(), b"the other object, of some length").await;

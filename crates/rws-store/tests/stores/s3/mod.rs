@@ -4,6 +4,7 @@
 
 mod access;
 mod faults;
+mod forged;
 mod parts;
 
 use std::sync::Arc;

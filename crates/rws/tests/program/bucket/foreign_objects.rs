@@ -6,7 +6,7 @@ use crate::support::bucket::Bucket;
 use crate::support::curl::{self, Upload};
 use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
-use crate::support::{read_file, temporary_directory};
+use crate::support::{read_file, temporary_directory, wait};
 
 const RPM_TARGET: &str = "/live/1.10/el/7";
 const DEB_TARGET: &str = "/release/2.8/ubuntu/focal";
@@ -89,6 +89,40 @@ fn a_package_that_another_tool_put_there_is_indexed_where_it_is() {
         text.contains("Filename: pool/focal/main/o/other/rws-one_2.0-1_amd64.deb") && text.contains("Version: 1.0-1")
     });
     assert_eq!(bucket.tag(key), tag);
+}
+
+/// A store that carries out a write long after it was given up leaves a root of RWS's own that no head knows any more. It
+/// is mended, by the next publish and by a repair; a root of another tool is neither.
+#[test]
+fn an_own_root_that_comes_late_is_written_over_and_no_other_one() {
+    let bucket = Bucket::on_ceph();
+    let server = bucket.serve();
+    let directory = temporary_directory();
+    let root = "live/1.10/el/7/x86_64/repodata/repomd.xml";
+    let publish = |version: &str| {
+        let package = Rpm::new("rws-one", version, "1").build(directory.path());
+        Upload::to(&format!("{RPM_TARGET}?wait=60")).file(&package).send(&server).expect_created();
+    };
+    let expect_mended = || {
+        let served = curl::get(&server.url(&format!("/{root}"))).expect_status(200).body;
+        wait::until("the root in the bucket", wait::BOUND, || {
+            (bucket.get(root).as_ref() == Some(&served)).then_some(())
+        });
+    };
+    publish("1.0");
+    let late = b"<repomd/>".to_vec();
+    bucket.write_as_program(root, late.clone());
+    bucket.command(&["verify", RPM_TARGET]).expect_failure();
+    bucket.command(&["verify", "--repair", RPM_TARGET]).expect_success();
+    expect_mended();
+    bucket.write_as_program(root, late.clone());
+    publish("2.0");
+    expect_mended();
+    // the same bytes, by another tool
+    bucket.put(root, &late);
+    let failed = bucket.command(&["verify", "--repair", RPM_TARGET]);
+    assert_eq!(failed.code, Some(1), "{}", failed.transcript());
+    assert_eq!(bucket.get(root), Some(late));
 }
 
 #[test]

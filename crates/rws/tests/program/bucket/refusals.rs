@@ -13,7 +13,7 @@ use crate::support::{configuration_file, temporary_directory};
 
 /// The program on a bucket that refuses it: it lives, and all that it says has these words and no secret.
 #[track_caller]
-fn expect_refused(bucket: &Bucket, parts: &[&str]) {
+pub fn expect_refused(bucket: &Bucket, parts: &[&str]) {
     let server = bucket.clone().with("RUST_LOG", "debug").with("S3_RETRIES", "1").start();
     let ready = expect_not_ready(&server, parts);
     let directory = temporary_directory();

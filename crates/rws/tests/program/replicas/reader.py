@@ -1,6 +1,6 @@
 """A reader that trusts nothing, as fast as it can, until its standard input ends.
 
-    reader.py ADDRESSES KEYRING ARCHIVE CODENAME RPM_REPOSITORY [--once]
+    reader.py ADDRESSES KEYRING ARCHIVE CODENAME RPM_REPOSITORY [--once] [--any-status]
 
 ADDRESSES is a file with one base URL a line, which may change: each round reads it anew and takes one of them. A round
 reads the root of the apt archive and the one of the rpm repository, checks their signatures with gpgv, then all files
@@ -9,7 +9,8 @@ to its end. A connection that fails ends the round without a fault: servers are 
 a fault: a status that is not 200, a wrong size or checksum, a bad signature.
 
 Prints one JSON object: {"rounds": [deb, rpm], "cut": N, "faults": [TEXT, ...], "packages": {NAME: COUNT}}, the packages
-being those of the last complete round. With --once, it reads until one round is complete.
+being those of the last complete round. With --once, it reads until one round is complete. With
+--any-status, a status that is not 200 ends the round without a fault, too: what answers is in the way of the store.
 """
 
 import gzip
@@ -26,6 +27,7 @@ import threading
 import urllib.parse
 from xml.etree import ElementTree
 
+ANY_STATUS = "--any-status" in sys.argv
 COMMON = "{http://linux.duke.edu/metadata/common}"
 REPO = "{http://linux.duke.edu/metadata/repo}"
 
@@ -48,7 +50,8 @@ class Reader:
         if answer.status in (502, 503):
             raise ConnectionError(f"{path}: {answer.status}")
         if answer.status != 200:
-            raise Fault(f"{method} {path}: status {answer.status}")
+            error = ConnectionError if ANY_STATUS else Fault
+            raise error(f"{method} {path}: status {answer.status}")
         return body, answer
 
     def get(self, path, size=None, sha256=None):

@@ -5,6 +5,7 @@ use super::program::{Program, Ran};
 use super::server::{Credentials, Options, Server, own_variables};
 use super::{curl, temporary_directory, wait};
 use rws_lab::{Proxy, S3Server};
+use rws_store::{Addressing, Condition, Key, Kind, S3Settings, S3Store, Store, Write};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -109,6 +110,29 @@ impl Bucket {
     #[track_caller]
     pub fn put(&self, key: &str, content: impl AsRef<[u8]>) {
         self.s3.put(&self.name, key, content);
+    }
+
+    /// Writes a public object just as the program does.
+    #[track_caller]
+    pub fn write_as_program(&self, key: &str, content: Vec<u8>) {
+        let settings = S3Settings {
+            url: self.s3.url.clone(),
+            region: "us-east-1".to_owned(),
+            bucket: self.name.clone(),
+            base_path: String::new(),
+            access_key: self.s3.access_key.clone(),
+            secret_key: self.s3.secret_key.clone(),
+            public_read: false,
+            addressing: Addressing::Path,
+            ca_file: None,
+            timeout: wait::BOUND,
+            retries: 5,
+        };
+        let store = S3Store::new(&settings).expect("settings");
+        let write = Write { condition: Condition::Always, kind: Kind::Mutable };
+        let key = Key::parse(key).expect("a key");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(store.write(&key, content.into(), write)).expect("the object is written");
     }
 
     #[track_caller]
