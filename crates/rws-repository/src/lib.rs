@@ -35,7 +35,7 @@ pub mod publish;
 mod reading;
 mod reception;
 pub mod removal;
-mod render;
+pub mod render;
 mod replacement;
 pub mod scheduler;
 pub mod tree;

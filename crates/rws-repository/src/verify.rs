@@ -7,6 +7,7 @@ use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use rws_model::{ContentDigester, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, sha256};
 use rws_store::{Key, Span, Store, collect};
+use tokio::time::Instant;
 
 use crate::blocks::codec;
 use crate::catalogue::Catalogue;
@@ -20,7 +21,7 @@ use crate::{RepositoryError, UploadId, pending, private, reading};
 const READS_AT_ONCE: usize = 8;
 
 /// An upload that waits for less is on its way: it is looked at again until it is published or waits for longer.
-const ON_ITS_WAY_MILLISECONDS: i64 = 10_000;
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
 
 /// The pause between two looks at uploads that are on their way.
 const LOOK: Duration = Duration::from_millis(200);
@@ -164,10 +165,13 @@ impl Verifier<'_> {
         let mut waiting = pending::names(self.store, repository).await?;
         // what is accepted from now on is not waited for: the next may always be on its way
         let found: BTreeSet<UploadId> = waiting.iter().map(|(id, _)| id.clone()).collect();
+        // whatever the clock of the store does, nothing is looked at for longer
+        let started = Instant::now();
+        let on_its_way = i64::try_from(ON_ITS_WAY.as_millis()).unwrap_or(i64::MAX);
         loop {
             waiting.retain(|(id, _)| found.contains(id));
             let now = self.store.clock_milliseconds().await?;
-            if waiting.iter().all(|(_, since)| now - since >= ON_ITS_WAY_MILLISECONDS) {
+            if waiting.iter().all(|(_, since)| now - since >= on_its_way) || started.elapsed() >= ON_ITS_WAY {
                 break;
             }
             tokio::time::sleep(LOOK).await;
