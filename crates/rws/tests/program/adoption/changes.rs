@@ -59,7 +59,7 @@ fn rpms_that_changed_came_or_went_after_mkrepo_are_indexed_as_they_are(kind: Kin
 }
 
 #[track_caller]
-fn upload(server: &Server, target: &str, file: &File) {
+pub fn upload(server: &Server, target: &str, file: &File) {
     let directory = temporary_directory();
     let path = directory.path().join(&file.name);
     write_file(&path, &file.bytes);

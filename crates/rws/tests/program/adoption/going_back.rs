@@ -1,60 +1,62 @@
-//! mkrepo run again on what RWS has taken over.
+//! mkrepo and RWS take turns on one tree: whoever comes second takes in what the other did, and readers are shown nothing that is
+//! older than what they saw.
 
+use super::changes::upload;
 use super::stage::{
     ARCHIVE, DEB_TARGET, FIXTURES, PACKAGES, POOL, RPM_TARGET, SUITE, TREE, TREES, apt, dnf, expect_debs,
     expect_downloaded, expect_rpms, expect_whole, get, original_debs, original_rpms, post,
 };
 use crate::support::file_server::FileServer;
+use crate::support::form::File;
 use crate::support::mkrepo::expect_writable;
 use crate::support::original::{Kind, Original};
+use crate::support::packages::deb::Deb;
+use crate::support::packages::rpm::Rpm;
 use crate::support::server::Server;
-use crate::support::wait;
+use crate::support::{file_name, read_file, temporary_directory, wait};
 
 crate::on_directory_and_moto! {
-    mkrepo_can_go_on_with_an_archive_and_rws_after_it,
-    mkrepo_can_go_on_with_an_rpm_repository_and_rws_after_it,
+    mkrepo_and_rws_take_turns_on_an_archive,
+    mkrepo_and_rws_take_turns_on_an_rpm_repository,
 }
 
-/// What mkrepo has run on again.
-struct Taken<'a> {
-    target: &'a str,
-    /// how many the target has
-    repositories: usize,
-    /// one of them
-    repository: &'a str,
-    root: &'a str,
-}
-
-/// That RWS left the foreign root alone and puts its own there when it is told to.
+/// RWS starts on what mkrepo made, and takes it in without being asked. `shows` has a client of before read the repository, and
+/// look for the new package.
 #[track_caller]
-fn expect_foreign_until_asked(original: &Original, server: &mut Server, taken: &Taken) {
-    let Taken { target, repositories, repository, root } = *taken;
-    let foreign = original.text(root);
-    server.restart();
+fn expect_taken_in_at_start(original: &Original, server: &mut Server, root: &str, shows: impl Fn()) {
+    let (foreign, before) = (original.text(root), get(server, &format!("/{root}")).text());
+    server.restart_in_place();
+    let first = get(server, &format!("/{root}")).expect_status(200).text();
+    assert!(first != before, "after its start RWS shows a root that is older than the one that stands there");
+    shows();
     expect_writable(server);
-    // it looks at what is there, and says that it leaves it alone
-    let mut last = serde_json::Value::Null;
-    let said = wait::until_or(wait::BOUND, || {
-        assert_eq!(original.text(root), foreign, "RWS wrote over a root that is not its own");
-        last = get(server, "/-/status").json();
-        last["failing"][repository].as_str().filter(|reason| reason.contains("another tool")).map(|_| ())
+    wait::until("RWS to take in what mkrepo did", wait::BOUND, || {
+        let shown = get(server, &format!("/{root}")).expect_status(200).text();
+        assert!(shown != before, "an older root is shown again");
+        (shown != foreign && original.text(root) == shown).then_some(())
     });
-    assert!(said.is_some(), "the status never says that {repository} is of another tool, but {last}");
-    assert_eq!(original.text(root), foreign, "RWS wrote over a root that is not its own");
-    post(server, target);
+    shows();
+}
+
+/// That nothing is left to do.
+#[track_caller]
+fn expect_settled(original: &Original, server: &Server, root: &str, target: &str, repositories: usize) {
     let own = original.text(root);
-    assert_ne!(own, foreign);
+    post(server, target);
+    assert_eq!(original.text(root), own);
     assert_eq!(get(server, &format!("/{root}")).expect_status(200).text(), own);
     expect_whole(original, target, repositories);
 }
 
-fn mkrepo_can_go_on_with_an_archive_and_rws_after_it(kind: Kind) {
+fn mkrepo_and_rws_take_turns_on_an_archive(kind: Kind) {
     let original = Original::on(kind);
     original_debs(&original);
     original.mkrepo(&[ARCHIVE]);
     let mut server = original.serve();
     post(&server, DEB_TARGET);
     let root = format!("{SUITE}/InRelease");
+    let client = apt(&original, &server.url(&format!("/{ARCHIVE}")));
+    client.update().expect_clean();
     let own = original.text(&root);
 
     original.put_all(POOL, [&FIXTURES.new_deb]);
@@ -68,23 +70,40 @@ fn mkrepo_can_go_on_with_an_archive_and_rws_after_it(kind: Kind) {
         let installed = apt.install(&["rws-one", "rws-all", "rws-new"]).expect_clean();
         expect_downloaded(&installed.files, [&FIXTURES.deb, &FIXTURES.all_deb, &FIXTURES.new_deb]);
     }
+    expect_taken_in_at_start(&original, &mut server, &root, || {
+        client.update().expect_clean();
+        expect_downloaded(&client.install(&["rws-new"]).expect_clean().files, [&FIXTURES.new_deb]);
+    });
+    let known = [&FIXTURES.deb, &FIXTURES.all_deb, &FIXTURES.big_deb, &FIXTURES.new_deb];
+    expect_debs(&server, "amd64", known);
+    expect_settled(&original, &server, &root, DEB_TARGET, 1);
 
-    let repository = "release/2.8/ubuntu/focal";
-    let taken = Taken { target: DEB_TARGET, repositories: 1, repository, root: &root };
-    expect_foreign_until_asked(&original, &mut server, &taken);
-    expect_debs(&server, "amd64", [&FIXTURES.deb, &FIXTURES.all_deb, &FIXTURES.big_deb, &FIXTURES.new_deb]);
-    let apt = apt(&original, &server.url(&format!("/{ARCHIVE}")));
-    apt.update().expect_clean();
-    expect_downloaded(&apt.install(&["rws-new"]).expect_clean().files, [&FIXTURES.new_deb]);
+    // once more, under a server that runs: its next upload takes in what mkrepo did
+    let directory = temporary_directory();
+    let deb = |name: &str| {
+        let path = Deb::new(name, "1.0-1", "amd64").build(directory.path());
+        File::new(&file_name(&path), read_file(&path))
+    };
+    let (later, uploaded) = (deb("rws-later"), deb("rws-uploaded"));
+    original.put_all(POOL, [&later]);
+    original.mkrepo(&[ARCHIVE]);
+    upload(&server, DEB_TARGET, &uploaded);
+    client.update().expect_clean();
+    let installed = client.install(&["rws-later", "rws-uploaded"]).expect_clean();
+    expect_downloaded(&installed.files, [&FIXTURES.new_deb, &later, &uploaded]);
+    expect_debs(&server, "amd64", known.into_iter().chain([&later, &uploaded]));
+    expect_settled(&original, &server, &root, DEB_TARGET, 1);
 }
 
-fn mkrepo_can_go_on_with_an_rpm_repository_and_rws_after_it(kind: Kind) {
+fn mkrepo_and_rws_take_turns_on_an_rpm_repository(kind: Kind) {
     let original = Original::on(kind);
     original_rpms(&original);
     original.mkrepo(&TREES);
     let mut server = original.serve();
     post(&server, RPM_TARGET);
     let root = format!("{TREE}/repodata/repomd.xml");
+    let client = dnf(&original, &server.url(&format!("/{TREE}")));
+    client.makecache().expect_success();
     let own = original.text(&root);
 
     original.put_all(PACKAGES, [&FIXTURES.new_rpm]);
@@ -97,11 +116,26 @@ fn mkrepo_can_go_on_with_an_rpm_repository_and_rws_after_it(kind: Kind) {
         dnf.makecache().expect_success();
         expect_downloaded(&dnf.download(&["rws-one", "rws-new"]), [&FIXTURES.rpm, &FIXTURES.new_rpm]);
     }
+    expect_taken_in_at_start(&original, &mut server, &root, || {
+        client.makecache().expect_success();
+        expect_downloaded(&client.download(&["rws-new"]), [&FIXTURES.new_rpm]);
+    });
+    let known = || FIXTURES.rpms().into_iter().chain([&FIXTURES.new_rpm]);
+    expect_rpms(&server, TREE, known());
+    expect_settled(&original, &server, &root, RPM_TARGET, 3);
 
-    let taken = Taken { target: RPM_TARGET, repositories: 3, repository: TREE, root: &root };
-    expect_foreign_until_asked(&original, &mut server, &taken);
-    expect_rpms(&server, TREE, FIXTURES.rpms().into_iter().chain([&FIXTURES.new_rpm]));
-    let dnf = dnf(&original, &server.url(&format!("/{TREE}")));
-    dnf.makecache().expect_success();
-    expect_downloaded(&dnf.download(&["rws-new"]), [&FIXTURES.new_rpm]);
+    // once more, under a server that runs: its next upload takes in what mkrepo did
+    let directory = temporary_directory();
+    let rpm = |name: &str| {
+        let path = Rpm::new(name, "1.0", "1.el7").url("https://example.invalid/").build(directory.path());
+        File::new(&file_name(&path), read_file(&path))
+    };
+    let (later, uploaded) = (rpm("rws-later"), rpm("rws-uploaded"));
+    original.put_all(PACKAGES, [&later]);
+    original.mkrepo(&TREES);
+    upload(&server, RPM_TARGET, &uploaded);
+    client.makecache().expect_success();
+    expect_downloaded(&client.download(&["rws-later", "rws-uploaded"]), [&later, &uploaded]);
+    expect_rpms(&server, TREE, known().chain([&later, &uploaded]));
+    expect_settled(&original, &server, &root, RPM_TARGET, 3);
 }

@@ -60,7 +60,7 @@ impl Server {
         let credentials = options.credentials.clone();
         let mut server =
             Self { options, directory: temporary_directory(), child: None, base_url: String::new(), credentials };
-        server.launch();
+        server.launch("127.0.0.1:0");
         server
     }
 
@@ -126,7 +126,15 @@ impl Server {
     #[track_caller]
     pub fn restart(&mut self) {
         self.kill_hard();
-        self.launch();
+        self.launch("127.0.0.1:0");
+    }
+
+    /// The same at the same address, for clients that stay.
+    #[track_caller]
+    pub fn restart_in_place(&mut self) {
+        self.kill_hard();
+        let address = self.base_url.strip_prefix("http://").expect("it is plain HTTP").to_owned();
+        self.launch(&address);
     }
 
     /// Waits (bounded) until the body at a path satisfies the predicate, and returns that body.
@@ -151,7 +159,7 @@ impl Server {
     }
 
     #[track_caller]
-    fn launch(&mut self) {
+    fn launch(&mut self, address: &str) {
         let direct = vec![env!("CARGO_BIN_EXE_rws").to_owned()];
         let launcher = self.options.launcher.as_ref().unwrap_or(&direct);
         let mut command = Command::new(&launcher[0]);
@@ -160,7 +168,7 @@ impl Server {
         }
         command.args(&launcher[1..]).arg("serve");
         if self.options.launcher.is_none() {
-            command.args(["--listen", "127.0.0.1:0"]);
+            command.args(["--listen", address]);
             if self.options.is_on_bucket() {
                 command.env("RWS_SPOOL_DIR", self.directory.path().join("spool"));
             } else {
