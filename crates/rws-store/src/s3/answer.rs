@@ -102,7 +102,7 @@ pub fn shown(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let text: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_CHARACTERS).collect();
     let text = if text.is_empty() { String::new() } else { format!(", {text:?}") };
-    format!("{} ({kind}{text})", status.as_u16())
+    format!("what stands in place of S3 answered {} ({kind}{text})", status.as_u16())
 }
 
 /// Whether an ETag is a digest, or that of an object in parts, which has their number behind it.

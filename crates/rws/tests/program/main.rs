@@ -13,6 +13,7 @@ mod clocks;
 mod configuration;
 mod contract;
 mod forged_answers;
+mod full_disk;
 mod judges_rpm;
 mod plain_directories;
 mod real_archive;
