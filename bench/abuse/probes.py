@@ -41,7 +41,7 @@ class Probe:
                 return
             self.seconds.append(answer.seconds)
             if answer.status not in self.good:
-                self.failures[answer.outcome] += 1
+                self.failures[answer.reason if answer.status == 503 else answer.outcome] += 1
             ended.wait(self.pause_seconds)
 
     @property

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import re
 import socket
 import time
 import uuid
@@ -38,9 +39,11 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """The code of an error, or how its text begins."""
+        """The code of an error with the limit that was met, or how its text begins."""
         with contextlib.suppress(ValueError, AttributeError):
-            return f"{self.status} {json.loads(self.body).get('code')}"
+            problem = json.loads(self.body)
+            limit = re.search(r" \(\w+\)", problem.get("message", ""))
+            return f"{self.status} {problem.get('code')}{limit.group() if limit else ''}"
         return f"{self.status} {self.body[:50].decode(errors='replace')!r}"
 
 

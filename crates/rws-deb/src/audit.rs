@@ -2,6 +2,7 @@
 
 use rws_model::{Codec, Digests, ListedFile, ListedPackage, ListedRole, RepositoryId, RootFile, Sha256, Signer};
 
+use crate::architecture::{self, ALL};
 use crate::{control, layout};
 
 /// The file of a root with this name.
@@ -50,6 +51,14 @@ pub(crate) fn field(repository: &RepositoryId, root: &[RootFile], name: &str) ->
     let text = file(repository, root, "Release").or_else(|| file(repository, root, "InRelease"))?;
     let value = |line: &str| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned());
     text.lines().find_map(value)
+}
+
+/// `Architectures` of `Release` that machines have. Packages for all of them stand in the indexes of each, or apt asks for them by
+/// itself: in sources.list(5) `all` is none.
+pub(crate) fn architectures(repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
+    let named = field(repository, root, "Architectures").unwrap_or_default();
+    let named = named.split_whitespace().filter(|name| ![ALL, "source"].contains(name));
+    named.filter(|name| architecture::is_known(name)).map(str::to_owned).collect()
 }
 
 /// `Date` of `Release` (RFC 5322, whatever the form of its zone).

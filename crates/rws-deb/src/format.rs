@@ -112,8 +112,16 @@ impl Format for Deb {
         audit::read_root(repository, root)
     }
 
+    fn places_by_product(&self) -> bool {
+        true
+    }
+
     fn root_date(&self, repository: &RepositoryId, root: &[RootFile]) -> Option<i64> {
         audit::date(repository, root)
+    }
+
+    fn architectures(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
+        audit::architectures(repository, root)
     }
 
     fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {

@@ -38,6 +38,11 @@ pub trait Format: Send + Sync {
     /// Names the file that does not fit the target or the other files.
     fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal>;
 
+    /// Whether the directory of a package depends on more than the package: on [`Placement::product`].
+    fn places_by_product(&self) -> bool {
+        false
+    }
+
     /// The repositories of a target: all that can exist, with these architectures configured.
     fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId>;
 
@@ -100,6 +105,12 @@ pub trait Format: Send + Sync {
     /// The date that a root states, of any tool, in seconds since 1970; clients take no root with an earlier one for newer.
     fn root_date(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Option<i64> {
         None
+    }
+
+    /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
+    /// not be told.
+    fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
+        Vec::new()
     }
 
     /// The package files that an index lists; `text` is its plain form.

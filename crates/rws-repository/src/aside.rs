@@ -2,19 +2,26 @@
 //! the list, and a restart loses nothing. They are no promise: without their list they go after a day.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rws_model::FileName;
-use rws_store::{Body, ByteStream, Condition, Key, Kind, LocalFile, Span, Store, StoreError, Version, Write};
+use rws_store::{Body, ByteStream, Condition, Key, Kind, Listed, LocalFile, Span, Store, StoreError, Version, Write};
 use tokio::task::JoinHandle;
 
 use crate::private;
+
+/// A file that waited for so long goes: its list does not come any more.
+pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// So many files are listed at most.
+const MOST_LISTED: usize = 1000;
 
 /// Who sends files, and where to. Nobody sees the files of another sender.
 #[derive(Clone, Copy, Debug)]
 pub struct Sender<'a> {
     /// The name of the user.
     pub user: &'a str,
-    /// The path of the targets, as it was sent.
+    /// The path of the targets, [normalised](crate::catalogue::normal_path).
     pub path: &'a str,
     /// The name of the product.
     pub product: &'a str,
@@ -28,6 +35,40 @@ pub struct Waiting {
     pub bytes: ByteStream,
     /// What [`forget`] needs.
     pub place: Place,
+}
+
+/// A file that waits, as a list of them says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFile {
+    /// The path of its targets.
+    pub path: String,
+    /// The name of the product.
+    pub product: String,
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Since when it waits, by the clock of the store, in milliseconds since 1970.
+    pub since_milliseconds: i64,
+}
+
+/// The files of all senders that wait, those that came first before others; 1000 at most.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn list(store: &dyn Store) -> Result<Vec<ListedFile>, StoreError> {
+    let mut files = Vec::new();
+    for Listed { key, stat } in store.list(private::ASIDE).await? {
+        if let Some((path, product, name)) = private::aside_parts(&key) {
+            let (path, product, name) = (path.to_owned(), product.to_owned(), name.to_owned());
+            let (size_bytes, since_milliseconds) = (stat.size_bytes, stat.modified_milliseconds);
+            files.push(ListedFile { path, product, name, size_bytes, since_milliseconds });
+        }
+    }
+    files.sort_by(|left, right| (left.since_milliseconds, &left.name).cmp(&(right.since_milliseconds, &right.name)));
+    files.truncate(MOST_LISTED);
+    Ok(files)
 }
 
 /// Where a file waits that was read.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::generation::Keep;
+use crate::plan::join;
 use crate::private;
 use rws_model::{Format, RepositoryId, RepositorySettings, Sha256, Signer, Target, sha256};
 use rws_store::Key;
@@ -160,6 +161,8 @@ pub struct Catalogue {
     metadata: HashMap<String, PublicTree>,
     /// The lengths of these paths: most parts of most paths have another one.
     lengths: BTreeSet<usize>,
+    /// Repositories by the public path of their packages.
+    packages: HashMap<String, RepositoryId>,
 }
 
 /// Where readers find a repository: worked out once, as it is asked for with every request.
@@ -213,6 +216,7 @@ impl Catalogue {
             repositories: BTreeMap::new(),
             metadata: HashMap::new(),
             lengths: BTreeSet::new(),
+            packages: HashMap::new(),
         };
         for (repository, target) in repositories {
             catalogue.add(repository, &Arc::new(target));
@@ -224,6 +228,8 @@ impl Catalogue {
         let layout = target.format.layout(&repository);
         let root_names = target.format.root_names(&repository);
         let path = format!("{}/{}", layout.tree, layout.metadata);
+        let packages = join(&layout.tree, &layout.packages).trim_end_matches('/').to_owned();
+        self.packages.insert(packages, repository.clone());
         let public = PublicTree {
             head: private::head(&repository),
             tree: layout.tree,
@@ -264,6 +270,20 @@ impl Catalogue {
         None
     }
 
+    /// The repository that has its packages where a public path is, its target, and the rest of the path below its tree.
+    pub fn by_package<'p>(&self, path: &'p str) -> Option<(&RepositoryId, &Arc<ConfiguredTarget>, &'p str)> {
+        let mut prefix = path;
+        while let Some((before, _)) = prefix.rsplit_once('/') {
+            if let Some(repository) = self.packages.get(before) {
+                let target = self.repositories.get(repository)?;
+                let tree = target.format.layout(repository).tree;
+                return Some((repository, target, path.strip_prefix(&tree)?.strip_prefix('/')?));
+            }
+            prefix = before;
+        }
+        None
+    }
+
     /// The targets that the path of an upload stands for: anchors and `enabled` are replaced, in every combination.
     ///
     /// # Errors
@@ -282,8 +302,9 @@ impl Catalogue {
 
     fn expand(&self, path: &str) -> Result<Vec<String>, PathError> {
         let parts: Vec<&str> = path.split('/').collect();
-        if !parts.iter().any(|part| self.model.anchors.contains_key(*part)) {
-            return self.expand_enabled(vec![path.to_owned()]);
+        let is_anchor = |part: &&str| self.model.anchors.contains_key(*part) || self.is_enabled(part);
+        if !parts.iter().any(is_anchor) {
+            return Ok(vec![path.to_owned()]);
         }
         let mut paths = vec![String::new()];
         for part in parts {
@@ -298,9 +319,12 @@ impl Catalogue {
             paths =
                 paths.iter().flat_map(|before| values.iter().map(move |value| format!("{before}/{value}"))).collect();
         }
-        // where an anchor stands, slashes at the ends and double ones are accepted
-        let normal = |path: &String| path.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
-        self.expand_enabled(paths.iter().map(normal).collect())
+        // where an anchor stands, the path is read as one of a file system
+        self.expand_enabled(paths.iter().map(|path| normal_path(path)).collect::<Result<_, _>>()?)
+    }
+
+    fn is_enabled(&self, series: &str) -> bool {
+        series == ENABLED && !self.model.enabled.is_empty()
     }
 
     fn expand_enabled(&self, paths: Vec<String>) -> Result<Vec<String>, PathError> {
@@ -308,7 +332,7 @@ impl Catalogue {
         for path in paths {
             let parts: Vec<&str> = path.split('/').collect();
             match parts.as_slice() {
-                [kind, ENABLED, rest @ ..] if !self.model.enabled.is_empty() => {
+                [kind, series, rest @ ..] if self.is_enabled(series) => {
                     let series = self.model.enabled.iter();
                     expanded.extend(series.map(|series| format!("{kind}/{series}/{}", rest.join("/"))));
                 }
@@ -344,6 +368,23 @@ impl Catalogue {
             .cloned()
             .ok_or_else(|| PathError::Base(known.format.as_ref().err().cloned().unwrap_or_default()))
     }
+}
+
+/// A path without empty parts, `.` and `..`.
+///
+/// # Errors
+///
+/// [`PathError::Shape`] when it leads out of the tree.
+pub fn normal_path(path: &str) -> Result<String, PathError> {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => _ = parts.pop().ok_or(PathError::Shape)?,
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
 }
 
 /// The series that stands for all enabled ones.

@@ -136,6 +136,14 @@ pub enum IntakeError {
         /// The package's own file.
         owner: String,
     },
+    /// Several packages have a file of this name.
+    #[error("{file} is the name of {} files: {}.", .packages.len(), listed(.packages))]
+    Ambiguous {
+        /// The name.
+        file: String,
+        /// Each package and the public path of its file.
+        packages: Vec<String>,
+    },
     /// The sender's mistake.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -153,6 +161,17 @@ pub enum IntakeError {
     /// The store or the repository failed: the sender may try again.
     #[error(transparent)]
     Failed(#[from] RepositoryError),
+}
+
+/// So many packages are named in a message.
+const MOST_NAMED: usize = 20;
+
+fn listed(packages: &[String]) -> String {
+    let named = packages.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match packages.len().saturating_sub(MOST_NAMED) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
+    }
 }
 
 impl From<Conflict> for IntakeError {

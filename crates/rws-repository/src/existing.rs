@@ -9,8 +9,8 @@ use crate::catalogue::{Catalogue, ConfiguredTarget};
 use crate::plan::join;
 use crate::{RepositoryError, private};
 
-/// Those of some repositories that have a head or anything in their part of the tree. One listing of all heads, and one of
-/// each directory above a repository that is there.
+/// Those of some repositories that have a head, anything in their part of the tree, or an upload that waits. One listing of all
+/// heads, one of what waits, and one of each directory above a repository that is there.
 ///
 /// # Errors
 ///
@@ -21,14 +21,19 @@ pub async fn existing(
     repositories: &[RepositoryId],
 ) -> Result<Vec<RepositoryId>, RepositoryError> {
     let heads = store.list(private::HEADS).await?;
-    let heads: BTreeSet<RepositoryId> =
-        heads.iter().filter_map(|listed| private::head_repository(&listed.key)).collect();
+    let pointers = store.list(private::PENDING).await?;
+    let waiting = pointers.iter().filter_map(|listed| private::pointer_parts(&listed.key));
+    let known: BTreeSet<RepositoryId> = heads
+        .iter()
+        .filter_map(|listed| private::head_repository(&listed.key))
+        .chain(waiting.map(|(repository, _)| repository))
+        .collect();
     let mut directories = Directories { store, listed: HashMap::new() };
     let mut existing = Vec::new();
     for repository in repositories {
         let target = catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
         let layout = target.format.layout(repository);
-        let mut exists = heads.contains(repository);
+        let mut exists = known.contains(repository);
         for directory in [&layout.packages, &layout.metadata] {
             let path = join(&layout.tree, directory);
             exists = exists || directories.contains(path.trim_end_matches('/')).await?;

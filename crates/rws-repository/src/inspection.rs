@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rws_model::{FileName, Format, Inspected, Inspector, Md5Pieces, Memory, Reading, Refusal, ShaDigester};
 use rws_store::LocalFile;
 
+use crate::naming::says_too_little;
+
 /// A file that streams past.
 pub struct Inspection {
     md5: Md5Pieces,
@@ -74,6 +76,8 @@ impl InspectionButMd5 {
     /// When the file is bad.
     pub fn finish(self, md5: [u8; 16]) -> Result<Inspected, Refusal> {
         let (size_bytes, digests) = self.digester.finish(md5);
-        self.inspector.finish(size_bytes, &digests)
+        let mut inspected = self.inspector.finish(size_bytes, &digests)?;
+        inspected.warnings.extend(says_too_little(&inspected));
+        Ok(inspected)
     }
 }

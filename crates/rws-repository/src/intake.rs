@@ -18,7 +18,7 @@ use crate::plan::join;
 use crate::presence::Presence;
 use crate::reception::{Kept, Reception};
 use crate::upload::{Upload, UploadBuilder};
-use crate::{RepositoryError, UploadId, pending, private, reading};
+use crate::{RepositoryError, UploadId, pending, private, reading, replacement};
 
 /// How many objects of one upload are written at once.
 const WRITES_AT_ONCE: usize = 8;
@@ -58,6 +58,17 @@ pub struct Accepted {
     pub id: UploadId,
     /// The repositories that will change.
     pub repositories: Vec<RepositoryId>,
+    /// The files whose place others take.
+    pub replaced: Vec<Replaced>,
+}
+
+/// A published file that goes because its package comes under another product or file name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Replaced {
+    /// The new file.
+    pub file: FileName,
+    /// The public path of the one that goes.
+    pub path: String,
 }
 
 /// Checks the files of one request against each other and the targets, and stores them. When this returns, the upload
@@ -103,10 +114,13 @@ pub async fn accept(
     let upload = upload.finish();
     if upload.changes.is_empty() {
         // what is repeated may still be on its way: whoever waits for this waits for that
-        return Ok(Accepted { id: upload.id, repositories: repeated });
+        return Ok(Accepted { id: upload.id, repositories: repeated, replaced: Vec::new() });
     }
     conflict::check(reception.store(), &upload, targets).await?;
-    let (kept, written) = write_parts(&mut reception, &upload, &inspected, &files).await?;
+    let store = Arc::clone(reception.shared_store());
+    let written = write_parts(&mut reception, &upload, &inspected, &files);
+    let (written, replaced) = tokio::join!(written, replacement::find(&*store, &upload, targets, &inspected));
+    let (kept, written) = written?;
     if let Err(error) = conflict::claim(reception.store(), &upload, targets).await {
         // what was begun with early goes with `kept`
         _ = reception.store().delete(&written).await;
@@ -114,39 +128,7 @@ pub async fn accept(
     }
     // what was written early stays now even if the end of the next write is not known
     kept.into_iter().for_each(|kept| _ = kept.send(()));
-    promise(reception.store(), upload).await
-}
-
-/// Takes the packages that have a file of this name out of all repositories of some targets: a change like any other.
-/// `None` where there is no such file.
-///
-/// # Errors
-///
-/// [`IntakeError::PartOfSource`], and what the store fails with.
-pub async fn remove(
-    store: &dyn Store,
-    targets: &[Arc<ConfiguredTarget>],
-    name: &FileName,
-) -> Result<Option<Accepted>, IntakeError> {
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
-    let mut part_of = None;
-    for target in targets {
-        for repository in target.repositories() {
-            for owner in Presence::load(store, target, &repository).await?.owners(name)? {
-                if owner.file == *name {
-                    upload.remove(owner.identity, repository.clone());
-                } else {
-                    part_of.get_or_insert(owner.file);
-                }
-            }
-        }
-    }
-    match part_of {
-        _ if !upload.changes.is_empty() => {}
-        Some(owner) => return Err(IntakeError::PartOfSource { file: name.to_string(), owner: owner.to_string() }),
-        None => return Ok(None),
-    }
-    announce(store, upload).await.map(Some)
+    Ok(Accepted { replaced, ..promise(reception.store(), upload).await? })
 }
 
 /// Takes a file of metadata for some repositories: a change like any other.
@@ -200,7 +182,7 @@ pub async fn undescribe(
 }
 
 /// Writes the pointers of an upload without files, and then the upload.
-async fn announce(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeError> {
+pub(crate) async fn announce(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeError> {
     let pointers = pointers(&upload);
     let writes = pointers.iter().map(|pointer| write_pointer(store, pointer).boxed()).collect();
     if let Err(error) = gather(WRITES_AT_ONCE, writes).await {
@@ -222,7 +204,7 @@ async fn promise(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeEr
         return Err(error.into());
     }
     let repositories = upload.repositories().into_iter().cloned().collect();
-    Ok(Accepted { id: upload.id, repositories })
+    Ok(Accepted { id: upload.id, repositories, replaced: Vec::new() })
 }
 
 /// Whether an object that this process wrote is there: after a lost answer its bytes prove it. That some object is there

@@ -3,7 +3,7 @@
 //! * [`catalogue`]: what the configuration says there can be.
 //! * [`Reception`]: the files of a request on their way into the store.
 //! * [`aside`]: files that wait for the list of their upload.
-//! * [`intake`]: an upload, or a removal, becomes a promise.
+//! * [`intake`]: an upload becomes a promise; [`removal`]: so does a removal.
 //! * [`plan`]: a generation and changes become the next generation; pure.
 //! * [`render`]: its index files, block by block; pure.
 //! * [`publish`]: the publisher, the only one that writes public files.
@@ -17,6 +17,7 @@ mod conflict;
 mod content;
 mod error;
 mod existing;
+mod foreign;
 mod gather;
 mod generation;
 mod id;
@@ -24,6 +25,7 @@ pub mod inspection;
 pub mod intake;
 mod lost;
 mod named;
+mod naming;
 mod pending;
 pub mod pins;
 pub mod plan;
@@ -32,7 +34,9 @@ pub mod private;
 pub mod publish;
 mod reading;
 mod reception;
+pub mod removal;
 pub mod render;
+mod replacement;
 pub mod scheduler;
 pub mod tree;
 mod upload;

@@ -81,7 +81,7 @@ mod tests {
         };
         let digest = sha256(b"one two three");
         assert_eq!(collect(checked(pieces("three"), digest, key())).await.unwrap(), "one two three");
-        let mut other = checked(pieces("four"), digest, key());
+        let mut other = checked(pieces("other"), digest, key());
         let mut given = Vec::new();
         while let Some(Ok(piece)) = other.next().await {
             given.extend_from_slice(&piece);

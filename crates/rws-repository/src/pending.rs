@@ -93,6 +93,24 @@ pub async fn read_outlines(
     Ok(found.into_iter().map(|read| read.pending).collect())
 }
 
+/// The uploads that point to a repository, each with the time of its pointer by the clock of the store, in milliseconds since
+/// 1970. Nothing of them is read.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn names(store: &dyn Store, repository: &RepositoryId) -> Result<Vec<(UploadId, i64)>, RepositoryError> {
+    let mut names = Vec::new();
+    for listed in store.list(&private::pending(repository)).await? {
+        let Some((_, id)) = private::pointer_parts(&listed.key) else { continue };
+        // a pointer without its upload means nothing (yet)
+        if store.stat(&private::upload(&id)).await?.is_some() {
+            names.push((id, listed.stat.modified_milliseconds));
+        }
+    }
+    Ok(names)
+}
+
 /// An upload that was read.
 struct Read {
     pending: PendingUpload,

@@ -26,6 +26,10 @@ pub struct Owner {
     pub identity: Identity,
     /// Its own file: the package itself, not one that it only names.
     pub file: FileName,
+    /// Where its files are, or are to be.
+    pub directory: String,
+    /// Whether they are there: the current generation has the package.
+    pub is_placed: bool,
 }
 
 /// A file that an upload brings, and that packages may name.
@@ -98,16 +102,18 @@ impl<'a> Presence<'a> {
         if let Some(generation) = &self.generation {
             for row in generation.packages.all().map_err(RepositoryError::generation(self.repository))? {
                 if let (true, Some(file)) = (row.files.contains(name), row.files.first()) {
-                    owners.push(Owner { identity: Identity(row.identity), file: file.clone() });
+                    let (identity, file) = (Identity(row.identity), file.clone());
+                    owners.push(Owner { identity, file, directory: row.directory, is_placed: true });
                 }
             }
         }
         for (identity, record) in self.changes() {
             owners.retain(|owner| owner.identity != *identity);
-            let files = record.iter().flat_map(|record| &record.files);
-            let mut names = files.map(|file| &file.name);
+            let Some(record) = record else { continue };
+            let mut names = record.files.iter().map(|file| &file.name);
             if let Some(first) = names.clone().next().filter(|_| names.any(|one| one == name)) {
-                owners.push(Owner { identity: identity.clone(), file: first.clone() });
+                let (identity, file) = (identity.clone(), first.clone());
+                owners.push(Owner { identity, file, directory: record.directory.clone(), is_placed: false });
             }
         }
         Ok(owners)
@@ -165,6 +171,16 @@ impl<'a> Presence<'a> {
     fn changes(&self) -> impl Iterator<Item = (&Identity, Option<&Record>)> {
         self.pending.iter().flat_map(|waiting| waiting.upload.changes_for(self.repository))
     }
+}
+
+/// The directory and the name of a package's own file in a generation; `None` for one that is not there.
+pub fn placed_in(
+    generation: &Generation,
+    target: &ConfiguredTarget,
+    identity: &Identity,
+) -> std::io::Result<Option<(String, FileName)>> {
+    let row = generation.packages.get(&identity.0, &package_order(&*target.format))?;
+    Ok(row.and_then(|row| Some((row.directory, row.files.into_iter().next()?))))
 }
 
 /// The content of a package's own file in a generation; `None` for a package that is not there.

@@ -6,7 +6,7 @@
 //! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
 //! .rws/incoming/UPLOAD/NAME                  a package file of an upload
-//! .rws/aside/SHA256                          a file that waits for the `.changes` of its upload
+//! .rws/aside/SHA256/TARGET/PRODUCT/NAME      a file that waits for the `.changes` of its upload
 //! .rws/failed/REPOSITORY/UPLOAD              an upload that could not be carried out there, and why
 //! .rws/claims/PATH                          what a public path is about to hold (S3 only)
 //! .rws/identities/REPOSITORY/SHA256         what a package is about to become (where other bytes are refused)
@@ -123,14 +123,22 @@ pub fn incoming_upload(key: &Key) -> Option<UploadId> {
 /// Where files are that wait for the list of their upload.
 pub const ASIDE: &str = ".rws/aside/";
 
-/// A file that waits for the list of its upload: what its sender chose is in the name as a digest only.
+/// A file that waits for the list of its upload. The digest keeps senders apart; the rest says to people what it is.
 pub fn aside(sender: &Sender<'_>, name: &FileName) -> Key {
     let mut text = String::new();
     for part in [sender.user, sender.path, sender.product, name.as_str()] {
         // the lengths keep apart what would be the same text
         text.push_str(&format!("{} {part}\n", part.len()));
     }
-    key(format!("{ASIDE}{}", sha256(text.as_bytes())))
+    key(format!("{ASIDE}{}/{}/{}/{name}", sha256(text.as_bytes()), sender.path, sender.product))
+}
+
+/// What such a file is: the path of its targets, the product and its name.
+pub fn aside_parts(key: &Key) -> Option<(&str, &str, &str)> {
+    let (_, place) = key.as_str().strip_prefix(ASIDE)?.split_once('/')?;
+    let (place, name) = place.rsplit_once('/')?;
+    let (path, product) = place.rsplit_once('/')?;
+    Some((path, product, name))
 }
 
 /// Where claims of public paths are; the store makes and settles them.

@@ -53,6 +53,11 @@ impl Reception {
         &*self.store
     }
 
+    /// The same, to keep beside what happens to the files.
+    pub fn shared_store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
     /// A file begins.
     pub fn receive(&mut self, name: &FileName, file: LocalFile) {
         let (answer, written) = oneshot::channel();

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::FutureExt;
 use rws_model::{RepositoryId, RootFile, sha256};
-use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version};
+use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version, collect};
 
 use crate::catalogue::{Catalogue, PublicTree};
+use crate::foreign::ForeignRoots;
 use crate::gather::gather;
 use crate::generation::Head;
 use crate::pins::{Pins, Reader};
@@ -24,6 +25,9 @@ const HEADS_AT_ONCE: usize = 16;
 /// How many repositories' heads are kept in memory.
 const KEPT_HEADS: usize = 1024;
 
+/// A root of another tool that is larger is not read.
+const LARGEST_ROOT_BYTES: u64 = 4 << 20;
+
 /// The public tree of a store.
 pub struct Tree {
     store: Arc<dyn Store>,
@@ -33,6 +37,7 @@ pub struct Tree {
     /// The heads that were asked for lately.
     heads: Mutex<HashMap<RepositoryId, Arc<Current>>>,
     pins: Pins<Current>,
+    foreign: ForeignRoots,
 }
 
 /// A head, as its readers need it.
@@ -150,7 +155,14 @@ pub enum Lasting {
 impl Tree {
     /// The public tree of `store`.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>) -> Self {
-        Self { store, catalogue, kept: Mutex::default(), heads: Mutex::default(), pins: Pins::default() }
+        Self {
+            store,
+            catalogue,
+            kept: Mutex::default(),
+            heads: Mutex::default(),
+            pins: Pins::default(),
+            foreign: ForeignRoots::default(),
+        }
     }
 
     /// The store.
@@ -212,7 +224,8 @@ impl Tree {
         }
     }
 
-    /// The head from which a reader gets a file: the current one, or the one that it began with.
+    /// The head from which a reader gets a file: the current one, or the one that it began with; `None` where what stands in the
+    /// store is served as it is.
     async fn head_for(
         &self,
         reader: Option<Reader>,
@@ -223,7 +236,11 @@ impl Tree {
         if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, place.name)) {
             return Ok(Some(head));
         }
-        let head = self.head(repository, &public.head).await?;
+        let head = match self.head(repository, &public.head).await? {
+            // another tool's root is newer: all that it names stands in the store
+            Some(one) if self.foreign.is_foreign(&*self.store, public, &one.head, &one.version).await? => None,
+            head => head,
+        };
         if let (Some(reader), Some(head)) = (reader, &head)
             && place.is_root
         {
@@ -294,6 +311,31 @@ impl Tree {
         kept.truncate(KEPT_GENERATIONS - 1);
         kept.push_front((key, Arc::clone(&names)));
         Ok(Some(names))
+    }
+
+    /// The root that readers of a repository get: of its current generation; of another tool, where it has none; empty where there
+    /// is no repository.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the repository is not configured.
+    pub async fn root(&self, repository: &RepositoryId) -> Result<Vec<RootFile>, RepositoryError> {
+        if let Some(current) = self.head(repository, &private::head(repository)).await? {
+            return Ok(current.head.root.clone());
+        }
+        let target =
+            self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
+        let tree = target.format.layout(repository).tree;
+        let mut root = Vec::new();
+        for name in target.format.root_names(repository) {
+            let Some(key) = Key::parse(&join(&tree, &name)) else { continue };
+            let found = self.store.read(&key, Span::Whole).await?;
+            if let Some(content) = found.filter(|content| content.stat.size_bytes <= LARGEST_ROOT_BYTES) {
+                let text = String::from_utf8_lossy(&collect(content.bytes).await?).into_owned();
+                root.push(RootFile { name, text });
+            }
+        }
+        Ok(root)
     }
 
     /// The current generation of a repository.

@@ -1,10 +1,13 @@
 //! A repository checked as its clients see it, and against what RWS itself remembers.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
+use jiff::Timestamp;
 use rws_model::{ContentDigester, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, sha256};
 use rws_store::{Key, Span, Store, collect};
+use tokio::time::Instant;
 
 use crate::blocks::codec;
 use crate::catalogue::Catalogue;
@@ -12,10 +15,16 @@ use crate::gather::gather;
 use crate::generation::Head;
 use crate::lost::lost;
 use crate::plan::join;
-use crate::{RepositoryError, private, reading};
+use crate::{RepositoryError, UploadId, pending, private, reading};
 
 /// How many files are read or looked at at once.
 const READS_AT_ONCE: usize = 8;
+
+/// An upload that waits for less is on its way: it is looked at again until it is published or waits for longer.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
+
+/// The pause between two looks at uploads that are on their way.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How much is read of each package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +55,8 @@ pub enum Remedy {
     Rebuild,
     /// The store is compared with the index.
     Synchronise,
+    /// What waits is published.
+    Publish,
 }
 
 /// What was looked at.
@@ -71,7 +82,7 @@ pub struct Verifier<'a> {
 
 impl Verifier<'_> {
     /// Checks a repository: the head, the root and its signatures, all files that the root lists, all packages that those
-    /// list, and the plain-named files beside them. `None` where there is no repository.
+    /// list, the plain-named files beside them, and what waits to be published. `None` where there is nothing of that.
     ///
     /// # Errors
     ///
@@ -80,10 +91,12 @@ impl Verifier<'_> {
         let target =
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
         let tree = target.format.layout(repository).tree;
-        let mut checked = Checked::default();
+        // first: what is published meanwhile is checked with all else
+        let mut checked = Checked { faults: self.unpublished(repository).await?, ..Checked::default() };
         let head = match reading::head(self.store, repository).await {
             Ok(Some((head, _))) => head,
-            Ok(None) => return Ok(None),
+            Ok(None) if checked.faults.is_empty() => return Ok(None),
+            Ok(None) => return Ok(Some(checked)),
             Err(RepositoryError::Damaged { object, reason }) => {
                 checked.faults.push(Fault { name: object, problem: reason, remedy: Remedy::Rebuild });
                 return Ok(Some(checked));
@@ -144,6 +157,46 @@ impl Verifier<'_> {
         checked.faults.extend(gather(READS_AT_ONCE, looks).await?.into_iter().flatten());
         checked.faults.extend(place.exposed(&head, &target.format.root_names(repository)).await?);
         Ok(Some(checked))
+    }
+
+    /// The uploads that were accepted and are not published. One that is on its way is waited for, until all of its publish is
+    /// done.
+    async fn unpublished(&self, repository: &RepositoryId) -> Result<Vec<Fault>, RepositoryError> {
+        let mut waiting = pending::names(self.store, repository).await?;
+        // what is accepted from now on is not waited for: the next may always be on its way
+        let found: BTreeSet<UploadId> = waiting.iter().map(|(id, _)| id.clone()).collect();
+        // whatever the clock of the store does, nothing is looked at for longer
+        let started = Instant::now();
+        let on_its_way = i64::try_from(ON_ITS_WAY.as_millis()).unwrap_or(i64::MAX);
+        loop {
+            waiting.retain(|(id, _)| found.contains(id));
+            let now = self.store.clock_milliseconds().await?;
+            if waiting.iter().all(|(_, since)| now - since >= on_its_way) || started.elapsed() >= ON_ITS_WAY {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+            waiting = pending::names(self.store, repository).await?;
+        }
+        if !waiting.is_empty() {
+            // a publisher may have died between its commit and its end
+            let head = match reading::head(self.store, repository).await {
+                Ok(head) => head,
+                // it is named beside this
+                Err(RepositoryError::Damaged { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            waiting.retain(|(id, _)| head.as_ref().is_none_or(|(head, _)| !head.applied.contains(id)));
+        }
+        Ok(waiting.into_iter().map(unpublished).collect())
+    }
+}
+
+fn unpublished((id, since_milliseconds): (UploadId, i64)) -> Fault {
+    let since = Timestamp::from_second(since_milliseconds.div_euclid(1000)).unwrap_or_default();
+    Fault {
+        name: format!("upload {id}"),
+        problem: format!("it was accepted at {since} and is not published"),
+        remedy: Remedy::Publish,
     }
 }
 

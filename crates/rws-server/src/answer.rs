@@ -169,6 +169,9 @@ impl From<IntakeError> for Problem {
             IntakeError::PartOfSource { ref file, .. } => {
                 Self::new(StatusCode::CONFLICT, "part-of-source", error.to_string()).of_file(file.clone())
             }
+            IntakeError::Ambiguous { ref file, .. } => Self::new(StatusCode::CONFLICT, "ambiguous", error.to_string())
+                .of_file(file.clone())
+                .with_hint("DELETE the address of the one that is to go"),
             IntakeError::Failed(error) => error.into(),
         }
     }

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::open_connections::OpenConnections;
 use crate::settings::Limits;
 use crate::shares::Shares;
@@ -79,6 +81,8 @@ pub struct Budgets {
     pub checking: Arc<Shares<String>>,
     /// Directories that are listed in several parts.
     pub listings: Arc<Shares<Network>>,
+    /// Parts of such listings that are read at the same time.
+    pub listing_parts: Semaphore,
 }
 
 /// Bytes of bodies that wait, of clients and of users.
@@ -89,6 +93,9 @@ const DRAINED: u64 = 256;
 
 /// Large directories that are listed at the same time.
 const LISTINGS: u64 = 16;
+
+/// Parts of them that are read at the same time: of a directory on the disk each is a look at a thousand files.
+const LISTING_PARTS: usize = 2;
 
 /// Packages whose entries are made at the same time: of one user only one.
 const RENDERED: u64 = 2;
@@ -116,6 +123,7 @@ impl Budgets {
             metadata: Shares::new(METADATA_BYTES),
             checking: Shares::new(CHECKED),
             listings: Shares::new(LISTINGS),
+            listing_parts: Semaphore::new(LISTING_PARTS),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{getpriority_process, setpriority_process};
 use tokio::sync::oneshot;
 
 use crate::budgets::Network;
@@ -26,6 +27,9 @@ const MOST_NETWORKS: usize = 10_000;
 
 /// How many threads check passwords that were never right, at most.
 const MOST_THREADS: usize = 4;
+
+/// How much less of a processor a thread gets that checks passwords which were never right: four fifths of what others get.
+const NICENESS: i32 = 1;
 
 /// All checks of this process.
 pub struct Checks {
@@ -112,12 +116,23 @@ impl Drop for Checks {
     }
 }
 
+/// This thread gets less of a processor than others, where that is scarce (Linux: niceness is that of a thread).
+fn give_way() {
+    let lowered = getpriority_process(None).and_then(|now| setpriority_process(None, now + NICENESS));
+    if let Err(error) = lowered {
+        tracing::debug!(%error, "checks of passwords have the priority of all else");
+    }
+}
+
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self, kind: Kind) {
+        if kind == Kind::Other {
+            give_way();
+        }
         let mut workspace = Workspace::default();
         while let Some(check) = self.next(kind) {
             let bytes = check.hash.memory_bytes();

@@ -17,6 +17,7 @@ use crate::answer::{Answer, busy};
 use crate::budgets::{Budgets, Network, REQUEST_BYTES};
 use crate::connection::{Client, Connection};
 use crate::counts::Kind;
+use crate::path::absolute;
 use crate::settings::Settings;
 use crate::shares::{Refusal, Share};
 
@@ -61,13 +62,16 @@ impl Exchange {
     ) -> (Arc<Self>, Request<Body>) {
         let client = Client::of(settings, connection, request.headers());
         let memory = memory(budgets, client.network()).await;
+        if memory.is_some() {
+            begun.is_admitted();
+        }
         let path = request.uri().path();
         let exchange = Arc::new(Self {
             id: given_id(&client, &request).unwrap_or_else(next_id),
             method: request.method().clone(),
             // the URI itself would hold all that was read with it for as long as the answer is sent
             path: path[..path.floor_char_boundary(LONGEST_PATH)].to_owned(),
-            kind: Kind::of(request.method(), path),
+            kind: Kind::of(request.method(), absolute(path)),
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
             user: OnceLock::new(),
@@ -110,7 +114,7 @@ impl Exchange {
     /// Ends with an answer: the line in the log is written when its last byte is sent.
     pub fn end(self: Arc<Self>, answer: Answer) -> Response<Sending> {
         let (mut parts, mut body) = answer.into_parts();
-        self.begun.sends();
+        self.begun.sends(0);
         if let Ok(id) = HeaderValue::from_str(&self.id) {
             parts.headers.insert(ID_HEADER, id);
         }
@@ -129,12 +133,15 @@ impl Exchange {
     }
 }
 
-/// Memory for a request. Where there is none for anybody, who takes nothing of an answer gives way.
+/// Memory for a request. Where there is none left, who takes nothing of an answer gives way, or who has far more than this one.
 async fn memory(budgets: &Budgets, client: Network) -> Option<Share<Network>> {
-    match budgets.answers.try_take(&client, REQUEST_BYTES) {
+    let Budgets { answers, open, .. } = budgets;
+    let larger = || answers.larger_than(&client, REQUEST_BYTES);
+    match answers.try_take(&client, REQUEST_BYTES) {
         Ok(share) => Some(share),
-        Err(Refusal::Empty) if budgets.open.end_one(None) => {
-            budgets.answers.take(&client, REQUEST_BYTES, GIVES_WAY).await
+        Err(Refusal::Empty) if open.end_one_sending(None) => answers.take(&client, REQUEST_BYTES, GIVES_WAY).await,
+        Err(_) if larger().into_iter().any(|one| open.end_one_sending(Some(one))) => {
+            answers.take_given_up(&client, REQUEST_BYTES, GIVES_WAY).await
         }
         Err(_) => None,
     }
@@ -205,7 +212,7 @@ impl HttpBody for Receiving {
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.of.begun.receives();
+            self.of.begun.receives(data.len() as u64);
             self.of.received_bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
         }
         polled
@@ -238,11 +245,12 @@ impl HttpBody for Sending {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.of.begun.sends();
+        self.of.begun.sends(0);
         let polled = Pin::new(&mut self.body).poll_frame(context);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                self.of.begun.sends(bytes);
                 self.sent_bytes += bytes;
                 self.left_bytes = self.left_bytes.map(|left| left.saturating_sub(bytes));
             }

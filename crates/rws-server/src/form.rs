@@ -18,14 +18,31 @@ use crate::spool::{Place, Spool, Spooled};
 /// What a form had.
 #[derive(Default)]
 pub struct Form {
-    /// The field `product`.
+    /// The first field `product`.
     pub product: Option<String>,
     /// The files, all good.
     pub files: Vec<Spooled>,
     /// A file of another format, which is not kept.
     pub unfit: Option<FileName>,
-    /// Whether there was a `.ddeb`, which is skipped.
-    pub skipped: bool,
+    /// The names of files that are skipped: [`is_skipped`].
+    pub skipped: Vec<String>,
+}
+
+impl Form {
+    /// Whether it had a file of any kind.
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty() || self.unfit.is_some() || !self.skipped.is_empty()
+    }
+}
+
+/// Whether a file of this name is taken and not kept, as the original did with packages of debug symbols.
+pub fn is_skipped(name: &str) -> bool {
+    name.ends_with(".ddeb")
+}
+
+/// What the sender of such a file is told.
+pub fn skipped_warning(name: &str) -> String {
+    format!("{name}: it is not kept: .ddeb packages of debug symbols are skipped here")
 }
 
 /// Where the files of a form go.
@@ -80,12 +97,13 @@ pub async fn read(mut to: Destination<'_>, mut parser: MultipartParser, body: &m
         while let Some(event) = parser.next_event() {
             match event {
                 Event::PartBegin { name, file_name: None } => {
-                    let is_product = name.as_deref() == Some("product");
+                    // the first one counts, as in the original
+                    let is_product = name.as_deref() == Some("product") && form.product.is_none();
                     part = if is_product { Part::Product(Vec::new()) } else { Part::Ignored };
                 }
                 Event::PartBegin { file_name: Some(file_name), .. } => {
-                    part = if file_name.ends_with(".ddeb") {
-                        form.skipped = true;
+                    part = if is_skipped(&file_name) {
+                        form.skipped.push(file_name);
                         Part::Ignored
                     } else {
                         let name = file_name_of(&file_name, &**to.format)?;

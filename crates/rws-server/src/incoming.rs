@@ -10,26 +10,35 @@ use axum::http::{HeaderMap, StatusCode};
 use futures::TryStreamExt;
 use rws_model::{FileName, Listed, Refusal};
 use rws_repository::aside::{self, Sender};
-use rws_repository::catalogue::ConfiguredTarget;
+use rws_repository::catalogue::{ConfiguredTarget, normal_path};
 use rws_repository::inspection::Inspection;
 use rws_repository::{Reception, RepositoryError};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
-use crate::form::Destination;
+use crate::form::{Destination, is_skipped, skipped_warning};
 use crate::quotas::AsideFile;
 use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
-use crate::upload::{Batch, Taken, expected_bytes, permit, reading, resolve, unfit, with_warnings};
+use crate::upload::{Batch, Taken, expected_bytes, permit, reading, resolve, unfit, with_notes, with_warnings};
 
 /// What the path of a request stands for.
 struct Place<'a> {
     target: Arc<ConfiguredTarget>,
     targets: Vec<Arc<ConfiguredTarget>>,
-    sender: Sender<'a>,
+    user: &'a str,
+    /// Of the targets, normalised.
+    path: String,
+    product: &'a str,
     name: FileName,
+}
+
+impl Place<'_> {
+    fn sender(&self) -> Sender<'_> {
+        Sender { user: self.user, path: &self.path, product: self.product }
+    }
 }
 
 /// Takes one file of an upload, as dput sends them; the `.changes` comes last and is the commit. `path` is what follows
@@ -58,10 +67,10 @@ pub async fn put(
     let permit = permit(service, user).await?;
     let place = place(service, user, path)?;
     let name = place.name.as_str();
-    if name.ends_with(".ddeb") {
+    if is_skipped(name) {
         // as in a form
         while body.next().await?.is_some() {}
-        return Ok(message(StatusCode::CREATED, "OK"));
+        return Ok(with_notes(message(StatusCode::CREATED, "OK"), &[skipped_warning(name)]));
     }
     if !place.target.format.accepts(&place.name) {
         return Err(unfit(name, &*place.target.format));
@@ -72,7 +81,18 @@ pub async fn put(
         return Ok(taken.answer(service, parts).await);
     }
     let kept = keep(service, &place, &parts.headers, body).await?;
-    Ok(with_warnings(message(StatusCode::CREATED, "OK"), &kept.warnings().collect::<Vec<_>>()))
+    let answer = with_warnings(message(StatusCode::CREATED, "OK"), &kept.warnings().collect::<Vec<_>>());
+    Ok(with_notes(answer, &[waits(&place)]))
+}
+
+/// What the sender of a file is told that waits: one who sends a package alone would wait in vain.
+fn waits(place: &Place<'_>) -> String {
+    let Place { path, product, name, .. } = place;
+    let hours = aside::KEPT.as_secs() / 3600;
+    format!(
+        "{name}: it is not published yet: it waits {hours} hours for a .changes that lists it, and is deleted then. A package \
+         without a .changes goes to /{path} as a form: curl --request PUT --form product={product} --form file=@{name}"
+    )
 }
 
 fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Place<'a>, Problem> {
@@ -93,9 +113,9 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Place<'
         })
     };
     plain("product", product)?;
-    let sender = Sender { user: &user.name, path: path.trim_matches('/'), product };
     let name = target.format.published_name(plain("filename", name)?);
-    Ok(Place { target, targets, sender, name })
+    let path = normal_path(path).map_err(|error| Problem::bad_request("path", error.to_string()))?;
+    Ok(Place { target, targets, user: &user.name, path, product, name })
 }
 
 /// Keeps a good file until its `.changes` comes. It goes into the store while it arrives.
@@ -105,8 +125,7 @@ async fn keep(
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Spooled, Problem> {
-    let Place { sender, name, .. } = place;
-    let waiting = waiting(sender, name);
+    let waiting = waiting(&place.sender(), &place.name);
     // who does not say how much it is takes what it may be
     let limits = &service.settings.limits;
     let most_bytes = expected_bytes(headers).unwrap_or(limits.file_bytes.min(limits.aside_bytes / 8));
@@ -130,7 +149,8 @@ async fn receive_aside(
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Spooled, Problem> {
-    let Place { target, targets, sender, name } = place;
+    let Place { target, targets, name, .. } = place;
+    let sender = place.sender();
     let inspection = Inspection::new(&*target.format, name, reading(targets));
     let spool = Spool::start(service.place(sender.user), inspection, expected_bytes(headers)).await;
     let spool = spool.map_err(|error| error.problem(name))?;
@@ -149,16 +169,17 @@ async fn commit(
     body: &mut Incoming,
 ) -> Result<Taken, Problem> {
     let store = service.tree.store();
-    let Place { target, targets, sender, name } = place;
+    let sender = place.sender();
+    let Place { target, targets, name, .. } = &place;
     let mut reception = Reception::begin(Arc::clone(store)).await?;
     let mut to = Destination {
         place: service.place(sender.user),
         reception: &mut reception,
         format: &target.format,
-        reading: reading(&targets),
+        reading: reading(targets),
         expected_bytes: expected_bytes(headers),
     };
-    let list = to.receive(&name, pieces(body)).await?;
+    let list = to.receive(name, pieces(body)).await?;
     let (mut files, mut aside) = (Vec::new(), Vec::<aside::Place>::new());
     for name in list.names() {
         // what is missing is named when all are compared with the list
@@ -172,6 +193,7 @@ async fn commit(
     let taken: Vec<AsideFile> = list.names().map(|name| waiting(&sender, name)).collect();
     files.push(list);
     let product = Some(sender.product.to_owned());
+    let targets = targets.clone();
     let batch = Batch { user, reception, targets, product, files, listed: Listed::InUploadOrPool, aside };
     let accepted = batch.take(service).await?;
     taken.iter().for_each(|file| service.quotas.forget(file));

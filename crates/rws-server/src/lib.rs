@@ -18,6 +18,7 @@ mod form;
 mod incoming;
 mod listing;
 mod metadata;
+mod metered;
 mod metrics;
 pub mod multipart;
 mod open_connections;

@@ -170,6 +170,8 @@ fn parts(
         let (service, path) = (Arc::clone(&service), path.clone());
         async move {
             let Some(from) = next else { return Ok(None) };
+            // never closed
+            let _turn = service.budgets.listing_parts.acquire().await.ok();
             let page = service.tree.page(&path, depth, Some(&from), MOST_OF_A_PAGE).await?.unwrap_or_default();
             let next = page.next.clone();
             Ok(Some((page, next)))

@@ -68,18 +68,29 @@ impl OpenConnections {
     /// else that takes nothing of its answer. None is ended that is worked for. Says whether there was one, of this client
     /// where one is named.
     pub fn end_one(&self, of: Option<Network>) -> bool {
+        self.end_worst(of, |state| match state {
+            State::Idle { has_asked: false, quiet } if quiet > NEW => Some((2, quiet)),
+            State::Idle { has_asked: true, quiet } => Some((1, quiet)),
+            State::Sending { quiet } | State::Waiting { quiet } if quiet > SLOW => Some((0, quiet)),
+            _ => None,
+        })
+    }
+
+    /// Ends the one that takes nothing of its answer for the longest time: it holds memory. Of a client that has more of that than
+    /// its part, what it takes does not save it.
+    pub fn end_one_sending(&self, of: Option<Network>) -> bool {
+        self.end_worst(of, |state| match state {
+            State::Sending { quiet } if quiet > SLOW || of.is_some() => Some((0, quiet)),
+            _ => None,
+        })
+    }
+
+    /// Ends the one that ranks highest.
+    fn end_worst(&self, of: Option<Network>, rank: impl Fn(State) -> Option<(u8, Duration)>) -> bool {
         let mut listed = self.listed();
         let all = listed.by_number.values_mut();
         let candidates = all.filter(|open| !open.is_ending && of.is_none_or(|of| of == open.client));
-        let worst = candidates.filter_map(|open| {
-            let rank = match open.activity.state() {
-                State::Idle { has_asked: false, quiet } if quiet > NEW => (2, quiet),
-                State::Idle { has_asked: true, quiet } => (1, quiet),
-                State::Sending { quiet } if quiet > SLOW => (0, quiet),
-                _ => return None,
-            };
-            Some((rank, open))
-        });
+        let worst = candidates.filter_map(|open| Some((rank(open.activity.state())?, open)));
         let Some((_, worst)) = worst.max_by_key(|(rank, _)| *rank) else { return false };
         worst.is_ending = true;
         worst.gives_way.notify_one();
@@ -108,8 +119,9 @@ mod tests {
         let open = Arc::new(OpenConnections::default());
         let [client, other] = ["192.0.2.1", "192.0.2.2"].map(|text| Network::of(text.parse().unwrap()));
         let (working, waiting, new) = (open.add(client), open.add(client), open.add(client));
-        let request = working.activity.begin();
-        drop(waiting.activity.begin());
+        let request = working.activity.begin(0);
+        request.is_admitted();
+        drop(waiting.activity.begin(0));
         let is_ended = |one: &ListedConnection| one.gives_way.notified().now_or_never().is_some();
         assert!(!open.end_one(Some(other)));
         assert!(open.end_one(Some(client)));
@@ -118,5 +130,18 @@ mod tests {
         drop((waiting, request));
         assert!(open.end_one(None));
         assert_eq!([&working, &new].map(is_ended), [true, false]);
+    }
+
+    #[test]
+    fn who_takes_more_than_its_part_gives_way_while_it_takes() {
+        let open = Arc::new(OpenConnections::default());
+        let client = Network::of("192.0.2.1".parse().unwrap());
+        let taking = open.add(client);
+        let request = taking.activity.begin(0);
+        request.is_admitted();
+        assert!(!open.end_one_sending(Some(client)), "it is worked for");
+        request.sends(1);
+        assert!(!open.end_one(None) && !open.end_one_sending(None));
+        assert!(open.end_one_sending(Some(client)));
     }
 }

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
-use rws_repository::UploadId;
+use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::scheduler::Progress;
+use rws_repository::{UploadId, aside};
 use rws_store::{Depth, Writing};
+use tokio::time::timeout;
 
 use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
@@ -17,10 +20,13 @@ use crate::openapi::document;
 use crate::path;
 use crate::schema::{
     Comparison, Generation, Overview, Program, Repositories, Repository, RepositoryState, StoreProblems, TargetPath,
-    Upload, UploadState, Writers, WritersState,
+    Upload, UploadState, WaitingFile, Writers, WritersState,
 };
 use crate::service::Service;
 use crate::setup::{self, Setup};
+
+/// How long the store is waited for by who asks for the status, which says more than what is in the store.
+const LONGEST_LIST: Duration = Duration::from_secs(2);
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -55,10 +61,10 @@ async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str) -> Answered
         ("version", None) => Ok(Some(version(service))),
         ("openapi.json", None) => Ok(Some(openapi())),
         ("repositories", None) => repositories(service).await.map(Some),
-        ("status", None) => Ok(Some(overview(service))),
+        ("status", None) => Ok(Some(overview(service).await)),
         ("status", Some(id)) => upload(service, id).await,
         ("keys", Some(name)) => Ok(key(service, name)),
-        ("setup", Some(rest)) => Ok(client_file(service, base, rest)),
+        ("setup", Some(rest)) => client_file(service, base, rest).await,
         ("mirrorlist", Some(rest)) => mirrorlist(service, base, rest).await,
         _ => Ok(None),
     }
@@ -108,7 +114,7 @@ fn openapi() -> Answer {
 
 /// How the service is.
 #[utoipa::path(get, path = "/-/status", tag = "operation", responses((status = 200, description = "What this process knows of itself.", body = Overview)))]
-fn overview(service: &Service) -> Answer {
+async fn overview(service: &Service) -> Answer {
     let writing = service.writing.borrow().clone();
     let state = match &writing {
         Writing::Unknown { .. } => WritersState::Unknown,
@@ -124,8 +130,30 @@ fn overview(service: &Service) -> Answer {
         writers: Writers { state, message: writing.sentence() },
         failing: failing.collect(),
         comparing: comparing(service),
+        waiting: waiting(service, &writing).await,
     };
     json(StatusCode::OK, &overview)
+}
+
+/// What waits for its `.changes`; `None` where the store does not answer: all else is answered nevertheless.
+async fn waiting(service: &Service, writing: &Writing) -> Option<Vec<WaitingFile>> {
+    if matches!(writing, Writing::Unknown { .. }) {
+        return None;
+    }
+    let files = timeout(LONGEST_LIST, aside::list(&**service.tree.store())).await.ok()?.ok()?;
+    let kept_seconds = i64::try_from(aside::KEPT.as_secs()).unwrap_or(i64::MAX);
+    let file = |file: aside::ListedFile| {
+        let since = file.since_milliseconds.div_euclid(1000);
+        WaitingFile {
+            path: file.path,
+            product: file.product,
+            file: file.name,
+            size_bytes: file.size_bytes,
+            since: time(since),
+            until: time(since.saturating_add(kept_seconds)),
+        }
+    };
+    Some(files.into_iter().map(file).collect())
 }
 
 fn comparing(service: &Service) -> BTreeMap<String, Comparison> {
@@ -227,7 +255,7 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
     key.clone().map(|key| text(StatusCode::OK, PGP, key))
 }
 
-/// A ready-made file for a client: `.sources` and `.list` for apt; `.repo` for dnf, `.zypper.repo`, `.yum.repo`.
+/// A ready-made file for a client: `.sources` and `.list` for apt, with the architectures that the repository has now; `.repo` for dnf, `.zypper.repo`, `.yum.repo`.
 #[utoipa::path(get, path = "/-/setup/{kind}/{series}/{distribution}/{file}", tag = "clients",
     params(
         ("kind" = String, Path, description = "As in uploads."),
@@ -238,19 +266,33 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
     responses(
         (status = 200, description = "The file.", body = String, content_type = "text/plain"),
         (status = 404, description = "There can be no such repository, or no such file for it.", body = Problem),
+        StoreProblems,
     ))]
-fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Option<Answer> {
-    let (target, extension) = setup::parts(path)?;
-    let targets = service.catalogue.resolve(target).ok()?;
-    let [target] = targets.as_slice() else { return None };
+async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered {
+    let Some((target, extension)) = setup::parts(path) else { return Ok(None) };
+    let Ok(targets) = service.catalogue.resolve(target) else { return Ok(None) };
+    let (Some(base), [target]) = (base(), targets.as_slice()) else { return Ok(None) };
     let key = target.signer.as_ref().map(|signer| {
         let is_modules = service.keys.modules.as_deref() == Some(signer.public_key_armored());
         let name = if is_modules && service.keys.main != service.keys.modules { "modules.asc" } else { "main.asc" };
         (signer.public_key_armored(), name)
     });
-    let base = base()?;
-    let file = Setup { base: &base, target, key }.file(extension)?;
-    Some(of_address(text(StatusCode::OK, PLAIN, file)))
+    let architectures = match setup::names_architectures(extension) {
+        true => architectures(service, target).await?,
+        false => Vec::new(),
+    };
+    let file = Setup { base: &base, target, architectures: &architectures, key }.file(extension);
+    Ok(file.map(|file| of_address(text(StatusCode::OK, PLAIN, file))))
+}
+
+/// The architectures that the repositories of a target have, for clients that have to be told.
+async fn architectures(service: &Service, target: &ConfiguredTarget) -> Result<Vec<String>, Problem> {
+    let mut architectures = Vec::new();
+    for repository in target.repositories() {
+        let root = service.tree.root(&repository).await?;
+        architectures.extend(target.format.architectures(&repository, &root));
+    }
+    Ok(architectures)
 }
 
 /// An answer that names the address by which this client reached the service: nobody may keep it for another one.

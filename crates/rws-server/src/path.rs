@@ -25,6 +25,17 @@ const ENCODED: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// The path of a URL with one slash at its beginning: a base URL that ends in a slash makes two of it.
+pub fn absolute(path: &str) -> &str {
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    path.get(slashes.saturating_sub(1)..).unwrap_or(path)
+}
+
+/// What follows `/-/` in a path of a URL: what is not a path of a repository.
+pub fn own(path: &str) -> Option<&str> {
+    absolute(path).strip_prefix("/-/")
+}
+
 /// The path of a URL with its escapes undone; `None` when the result is no UTF-8 or has control characters.
 pub fn decoded(path: &str) -> Option<Cow<'_, str>> {
     let path = percent_decode_str(path).decode_utf8().ok()?;
@@ -67,6 +78,16 @@ mod tests {
         }
         assert_eq!(normalized("//live/./1.10//el/").as_deref(), Some("live/1.10/el"));
         assert_eq!(normalized("/a..b").as_deref(), Some("a..b"));
+    }
+
+    #[test]
+    fn slashes_at_the_beginning_are_one() {
+        for (path, absolute_path) in
+            [("/a//b/", "/a//b/"), ("///a", "/a"), ("//", "/"), ("/", "/"), ("*", "*"), ("", "")]
+        {
+            assert_eq!(absolute(path), absolute_path, "{path}");
+        }
+        assert_eq!((own("//-/health"), own("/-"), own("/a/-/b")), (Some("health"), None, None));
     }
 
     #[test]

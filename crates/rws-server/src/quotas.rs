@@ -6,15 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use rws_repository::UploadId;
 use rws_repository::scheduler::{Progress, Scheduler};
+use rws_repository::{UploadId, aside};
 
 use crate::answer::Problem;
 use crate::settings::Limits;
 use crate::shares::{Share, Shares};
-
-/// After this time a file that waits for its list goes.
-const ASIDE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long an upload is waited for at once.
 const WAITED: Duration = Duration::from_secs(600);
@@ -68,7 +65,7 @@ impl Quotas {
     /// When the user has too many that wait.
     pub fn wait(&self, file: AsideFile, bytes: u64) -> Result<(), Problem> {
         let mut waiting = self.waiting();
-        waiting.retain(|_, one| one.since.elapsed() < ASIDE);
+        waiting.retain(|_, one| one.since.elapsed() < aside::KEPT);
         // sent again, it takes the place of the earlier one
         waiting.remove(&file);
         let share = take(&self.aside, &file.user, bytes, "server.limits.aside_bytes", "waits for its .changes")?;

@@ -24,7 +24,7 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 
 /// Answers with what a path names.
 pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
-    let raw = parts.uri.path();
+    let raw = path::absolute(parts.uri.path());
     if let Some(name) = raw.strip_prefix("/static/") {
         let file = Box::pin(assets::file(&**service.tree.store(), name, parts)).await;
         return file.unwrap_or_else(|| missing(false));

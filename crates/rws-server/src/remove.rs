@@ -1,15 +1,21 @@
-//! `DELETE /<path>/<file name>`: one package file out of all repositories that the path stands for.
+//! `DELETE /<path>/<file name>`: one package out of all repositories that the path stands for. `DELETE` of the address at which
+//! its file is downloaded: that one out of all repositories of its target.
 
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
 use rws_model::FileName;
-use rws_repository::intake;
+use rws_repository::catalogue::ConfiguredTarget;
+use rws_repository::removal::{self, Address, Removal};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem};
+use crate::path;
 use crate::service::Service;
-use crate::upload::{answer, resolve, wait};
+use crate::upload::{allow, answer, resolve, wait};
+
+/// Where something goes, and what.
+type Wanted = (Vec<Arc<ConfiguredTarget>>, Removal);
 
 /// Removes a package: the index forgets it first, its file goes when no reader needs it any more.
 pub async fn delete(
@@ -19,25 +25,51 @@ pub async fn delete(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<Answer, Problem> {
-    let Some((path, name)) = path.rsplit_once('/') else { return Err(Problem::bad_request("path", "Invalid URL.")) };
-    let targets = resolve(service, user, path, "Can't delete the package")?;
-    let name = FileName::parse(name).map_err(|refusal| {
-        let message = format!("Invalid filename: {}.", refusal.reason);
-        Problem::bad_request("file-name", message).of_file(refusal.file)
-    })?;
+    let Some((directory, name)) = path.rsplit_once('/') else {
+        return Err(Problem::bad_request("path", "Invalid URL."));
+    };
+    let (targets, removal) = match at_address(service, user, directory, path)? {
+        Some(found) => found,
+        None => {
+            let targets = resolve(service, user, directory, "Can't delete the package")?;
+            let name = file_name(name, &targets)?;
+            (targets, Removal::Named(name))
+        }
+    };
     let removing = Arc::clone(service);
-    let of = name.clone();
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
-        let accepted = intake::remove(&**removing.tree.store(), &targets, &of).await?;
+        let accepted = removal::remove(&**removing.tree.store(), &targets, &removal).await?;
         accepted.iter().for_each(|accepted| removing.scheduler.take(accepted));
         Ok::<_, Problem>(accepted)
     });
     match work.await?? {
         Some(accepted) => Ok(answer(service, &accepted, StatusCode::OK, wait(headers, query)).await),
         None => {
-            let message = format!("There is no package file {name} at {path}.");
-            Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message).of_file(name.as_str()))
+            let message = format!("There is no package file {name} at {directory}.");
+            Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message).of_file(name))
         }
     }
+}
+
+/// What stands at the address of a file; `None` for a path that is none.
+fn at_address(service: &Service, user: &User, directory: &str, path: &str) -> Result<Option<Wanted>, Problem> {
+    let Some(path) = path::normalized(path) else { return Ok(None) };
+    // a path as in uploads is one, whatever lies there
+    let found = service.catalogue.by_package(&path).filter(|_| service.catalogue.resolve(directory).is_err());
+    let Some((repository, target, below)) = found else { return Ok(None) };
+    let targets = vec![Arc::clone(target)];
+    allow(user, &targets)?;
+    let (directory, name) = below.rsplit_once('/').unwrap_or(("", below));
+    let (repository, directory, name) = (repository.clone(), directory.to_owned(), file_name(name, &targets)?);
+    Ok(Some((targets, Removal::At(Address { repository, directory, name }))))
+}
+
+/// The name under which a file is published that is asked for by this one.
+fn file_name(name: &str, targets: &[Arc<ConfiguredTarget>]) -> Result<FileName, Problem> {
+    let name = FileName::parse(name).map_err(|refusal| {
+        let message = format!("Invalid filename: {}.", refusal.reason);
+        Problem::bad_request("file-name", message).of_file(refusal.file)
+    })?;
+    Ok(targets.first().map_or(name.clone(), |target| target.format.published_name(name)))
 }

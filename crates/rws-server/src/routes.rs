@@ -25,6 +25,9 @@ const METADATA_METHODS: &str = "DELETE, OPTIONS, PUT";
 const INCOMING_METHODS: &str = "OPTIONS, PUT";
 const PATH_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
 
+/// How long a change waits for the check of the store with which the program starts.
+const LONGEST_CHECK: Duration = Duration::from_secs(10);
+
 /// How much is read of a refused form: most clients look for an answer while they send.
 const DRAINED: Drained = Drained { most_bytes: 64 << 20, time: Duration::from_secs(10) };
 
@@ -62,7 +65,7 @@ pub async fn handle(
         problem.answer()
     } else if reads(request.method()) && place.is_read() {
         let (parts, _) = request.into_parts();
-        let answer = match parts.uri.path().strip_prefix("/-/") {
+        let answer = match path::own(parts.uri.path()) {
             Some(path) => Box::pin(own::get(&service, &exchange.client, path, &parts)).await,
             None => read::get(&service, &exchange.client, &parts).await,
         };
@@ -139,11 +142,11 @@ enum Place {
 
 impl Place {
     fn of(path: &str) -> Self {
-        match path.strip_prefix("/-/") {
+        match path::own(path) {
             Some(own) if own.starts_with("metadata/") => Self::Metadata,
             Some(own) if own.starts_with("incoming/") => Self::Incoming,
             Some(_) => Self::Own,
-            None if path == "/" => Self::Top,
+            None if path::absolute(path) == "/" => Self::Top,
             None => Self::Repository,
         }
     }
@@ -201,7 +204,7 @@ async fn write(
     };
     exchange.of_user(&user.name);
     body.wait_unread(&budgets.unread_of_users, &Taker::User(user.name.clone()))?;
-    let path = admit(service, parts)?;
+    let path = admit(service, parts).await?;
     Ok(match place {
         Place::Metadata => {
             let path = path.strip_prefix("-/metadata/").unwrap_or_default();
@@ -228,18 +231,18 @@ async fn change_repository(
     let query = parts.uri.query();
     match parts.method {
         Method::PUT => upload::put(service, user, path, parts, body).await,
-        Method::POST => schedule::post(service, user, path, &parts.headers, query).await,
+        Method::POST => schedule::post(service, user, path, parts, body).await,
         _ => remove::delete(service, user, path, &parts.headers, query).await,
     }
 }
 
 /// The path of a change that can be made now, without the slash before it.
-fn admit(service: &Service, parts: &Parts) -> Result<String, Problem> {
+async fn admit(service: &Service, parts: &Parts) -> Result<String, Problem> {
     if service.settings.read_only {
         let message = "This server only reads: nothing can be uploaded or changed here.";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", message));
     }
-    let writing = service.writing.borrow().clone();
+    let writing = service.writing_once_checked(LONGEST_CHECK).await;
     if !writing.is_allowed() {
         let message = format!("Nothing can be changed here now; {}.", writing.sentence());
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-writable", message));
@@ -249,5 +252,5 @@ fn admit(service: &Service, parts: &Parts) -> Result<String, Problem> {
         return Err(too_large(most_bytes));
     }
     let path = path::decoded(parts.uri.path()).ok_or_else(|| Problem::bad_request("path", "Invalid URL."))?;
-    Ok(path.strip_prefix('/').unwrap_or(&path).to_owned())
+    Ok(path.trim_start_matches('/').to_owned())
 }

@@ -1,24 +1,58 @@
-//! `POST /<path>`: compare the store with the index, and publish what is other.
+//! `POST /<path>`: compare the store with the index, and publish what is other. A form with files is an upload, as it is with
+//! PUT: that is what whoever sends one wants.
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use rws_repository::publish::Occasion;
 use rws_repository::scheduler::Urgency;
+use serde::de::IgnoredAny;
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, json, message};
+use crate::body::Incoming;
+use crate::form;
+use crate::multipart::{MultipartError, is_form};
 use crate::service::Service;
-use crate::upload::{permit, resolve, wait};
+use crate::upload::{permit, resolve, take_form, wait};
 
-/// Schedules a synchronisation of all repositories of a path that exist.
+/// Takes the files of a form; without any, schedules a synchronisation of all repositories of a path that exist.
 pub async fn post(
     service: &Arc<Service>,
     user: &User,
     path: &str,
-    headers: &HeaderMap,
-    query: Option<&str>,
+    parts: &Parts,
+    body: &mut Incoming,
 ) -> Result<Answer, Problem> {
+    if body.is_open() {
+        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if is_form(content_type) {
+            if let Some(answer) = take_form(service, user, path, parts, body).await? {
+                return Ok(answer);
+            }
+        } else if !is_words(body, service.settings.limits.field_bytes).await? {
+            return Err(form::broken(MultipartError::NotMultipart));
+        }
+    }
+    schedule(service, user, path, parts).await
+}
+
+/// Whether a body says something and is no file: nothing, one line of text, or JSON, of so many bytes at most.
+async fn is_words(body: &mut Incoming, most_bytes: usize) -> Result<bool, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await? {
+        if bytes.len() + piece.len() > most_bytes {
+            return Ok(false);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    let is_line = |text: &str| !text.trim_end().contains(char::is_control);
+    Ok(std::str::from_utf8(&bytes).is_ok_and(is_line) || serde_json::from_slice::<IgnoredAny>(&bytes).is_ok())
+}
+
+async fn schedule(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let targets = resolve(service, user, path, "Can't update repository")?;
     let (mut existing, mut missing) = (Vec::new(), Vec::new());
@@ -37,7 +71,7 @@ pub async fn post(
         let occasion = Occasion { synchronise: true, ..Occasion::default() };
         service.scheduler.wake(repository, occasion, Urgency::Prompt);
     }
-    let Some(time) = wait(headers, query) else { return Ok(scheduled(&missing)) };
+    let Some(time) = wait(&parts.headers, parts.uri.query()) else { return Ok(scheduled(&missing)) };
     if !service.scheduler.settle(&existing, time).await {
         return Ok(message(StatusCode::ACCEPTED, "OK"));
     }

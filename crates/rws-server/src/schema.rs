@@ -115,6 +115,26 @@ pub struct Overview {
     pub failing: BTreeMap<String, String>,
     /// The repositories that are compared with the store right now.
     pub comparing: BTreeMap<String, Comparison>,
+    /// The files that came to `/-/incoming/` and wait for their `.changes`, of all users, those that came first before others;
+    /// 1000 at most. None where the store does not say it in time.
+    pub waiting: Option<Vec<WaitingFile>>,
+}
+
+/// A file that waits for its `.changes`.
+#[derive(Serialize, ToSchema)]
+pub struct WaitingFile {
+    /// Where it goes: a path as in uploads.
+    pub path: String,
+    /// The product.
+    pub product: String,
+    /// Its name.
+    pub file: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Since when it waits (RFC 3339).
+    pub since: Option<String>,
+    /// When it is deleted, unless its `.changes` comes (RFC 3339).
+    pub until: Option<String>,
 }
 
 /// Who may write to the store.

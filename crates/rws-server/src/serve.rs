@@ -16,12 +16,13 @@ use metrics::counter;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
 use crate::activity::State;
 use crate::budgets::{FILE_BYTES, Network as Client, UNREAD_BYTES};
 use crate::connection::Connection;
+use crate::metered::Metered;
 use crate::open_connections::ListedConnection;
 use crate::routes::handle;
 use crate::service::Service;
@@ -53,6 +54,9 @@ const NOT_SENT_BYTES: u32 = 64 << 10;
 /// How long a client that was accepted last waits for the connection that gives way to it.
 const GIVES_WAY: Duration = Duration::from_secs(1);
 
+/// How many wait so: the next one is accepted once there is room here.
+const NEWCOMERS: usize = 128;
+
 /// How often the other end of a quiet HTTP/2 connection is asked whether it is there.
 const PING: Duration = Duration::from_secs(30);
 
@@ -74,22 +78,20 @@ impl Network {
     /// Answers until `stop` is true, then lets running requests end.
     pub async fn serve(self, service: Arc<Service>, stop: watch::Receiver<bool>) {
         let places = Arc::clone(&service.budgets.connections);
-        let all_open = Arc::clone(&service.budgets.open);
         let mut stopped = stop.clone();
+        let newcomers = Arc::new(Semaphore::new(NEWCOMERS));
         let accepting = async {
-            loop {
+            // it is never closed
+            while let Ok(newcomer) = Arc::clone(&newcomers).acquire_owned().await {
                 let (stream, peer) = self.accept().await;
-                let Some(place) = take_place(&service, peer).await else { continue };
                 let acceptor = self.certificate.as_ref().map(|certificate| certificate.acceptor());
                 let connection = Connection::new(peer, acceptor.is_some());
-                let open = Open {
-                    service: Arc::clone(&service),
-                    connection,
-                    stop: stop.clone(),
-                    listed: all_open.add(Client::of(peer.ip())),
-                    _place: place,
-                };
+                let (service, stop) = (Arc::clone(&service), stop.clone());
                 tokio::spawn(async move {
+                    let Some(place) = take_place(&service, peer).await else { return };
+                    drop(newcomer);
+                    let listed = service.budgets.open.add(Client::of(peer.ip()));
+                    let open = Open { service, connection, stop, listed, _place: place };
                     let stalled = open.service.settings.limits.stalled;
                     let mut stream = TimeoutStream::new(stream);
                     stream.set_write_timeout(Some(stalled));
@@ -148,9 +150,13 @@ async fn take_place(service: &Service, peer: SocketAddr) -> Option<Share<Client>
     let taken = if is_trusted { places.try_take_freely(&client, 1) } else { places.try_take(&client, 1) };
     let place = match taken {
         Ok(place) => Some(place),
-        // one of its own gives way, so that it has no more than before; else one of others, to who has nothing
+        // one of its own gives way, so that it has no more than before; else one of others, to who has nothing; else one of
+        // those who have far more
         Err(_) if all.end_one(Some(client)) => places.take_given_up(&client, 1, GIVES_WAY).await,
         Err(Refusal::Empty) if all.end_one(None) => places.take(&client, 1, GIVES_WAY).await,
+        Err(_) if places.larger_than(&client, 1).into_iter().any(|one| all.end_one(Some(one))) => {
+            places.take_given_up(&client, 1, GIVES_WAY).await
+        }
         Err(_) => None,
     };
     if place.is_none() {
@@ -182,7 +188,9 @@ impl Open {
         let (service, connection) = (Arc::clone(&self.service), self.connection);
         let of_requests = Arc::clone(&activity);
         let requests = service_fn(move |request: Request<Incoming>| {
-            let begun = of_requests.begin();
+            // with HTTP/2 the client sends of a body before it is read
+            let ahead_bytes = if request.body().is_end_stream() { 0 } else { UNREAD_BYTES };
+            let begun = of_requests.begin(u64::from(HEADER_BYTES) + u64::from(ahead_bytes));
             let ends = is_nearly_full(&service);
             let service = Arc::clone(&service);
             let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
@@ -201,6 +209,7 @@ impl Open {
             .max_send_buf_size(SEND_BYTES)
             .initial_stream_window_size(UNREAD_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+        let stream = Metered::new(stream, Arc::clone(&activity));
         let mut answering = pin!(builder.serve_connection(TokioIo::new(stream), requests));
         let stalled = self.service.settings.limits.stalled;
         let mut look = tokio::time::interval(LOOK.min(stalled));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rws_repository::catalogue::Catalogue;
 use rws_repository::scheduler::Scheduler;
@@ -9,6 +10,7 @@ use rws_repository::tree::Tree;
 
 use rws_store::Writing;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::access::Users;
 use crate::budgets::Budgets;
@@ -55,6 +57,21 @@ pub struct Service {
 }
 
 impl Service {
+    /// Whether the store lets this process write, after the first check of it, which is waited for as long as `time`. A store
+    /// that was found to be unfit is not waited for.
+    pub async fn writing_once_checked(&self, time: Duration) -> Writing {
+        let mut writing = self.writing.clone();
+        // the receiver was made when nothing had been asked of the store, and is never marked as seen
+        let is_being_checked = |writing: &watch::Receiver<Writing>| {
+            matches!(*writing.borrow(), Writing::Unknown { .. }) && !writing.has_changed().unwrap_or(true)
+        };
+        if is_being_checked(&writing) {
+            // whatever comes of it is what there is to know then
+            _ = timeout(time, writing.changed()).await;
+        }
+        writing.borrow().clone()
+    }
+
     /// Where files of a user are received.
     pub fn place<'a>(&'a self, user: &'a str) -> Place<'a> {
         Place { directory: &self.spool, limits: &self.settings.limits, budgets: &self.budgets, user }

@@ -8,6 +8,8 @@ pub struct Setup<'a> {
     pub base: &'a str,
     /// The target.
     pub target: &'a ConfiguredTarget,
+    /// The architectures that its repository has, for apt; none: not known, so that apt asks for those of its machine.
+    pub architectures: &'a [String],
     /// The public key that signs it, in ASCII armour, and where it is below `/-/keys/`.
     pub key: Option<(&'a str, &'a str)>,
 }
@@ -30,6 +32,11 @@ pub fn parts(path: &str) -> Option<(&str, &'static str)> {
         let target = path.strip_suffix(extension)?.strip_suffix('.')?;
         Some((target, extension))
     })
+}
+
+/// Whether files with this extension say which architectures there are.
+pub fn names_architectures(extension: &str) -> bool {
+    matches!(extension, "sources" | "list")
 }
 
 impl Setup<'_> {
@@ -63,6 +70,9 @@ impl Setup<'_> {
             self.name(),
             self.archive(),
         );
+        if !self.architectures.is_empty() {
+            file.push_str(&format!("Architectures: {}\n", self.architectures.join(" ")));
+        }
         if let Some((key, _)) = self.key {
             file.push_str("Signed-By:\n");
             for line in key.trim_end().lines() {
@@ -78,13 +88,17 @@ impl Setup<'_> {
     fn list(&self) -> String {
         let (name, version, archive) = (self.name(), &self.target.target.version, self.archive());
         let mut file = format!("# save as /etc/apt/sources.list.d/{name}.list\n");
-        let mut option = String::new();
+        let mut options = Vec::new();
+        if !self.architectures.is_empty() {
+            options.push(format!("arch={}", self.architectures.join(",")));
+        }
         if let Some((_, key)) = self.key {
             file.push_str(&format!("# the key: curl -o /usr/share/keyrings/{name}.asc {}/-/keys/{key}\n", self.base));
-            option = format!(" [signed-by=/usr/share/keyrings/{name}.asc]");
+            options.push(format!("signed-by=/usr/share/keyrings/{name}.asc"));
         }
+        let options = if options.is_empty() { String::new() } else { format!(" [{}]", options.join(" ")) };
         for kind in ["deb", "deb-src"] {
-            file.push_str(&format!("{kind}{option} {archive} {version} main\n"));
+            file.push_str(&format!("{kind}{options} {archive} {version} main\n"));
         }
         file
     }

@@ -5,33 +5,56 @@
 //! a shared memory packet switch", 1998). What one takes first is not measured so: it may be as much as there is. There is
 //! no table of who is important, and nothing to configure but the total.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
 /// What somebody holds has to be left for others so many times.
 const OTHERS: u64 = 7;
 
+/// So many of those who have more are named.
+const MOST_LARGER: usize = 16;
+
 /// What is shared: places, or bytes of memory.
 #[derive(Debug)]
-pub struct Shares<K> {
+pub struct Shares<K: Eq + Hash + Clone> {
     total: u64,
     taken: Mutex<Taken<K>>,
-    given_back: Notify,
 }
 
 #[derive(Debug)]
-struct Taken<K> {
+struct Taken<K: Eq + Hash + Clone> {
     all: u64,
     by: HashMap<K, u64>,
+    waiting: HashMap<K, VecDeque<Waiting<K>>>,
+    next_number: u64,
+}
+
+/// Somebody who waits for a part of what is given back.
+#[derive(Debug)]
+struct Waiting<K: Eq + Hash + Clone> {
+    number: u64,
+    amount: u64,
+    rule: Rule,
+    answer: oneshot::Sender<Share<K>>,
+}
+
+/// What one may take.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    /// As much as leaves enough for others.
+    Fair,
+    /// Whatever is left.
+    Free,
 }
 
 /// What somebody has taken; it is given back when this is dropped.
 #[derive(Debug)]
-pub struct Share<K: Eq + Hash> {
+pub struct Share<K: Eq + Hash + Clone> {
     of: Arc<Shares<K>>,
     by: K,
     amount: u64,
@@ -49,8 +72,8 @@ pub enum Refusal {
 impl<K: Eq + Hash + Clone> Shares<K> {
     /// So many.
     pub fn new(total: u64) -> Arc<Self> {
-        let taken = Taken { all: 0, by: HashMap::new() };
-        Arc::new(Self { total, taken: Mutex::new(taken), given_back: Notify::new() })
+        let taken = Taken { all: 0, by: HashMap::new(), waiting: HashMap::new(), next_number: 0 };
+        Arc::new(Self { total, taken: Mutex::new(taken) })
     }
 
     /// Takes some now.
@@ -59,7 +82,7 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     ///
     /// Why there is nothing for this one now.
     pub fn try_take(self: &Arc<Self>, by: &K, amount: u64) -> Result<Share<K>, Refusal> {
-        self.take_when(by, amount, |held, left| held.saturating_mul(OTHERS) <= left)
+        self.try_take_by(Rule::Fair, by, amount)
     }
 
     /// Takes some now, whatever this one holds already.
@@ -68,49 +91,61 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     ///
     /// [`Refusal::Empty`].
     pub fn try_take_freely(self: &Arc<Self>, by: &K, amount: u64) -> Result<Share<K>, Refusal> {
-        self.take_when(by, amount, |_, _| true)
+        self.try_take_by(Rule::Free, by, amount)
+    }
+
+    fn try_take_by(self: &Arc<Self>, rule: Rule, by: &K, amount: u64) -> Result<Share<K>, Refusal> {
+        let mut taken = self.taken();
+        taken.allows(self.total, rule, by, amount)?;
+        taken.add(by, amount);
+        Ok(Share { of: Arc::clone(self), by: by.clone(), amount })
     }
 
     /// Takes what this one has given up, or is about to, whatever it holds.
     pub async fn take_given_up(self: &Arc<Self>, by: &K, amount: u64, within: Duration) -> Option<Share<K>> {
-        self.wait(within, || self.take_when(by, amount, |_, _| true).ok()).await
+        self.wait(Rule::Free, by, amount, within).await
     }
 
-    fn take_when(
-        self: &Arc<Self>,
-        by: &K,
-        amount: u64,
-        is_fair: impl Fn(u64, u64) -> bool,
-    ) -> Result<Share<K>, Refusal> {
-        let mut taken = self.taken();
-        let left = self.total.saturating_sub(taken.all).checked_sub(amount).ok_or(Refusal::Empty)?;
-        let held = taken.by.get(by).copied().unwrap_or_default();
-        if !is_fair(held, left) {
-            return Err(Refusal::ForOthers);
-        }
-        taken.all += amount;
-        taken.by.insert(by.clone(), held + amount);
-        Ok(Share { of: Arc::clone(self), by: by.clone(), amount })
-    }
-
-    /// Takes some as soon as there is enough; `None` when that takes too long.
+    /// Takes some as soon as there is enough; `None` when that takes too long. Of all that wait, those who hold least come first.
     pub async fn take(self: &Arc<Self>, by: &K, amount: u64, within: Duration) -> Option<Share<K>> {
-        let amount = amount.min(self.total);
-        self.wait(within, || self.try_take(by, amount).ok()).await
+        self.wait(Rule::Fair, by, amount.min(self.total), within).await
     }
 
-    async fn wait<T>(&self, within: Duration, try_take: impl Fn() -> Option<T>) -> Option<T> {
-        let taking = async {
-            loop {
-                // whoever gives back after the look wakes this
-                let given_back = self.given_back.notified();
-                if let Some(share) = try_take() {
-                    return share;
-                }
-                given_back.await;
+    async fn wait(self: &Arc<Self>, rule: Rule, by: &K, amount: u64, within: Duration) -> Option<Share<K>> {
+        let (waits, mut answer) = {
+            let mut taken = self.taken();
+            if taken.allows(self.total, rule, by, amount).is_ok() {
+                taken.add(by, amount);
+                return Some(Share { of: Arc::clone(self), by: by.clone(), amount });
             }
+            let (answer, share) = oneshot::channel();
+            let number = taken.next_number;
+            taken.next_number += 1;
+            taken.waiting.entry(by.clone()).or_default().push_back(Waiting { number, amount, rule, answer });
+            (Waits { of: self, by, number }, share)
         };
-        tokio::time::timeout(within, taking).await.ok()
+        let share = tokio::time::timeout(within, &mut answer).await.ok()?.ok();
+        drop(waits);
+        share
+    }
+
+    /// Gives to those who wait what they may take now.
+    fn grant(self: &Arc<Self>) {
+        loop {
+            let Some((by, Waiting { amount, answer, .. })) = self.taken().next_to_take(self.total) else { return };
+            // who waits no longer gives it back at once
+            _ = answer.send(Share { of: Arc::clone(self), by, amount });
+        }
+    }
+
+    /// Who has taken more than twice what this one would have with so much more: those who have most, first.
+    pub fn larger_than(&self, by: &K, amount: u64) -> Vec<K> {
+        let taken = self.taken();
+        let limit = taken.held(by).saturating_add(amount).saturating_mul(2);
+        let mut larger: Vec<(&K, u64)> =
+            taken.by.iter().map(|(by, held)| (by, *held)).filter(|(_, held)| *held > limit).collect();
+        larger.sort_unstable_by_key(|(_, held)| Reverse(*held));
+        larger.into_iter().take(MOST_LARGER).map(|(by, _)| by.clone()).collect()
     }
 
     /// How much is taken.
@@ -124,13 +159,65 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     }
 }
 
-impl<K> Shares<K> {
+impl<K: Eq + Hash + Clone> Shares<K> {
     fn taken(&self) -> MutexGuard<'_, Taken<K>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Eq + Hash> Drop for Share<K> {
+impl<K: Eq + Hash + Clone> Taken<K> {
+    fn held(&self, by: &K) -> u64 {
+        self.by.get(by).copied().unwrap_or_default()
+    }
+
+    fn allows(&self, total: u64, rule: Rule, by: &K, amount: u64) -> Result<(), Refusal> {
+        let left = total.saturating_sub(self.all).checked_sub(amount).ok_or(Refusal::Empty)?;
+        match rule {
+            Rule::Fair if self.held(by).saturating_mul(OTHERS) > left => Err(Refusal::ForOthers),
+            Rule::Fair | Rule::Free => Ok(()),
+        }
+    }
+
+    fn add(&mut self, by: &K, amount: u64) {
+        self.all += amount;
+        *self.by.entry(by.clone()).or_default() += amount;
+    }
+
+    /// Takes for the one of those who wait that holds least, of equals for the one that has waited longest.
+    fn next_to_take(&mut self, total: u64) -> Option<(K, Waiting<K>)> {
+        let first = self.waiting.iter().filter_map(|(by, waiting)| Some((by, waiting.front()?)));
+        let allowed = first.filter(|(by, first)| self.allows(total, first.rule, by, first.amount).is_ok());
+        let by = allowed.min_by_key(|(by, first)| (self.held(by), first.number))?.0.clone();
+        let waiting = self.waiting.get_mut(&by)?;
+        let first = waiting.pop_front()?;
+        if waiting.is_empty() {
+            self.waiting.remove(&by);
+        }
+        self.add(&by, first.amount);
+        Some((by, first))
+    }
+}
+
+/// Somebody waits, until this is dropped.
+struct Waits<'a, K: Eq + Hash + Clone> {
+    of: &'a Arc<Shares<K>>,
+    by: &'a K,
+    number: u64,
+}
+
+impl<K: Eq + Hash + Clone> Drop for Waits<'_, K> {
+    fn drop(&mut self) {
+        let mut taken = self.of.taken();
+        if let Some(waiting) = taken.waiting.get_mut(self.by) {
+            waiting.retain(|one| one.number != self.number);
+            if waiting.is_empty() {
+                taken.waiting.remove(self.by);
+            }
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for Share<K> {
     fn drop(&mut self) {
         let mut taken = self.of.taken();
         taken.all = taken.all.saturating_sub(self.amount);
@@ -140,8 +227,11 @@ impl<K: Eq + Hash> Drop for Share<K> {
                 taken.by.remove(&self.by);
             }
         }
+        let somebody_waits = !taken.waiting.is_empty();
         drop(taken);
-        self.of.given_back.notify_waiters();
+        if somebody_waits {
+            self.of.grant();
+        }
     }
 }
 
@@ -183,6 +273,17 @@ mod tests {
     }
 
     #[test]
+    fn who_has_most_is_known() {
+        let shares = Shares::new(64);
+        let held = ["first", "second", "third"].map(|by| greedy(&shares, by));
+        assert_eq!(held.each_ref().map(Vec::len), [8, 7, 7]);
+        assert_eq!(shares.larger_than(&"new", 3)[0], "first");
+        assert_eq!(shares.larger_than(&"new", 3).len(), 3);
+        assert_eq!(shares.larger_than(&"new", 4).len(), 0, "half of the most is a fair part");
+        assert_eq!(shares.larger_than(&"second", 1).len(), 0);
+    }
+
+    #[test]
     fn one_place_is_given_to_one() {
         let shares = Shares::new(1);
         let held = shares.try_take(&"first", 1).unwrap();
@@ -204,6 +305,31 @@ mod tests {
         assert!(waiting.await.unwrap());
         let _held = shares.try_take(&"first", 2).unwrap();
         assert!(shares.take(&"second", 1, Duration::from_millis(10)).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn of_all_that_wait_who_holds_least_comes_first() {
+        let shares = Shares::new(10);
+        let (_much, _little) = (shares.try_take(&"much", 5).unwrap(), shares.try_take(&"little", 2).unwrap());
+        let rest = shares.try_take(&"rest", 3).unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let waiting = ["much", "little", "none", "given up"].map(|by| {
+            let (shares, order) = (Arc::clone(&shares), Arc::clone(&order));
+            tokio::spawn(async move {
+                let within = if by == "given up" { Duration::ZERO } else { SOON };
+                let share = shares.take_given_up(&by, 3, within).await;
+                share.inspect(|_| order.lock().unwrap().push(by)).is_some()
+            })
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(rest);
+        let mut granted = Vec::new();
+        for one in waiting {
+            granted.push(one.await.unwrap());
+        }
+        assert_eq!(granted, [true, true, true, false]);
+        assert_eq!(*order.lock().unwrap(), ["none", "little", "much"]);
+        assert!(shares.taken().waiting.is_empty());
     }
 
     #[tokio::test]

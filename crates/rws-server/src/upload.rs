@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rws_model::{FileName, Format, Listed, Reading, RefusalKind};
 use rws_repository::aside;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
-use rws_repository::intake::{self, Accepted};
+use rws_repository::intake::{self, Accepted, Replaced};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IntakeError, Reception, RepositoryError};
 use tokio::runtime::Handle;
@@ -53,12 +53,31 @@ pub async fn put(
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
+    let answer = take_form(service, user, path, parts, body).await?;
+    answer.ok_or_else(|| {
+        Problem::bad_request("no-file", "The request has no file.")
+            .with_hint("Send each file as a form field: curl --form NAME=@FILE")
+    })
+}
+
+/// Takes the files of a form; `None` for a form without any.
+///
+/// # Errors
+///
+/// What is wrong with the request, the form or a file. Then nothing of it is kept.
+pub async fn take_form(
+    service: &Arc<Service>,
+    user: &User,
+    path: &str,
+    parts: &Parts,
+    body: &mut Incoming,
+) -> Result<Option<Answer>, Problem> {
     let permit = permit(service, user).await?;
     // before any byte of the body is read: then a client that asks first has nothing to send
     let (targets, parser) = prepare(service, user, path, &parts.headers)?;
-    let taken = receive(service, user, &targets, &parts.headers, parser, body).await?;
+    let Some(taken) = receive(service, user, &targets, &parts.headers, parser, body).await? else { return Ok(None) };
     drop(permit);
-    Ok(taken.answer(service, parts).await)
+    Ok(Some(taken.answer(service, parts).await))
 }
 
 /// One of the uploads that are received at the same time. Who comes while there are too many waits for its turn a while: its
@@ -91,7 +110,7 @@ async fn receive(
     headers: &HeaderMap,
     parser: MultipartParser,
     body: &mut Incoming,
-) -> Result<Taken, Problem> {
+) -> Result<Option<Taken>, Problem> {
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
     let expected_bytes = expected_bytes(headers);
@@ -100,9 +119,8 @@ async fn receive(
     let to = Destination { place, reception: &mut reception, format, reading, expected_bytes };
     let mut form = form::read(to, parser, body).await?;
     let product = form.product.take();
-    if form.files.is_empty() && form.unfit.is_none() && !form.skipped {
-        return Err(Problem::bad_request("no-file", "The request has no file.")
-            .with_hint("Send each file as a form field: curl --form NAME=@FILE"));
+    if !form.has_files() {
+        return Ok(None);
     }
     if !form.files.is_empty() || form.unfit.is_some() {
         // the product is missed before a file of another type is
@@ -122,7 +140,9 @@ async fn receive(
         listed: Listed::InUpload,
         aside: Vec::new(),
     };
-    batch.take(service).await
+    let mut taken = batch.take(service).await?;
+    taken.notes.extend(form.skipped.iter().map(|name| form::skipped_warning(name)));
+    Ok(Some(taken))
 }
 
 /// How much is read of what is uploaded to these targets.
@@ -157,6 +177,8 @@ pub struct Batch {
 pub struct Taken {
     accepted: Accepted,
     warnings: Vec<String>,
+    /// What else its sender is told: nothing that an operator needs to know.
+    notes: Vec<String>,
     /// When all of the request had arrived.
     received: Instant,
 }
@@ -188,20 +210,26 @@ impl Batch {
         let room = service.quotas.upload(&self.user, bytes)?;
         let memory = &service.budgets.accepting;
         let memory = memory.take(&self.user, entries_bytes, LONGEST_QUEUE).await.ok_or_else(|| busy("accepting"))?;
-        let warnings = self.files.iter().flat_map(Spooled::warnings).collect();
+        let warnings: Vec<String> = self.files.iter().flat_map(Spooled::warnings).collect();
         let format = self.targets.first().map(|target| Arc::clone(&target.format));
         let accepted = accept(service, self, memory).await;
         if let Ok(accepted) = &accepted {
             quotas::give_back(room, Arc::clone(&service.scheduler), accepted.id.clone());
         }
-        accepted.map(|accepted| Taken { accepted, warnings, received }).map_err(|error| match (error, format) {
-            // the original knew architectures by file names only, and said this
-            (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(
-                &refusal.file,
-                &*format,
-            )
-            .with_hint(format!("{}: see `architectures` of `repositories` in the configuration", refusal.reason)),
-            (other, _) => other.into(),
+        let replaced = accepted.iter().flat_map(|accepted| &accepted.replaced).map(|Replaced { file, path }| {
+            format!("{file}: it replaces /{path}, which is the same package under another product or file name")
+        });
+        let warnings: Vec<String> = replaced.chain(warnings).collect();
+        accepted.map(|accepted| Taken { accepted, warnings, notes: Vec::new(), received }).map_err(|error| {
+            match (error, format) {
+                // the original knew architectures by file names only, and said this
+                (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(
+                    &refusal.file,
+                    &*format,
+                )
+                .with_hint(format!("{}: see `architectures` of `repositories` in the configuration", refusal.reason)),
+                (other, _) => other.into(),
+            }
         })
     }
 }
@@ -212,7 +240,7 @@ impl Taken {
         // what a slow store has taken of the time is gone
         let wait = wait(&parts.headers, parts.uri.query()).map(|time| time.saturating_sub(self.received.elapsed()));
         let answer = answer(service, &self.accepted, StatusCode::CREATED, wait).await;
-        with_warnings(answer, &self.warnings)
+        with_notes(with_warnings(answer, &self.warnings), &self.notes)
     }
 }
 
@@ -260,12 +288,18 @@ pub fn resolve(
         PathError::Base(_) => Problem::bad_request("path", format!("{failed}: {error}")),
         _ => Problem::bad_request("path", error.to_string()),
     })?;
+    allow(user, &targets)?;
+    Ok(targets)
+}
+
+/// Checks that the user may write to all of some targets.
+pub fn allow(user: &User, targets: &[Arc<ConfiguredTarget>]) -> Result<(), Problem> {
     match targets.iter().find(|target| !(user.may_write)(&target.target)) {
         Some(target) => {
             let message = format!("You are not allowed to write to {}.", target.target);
             Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))
         }
-        None => Ok(targets),
+        None => Ok(()),
     }
 }
 
@@ -303,11 +337,18 @@ pub fn wait(headers: &HeaderMap, query: Option<&str>) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
-/// The same answer with a header for each warning (RFC 9111 has dropped `Warning`; this one is our own): the body stays what
-/// jobs for the original expect.
-pub fn with_warnings(mut answer: Answer, warnings: &[String]) -> Answer {
+/// The same answer with a header for each warning, which the log has too.
+pub fn with_warnings(answer: Answer, warnings: &[String]) -> Answer {
     for warning in warnings.iter().take(MOST_WARNINGS) {
         tracing::warn!(warning, "taken with a warning");
+    }
+    with_notes(answer, warnings)
+}
+
+/// The same answer with a header for each thing to know (RFC 9111 has dropped `Warning`; this one is our own): the body stays
+/// what jobs for the original expect.
+pub fn with_notes(mut answer: Answer, notes: &[String]) -> Answer {
+    for warning in notes.iter().take(MOST_WARNINGS) {
         if let Ok(value) = HeaderValue::from_str(&warning.escape_default().to_string()) {
             answer.headers_mut().append(WARNING_HEADER, value);
         }

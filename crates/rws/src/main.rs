@@ -10,8 +10,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use rws_openpgp::KeyError;
+use rws_repository::catalogue::PathError;
 
 use crate::command::Arguments;
+use crate::command::output::complain;
 use crate::configuration::{Environment, Mistake};
 
 /// A server publishes now and then, and rests for long: an allocator that gives memory back.
@@ -30,8 +32,9 @@ fn main() -> ExitCode {
     match command::run(arguments, &Environment::of_process()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", line(&error));
-            if error.is::<Mistake>() || error.is::<KeyError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+            complain(format_args!("error: {}", line(&error)));
+            let is_usage = error.is::<Mistake>() || error.is::<KeyError>() || error.is::<PathError>();
+            if is_usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -57,7 +60,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
         _ => {
             let text = error.to_string();
             let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-            eprintln!("{}", lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" "));
+            complain(lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" "));
         }
     }
     if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }

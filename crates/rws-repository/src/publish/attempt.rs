@@ -20,6 +20,12 @@ const LARGE_BYTES: u64 = 2 << 20;
 /// How often a plan is made anew because a public path holds something else.
 const PLANS: usize = 4;
 
+/// Whether the store was compared, and with what end.
+struct Compared {
+    looked: bool,
+    synchronised: Result<(), RepositoryError>,
+}
+
 impl Run<'_> {
     /// One way through the protocol; `None` when another publisher was faster.
     pub(super) async fn attempt(
@@ -35,6 +41,10 @@ impl Run<'_> {
             read_again = state.generation.take();
             state = self.state(true).await?;
         }
+        if occasion.start && self.publisher.malformed == Malformed::Stop && self.has_malformed(&state).await? {
+            // who starts says what lies there still
+            occasion.synchronise = true;
+        }
         if occasion.synchronise {
             self.set_aside_what_is_broken(&mut state).await?;
         }
@@ -45,11 +55,13 @@ impl Run<'_> {
         let is_large = pending.bytes > LARGE_BYTES;
         let _turn = if is_large { self.publisher.turn().await } else { None };
         let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
+        let looked = found.looked || synchronised.is_err();
+        let malformed: Vec<String> = std::mem::take(&mut found.malformed).into_iter().map(|(path, _)| path).collect();
         if let Some(generation) = read_again {
-            self.check_read_again(&generation, &found.malformed)?;
+            self.check_read_again(&generation, &malformed)?;
         }
         if found.looked {
-            self.list_malformed(std::mem::take(&mut found.malformed)).await?;
+            self.list_malformed(malformed).await?;
         }
         let mut changes = found.changes;
         for waiting in &mut pending.uploads {
@@ -81,10 +93,12 @@ impl Run<'_> {
             // that nothing changes is true of this head only: it has to be the current one still
             Some((head, version)) if !applied.is_empty() || trims => self.note(head, version, &step).await?,
             Some((head, _)) => Commit::Won(Box::new(head.clone())),
-            None => return self.nothing_to_publish(&pending, failed, synchronised, lost_commits).await.map(Some),
+            None => {
+                let compared = Compared { looked, synchronised };
+                return self.nothing_to_publish(&pending, failed, compared, lost_commits).await.map(Some);
+            }
         };
         let Commit::Won(head) = commit else { return Ok(None) };
-        self.has_taken.fetch_or(!applied.is_empty(), Ordering::Relaxed);
 
         let remembered = head.applied.iter().filter(|id| pending.pointers.contains(id) && !applied.contains(id));
         let contained: Vec<UploadId> = applied.iter().chain(remembered).cloned().collect();
@@ -99,6 +113,7 @@ impl Run<'_> {
             generation: Some(head.generation),
             applied: contained.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect(),
             failed,
+            looked,
             synchronised,
             lost_commits,
             has_more: pending.has_more,
@@ -113,8 +128,11 @@ impl Run<'_> {
         pending: &Pending,
         occasion: Occasion,
     ) -> Result<(Found, Result<(), RepositoryError>), RepositoryError> {
-        if state.head.is_none() && !pending.uploads.is_empty() {
-            return Ok((self.synchronise(state, Malformed::Skip).await?, Ok(())));
+        let takes_over = self.takes_over.load(Ordering::Relaxed);
+        if takes_over || (state.head.is_none() && !pending.uploads.is_empty()) {
+            let found = self.synchronise(state, Malformed::Skip).await?;
+            let stopped = self.stopped(&found);
+            return Ok((found, stopped));
         }
         // what other tools put there is never taken for nothing
         let create = occasion.create && state.head.is_none();
@@ -228,9 +246,10 @@ impl Run<'_> {
         &self,
         pending: &Pending,
         failed: Vec<(UploadId, String)>,
-        synchronised: Result<(), RepositoryError>,
+        compared: Compared,
         lost_commits: usize,
     ) -> Result<Outcome, RepositoryError> {
+        let Compared { looked, synchronised } = compared;
         let ids: Vec<UploadId> = pending.uploads.iter().map(|waiting| waiting.upload.id.clone()).collect();
         let head = private::head(self.repository);
         if !ids.is_empty() && !self.store().is_gone(&head).await? {
@@ -244,6 +263,7 @@ impl Run<'_> {
             look_again_seconds: None,
             applied,
             failed,
+            looked,
             synchronised,
             lost_commits,
             has_more: pending.has_more,

@@ -98,7 +98,10 @@ pub struct Outcome {
     pub applied: Vec<UploadId>,
     /// Uploads that could not be carried out, and why.
     pub failed: Vec<(UploadId, String)>,
-    /// Why the comparison with the store did not come to an end, where it did not. What was pending was published.
+    /// Whether the store was compared with the index.
+    pub looked: bool,
+    /// Why the comparison with the store did not come to an end, where it did not, or what it had to leave out. What was pending
+    /// was published.
     pub synchronised: Result<(), RepositoryError>,
     /// How often another publisher was faster.
     pub lost_commits: usize,
@@ -167,18 +170,26 @@ impl Publisher {
         let target =
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
         let tree = target.format.layout(repository).tree;
-        let has_taken = AtomicBool::new(false);
-        let (unused, keeps_entries) = (Mutex::default(), AtomicBool::new(false));
-        let run = Run { publisher: self, repository, target, tree, unused, has_taken, keeps_entries };
+        let run = Run {
+            publisher: self,
+            repository,
+            target,
+            tree,
+            unused: Mutex::default(),
+            keeps_entries: AtomicBool::default(),
+            takes_over: AtomicBool::default(),
+        };
         let (mut occasion, mut lost_commits) = (occasion, 0);
         for _ in 0..TRIES {
             match run.attempt(occasion, lost_commits).await {
                 Ok(None) => lost_commits += 1,
                 Ok(Some(outcome)) => return Ok(outcome),
-                // Another tool was here since. Who uploads wants to see it in the root: what that tool did is taken in.
-                Err(RepositoryError::Foreign { .. })
-                    if run.has_taken.load(Ordering::Relaxed) && !occasion.synchronise =>
+                // Another tool was here since: its root is the newer one, and what it did is taken in. It may have removed index
+                // files that are needed.
+                Err(RepositoryError::Foreign { .. } | RepositoryError::Damaged { .. })
+                    if !run.takes_over.load(Ordering::Relaxed) && run.is_foreign(&run.state(true).await?).await? =>
                 {
+                    run.takes_over.store(true, Ordering::Relaxed);
                     occasion.synchronise = true;
                 }
                 // one bad file keeps nothing else from being published

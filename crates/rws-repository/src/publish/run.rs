@@ -22,10 +22,10 @@ pub(super) struct Run<'a> {
     pub(super) tree: String,
     /// What was written for commits that were lost.
     pub(super) unused: Mutex<BTreeSet<Key>>,
-    /// Whether a head was committed that contains uploads which it did not contain before.
-    pub(super) has_taken: AtomicBool,
     /// Whether packages are not read again for what the settings want of them now: it was tried in vain.
     pub(super) keeps_entries: AtomicBool,
+    /// Whether another tool wrote the root that stands there: what it did is taken in, but for malformed packages.
+    pub(super) takes_over: AtomicBool,
 }
 
 /// The present state of a repository.

@@ -33,8 +33,8 @@ pub(super) struct Found {
     pub(super) changes: Vec<PlannedChange>,
     /// What else came to light.
     pub(super) noticed: Noticed,
-    /// The paths of malformed packages that were left out, below the tree.
-    pub(super) malformed: Vec<String>,
+    /// The malformed packages that were left out: the path of each, below the tree, and what is wrong with it.
+    pub(super) malformed: Vec<(String, String)>,
 }
 
 /// What the index says now.
@@ -332,17 +332,36 @@ impl Run<'_> {
         malformed: Malformed,
         found: &mut Found,
     ) -> Result<(), RepositoryError> {
-        let (key, reason) = (join(&self.tree, &path), refusal.reason);
+        let reason = refusal.reason;
         match malformed {
             Malformed::Skip => {
+                let key = join(&self.tree, &path);
                 tracing::warn!(repository = %self.repository, path = key, reason, "malformed package left out");
-                found.malformed.push(path);
+                found.malformed.push((path, reason));
                 Ok(())
             }
-            Malformed::Stop => {
-                Err(RepositoryError::Malformed { repository: self.repository.clone(), path: key, reason })
-            }
+            Malformed::Stop => Err(self.is_malformed(&path, &reason)),
         }
+    }
+
+    fn is_malformed(&self, path: &str, reason: &str) -> RepositoryError {
+        let (repository, path, reason) = (self.repository.clone(), join(&self.tree, path), reason.to_owned());
+        RepositoryError::Malformed { repository, path, reason }
+    }
+
+    /// What a comparison ends with that had to leave malformed packages out, where they are to stop it.
+    pub(super) fn stopped(&self, found: &Found) -> Result<(), RepositoryError> {
+        match found.malformed.first() {
+            Some((path, reason)) if self.publisher.malformed == Malformed::Stop => Err(self.is_malformed(path, reason)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the last comparison left malformed packages out, and nobody was there since.
+    pub(super) async fn has_malformed(&self, state: &State) -> Result<bool, RepositoryError> {
+        let layout = self.target.format.layout(self.repository);
+        let key = self.key(&join(&layout.metadata, MALFORMED_LIST))?;
+        Ok(state.head.is_some() && self.store().stat(&key).await?.is_some() && !self.is_foreign(state).await?)
     }
 
     /// Lists what was left out beside the indexes, as the original did: one path a line, without an end of the last one; no

@@ -79,6 +79,32 @@ struct Slot {
     not_before: Option<Instant>,
     failures: u32,
     last_error: Option<String>,
+    /// What the last comparison with the store found, which stays so whatever is published, until there is another one.
+    malformed: Option<MalformedPackage>,
+}
+
+/// A malformed package that lies in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct MalformedPackage {
+    /// Where.
+    path: String,
+    /// What is said of it.
+    error: String,
+}
+
+impl Slot {
+    fn error(&self) -> Option<&String> {
+        self.last_error.as_ref().or(self.malformed.as_ref().map(|malformed| &malformed.error))
+    }
+
+    fn note_error(&mut self, error: &RepositoryError) {
+        match error {
+            RepositoryError::Malformed { path, .. } => {
+                self.malformed = Some(MalformedPackage { path: path.clone(), error: error.to_string() });
+            }
+            other => self.last_error = Some(other.to_string()),
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -174,7 +200,7 @@ impl Scheduler {
         if occasion.is_none() {
             slot.running = false;
             let recent = slot.not_before.is_some_and(|until| until > Instant::now());
-            if slot.last_error.is_none() && !recent {
+            if slot.error().is_none() && !recent {
                 slots.remove(repository);
             }
             drop(slots);
@@ -198,6 +224,12 @@ impl Scheduler {
         if let Some(slot) = lock(&self.slots).get_mut(repository) {
             slot.failures = 0;
             slot.last_error = None;
+            if outcome.looked {
+                slot.malformed = None;
+            }
+            if let Err(error) = &outcome.synchronised {
+                slot.note_error(error);
+            }
             // a root has a second of its own
             let next = outcome.published_at.map(|second| ((second + 1) * 1000 - now).clamp(0, 1000).unsigned_abs());
             slot.not_before = next.map(|milliseconds| Instant::now() + Duration::from_millis(milliseconds));
@@ -300,10 +332,9 @@ impl Scheduler {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
         slot.failures += 1;
-        let message = Some(error.to_string());
         // an outage of hours is said again and again, and does not fill the log
-        let is_said = slot.failures.is_power_of_two() || slot.last_error != message;
-        slot.last_error = message;
+        let is_said = slot.failures.is_power_of_two() || slot.error() != Some(&error.to_string());
+        slot.note_error(error);
         // what a person has to mend first is tried again when somebody asks, or when the sweep finds anything pending
         let passing =
             matches!(error, RepositoryError::Store(StoreError::Failed { .. }) | RepositoryError::Contended(_));
@@ -325,14 +356,13 @@ impl Scheduler {
 
     /// The last error of a repository that is not mended yet.
     pub fn last_error(&self, repository: &RepositoryId) -> Option<String> {
-        lock(&self.slots).get(repository)?.last_error.clone()
+        lock(&self.slots).get(repository)?.error().cloned()
     }
 
-    /// All repositories that could not be published last, each with the error.
+    /// All repositories that could not be published last, or that have a malformed package in the store, each with the error.
     pub fn failing(&self) -> Vec<(RepositoryId, String)> {
         let slots = lock(&self.slots);
-        let failing =
-            slots.iter().filter_map(|(repository, slot)| Some((repository.clone(), slot.last_error.clone()?)));
+        let failing = slots.iter().filter_map(|(repository, slot)| Some((repository.clone(), slot.error()?.clone())));
         let mut failing: Vec<_> = failing.collect();
         failing.sort();
         failing

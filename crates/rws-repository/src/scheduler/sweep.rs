@@ -9,17 +9,16 @@ use rws_model::RepositoryId;
 use rws_store::{Key, Listed, Span, Writing, collect};
 use tokio::sync::watch;
 
-use super::{Scheduler, Urgency, lock};
+use super::{Scheduler, Slot, Urgency, lock};
 use crate::existing::is_untouched;
 use crate::publish::Occasion;
 use crate::upload::Upload;
-use crate::{RepositoryError, UploadId, private, reading};
+use crate::{RepositoryError, UploadId, aside, private, reading};
 
 /// How often the sweep runs.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// A pointer or incoming file of no upload is deleted after this time: the request that wrote it has long ended. So is a
-/// file whose list never came.
+/// A pointer or incoming file of no upload is deleted after this time: the request that wrote it has long ended.
 const ABANDONED_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 
 /// An upload is remembered for this time, and one that could not be carried out kept with its files.
@@ -146,6 +145,7 @@ impl Scheduler {
             }
         }
         self.renew(now / 1000).await?;
+        self.look_for_malformed().await?;
         if is_thorough {
             self.tidy(now).await?;
             for place in [private::INCOMING, private::ASIDE] {
@@ -156,13 +156,32 @@ impl Scheduler {
                     Err(error) => tracing::warn!(%error, "parts of files whose process died stay in the bucket"),
                 }
             }
-            for place in [private::ASIDE, private::CLAIMS, private::IDENTITIES, private::PROBES] {
+            let aside = i64::try_from(aside::KEPT.as_millis()).unwrap_or(i64::MAX);
+            let places =
+                [private::CLAIMS, private::IDENTITIES, private::PROBES].map(|place| (place, ABANDONED_MILLISECONDS));
+            for (place, kept) in places.into_iter().chain([(private::ASIDE, aside)]) {
                 let listed = store.list(place).await?.into_iter();
-                abandoned.extend(listed.filter(|one| is_old(one, ABANDONED_MILLISECONDS)).map(|one| one.key));
+                abandoned.extend(listed.filter(|one| is_old(one, kept)).map(|one| one.key));
             }
         }
         if !abandoned.is_empty() {
             store.delete(&abandoned).await?;
+        }
+        Ok(())
+    }
+
+    /// Wakes the repositories whose malformed package is gone, to compare them with the store again.
+    async fn look_for_malformed(self: &Arc<Self>) -> Result<(), RepositoryError> {
+        let path = |slot: &Slot| Key::parse(&slot.malformed.as_ref()?.path);
+        let named: Vec<(RepositoryId, Key)> = {
+            let slots = lock(&self.slots);
+            slots.iter().filter_map(|(repository, slot)| Some((repository.clone(), path(slot)?))).collect()
+        };
+        for (repository, key) in named {
+            if self.publisher.store().stat(&key).await?.is_none() {
+                let occasion = Occasion { synchronise: true, ..Occasion::default() };
+                self.wake(&repository, occasion, Urgency::Patient);
+            }
         }
         Ok(())
     }

@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use rws_model::{Digester, FileName, Identity, sha256};
 use rws_repository::catalogue::OnConflict;
 use rws_repository::intake::Accepted;
+use rws_repository::removal::{self, Removal};
 use rws_repository::verify::{Depth, Verifier};
-use rws_repository::{IntakeError, Present, intake};
+use rws_repository::{IntakeError, Present};
 use rws_store::{Moment, Observer, Operation, StoreError};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
@@ -149,12 +150,15 @@ async fn what_was_deleted_may_come_with_other_bytes() {
     let targets = world.catalogue.resolve(FOCAL).unwrap();
     let name = FileName::parse("aa_1_amd64.deb").unwrap();
     world.tick();
-    assert!(intake::remove(&*world.memory, &targets, &name).await.unwrap().is_some());
+    assert!(removal::remove(&*world.memory, &targets, &Removal::Named(name.clone())).await.unwrap().is_some());
     // the removal is not published yet, and counts
     world.upload(FOCAL, &[package(&world, "second")]).await.unwrap();
     assert_eq!(published(&world).await, "second");
     assert!(
-        intake::remove(&*world.memory, &targets, &FileName::parse("zz_1_amd64.deb").unwrap()).await.unwrap().is_none()
+        removal::remove(&*world.memory, &targets, &Removal::Named(FileName::parse("zz_1_amd64.deb").unwrap()))
+            .await
+            .unwrap()
+            .is_none()
     );
 }
 
@@ -250,7 +254,9 @@ async fn a_source_that_alone_names_its_tarball_may_come_with_another() {
         }
         let targets = world.catalogue.resolve(FOCAL).unwrap();
         world.tick();
-        let removed = intake::remove(&*world.memory, &targets, &FileName::parse("hello_1.0-2.dsc").unwrap()).await;
+        let removed =
+            removal::remove(&*world.memory, &targets, &Removal::Named(FileName::parse("hello_1.0-2.dsc").unwrap()))
+                .await;
         assert!(removed.unwrap().is_some());
         // the removal is not published yet, and counts
         world.upload(FOCAL, &source(&world, "1", "other")).await.unwrap();

@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use rws_model::{Reading, RepositoryId, RepositorySettings};
 use rws_openpgp::SigningKey;
 use rws_repository::catalogue::{Catalogue, Policy};
-use rws_repository::intake::{self, Accepted};
+use rws_repository::intake::Accepted;
 use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_repository::removal::{self, Removal};
 use rws_repository::scheduler::{Progress, Scheduler};
 use rws_repository::verify::{Checked, Depth, Verifier};
 use rws_store::{
@@ -332,7 +333,7 @@ async fn a_damaged_package_is_not_lost_when_the_start_reads_all_again() {
         // once it is gone the others are read, whatever lies beside them
         let targets = world.catalogue.resolve(FOCAL).unwrap();
         let name = rws_model::FileName::parse("bad_1_amd64.deb").unwrap();
-        let removed = intake::remove(&*store, &targets, &name).await.unwrap().unwrap();
+        let removed = removal::remove(&*store, &targets, &Removal::Named(name.clone())).await.unwrap().unwrap();
         scheduler.take(&removed);
         assert!(matches!(scheduler.wait(&removed.id, LONG).await, Progress::Published(_)));
         let foreign = "release/2.8/ubuntu/pool/focal/main/f/foreign/foreign_1_amd64.deb";
@@ -343,4 +344,28 @@ async fn a_damaged_package_is_not_lost_when_the_start_reads_all_again() {
         check(&world.catalogue, &*store, &id(FOCAL)).await.unwrap();
         assert_eq!(unpacked(&*store, &contents).await, "usr/share/doc/aa\taa\nusr/share/doc/cc\tcc\n");
     }
+}
+
+/// A malformed package is named until it is gone, whatever is published meanwhile; the sweep finds out that it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_package_is_named_until_it_is_gone() {
+    let (world, store) = ticking();
+    let scheduler = scheduler(&world, &store);
+    let path = "release/2.8/ubuntu/pool/focal/main/b/bad/bad_1_amd64.deb";
+    put(&*store, path, "no package").await;
+    for name in ["aa", "bb"] {
+        let accepted = upload(&world, &store, FOCAL, world.deb(name, "1", "amd64", name)).await;
+        scheduler.take(&accepted);
+        assert!(matches!(scheduler.wait(&accepted.id, LONG).await, Progress::Published(_)));
+        assert!(scheduler.settle(&[id(FOCAL)], LONG).await);
+        let error = scheduler.last_error(&id(FOCAL)).unwrap();
+        assert!(error.contains(path), "{error}");
+        scheduler.sweep().await.unwrap();
+        assert_eq!(scheduler.failing(), [(id(FOCAL), error)]);
+    }
+    store.delete(&[Key::parse(path).unwrap()]).await.unwrap();
+    scheduler.sweep().await.unwrap();
+    assert!(scheduler.settle(&[id(FOCAL)], LONG).await);
+    assert_eq!(scheduler.failing(), []);
+    assert_eq!(get(&*store, &format!("{DISTS}/malformed_list.txt")).await, None);
 }

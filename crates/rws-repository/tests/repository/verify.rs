@@ -182,8 +182,8 @@ async fn an_entry_that_clients_cannot_read() {
     assert_eq!(index().await, text);
 }
 
-/// Somebody deletes a pointer before its upload is published: the upload is answered for, and nowhere. What waits, what was
-/// published, what another upload has replaced since, and what changed nothing is not lost.
+/// Somebody deletes a pointer before its upload is published: the upload is answered for, and nowhere. What waits is named as
+/// what waits; what was published, what another upload has replaced since, and what changed nothing is not lost.
 #[tokio::test]
 async fn an_accepted_upload_that_is_nowhere_is_named() {
     let world = world().await;
@@ -195,7 +195,10 @@ async fn an_accepted_upload_that_is_nowhere_is_named() {
     world.publish(FOCAL).await.unwrap();
     assert_eq!(faults(&world, Depth::Presence).await, []);
     let waits = world.upload(FOCAL, &[world.deb("cc", "1", "amd64", "cc")]).await.unwrap();
-    assert_eq!(faults(&world, Depth::Presence).await, []);
+    // for so long that it is not on its way
+    world.pass(60);
+    let expected = [(format!("upload {}", waits.id), Remedy::Publish)];
+    assert_eq!(faults(&world, Depth::Presence).await, expected);
     delete(&world, &format!(".rws/pending/{FOCAL}/{}", waits.id)).await;
     let expected = [(format!(".rws/uploads/{}.json", waits.id), Remedy::Synchronise)];
     assert_eq!(faults(&world, Depth::Presence).await, expected);

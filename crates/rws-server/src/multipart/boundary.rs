@@ -37,13 +37,19 @@ pub(super) enum Found {
     Nothing,
 }
 
+/// Whether the Content-Type of a request is that of a form with files.
+pub fn is_form(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("multipart/form-data")
+}
+
 impl Boundary {
     /// The boundary that the Content-Type of a request states.
     pub(super) fn from_content_type(header: &str) -> Result<Self, MultipartError> {
-        let (kind, rest) = header.split_at(header.find(';').unwrap_or(header.len()));
-        if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
+        if !is_form(header) {
             return Err(MultipartError::NotMultipart);
         }
+        let rest = &header[header.find(';').unwrap_or(header.len())..];
         let mut stated = None;
         for parameter in parameters(rest.as_bytes()) {
             let parameter = parameter.map_err(|_| MultipartError::BadBoundary)?;

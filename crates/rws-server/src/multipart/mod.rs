@@ -21,6 +21,7 @@ use bytes::{Buf, Bytes};
 use self::boundary::{Boundary, Found};
 use self::part::PartHeader;
 
+pub use self::boundary::is_form;
 pub use self::error::MultipartError;
 
 /// The most blanks between a boundary and its line end (RFC 2046's transport padding).

@@ -1,9 +1,8 @@
 //! `rws config`: what the configuration is, and whether it is right.
 
-use std::io::Write;
-
 use rws_server::passwords::PasswordHash;
 
+use super::output::say;
 use crate::configuration::{Configuration, Environment, ListeningAddress, Overrides};
 use crate::installation::{now, signing};
 
@@ -20,26 +19,24 @@ pub enum Action {
 pub fn run(action: Action, overrides: &Overrides, environment: &Environment) -> anyhow::Result<()> {
     let configuration = Configuration::load(overrides, environment)?;
     let listen = ListeningAddress::resolve(None, environment)?;
-    // unlike println!, this does not panic when the reader has gone
-    let mut output = std::io::stdout().lock();
     match action {
         Action::Check => {
             for warning in &configuration.warnings {
-                writeln!(output, "warning: {warning}")?;
+                say(format_args!("warning: {warning}"))?;
             }
             for key in [&configuration.main_key, &configuration.modules_key].into_iter().flatten() {
                 for warning in signing::import(key, now())?.warnings() {
-                    writeln!(output, "warning: {}: {warning}", key.variable)?;
+                    say(format_args!("warning: {}: {warning}", key.variable))?;
                 }
             }
             for (name, user) in configuration.credentials.iter().flatten() {
                 if let Err(error) = PasswordHash::parse(user.hash.expose()) {
-                    writeln!(output, "warning: user {name:?} cannot log in: {error}")?;
+                    say(format_args!("warning: user {name:?} cannot log in: {error}"))?;
                 }
             }
-            writeln!(output, "ok: {}", configuration.summary())?;
+            say(format_args!("ok: {}", configuration.summary()))?;
         }
-        Action::Show => writeln!(output, "{:#}", configuration.show(&listen))?,
+        Action::Show => say(format_args!("{:#}", configuration.show(&listen)))?,
     }
     Ok(())
 }

@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use rws_server::passwords::{Method, PasswordHash};
 
+use super::output::{complain, say};
+
 /// What Ctrl-C is on a terminal that sends no signals (ASCII's end of text).
 const CTRL_C: u8 = 3;
 
@@ -38,8 +40,7 @@ pub fn run(form: Form) -> anyhow::Result<()> {
         Form::Scrypt => Method::Scrypt,
         Form::Pbkdf2 => Method::Pbkdf2,
     };
-    println!("{}", PasswordHash::create(method, password.as_bytes(), &salt)?);
-    Ok(())
+    say(PasswordHash::create(method, password.as_bytes(), &salt)?)
 }
 
 /// A password that is typed twice and not shown.
@@ -48,7 +49,7 @@ fn typed(terminal: &Stdin) -> anyhow::Result<String> {
     let ask = |prompt: &str| {
         eprint!("{prompt}: ");
         let answer = typed_line(terminal);
-        eprintln!();
+        complain("");
         answer
     };
     let password = ask("Password")?;

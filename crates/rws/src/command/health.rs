@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
+use super::output::say;
 use crate::configuration::ListeningAddress;
 
 mod unverified;
@@ -33,8 +34,7 @@ pub fn run(listen: &ListeningAddress) -> anyhow::Result<()> {
     if line.split(' ').nth(1) != Some("200") {
         bail!("the server at {address} is not well: {line:?}");
     }
-    println!("ok");
-    Ok(())
+    say("ok")
 }
 
 fn ask(address: &str) -> std::io::Result<String> {

@@ -9,6 +9,7 @@ use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Policy};
 use rws_repository::publish::{Malformed, Occasion, Publisher};
 use rws_store::{DirectoryEntry, Key, MountedStore, Store};
 
+use super::output::complain;
 use super::progress::shown;
 use super::sync::report;
 use crate::configuration::environment::{
@@ -68,7 +69,7 @@ pub async fn run(arguments: &IndexArguments, environment: &Environment) -> anyho
             // a wrong setting is wrong for all of them
             Err(error) if error.is::<crate::configuration::Mistake>() => return Err(error),
             Err(error) => {
-                eprintln!("{error:#}");
+                complain(format_args!("{error:#}"));
                 failed += 1;
             }
         }
@@ -111,7 +112,7 @@ async fn index(arguments: &IndexArguments, path: &str, environment: &Environment
     for id in &ids {
         let outcome = shown(&publisher, publisher.reconcile(id, occasion)).await;
         let codename = id.as_str().strip_prefix(MOUNT).unwrap_or_default();
-        good &= report(&format!("{}{codename}", path.trim_end_matches('/')), outcome);
+        good &= report(&format!("{}{codename}", path.trim_end_matches('/')), outcome)?;
     }
     place.release().await;
     Ok(good)

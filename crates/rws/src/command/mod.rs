@@ -5,6 +5,7 @@ mod hash_password;
 mod health;
 mod index;
 mod log;
+pub mod output;
 mod progress;
 mod serve;
 mod sync;
@@ -128,7 +129,7 @@ pub fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<()
 fn load(overrides: Overrides, environment: &Environment) -> anyhow::Result<Configuration> {
     let configuration = Configuration::load(&overrides, environment)?;
     for warning in &configuration.warnings {
-        eprintln!("warning: {warning}");
+        output::complain(format_args!("warning: {warning}"));
     }
     Ok(configuration)
 }

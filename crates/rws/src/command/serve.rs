@@ -12,6 +12,7 @@ use rws_server::{Budgets, Certificate, Keys, Metrics, Network, Quotas, Service, 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::output::say;
 use crate::configuration::{Configuration, ListeningAddress};
 use crate::installation::{Installation, Use};
 
@@ -60,9 +61,9 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
 
     // whoever reads the next line may send one at once
     let signals = Signals::new()?;
-    println!("listening on http{}://{address}", if certificate.is_some() { "s" } else { "" });
+    say(format_args!("listening on http{}://{address}", if certificate.is_some() { "s" } else { "" }))?;
     if let Some(made) = made {
-        made.print(address);
+        made.print(address)?;
     }
     tokio::spawn(service.metrics.clone().keep());
     let read_only = configuration.server.service.read_only;

@@ -6,6 +6,7 @@ use rws_repository::RepositoryError;
 use rws_repository::publish::{Occasion, Outcome, Publisher};
 use rws_repository::scheduler::Scheduler;
 
+use super::output::{complain, say};
 use super::progress::shown;
 use crate::configuration::Configuration;
 use crate::installation::Installation;
@@ -24,38 +25,56 @@ pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Res
     let (mut count, mut failed) = (0, 0);
     for repository in &scheduler.existing(&repositories).await? {
         count += 1;
-        failed += usize::from(!reconcile(scheduler.publisher(), repository, occasion).await);
+        failed += usize::from(!reconcile(scheduler.publisher(), repository, occasion).await?);
     }
     installation.place.release().await;
     match (count, failed) {
-        (0, _) if !paths.is_empty() => bail!("there is no repository at {}", paths.join(", ")),
-        (count, 0) => println!("{count} repositories are as the store is"),
+        (0, _) => bail!("{}", nothing_found(paths)),
+        (count, 0) => say(format_args!("{count} repositories are as the store is"))?,
         (count, failed) => bail!("{failed} of {count} repositories could not be synchronised"),
     }
     Ok(())
 }
 
+/// What is said where there is no repository at some paths, or, without any, none at all.
+pub fn nothing_found(paths: &[String]) -> String {
+    match paths {
+        [] => "there is no repository in this store: check the data directory (--data-dir, RWS_DATA_DIR) or the bucket (S3_BUCKET, \
+               S3_BASE_PATH), and that the configuration has what lies there"
+            .to_owned(),
+        paths => format!("there is no repository at {}", paths.join(", ")),
+    }
+}
+
 /// Reconciles a repository and says what became of it; whether that was good.
-pub async fn reconcile(publisher: &Publisher, repository: &RepositoryId, occasion: Occasion) -> bool {
+///
+/// # Errors
+///
+/// When nothing can be said.
+pub async fn reconcile(publisher: &Publisher, repository: &RepositoryId, occasion: Occasion) -> anyhow::Result<bool> {
     report(repository.as_str(), shown(publisher, publisher.reconcile(repository, occasion)).await)
 }
 
 /// Says what became of a repository; whether that was good.
-pub fn report(name: &str, outcome: Result<Outcome, RepositoryError>) -> bool {
-    match outcome.and_then(synchronised) {
+///
+/// # Errors
+///
+/// When nothing can be said.
+pub fn report(name: &str, outcome: Result<Outcome, RepositoryError>) -> anyhow::Result<bool> {
+    Ok(match outcome.and_then(synchronised) {
         Ok(Outcome { generation: Some(generation), published_at: Some(_), .. }) => {
-            println!("{name}: published {generation}");
+            say(format_args!("{name}: published {generation}"))?;
             true
         }
         Ok(_) => {
-            println!("{name}: unchanged");
+            say(format_args!("{name}: unchanged"))?;
             true
         }
         Err(error) => {
-            eprintln!("{name}: {error}");
+            complain(format_args!("{name}: {error}"));
             false
         }
-    }
+    })
 }
 
 fn synchronised(outcome: Outcome) -> Result<Outcome, RepositoryError> {

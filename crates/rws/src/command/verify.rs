@@ -8,7 +8,8 @@ use rws_repository::existing;
 use rws_repository::publish::Occasion;
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
 
-use super::sync::reconcile;
+use super::output::say;
+use super::sync::{nothing_found, reconcile};
 use crate::configuration::Configuration;
 use crate::installation::Installation;
 
@@ -38,7 +39,7 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
     for repository in &existing(&*installation.place.store, &installation.catalogue, &repositories).await? {
         let Some(mut checked) = verifier.check(repository).await? else { continue };
         count += 1;
-        report(repository, &checked);
+        report(repository, &checked)?;
         if wish.repair && !checked.faults.is_empty() {
             let wants = |remedy| checked.faults.iter().any(|fault| fault.remedy == remedy);
             let (rebuild, synchronise) = (wants(Remedy::Rebuild), wants(Remedy::Synchronise));
@@ -47,11 +48,11 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
                 repository,
                 Occasion { rebuild, synchronise, start: true, tidy: true, ..Occasion::default() },
             )
-            .await;
+            .await?;
             // a root has a second of its own
             tokio::time::sleep(Duration::from_secs(1)).await;
             if let Some(again) = verifier.check(repository).await? {
-                report(repository, &again);
+                report(repository, &again)?;
                 checked = again;
             }
         }
@@ -59,24 +60,26 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
     }
     installation.place.release().await;
     match (count, bad) {
-        (0, _) if !paths.is_empty() => bail!("there is no repository at {}", paths.join(", ")),
-        (count, 0) => println!("{count} repositories are whole"),
+        (0, _) => bail!("{}", nothing_found(paths)),
+        (count, 0) => say(format_args!("{count} repositories are whole"))?,
         (count, bad) if wish.repair => bail!("{bad} of {count} repositories are not whole, even after the repair"),
         (count, bad) => bail!("{bad} of {count} repositories are not whole; `rws verify --repair` mends what it can"),
     }
     Ok(())
 }
 
-fn report(repository: &RepositoryId, checked: &Checked) {
+fn report(repository: &RepositoryId, checked: &Checked) -> anyhow::Result<()> {
     let Checked { index_files, packages, faults } = checked;
     let faulty = if faults.is_empty() { "whole".to_owned() } else { format!("{} faults", faults.len()) };
-    println!("{repository}: {index_files} index files, {packages} package files: {faulty}");
+    say(format_args!("{repository}: {index_files} index files, {packages} package files: {faulty}"))?;
     for fault in faults {
         let remedy = match fault.remedy {
             Remedy::Expose => "it is written again",
             Remedy::Rebuild => "the indexes are made anew from the packages",
             Remedy::Synchronise => "upload it again; until then the index does without it",
+            Remedy::Publish => "it is published, or it is said why it cannot be",
         };
-        println!("  {}: {}; with --repair {remedy}", fault.name, fault.problem);
+        say(format_args!("  {}: {}; with --repair {remedy}", fault.name, fault.problem))?;
     }
+    Ok(())
 }

@@ -13,6 +13,8 @@ use rws_openpgp::SigningKey;
 use rws_server::User;
 use rws_server::passwords::{Method, PasswordHash};
 
+use crate::command::output::say;
+
 /// The name of the user that is made.
 const USER: &str = "rws";
 
@@ -104,18 +106,20 @@ impl Secrets {
 
 impl MadeUser {
     /// Shows the password, this once, and what to try.
-    pub fn print(&self, address: SocketAddr) {
+    ///
+    /// # Errors
+    ///
+    /// When standard output cannot be written.
+    pub fn print(&self, address: SocketAddr) -> anyhow::Result<()> {
         let password = &self.password;
-        println!("user: {USER}");
-        println!("password: {password}");
-        println!("The password is shown this once; its hash is kept. Try, with files of yours:");
-        println!(
-            "  curl -u {USER}:{password} -F 'file=@hello-1.0-1.x86_64.rpm' -X PUT http://{address}/live/1.10/el/9"
-        );
-        println!(
-            "  curl -u {USER}:{password} -F 'product=hello' -F 'file=@hello_1.0-1_amd64.deb' \
+        say(format_args!(
+            "user: {USER}\n\
+             password: {password}\n\
+             The password is shown this once; its hash is kept. Try, with files of yours:\n  \
+             curl -u {USER}:{password} -F 'file=@hello-1.0-1.x86_64.rpm' -X PUT http://{address}/live/1.10/el/9\n  \
+             curl -u {USER}:{password} -F 'product=hello' -F 'file=@hello_1.0-1_amd64.deb' \
              -X PUT http://{address}/live/1.10/debian/bookworm"
-        );
+        ))
     }
 }
 

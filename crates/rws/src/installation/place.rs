@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::bucket::{Bucket, Use};
 use super::spool;
+use crate::command::output::complain;
 use crate::configuration::{Configuration, StoreConfiguration};
 
 /// Where repositories are.
@@ -74,7 +75,7 @@ impl Place {
         let now = writing.borrow().clone();
         match &now {
             Writing::Unknown { .. } => bail!("{}", now.sentence()),
-            Writing::Waiting { .. } => eprintln!("waiting: {}", now.sentence()),
+            Writing::Waiting { .. } => complain(format_args!("waiting: {}", now.sentence())),
             Writing::Never | Writing::Many | Writing::Alone => {}
         }
         writing.wait_for(Writing::is_allowed).await?;

@@ -108,7 +108,11 @@ fn ready_made_repo_file_works(storage: Storage) {
         let text = curl::get(&published.server.url(setup)).expect_status(200).text();
         assert!(text.contains("repo_gpgcheck=1"), "the metadata's signature must be checked:\n{text}");
         let zypper = Zypper::new();
-        zypper.add_repo(&published.server.url(setup), None).expect_success();
+        // what docs/clients.md explains
+        let said = zypper.add_repo_as_it_is(&published.server.url(setup)).expect_success().everything();
+        assert!(said.contains("GPG checking is disabled in configuration of repository"), "{said}");
+        let said = zypper.refresh_without_import().expect_failure().everything();
+        assert!(said.contains("Signature verification failed"), "{said}");
         zypper.refresh().expect_success();
         expect_same_files(&zypper.install(&["rws-awkward"]), &[published.binary.clone(), published.noarch.clone()]);
     }

@@ -50,7 +50,7 @@ const FILE: (&str, &str) = ("RWS_CFG", "rws.json");
 fn nothing_at_all_is_a_good_configuration() {
     let directory = directory("");
     let output = rws(directory.path(), &["config", "check"], &[]);
-    let line = "ok: built-in: 2646 targets in the directory ./rws-data, a user made at the first start\n";
+    let line = "ok: built-in: 2814 targets in the directory ./rws-data, a user made at the first start\n";
     assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), (line, ""));
     assert_eq!(output.status.code(), Some(0));
 }

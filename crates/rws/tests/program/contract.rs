@@ -6,8 +6,10 @@
 
 mod anchors;
 mod api;
+mod aside;
 mod authentication;
 mod browsing;
+mod client_files;
 mod contents;
 mod documents;
 mod door;
@@ -21,18 +23,22 @@ pub mod index;
 mod lifetime;
 mod limits;
 mod listings;
+mod malformed_in_the_store;
 mod metadata;
 mod names;
 mod packages;
-mod paths;
+pub mod paths;
+mod posting;
 mod release;
 mod removing;
+mod removing_one_of_many;
 mod replacing;
 mod rows;
 mod scheduling;
 mod sources;
-mod stage;
+pub mod stage;
 mod waiting;
+mod warnings;
 mod wire;
 
 // Rows of CONTRACT.md that are not here, with the issue that they belong to:

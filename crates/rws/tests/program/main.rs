@@ -2,6 +2,7 @@
 
 mod abuse;
 mod adoption;
+mod beside_original;
 mod bootstraps;
 mod bucket;
 mod bucket_readers;
@@ -10,6 +11,7 @@ mod clients_dnf;
 mod clients_dput;
 mod clients_zypper;
 mod clocks;
+mod commands;
 mod configuration;
 mod contract;
 mod forged_answers;

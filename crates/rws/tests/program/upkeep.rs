@@ -82,8 +82,8 @@ fn what_is_wrong_with_the_command_line_is_said() {
     let directory = temporary_directory();
     let data = directory.path().join("data");
     expect(&data, &["verify"], 2, &["PATH"]);
-    expect(&data, &["sync", "live/1.10/debian/nothing"], 1, &["\"live/1.10/debian/nothing\" stands for no repository"]);
+    expect(&data, &["sync", "live/1.10/debian/nothing"], 2, &["\"live/1.10/debian/nothing\" stands for no repository"]);
     expect(&data, &["sync", TARGET], 1, &["there is no repository at live/1.10/debian/bookworm"]);
     expect(&data, &["verify", TARGET, "--all"], 2, &["--all"]);
-    expect(&data, &["verify", "--all"], 0, &["0 repositories are whole"]);
+    expect(&data, &["verify", "--all"], 1, &["there is no repository in this store"]);
 }

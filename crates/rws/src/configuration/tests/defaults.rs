@@ -45,10 +45,10 @@ fn versions_released_since_are_there() {
     let model = built_in().model;
     for (name, versions) in [
         ("debian", "trixie forky"),
-        ("ubuntu", "oracular plucky questing resolute"),
+        ("ubuntu", "oracular plucky questing resolute stonking"),
         ("el", "9 10"),
-        ("fedora", "40 41 42 43 44"),
-        ("opensuse-leap", "15.3 15.4 15.5 15.6 16.0"),
+        ("fedora", "40 41 42 43 44 45 46"),
+        ("opensuse-leap", "15.3 15.4 15.5 15.6 16.0 16.1"),
         ("redos", "8.0"),
         ("astra", "1.8"),
         ("almalinux", "10"),

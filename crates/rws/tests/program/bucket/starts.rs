@@ -1,6 +1,7 @@
 //! Starts: before the store is there, with a variable forgotten, beside another installation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rws_lab::{Fault, Proxy};
 
@@ -115,4 +116,41 @@ fn another_installation_above_or_below_is_named() {
     }
     let apart = bucket.with("S3_BASE_PATH", "packages/beside").serve();
     assert!(!apart.log().contains("another installation"), "{}", apart.log());
+}
+
+#[test]
+fn a_change_waits_while_the_store_is_being_checked() {
+    let bucket = Bucket::on_ceph();
+    let proxy = Proxy::start(&bucket.s3.url);
+    proxy.set_fault(Some(Arc::new(|_| Some(Fault::Slow { pause: Duration::from_millis(100) }))));
+    let server = bucket.through(&proxy).start();
+    std::thread::scope(|scope| {
+        let requests = [("POST", 404), ("DELETE", 404)].map(|(method, status)| {
+            let path = format!("/live/1.10/el/8{}", if method == "DELETE" { "/x.rpm" } else { "" });
+            let arguments = ["--request".to_owned(), method.to_owned()];
+            let server = &server;
+            scope.spawn(move || {
+                let answer = curl::request(&server.url(&path), Some(server.credentials()), &arguments);
+                answer.expect_status(status)
+            })
+        });
+        // the first request of all, before the store has answered anything
+        upload(&server).expect_created();
+        requests.into_iter().for_each(|request| _ = request.join().unwrap());
+    });
+    expect_ready(&server);
+    proxy.set_fault(None);
+    curl::get(&server.url(ROOT)).expect_status(200);
+}
+
+#[test]
+fn a_change_waits_for_a_store_that_does_not_answer_no_longer_than_a_while() {
+    let bucket = Bucket::on_ceph();
+    let proxy = Proxy::start(&bucket.s3.url);
+    proxy.set_fault(Some(Arc::new(|_| Some(Fault::Stall { effect: false }))));
+    let server = bucket.through(&proxy).with("S3_TIMEOUT", "60").start();
+    expect_unavailable(&upload(&server), "it is being checked");
+    // reading and asking how it is do not wait
+    assert!(expect_writers(&server, "unknown", wait::BOUND).contains("it is being checked"));
+    proxy.set_fault(None);
 }

@@ -23,6 +23,7 @@ fn with_anchors(directory: &std::path::Path) -> Server {
             "whole": ["live/2.1/el/7"],
             "slashes": ["live//2.2///"],
             "bad": ["live/1.10", "live/9.9"],
+            "dots": ["release/../live/./1.10"],
             "leading": ["/live/1.10"],
             "short": ["live"],
         });
@@ -56,12 +57,24 @@ fn good_anchors() {
             vec!["live/1.10/el/7", "live/2.9/el/7", "release/1.10/el/7", "release/2.9/el/7"],
         ),
         ("/both-kinds%2F1.10/el/7", vec!["live/1.10/el/7", "release/1.10/el/7"]),
+        ("/both-kinds/./1.10/el/./7/.", vec!["live/1.10/el/7", "release/1.10/el/7"]),
+        ("/both-kinds/1.10/el/8/../7", vec!["live/1.10/el/7", "release/1.10/el/7"]),
+        ("/both-kinds/x/../1.10/y/z/../../el/7/", vec!["live/1.10/el/7", "release/1.10/el/7"]),
+        ("/both-kinds/%2e%2e/live/1.10/el/7", vec!["live/1.10/el/7"]),
+        ("/dots/el/7", vec!["live/1.10/el/7"]),
     ] {
         rows.row(&format!("PUT {path}"), || {
             let server = with_anchors(directory.path());
             let answer = put(&server, &format!("{path}?wait=30"), Form::of([&FIXTURES.rpm]));
             expect_created(&answer);
             assert_eq!(targets(&server), expected.iter().map(|target| (*target).to_owned()).collect());
+        });
+    }
+    for path in ["/live/enabled/el/7/", "//live//enabled/./el/8/../7"] {
+        rows.row(&format!("`enabled` is read so, too: {path}"), || {
+            let server = with_anchors(directory.path());
+            expect_created(&put(&server, &format!("{path}?wait=60"), Form::of([&FIXTURES.rpm])));
+            assert_eq!(targets(&server).len(), 11);
         });
     }
     rows.row("anchor and `enabled` together", || {
@@ -85,6 +98,9 @@ fn bad_anchors() {
         ("too many pieces", "/whole/x86_64", "Invalid URL."),
         ("nothing but slashes in a plain path", "/live/1.10/el/7/", "Invalid URL."),
         ("an unknown anchor", "/unknown/el/7", "Invalid URL."),
+        ("dots that lead outside", "/../both-kinds/1.10/el/7", "Invalid URL."),
+        ("dots that lead outside, behind the anchor", "/whole/../../../../../live/1.10/el/7", "Invalid URL."),
+        ("dots in a plain path", "/live/1.10/el/8/../7", "Invalid URL."),
     ] {
         for method in ["PUT", "POST"] {
             rows.row(&format!("{method}, {name}: {path}"), || {

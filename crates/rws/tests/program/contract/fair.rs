@@ -73,6 +73,26 @@ fn a_body_that_drips() {
     expect_no_traces(&server, &before);
 }
 
+/// Pings of HTTP/2 (RFC 9113, section 6.7), by a client that takes all answers.
+#[test]
+fn frames_without_requests() {
+    let (server, ..) = shared(json!({}));
+    let mut connection = Connection::open(&server);
+    connection.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    // its own settings, and that it has ours
+    assert!(connection.takes(9).is_some_and(|head| connection.takes(usize::from(head[2]) + 9).is_some()));
+    let pings = b"\0\0\x08\x06\0\0\0\0\0\0a ping..".repeat(64);
+    let answered = (0..1000).take_while(|_| {
+        connection.write(&pings);
+        connection.takes(pings.len()).is_some()
+    });
+    let answered_bytes = answered.count() * pings.len();
+    assert!((32 << 10..128 << 10).contains(&answered_bytes), "{answered_bytes} bytes of pings were answered");
+    let refused = "rws_http_refused_total{limit=\"frames\"} 1\n";
+    let metrics = get(&server, "/-/metrics").text();
+    assert!(metrics.contains(refused), "{metrics}");
+}
+
 #[test]
 fn what_a_request_becomes() {
     let directory = temporary_directory();

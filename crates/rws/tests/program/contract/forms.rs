@@ -110,8 +110,14 @@ fn ddeb_files_are_skipped() {
     let before = traces(&server);
     let ddeb = File::new("rws-one-dbgsym_1.0-1_amd64.ddeb", *b"anything");
     let mut rows = Rows::default();
+    let expect_told = |answer: &Answer| {
+        let warning = answer.header("rws-warning").unwrap_or_default();
+        assert!(warning.starts_with(&format!("{}: it is not kept", ddeb.name)), "{warning:?}");
+    };
     rows.row("alone: 201 and nothing is written", || {
-        expect_created(&put(&server, DEB_TARGET, deb_form([&ddeb])));
+        let answer = put(&server, DEB_TARGET, deb_form([&ddeb]));
+        expect_created(&answer);
+        expect_told(&answer);
         expect_no_traces(&server, &before);
     });
     rows.row("alone, without a product", || {
@@ -128,6 +134,7 @@ fn ddeb_files_are_skipped() {
     rows.row("beside a package, the rest is taken", || {
         let answer = put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form([&ddeb, &FIXTURES.deb]));
         expect_created(&answer);
+        expect_told(&answer);
         let files = public_files(&server);
         assert!(files.iter().any(|name| name.ends_with(&FIXTURES.deb.name)), "{files:?}");
         assert!(!files.iter().any(|name| name.contains("ddeb")), "{files:?}");
@@ -184,6 +191,12 @@ fn shapes_of_a_good_form() {
     rows.row("product between the files", || {
         let form = Form::new().file(deb).field("product", "p").file(&FIXTURES.arm_deb);
         expect_published(&published(DEB_TARGET, form), &[&deb.name, &FIXTURES.arm_deb.name]);
+    });
+    rows.row("product twice: the first counts", || {
+        for second in ["other", "", "a/b", "\u{7f}"] {
+            let form = Form::new().field("product", "libfoo").file(deb).field("product", second);
+            expect_published(&published(DEB_TARGET, form), &[&format!("ubuntu/pool/focal/main/l/libfoo/{}", deb.name)]);
+        }
     });
     rows.row("a product for an rpm distribution is ignored", || {
         expect_published(&published(RPM_TARGET, Form::of([rpm]).field("product", "a/b")), &[&rpm.name]);
@@ -312,6 +325,10 @@ fn the_product() {
     rows.row("missing", || expect_message(&put(&server, DEB_TARGET, Form::of([deb])), 400, NO_PRODUCT));
     rows.row("empty", || {
         expect_message(&put(&server, DEB_TARGET, Form::of([deb]).field("product", "")), 400, NO_PRODUCT);
+    });
+    rows.row("empty, then one that is not", || {
+        let form = Form::of([deb]).field("product", "").field("product", "p");
+        expect_message(&put(&server, DEB_TARGET, form), 400, NO_PRODUCT);
     });
     rows.row("the query string does not count", || {
         expect_message(&put(&server, &format!("{DEB_TARGET}?product=p"), Form::of([deb])), 400, NO_PRODUCT);

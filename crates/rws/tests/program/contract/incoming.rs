@@ -17,7 +17,7 @@ use crate::support::packages::upload::BuiltPackage;
 use crate::support::program::Program;
 use crate::support::raw::{Connection, Request};
 use crate::support::server::{Credentials, Options, Server};
-use crate::support::{file_name, files_in, read_file, temporary_directory};
+use crate::support::{file_name, files_below, read_file, temporary_directory};
 
 /// A real upload.
 struct Upload {
@@ -85,7 +85,7 @@ fn commit(server: &Server) -> Answer {
 
 /// What waits aside.
 fn aside(server: &Server) -> Vec<PathBuf> {
-    files_in(&server.data_dir().join(".rws/aside"))
+    files_below(&server.data_dir().join(".rws/aside"))
 }
 
 #[track_caller]

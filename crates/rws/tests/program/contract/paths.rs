@@ -2,14 +2,14 @@
 
 use super::rows::Rows;
 use super::stage::{
-    FIXTURES, RPM_TARGET, call, configured, deb_form, expect_created, expect_message, expect_no_traces, put, traces,
+    FIXTURES, OK, RPM_TARGET, call, configured, deb_form, expect_created, expect_message, expect_no_traces, put, traces,
 };
 use crate::support::form::{self, Form};
 use crate::support::raw::{Connection, Request};
 use crate::support::server::Server;
 use crate::support::temporary_directory;
 
-const BAD_PATHS: [(&str, &str, &str); 24] = [
+pub const BAD_PATHS: [(&str, &str, &str); 23] = [
     ("kind", "/nightly/1.10/el/7", "Repo kind \"nightly\" is not supported."),
     ("kind in another case", "/Live/1.10/el/7", "Repo kind \"Live\" is not supported."),
     ("series", "/live/9.9/el/7", "Tarantool series \"9.9\" is not supported."),
@@ -24,7 +24,6 @@ const BAD_PATHS: [(&str, &str, &str); 24] = [
     ("five pieces", "/live/1.10/el/7/x86_64", "Invalid URL."),
     ("trailing slash", "/live/1.10/el/7/", "Invalid URL."),
     ("double slash", "/live//1.10/el/7", "Invalid URL."),
-    ("double slash at the start", "//live/1.10/el/7", "Invalid URL."),
     ("`..` makes five pieces", "/live/../1.10/el/7", "Invalid URL."),
     ("`..` is a piece", "/live/1.10/el/..", "Distribution version \"..\" is not supported."),
     ("`.` is a piece", "/live/1.10/./el", "Distribution \".\" is not supported."),
@@ -97,9 +96,27 @@ fn encoded_paths() {
         "/%6cive/1.10/el/7",
         "/live/1.10/el/%37",
         "/live/1.10/el/7?type=file",
+        // a base URL that ends in a slash
+        "//live/1.10/el/7",
+        "////live/1.10/el/7",
+        "/%2Flive/1.10/el/7",
     ] {
         rows.row(&format!("PUT {path}"), || expect_created(&put(&server, path, Form::of([&FIXTURES.rpm]))));
     }
+    rows.row("two slashes at the beginning, of any request", || {
+        let answer = call(&server, "POST", "//live/1.10/el/7");
+        assert_eq!((answer.status, answer.text().as_str()), (200, OK));
+        for path in ["//-/health", "//-/status", "//live/1.10", "//static/icons/file.png", "//"] {
+            assert_eq!(call(&server, "GET", path).status, 200, "{path}");
+        }
+        let deb = &FIXTURES.deb;
+        let incoming = Request::new("PUT", &format!("//-/incoming/release/2.8/ubuntu/focal/p/{}", deb.name));
+        expect_created(&incoming.user(server.credentials()).body(deb.bytes.clone()).send(&server));
+        assert_eq!(call(&server, "DELETE", "//live/1.10/el/7/no-such.rpm").status, 404);
+        for (method, path) in [("PUT", "//"), ("POST", "//-/health")] {
+            assert_eq!(call(&server, method, path).status, 405, "{method} {path}");
+        }
+    });
     rows.row("all of them are one repository", || {
         let published = server.data_dir().join("live/1.10/el/7/x86_64/Packages");
         let answer = put(&server, "/live%2F1.10/el/7?wait=30", Form::of([&FIXTURES.rpm]));

@@ -13,6 +13,7 @@ pub mod form;
 pub mod gpgv;
 pub mod mkrepo;
 pub mod original;
+pub mod original_service;
 pub mod packages;
 pub mod private_root;
 pub mod program;

@@ -108,6 +108,12 @@ impl Connection {
         let _ = self.stream.get_mut().write_all(bytes);
     }
 
+    /// So many bytes, whatever they are; `None` when the connection ends before.
+    pub fn takes(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        let mut taken = vec![0; bytes];
+        self.stream.read_exact(&mut taken).ok().map(|()| taken)
+    }
+
     /// Reads the interim answer that asks for the body.
     #[track_caller]
     pub fn expect_continue(&mut self) {

@@ -56,6 +56,11 @@ impl Zypper {
         self.run(&arguments)
     }
 
+    /// `zypper addrepo` of the address of a `.repo` file, without settings beside those in it.
+    pub fn add_repo_as_it_is(&self, url: &str) -> Ran {
+        self.run(&["addrepo", url])
+    }
+
     /// Reads the metadata anew and takes the repository's key without asking.
     pub fn refresh(&self) -> Ran {
         self.run(&["--gpg-auto-import-keys", "refresh", "--force"])

@@ -1,4 +1,5 @@
-//! The commands of README.md and docs/usage.md, and those of docs/configuration.md on passwords and keys, as they stand there
+//! The commands of README.md, docs/usage.md and docs/clients.md (uploads by curl), and those of docs/configuration.md on
+//! passwords and keys, as they stand there
 //! but for address, user, password and what stands for a value of one's own.
 
 use std::path::Path;
@@ -7,12 +8,14 @@ use crate::support::apt::{Apt, Sources};
 use crate::support::bucket::{Bucket, expect_ready};
 use crate::support::curl;
 use crate::support::packages::deb::Deb;
+use crate::support::packages::real::real_source;
 use crate::support::packages::rpm::Rpm;
 use crate::support::packages::source::SourcePackage;
+use crate::support::packages::upload::BuiltPackage;
 use crate::support::private_root::PrivateRoot;
 use crate::support::program::Program;
 use crate::support::server::{Credentials, Options, Server, own_variables};
-use crate::support::{file_name, project_root, read_file, temporary_directory, write_file};
+use crate::support::{copy_files, file_name, project_root, read_file, temporary_directory, write_file};
 
 #[track_caller]
 fn document(path: &str) -> String {
@@ -60,7 +63,6 @@ fn the_readme_has_no_other_commands() {
 fn the_walk_through() {
     let server = Server::start();
     let directory = temporary_directory();
-    Deb::new("hello", "2.10-3", "amd64").build(directory.path());
     let apt = Apt::new(&Sources::Deb822(""));
     let sources = apt.path("etc/apt/sources.list.d/");
     let readme = document("README.md");
@@ -76,7 +78,10 @@ fn the_walk_through() {
     );
     let ran = shell(&commands, directory.path()).env("APT_CONFIG", apt.path("apt.conf")).succeed();
     assert!(ran.everything().contains("{\"message\":\"OK\"}"), "{}", ran.transcript());
-    assert!(apt.path("var/cache/apt/archives/hello_2.10-3_amd64.deb").is_file(), "{}", ran.transcript());
+    assert!(apt.path("var/cache/apt/archives/rws-demo_1.0_all.deb").is_file(), "{}", ran.transcript());
+    let policy = format!("500 {} bookworm/main", server.url("/live/1.10/debian"));
+    assert!(ran.everything().contains(&policy), "{policy} is not in\n{}", ran.transcript());
+    assert!(readme.contains("http://127.0.0.1:5000/live/1.10/debian bookworm/main"));
 }
 
 #[test]
@@ -126,23 +131,57 @@ fn putting_packages_and_updating_metadata() {
     }
     let usage = document("docs/usage.md");
     let user = format!("{}:{}", server.credentials().user, server.credentials().password);
+    let hello = real_source("hello");
+    assert!(hello.all().iter().any(|path| file_name(path).ends_with(".orig.tar.gz.asc")), "{hello:?}");
+    copy_files(hello.dsc.parent().unwrap(), directory.path());
     let blocks = blocks(&usage);
     let run = |block: &str, named: &[(&str, &str)]| {
         let commands = replaced(block, &[named, &[("127.0.0.1:5000", host(&server))]].concat());
         shell(&commands, directory.path()).succeed()
     };
     let [changes @ .., listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
-    assert_eq!(changes.len(), 3);
+    assert_eq!(changes.len(), 4);
     for block in changes {
         let ran = run(block, &[("user_name:password", &user)]);
         assert_eq!(ran.output(), "{\"message\":\"OK\"}\n", "{}", ran.transcript());
     }
-    server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/source/Sources", |text| text.contains("tarantool-smtp"));
+    server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/source/Sources", |text| {
+        text.contains("Package: tarantool-smtp") && text.contains("hello_2.10.orig.tar.gz.asc")
+    });
     server.wait_for_body("/live/1.10/el/7/SRPMS/repodata/repomd.xml", |_| true);
     let ran = run(listings, &[]);
     let (first, rest) = ran.output().split_once('\n').map(|(first, rest)| (first.to_owned(), rest.to_owned())).unwrap();
     assert!(first.starts_with("{\"path\":\"live/1.10\",\"entries\":[{\"name\":\"el\""), "{}", ran.transcript());
     assert!(rest.contains("{\"name\":\"SRPMS/Packages/cartridge-cli-1.8.0.0-1.el7.src.rpm\""), "{}", ran.transcript());
+}
+
+/// Debian's own package has a signature of upstream beside its tarball, which its `.changes` lists, too.
+#[test]
+fn an_upload_file_by_file() {
+    let server = Server::start();
+    let directory = temporary_directory();
+    let signature = directory.path().join("hello_2.10.orig.tar.xz.asc");
+    write_file(&signature, "-----BEGIN PGP SIGNATURE-----\n\niHUEABYKAB0=\n-----END PGP SIGNATURE-----\n");
+    let built = BuiltPackage::new("hello", "2.10-3").upstream("text").build(directory.path());
+    let listed = String::from_utf8(read_file(&built.changes)).unwrap();
+    assert!(listed.contains("hello_2.10.orig.tar.xz.asc"), "{listed}");
+    let clients = document("docs/clients.md");
+    let by_hand = blocks(&clients).into_iter().find(|block| block.contains("-T \"$changes\"")).unwrap();
+    let user = format!("{}:{}", server.credentials().user, server.credentials().password);
+    let commands = replaced(
+        by_hand,
+        &[
+            ("https://rws.example.org", server.base_url()),
+            ("ci:PASSWORD", &user),
+            ("changes=hello_2.10-3_amd64.changes", &format!("changes={}", file_name(&built.changes))),
+        ],
+    );
+    let ran = shell(&commands, directory.path()).succeed();
+    let answers = "{\"message\":\"OK\"}\n".repeat(built.others.len() + 1);
+    assert_eq!(ran.output(), answers, "{}", ran.transcript());
+    let sources =
+        curl::get(&server.url("/live/1.10/debian/dists/bookworm/main/source/Sources")).expect_status(200).text();
+    assert!(sources.contains("hello_2.10.orig.tar.xz.asc"), "{sources}");
 }
 
 /// The commands of a section of docs/configuration.md.

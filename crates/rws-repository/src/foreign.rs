@@ -1,0 +1,91 @@
+//! Whether the root that stands in the store is one of RWS's own: where another tool wrote it since, it is newer than the head.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rws_model::{RepositoryId, sha256};
+use rws_store::{Key, Span, Store, Version, collect};
+
+use crate::RepositoryError;
+use crate::catalogue::PublicTree;
+use crate::generation::Head;
+use crate::plan::join;
+
+/// For how long it is believed that nobody else wrote a root.
+const BELIEVED: Duration = Duration::from_secs(60);
+
+/// How many repositories are remembered.
+const KEPT: usize = 4096;
+
+/// What was seen of the roots in a store.
+#[derive(Debug, Default)]
+pub struct ForeignRoots {
+    seen: Mutex<HashMap<RepositoryId, Seen>>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    at: Instant,
+    is_foreign: bool,
+    /// The head that it was compared with.
+    head: Version,
+}
+
+impl ForeignRoots {
+    /// Whether a plain-named root stands in the store that belongs to no generation which the head, of this version, knows. The
+    /// store is asked again after a while, and for each new head where one was foreign.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn is_foreign(
+        &self,
+        store: &dyn Store,
+        public: &PublicTree,
+        head: &Head,
+        version: &Version,
+    ) -> Result<bool, RepositoryError> {
+        let known = self.seen().get(&public.repository).cloned();
+        if let Some(seen) = known
+            && seen.at.elapsed() < BELIEVED
+            && (!seen.is_foreign || seen.head == *version)
+        {
+            return Ok(seen.is_foreign);
+        }
+        let is_foreign = look(store, public, head).await?;
+        if is_foreign {
+            if store.stat(&public.head).await?.is_none_or(|stat| stat.version != *version) {
+                // another replica publishes at this instant
+                return Ok(false);
+            }
+            tracing::warn!(
+                repository = %public.repository,
+                "another tool wrote the root that stands in the store: readers get it as it is until it is taken over"
+            );
+        }
+        let mut all = self.seen();
+        if all.len() >= KEPT {
+            all.clear();
+        }
+        all.insert(public.repository.clone(), Seen { at: Instant::now(), is_foreign, head: version.clone() });
+        Ok(is_foreign)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<RepositoryId, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn look(store: &dyn Store, public: &PublicTree, head: &Head) -> Result<bool, RepositoryError> {
+    for name in &public.root_names {
+        let Some(key) = Key::parse(&join(&public.tree, name)) else { continue };
+        let Some(content) = store.read(&key, Span::Whole).await? else { continue };
+        let digest = sha256(&collect(content.bytes).await?);
+        // one of a generation that the head has forgotten says of itself that it is RWS's own, where the store keeps that
+        if !head.own.contains_key(&digest) && !store.is_own(&key).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
