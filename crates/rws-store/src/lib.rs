@@ -15,6 +15,7 @@ mod local_file;
 mod memory;
 mod mounted;
 mod observed;
+mod reserved;
 mod s3;
 mod store;
 
@@ -27,6 +28,7 @@ pub use local_file::{Grower, Growth, LocalFile};
 pub use memory::MemoryStore;
 pub use mounted::MountedStore;
 pub use observed::{Moment, ObservedStore, Observer, Operation};
+pub use reserved::Reserved;
 pub use s3::{Addressing, Conditions, S3Settings, S3Store};
 pub use store::{
     Body, ByteStream, Condition, Content, Depth, DirectoryEntry, Kind, Listed, MOST_OF_A_PAGE, Page, Span, Stat, Store,

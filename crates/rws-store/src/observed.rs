@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Body, Content, Depth, DirectoryEntry, Key, Listed, Page, Span, Stat, Store, StoreError, Version, Write};
+use crate::{
+    Body, Content, Depth, DirectoryEntry, Key, Listed, Page, Reserved, Span, Stat, Store, StoreError, Version, Write,
+};
 
 /// Before or after an operation took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,10 @@ impl ObservedStore {
 impl Store for ObservedStore {
     async fn stat(&self, key: &Key) -> Result<Option<Stat>, StoreError> {
         self.around("stat", key.as_str(), self.inner.stat(key)).await
+    }
+
+    async fn reserve(&self, copies: &[Key], bytes: u64) -> Result<Reserved, StoreError> {
+        self.inner.reserve(copies, bytes).await
     }
 
     async fn is_own(&self, key: &Key) -> Result<bool, StoreError> {

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, LocalFile, StoreError};
+use crate::{Key, LocalFile, Reserved, StoreError};
 
 /// Bytes that arrive piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
@@ -186,6 +186,15 @@ pub trait Store: Send + Sync {
     /// Whether an object is gone for certain, by more than one answer of the store: asked before anything is given up for it.
     async fn is_gone(&self, key: &Key) -> Result<bool, StoreError> {
         Ok(self.stat(key).await?.is_none())
+    }
+
+    /// Keeps room free for copies of some objects and for so many bytes more, where the store can do that.
+    ///
+    /// # Errors
+    ///
+    /// When there is not so much room.
+    async fn reserve(&self, _copies: &[Key], _bytes: u64) -> Result<Reserved, StoreError> {
+        Ok(Reserved::default())
     }
 
     /// Whether an object says of itself that RWS wrote it, under this name. What other tools write never does; neither does

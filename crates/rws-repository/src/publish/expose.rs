@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use rws_model::{Sha256, sha256};
-use rws_store::{Body, Condition, Key, Kind, Span, StoreError, Version, Write, collect};
+use rws_store::{Body, Condition, Key, Kind, Reserved, Span, StoreError, Version, Write, collect};
 
 use super::TRANSFERS_AT_ONCE;
 use super::run::Run;
@@ -48,6 +48,14 @@ struct Difference<'a> {
     wanted: Wanted<'a>,
     content: Sha256,
     condition: Condition,
+}
+
+/// How many bytes of its own a file has that is not a copy.
+fn text_bytes(one: &Difference<'_>) -> Option<u64> {
+    match one.wanted {
+        Wanted::Text(text) => Some(text.len() as u64),
+        _ => None,
+    }
 }
 
 /// One file as it is to be, and as it is.
@@ -147,12 +155,23 @@ impl Run<'_> {
     /// Whether all were written, indexes before roots; not when somebody wrote in between.
     async fn write_differences(&self, differences: &[Difference<'_>]) -> Result<bool, RepositoryError> {
         let is_index = |one: &&Difference<'_>| matches!(one.wanted, Wanted::CopyOf(_));
+        // a root without its signature is worse than an old one
+        let mut left_bytes = Reserved::size_of(differences.iter().filter_map(text_bytes));
+        let copies = differences.iter().filter_map(|one| match one.wanted {
+            Wanted::CopyOf(stored) => Some(self.key(stored)),
+            _ => None,
+        });
+        let copies = copies.collect::<Result<Vec<_>, _>>()?;
+        let reserved = self.store().reserve(&copies, left_bytes).await?;
+        reserved.keep(left_bytes);
         let mut indexes = Vec::new();
         for one in differences.iter().filter(is_index) {
             indexes.push(self.write_difference(one).boxed());
         }
         let mut written = gather(TRANSFERS_AT_ONCE, indexes).await?.into_iter().all(|written| written);
         for one in differences.iter().filter(|one| !is_index(one)) {
+            left_bytes -= Reserved::size_of(text_bytes(one));
+            reserved.keep(left_bytes);
             written = written && self.write_difference(one).await?;
         }
         if !written {

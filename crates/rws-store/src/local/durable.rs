@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::kept::KeptFiles;
 use super::links::Links;
 use super::listings::Listings;
-use crate::{Body, Condition, Key, Kind, Stat, Version, Write};
+use crate::{Body, Condition, Key, Kind, Reserved, Stat, Version, Write};
 
 /// The modes of new directories.
 const PUBLIC_DIRECTORY: u32 = 0o755;
@@ -21,6 +21,9 @@ const PRIVATE_DIRECTORY: u32 = 0o700;
 
 /// How often a write is tried whose directory another process removes, because it was empty, at the same instant.
 const TRIES: usize = 8;
+
+/// With less room than this a publish may not find what it needs.
+const MIN_FREE_BYTES: u64 = 1 << 20;
 
 /// A temporary file that old belongs to no write that is still under way.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -89,6 +92,20 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// Keeps room free for copies of some files and for so many bytes more.
+    pub fn reserve(&self, copies: &[Key], bytes: u64) -> io::Result<Reserved> {
+        let sizes = copies.iter().map(|key| fs::metadata(self.path(key)).map_or(0, |file| file.len()));
+        Reserved::take(&self.temporary, Reserved::size_of(sizes) + bytes)
+    }
+
+    /// What is to be said when the disk is full.
+    pub fn lack_of_room(&self) -> Option<String> {
+        let disk = rustix::fs::statvfs(&self.temporary).ok()?;
+        let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let lacks = free_bytes < MIN_FREE_BYTES;
+        lacks.then(|| format!("there is no room in the data directory: {free_bytes} bytes are free"))
     }
 
     /// The time by the directory's clock, since 1970.

@@ -25,7 +25,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
-use crate::{Body, Content, Depth, Key, Listed, MOST_OF_A_PAGE, Page, Span, Stat, Store, StoreError, Version, Write};
+use crate::{
+    Body, Content, Depth, Key, Listed, MOST_OF_A_PAGE, Page, Reserved, Span, Stat, Store, StoreError, Version, Write,
+};
 use durable::{Directory, Durability};
 
 /// The name of the directory below the root that holds temporary and lock files.
@@ -127,6 +129,15 @@ impl Store for LocalStore {
         let (path, from) = (prefix.to_owned(), from.unwrap_or_default().to_owned());
         let most = most.min(MOST_OF_A_PAGE);
         self.run("list", prefix, move |directory| tree::page(directory, &path, depth, &from, most)).await
+    }
+
+    async fn reserve(&self, copies: &[Key], bytes: u64) -> Result<Reserved, StoreError> {
+        let (first, copies) = (copies.first().map_or("", Key::as_str).to_owned(), copies.to_vec());
+        self.run("write", &first, move |directory| directory.reserve(&copies, bytes)).await
+    }
+
+    fn doubts(&self) -> Option<String> {
+        self.directory.lack_of_room()
     }
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {

@@ -85,14 +85,14 @@ impl Expected {
 }
 
 /// Whether an answer that is none of success is one of S3: it has no body, or a document that says what is wrong. A GET is
-/// always told more than a status, and only who asks for an object hears that there is none.
-pub fn is_refusal(request: &Request, status: StatusCode, body: &[u8]) -> bool {
+/// told more than a status, or has the number of an answer of S3; and only who asks for an object hears that there is none.
+pub fn is_refusal(request: &Request, head: &Parts, body: &[u8]) -> bool {
     let code = element(&String::from_utf8_lossy(body), "Code");
     let says_why = match body.trim_ascii().is_empty() {
-        true => request.method != Method::Get,
+        true => request.method != Method::Get || number(&head.headers).is_some(),
         false => is_error(body) && code.is_some(),
     };
-    let is_of_object = status != StatusCode::NOT_FOUND || code.is_some_and(|code| code != "NoSuchKey");
+    let is_of_object = head.status != StatusCode::NOT_FOUND || code.is_some_and(|code| code != "NoSuchKey");
     says_why && (is_of_object || request.needs_object())
 }
 
@@ -102,11 +102,11 @@ pub fn shown(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let text: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_CHARACTERS).collect();
     let text = if text.is_empty() { String::new() } else { format!(", {text:?}") };
-    format!("{} ({kind}{text})", status.as_u16())
+    format!("what stands in place of S3 answered {} ({kind}{text})", status.as_u16())
 }
 
 /// Whether an ETag is a digest, or that of an object in parts, which has their number behind it.
-fn has_form_of_md5(version: &Version) -> bool {
+pub fn has_form_of_md5(version: &Version) -> bool {
     let (digest, parts) = version.0.split_once('-').unwrap_or((&version.0, "1"));
     let is_digest = digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_digest && !parts.is_empty() && parts.bytes().all(|byte| byte.is_ascii_digit())
@@ -259,14 +259,15 @@ mod tests {
     #[test]
     fn a_refusal_of_s3_says_why() {
         let of = |method| Request::object("test", method, "a".to_owned());
-        let absent = StatusCode::NOT_FOUND;
+        let answer = |status: StatusCode| http::Response::builder().status(status).body(()).unwrap().into_parts().0;
+        let absent = &answer(StatusCode::NOT_FOUND);
         let no_key = b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>";
         assert!(is_refusal(&of(Method::Head), absent, b""));
         assert!(is_refusal(&of(Method::Get), absent, no_key));
         for other in ["", "<html>not found</html>", "<Error/>"] {
             assert!(!is_refusal(&of(Method::Get), absent, other.as_bytes()), "{other}");
         }
-        assert!(!is_refusal(&of(Method::Put), StatusCode::FORBIDDEN, b"<html>forbidden</html>"));
+        assert!(!is_refusal(&of(Method::Put), &answer(StatusCode::FORBIDDEN), b"<html>forbidden</html>"));
         // a write needs no object to be there, but for a condition on it
         assert!(!is_refusal(&of(Method::Put), absent, no_key) && !is_refusal(&of(Method::Put), absent, b""));
         assert!(is_refusal(&of(Method::Put).header("if-match", "x"), absent, no_key));

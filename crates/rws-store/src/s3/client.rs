@@ -79,6 +79,8 @@ pub struct Client {
     numbers: Numbers,
     /// Whether the ETag of what one request wrote is its MD5: with some kinds of encryption it is not.
     pub tags_are_md5: AtomicBool,
+    /// Whether files in parts have ETags of another form than digests with the number of their parts.
+    pub tags_vary: AtomicBool,
     /// How often something other than the store answered.
     pub doubts: Doubts,
 }
@@ -115,6 +117,7 @@ impl Client {
             clock: StoreClock::new(),
             numbers: Numbers::default(),
             tags_are_md5: AtomicBool::new(false),
+            tags_vary: AtomicBool::new(false),
             doubts: Doubts::default(),
         })
     }
@@ -244,19 +247,24 @@ impl Client {
         let (head, body) = answer.map_err(|error| Failure::unanswered(chain(&error)))?.into_parts();
         if head.status.is_success() {
             self.numbers.check(request.method, head.status, &head.headers)?;
-            request.expected.check_head(&head, self.tags_are_md5.load(Ordering::Relaxed))?;
+            request.expected.check_head(&head, self.has_tags_of_md5())?;
             self.observe(&head);
             return Ok((head, body));
         }
         let text = self.collect(body).await.unwrap_or_default();
         if head.status.is_client_error() {
             self.numbers.check(request.method, head.status, &head.headers)?;
-            if !answer::is_refusal(request, head.status, &text) {
+            if !answer::is_refusal(request, &head, &text) {
                 return Err(Failure::nonsense(answer::shown(head.status, &head.headers, &text)));
             }
         }
         self.observe(&head);
         Err(Failure::answered(head.status.as_u16(), &String::from_utf8_lossy(&text)))
+    }
+
+    /// Whether all ETags of the service have the form of digests.
+    fn has_tags_of_md5(&self) -> bool {
+        self.tags_are_md5.load(Ordering::Relaxed) && !self.tags_vary.load(Ordering::Relaxed)
     }
 
     /// Takes note of the time of an answer.

@@ -26,6 +26,8 @@ struct Opened {
     stat: Stat,
     start: u64,
     length: u64,
+    /// Whether the ETag cannot be the digest of the bytes.
+    is_encrypted: bool,
 }
 
 /// The rest of an object.
@@ -92,14 +94,14 @@ impl S3Store {
                 Ok((opened, Either::Whole(bytes)))
             })
             .await?;
-        let Opened { stat, start, length } = opened;
+        let Opened { stat, start, length, is_encrypted } = opened;
         self.know(key, &stat.version);
         let bytes: ByteStream = match body {
             Either::Whole(bytes) if bytes.is_empty() => Box::pin(stream::empty()),
             Either::Whole(bytes) => Box::pin(stream::once(async move { Ok(bytes) })),
             Either::Rest(body) => {
                 let is_whole = (start, length) == (0, stat.size_bytes);
-                let digest = (is_whole && self.is_md5(&stat.version)).then(Md5::new);
+                let digest = (is_whole && !is_encrypted && self.is_md5(&stat.version)).then(Md5::new);
                 let (store, key, version) = (self.clone(), key.clone(), stat.version.clone());
                 let (next, end) = (start, start + length);
                 Rest { store, key, version, body, next, end, breaks: 0, digest }.into_stream()
@@ -118,8 +120,8 @@ impl S3Store {
             bytes.extend_from_slice(&piece);
         }
         let is_whole = (opened.start, opened.length) == (0, opened.stat.size_bytes);
-        if bytes.len() as u64 != opened.length
-            || (is_whole && self.is_md5(&opened.stat.version) && !is_digest(&opened.stat.version, Md5::digest(&bytes)))
+        let is_checked = is_whole && !opened.is_encrypted && self.is_md5(&opened.stat.version);
+        if bytes.len() as u64 != opened.length || (is_checked && !is_digest(&opened.stat.version, Md5::digest(&bytes)))
         {
             return Err(not_the_object());
         }
@@ -156,11 +158,11 @@ fn is_digest(version: &Version, digest: impl AsRef<[u8]>) -> bool {
 
 /// What an answer says.
 fn opened(request: &Request, head: &Parts) -> Result<Opened, Failure> {
-    let stat = headers::stat(&head.headers)?;
+    let (stat, is_encrypted) = (headers::stat(&head.headers)?, headers::is_encrypted_with_keys(&head.headers));
     let length = head.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let Some(asked) = request.headers.get("range") else {
         let length = length.unwrap_or(stat.size_bytes);
-        return Ok(Opened { stat, start: 0, length });
+        return Ok(Opened { stat, start: 0, length, is_encrypted });
     };
     if head.status.as_u16() != 206 && stat.size_bytes > 0 {
         return Err(Failure::contradiction("a part was asked for, and the whole came"));
@@ -170,7 +172,7 @@ fn opened(request: &Request, head: &Parts) -> Result<Opened, Failure> {
     if !is_range(asked, first, last, stat.size_bytes) || length.is_some_and(|length| length != part) {
         return Err(Failure::contradiction("another part came than was asked for"));
     }
-    Ok(Opened { stat, start: first, length: part })
+    Ok(Opened { stat, start: first, length: part, is_encrypted })
 }
 
 /// Whether a range that was asked for (`bytes=1-2`, `bytes=1-`, `bytes=-2`) is this one of an object of this size.

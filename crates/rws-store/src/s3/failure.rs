@@ -44,7 +44,7 @@ impl Failure {
 
     /// Something else than S3 answered.
     pub fn nonsense(what: impl std::fmt::Display) -> Self {
-        let message = format!("something other than S3 answers at this address: {what}");
+        let message = format!("something other than S3 answers at this address: {what}. Correct S3_URL if this lasts");
         Self { nonsense: true, ..Self::unanswered(message) }
     }
 

@@ -45,6 +45,12 @@ pub fn stat(headers: &HeaderMap) -> Result<Stat, Failure> {
     })
 }
 
+/// Whether the ETag of an object that is encrypted may be no digest: with keys of a key service or of the client.
+pub fn is_encrypted_with_keys(headers: &HeaderMap) -> bool {
+    let by_service = headers.get("x-amz-server-side-encryption").is_some_and(|kind| kind != "AES256");
+    by_service || headers.contains_key("x-amz-server-side-encryption-customer-algorithm")
+}
+
 /// The first and the last byte of a part.
 pub fn range(headers: &HeaderMap) -> Option<(u64, u64)> {
     let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;

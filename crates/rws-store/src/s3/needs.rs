@@ -9,6 +9,7 @@ use md5::{Digest, Md5};
 use rusty_s3::Method;
 use uuid::Uuid;
 
+use super::answer::has_form_of_md5;
 use super::failure::Failure;
 use super::multipart::{Part, SentPart};
 use super::write::{Md5Digest, base64};
@@ -103,7 +104,10 @@ impl S3Store {
                 Ok(SentPart { tag, md5: Some(md5) })
             }
         });
-        written.await.map_err(|failure| failure.error("write in parts", key.as_str()))?;
+        // until that is known, ETags of any form are taken
+        self.client().tags_vary.store(true, Ordering::Relaxed);
+        let written = written.await.map_err(|failure| failure.error("write in parts", key.as_str()))?;
+        self.client().tags_vary.store(!has_form_of_md5(&written.version), Ordering::Relaxed);
         self.expect_content(key, &content).await
     }
 

@@ -148,13 +148,13 @@ fn anonymous_users_read_the_public_files_only() {
 fn packages_of_uploads_under_way_are_private() {
     let proxied = Bucket::on_ceph();
     let proxy = Proxy::start(&proxied.s3.url);
-    // nothing gets beyond the promise
+    let bucket = proxied.through(&proxy).with("S3_PUBLIC_READ", "true").with("S3_RETRIES", "1");
+    let server = bucket.serve();
+    // nothing gets beyond the promise; the check at start has made its copies
     proxy.set_fault(Some(Arc::new(|seen| {
         let refused = Fault::Answer { status: 503, code: "SlowDown", effect: false };
         seen.header("x-amz-copy-source").map(|_| refused)
     })));
-    let bucket = proxied.through(&proxy).with("S3_PUBLIC_READ", "true").with("S3_RETRIES", "1");
-    let server = bucket.serve();
     let directory = temporary_directory();
     let rpm = Rpm::new("rws-one", "1.0", "1").build(directory.path());
     Upload::to("/live/1.10/el/7").file(&rpm).send(&server).expect_created();

@@ -15,6 +15,7 @@ mod commands;
 mod configuration;
 mod contract;
 mod forged_answers;
+mod full_disk;
 mod judges_rpm;
 mod plain_directories;
 mod real_archive;

@@ -202,3 +202,20 @@ async fn large_files_outlive_forged_answers_on_ceph() {
 async fn large_files_outlive_forged_answers_on_moto() {
     large_files_outlive_forged_answers(S3Server::moto()).await;
 }
+
+/// With keys of a key service an ETag looks like a digest, and is none: the answer says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_encrypted_with_keys_has_any_tag() {
+    let place = place(S3Server::ceph()).await;
+    put(&place.direct, "other", b"bytes").await;
+    let tag = "\"0123456789abcdef0123456789abcdef\"";
+    let forged = Forged { status: 200, headers: Vec::new(), body: b"other bytes".to_vec().into() }
+        .with("ETag", tag)
+        .with("Last-Modified", "Thu, 26 Nov 2026 09:00:00 GMT");
+    let of_object = |seen: &Seen| seen.path.ends_with("/other");
+    place.proxy.set_fault(Some(always(forged.clone(), of_object)));
+    assert!(place.store.read(&key("other"), rws_store::Span::Whole).await.is_err(), "it has not these bytes");
+    let encrypted = forged.with("x-amz-server-side-encryption", "aws:kms");
+    place.proxy.set_fault(Some(always(encrypted, of_object)));
+    assert_eq!(get(&place.store, "other").await.unwrap(), b"other bytes");
+}
