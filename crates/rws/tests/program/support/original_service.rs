@@ -1,11 +1,21 @@
 //! The original service itself, started as its Procfile starts it, and RWS with the same configuration.
 
+use std::path::PathBuf;
+
 use rws_lab::S3Server;
 
 use super::bucket::{Bucket, expect_ready};
 use super::program::Program;
 use super::server::{Credentials, Options, Server};
 use super::{project_root, read_file, temporary_directory, test_cache, write_file};
+
+/// The source of the original: a checkout beside this one, or where `RWS_TEST_ORIGINAL` says. It is not a part of the project.
+fn source() -> PathBuf {
+    let named = std::env::var_os("RWS_TEST_ORIGINAL").map(PathBuf::from);
+    let source = project_root().join(named.unwrap_or_else(|| PathBuf::from("../original")));
+    assert!(source.join("app.py").exists(), "{} is no checkout of the original: CONTRIBUTING.md", source.display());
+    source
+}
 
 /// Starts gunicorn at a port that is free, and says where once it answers.
 const START: &str = r#"
@@ -30,7 +40,7 @@ impl Both {
     #[track_caller]
     pub fn start(anchors: serde_json::Value) -> Self {
         let directory = temporary_directory();
-        let source = project_root().join("tests/original");
+        let source = source();
         let mut file: serde_json::Value =
             serde_json::from_slice(&read_file(&source.join("config.default"))).expect("its configuration is JSON");
         file["anchors"] = anchors;
