@@ -116,6 +116,7 @@ pub async fn accept(
         // what is repeated may still be on its way: whoever waits for this waits for that
         return Ok(Accepted { id: upload.id, repositories: repeated, replaced: Vec::new() });
     }
+    check_places(reception.store(), &upload, targets).await?;
     conflict::check(reception.store(), &upload, targets).await?;
     let store = Arc::clone(reception.shared_store());
     let written = write_parts(&mut reception, &upload, &inspected, &files);
@@ -141,6 +142,8 @@ pub async fn describe(
     metadata: Metadata,
     repositories: &[RepositoryId],
 ) -> Result<Accepted, IntakeError> {
+    let places: Vec<Key> = repositories.iter().filter_map(|one| Key::parse(&join(one.as_str(), "any"))).collect();
+    store.check_places(&places).await?;
     let id = UploadId::next(store.clock_milliseconds().await?);
     let mut upload = UploadBuilder::new(id.clone());
     let files: Vec<Key> = metadata.record.files.iter().map(|file| private::incoming(&id, &file.name)).collect();
@@ -179,6 +182,20 @@ pub async fn undescribe(
         }
     }
     if upload.changes.is_empty() { Ok(None) } else { announce(store, upload).await.map(Some) }
+}
+
+/// Checks that what an upload becomes may lie where it has to: nothing is promised that cannot be published.
+async fn check_places(store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Result<(), StoreError> {
+    let changed = upload.repositories();
+    let mut places = BTreeSet::new();
+    for target in targets {
+        for repository in target.repositories().into_iter().filter(|repository| changed.contains(repository)) {
+            let layout = target.format.layout(&repository);
+            let directories = [join(&layout.tree, &layout.metadata), join(&layout.tree, &layout.packages)];
+            places.extend(directories.iter().filter_map(|directory| Key::parse(&join(directory, "any"))));
+        }
+    }
+    store.check_places(&places.into_iter().collect::<Vec<_>>()).await
 }
 
 /// Writes the pointers of an upload without files, and then the upload.

@@ -124,6 +124,10 @@ impl Store for CachedStore {
         self.inner.is_own(key).await
     }
 
+    async fn check_places(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.inner.check_places(keys).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         match self.copy_of(key, span).await {
             Some(content) => Ok(Some(content)),

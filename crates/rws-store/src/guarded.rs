@@ -364,6 +364,10 @@ impl Store for GuardedStore {
         self.inner.is_own(key).await
     }
 
+    async fn check_places(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.inner.check_places(keys).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         self.inner.read(key, span).await
     }

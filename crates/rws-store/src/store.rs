@@ -203,6 +203,15 @@ pub trait Store: Send + Sync {
         Ok(false)
     }
 
+    /// Checks that files may lie at these places: symbolic links of a directory may lead where nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// The first place where none may, and why.
+    async fn check_places(&self, _keys: &[Key]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The object with the bytes of `span`; `None` where there is none.
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError>;
 

@@ -121,9 +121,14 @@ impl Directory {
         self.root.join(key.as_str())
     }
 
+    /// Checks that links lead nowhere else from where `key` is.
+    pub fn check_place(&self, key: &Key) -> io::Result<()> {
+        self.links.check_parent(&self.path(key))
+    }
+
     /// Writes `body` under `key`. [`io::ErrorKind::AlreadyExists`] when the condition does not hold.
     pub fn write(&self, key: &Key, body: &Body, condition: &Condition) -> io::Result<Stat> {
-        self.links.check_parent(&self.path(key))?;
+        self.check_place(key)?;
         let temporary = self.temporary_file();
         let written = self.fill(&temporary, body, self.mode(key)).and_then(|()| self.place(&temporary, key, condition));
         let cleaned = fs::remove_file(&temporary);
@@ -145,7 +150,7 @@ impl Directory {
             }
             _ => return Err(io::ErrorKind::NotFound.into()),
         };
-        self.links.check_parent(&self.path(to))?;
+        self.check_place(to)?;
         let copied = self.copy_file(&source, to, write);
         copied.map_err(|error| if error.kind() == io::ErrorKind::NotFound { io::Error::other(error) } else { error })
     }

@@ -96,6 +96,11 @@ impl Store for LocalStore {
         reading::stat(&self.directory, key).await
     }
 
+    async fn check_places(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let (first, keys) = (keys.first().map_or("", Key::as_str).to_owned(), keys.to_vec());
+        self.run("write", &first, move |directory| keys.iter().try_for_each(|key| directory.check_place(key))).await
+    }
+
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {
         reading::read(&self.directory, key, span).await
     }

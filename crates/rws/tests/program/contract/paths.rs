@@ -149,3 +149,25 @@ fn unknown_base_of_a_distribution() {
     });
     rows.end();
 }
+
+/// Nothing is promised for a place where nothing is written.
+#[test]
+fn a_target_behind_a_link_out_of_the_data_directory() {
+    let (server, outside) = (Server::start(), temporary_directory());
+    std::fs::create_dir_all(server.data_dir().join("live/1.10/el")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), server.data_dir().join("live/1.10/el/7")).unwrap();
+    std::fs::create_dir_all(server.data_dir().join("live/1.10/ubuntu")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), server.data_dir().join("live/1.10/ubuntu/pool")).unwrap();
+    let before = traces(&server);
+    let comps = Request::new("PUT", "/-/metadata/live/1.10/el/7/x86_64/comps").user(server.credentials());
+    for answer in [
+        put(&server, RPM_TARGET, Form::of([&FIXTURES.rpm])),
+        put(&server, "/live/1.10/ubuntu/focal", deb_form([&FIXTURES.deb])),
+        comps.body("<comps/>").send(&server),
+    ] {
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert!(answer.text().contains("store.allowed_links"), "{}", answer.text());
+    }
+    expect_no_traces(&server, &before);
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+}
