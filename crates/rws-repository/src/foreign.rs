@@ -1,7 +1,7 @@
 //! Whether the root that stands in the store is one of RWS's own: where another tool wrote it since, it is newer than the head.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rws_model::{RepositoryId, sha256};
@@ -18,7 +18,7 @@ const BELIEVED: Duration = Duration::from_secs(60);
 /// How many repositories are remembered.
 const KEPT: usize = 4096;
 
-/// What was seen of the roots in a store.
+/// What was seen of the roots in a store, by readers and by the publisher of this process.
 #[derive(Debug, Default)]
 pub struct ForeignRoots {
     seen: Mutex<HashMap<RepositoryId, Seen>>,
@@ -27,9 +27,8 @@ pub struct ForeignRoots {
 #[derive(Clone, Debug)]
 struct Seen {
     at: Instant,
-    is_foreign: bool,
-    /// The head that it was compared with.
-    head: Version,
+    /// The version of the head that the root is foreign to; `None` where the root is RWS's own.
+    foreign_to: Option<Version>,
 }
 
 impl ForeignRoots {
@@ -49,9 +48,9 @@ impl ForeignRoots {
         let known = self.seen().get(&public.repository).cloned();
         if let Some(seen) = known
             && seen.at.elapsed() < BELIEVED
-            && (!seen.is_foreign || seen.head == *version)
+            && seen.foreign_to.as_ref().is_none_or(|head| head == version)
         {
-            return Ok(seen.is_foreign);
+            return Ok(seen.foreign_to.is_some());
         }
         let is_foreign = look(store, public, head).await?;
         if is_foreign {
@@ -64,15 +63,24 @@ impl ForeignRoots {
                 "another tool wrote the root that stands in the store: readers get it as it is until it is taken over"
             );
         }
+        self.note(&public.repository, is_foreign.then(|| version.clone()));
+        Ok(is_foreign)
+    }
+
+    /// The publisher brought the root in line with the head.
+    pub fn is_own(&self, repository: &RepositoryId) {
+        self.note(repository, None);
+    }
+
+    fn note(&self, repository: &RepositoryId, foreign_to: Option<Version>) {
         let mut all = self.seen();
         if all.len() >= KEPT {
             all.clear();
         }
-        all.insert(public.repository.clone(), Seen { at: Instant::now(), is_foreign, head: version.clone() });
-        Ok(is_foreign)
+        all.insert(repository.clone(), Seen { at: Instant::now(), foreign_to });
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<RepositoryId, Seen>> {
+    fn seen(&self) -> MutexGuard<'_, HashMap<RepositoryId, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

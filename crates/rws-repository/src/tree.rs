@@ -14,6 +14,7 @@ use crate::gather::gather;
 use crate::generation::Head;
 use crate::pins::{Pins, Reader};
 use crate::plan::join;
+use crate::publish::Publisher;
 use crate::{GenerationId, RepositoryError, named, private, reading};
 
 /// How many generations' names are kept in memory.
@@ -37,7 +38,7 @@ pub struct Tree {
     /// The heads that were asked for lately.
     heads: Mutex<HashMap<RepositoryId, Arc<Current>>>,
     pins: Pins<Current>,
-    foreign: ForeignRoots,
+    foreign: Arc<ForeignRoots>,
 }
 
 /// A head, as its readers need it.
@@ -161,8 +162,14 @@ impl Tree {
             kept: Mutex::default(),
             heads: Mutex::default(),
             pins: Pins::default(),
-            foreign: ForeignRoots::default(),
+            foreign: Arc::default(),
         }
+    }
+
+    /// The same with what a publisher of the same store sees of the roots in it.
+    #[must_use]
+    pub fn beside(self, publisher: &Publisher) -> Self {
+        Self { foreign: Arc::clone(publisher.foreign_roots()), ..self }
     }
 
     /// The store.

@@ -82,6 +82,7 @@ impl Run<'_> {
         for _ in 0..TRIES {
             let Comparison::Differences(differences) = self.compare(head, look).await? else { return Ok(()) };
             if self.write_differences(&differences).await? {
+                self.publisher.foreign.is_own(self.repository);
                 return Ok(());
             }
         }

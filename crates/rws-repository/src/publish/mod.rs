@@ -35,6 +35,7 @@ use rws_store::{Key, Store};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::catalogue::Catalogue;
+use crate::foreign::ForeignRoots;
 use crate::{GenerationId, RepositoryError, UploadId};
 use expose::Exposed;
 pub use progress::Comparison;
@@ -117,6 +118,7 @@ pub struct Publisher {
     /// The plain-named files that this process wrote last.
     exposed: Mutex<BTreeMap<Key, Exposed>>,
     progress: progress::All,
+    foreign: Arc<ForeignRoots>,
     /// The local directory for index files that are large.
     scratch: PathBuf,
     /// One permit: for what takes much memory.
@@ -128,7 +130,7 @@ impl Publisher {
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>, malformed: Malformed) -> Self {
         let scratch = std::env::temp_dir();
         let (exposed, progress, large) = (Mutex::default(), progress::All::default(), Semaphore::new(1));
-        Self { store, catalogue, malformed, exposed, progress, scratch, large }
+        Self { store, catalogue, malformed, exposed, progress, foreign: Arc::default(), scratch, large }
     }
 
     /// The same with a local directory for index files that are large, instead of that of the system: best on the file
@@ -142,6 +144,11 @@ impl Publisher {
     pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // the semaphore is never closed
         self.large.acquire().await.ok()
+    }
+
+    /// What is known of the roots in the store.
+    pub(crate) fn foreign_roots(&self) -> &Arc<ForeignRoots> {
+        &self.foreign
     }
 
     /// The store.

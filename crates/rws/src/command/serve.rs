@@ -43,7 +43,8 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     };
     let service = Arc::new(Service {
         scheduler: Arc::clone(&scheduler),
-        tree: Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue)),
+        tree: Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue))
+            .beside(scheduler.publisher()),
         catalogue: Arc::clone(&installation.catalogue),
         users: Users::new(users, configuration.server.service.limits.passwords_bytes),
         keys: Keys {

@@ -1,6 +1,8 @@
 //! mkrepo and RWS take turns on one tree: whoever comes second takes in what the other did, and readers are shown nothing that is
 //! older than what they saw.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::changes::upload;
 use super::stage::{
     ARCHIVE, DEB_TARGET, FIXTURES, PACKAGES, POOL, RPM_TARGET, SUITE, TREE, TREES, apt, dnf, expect_debs,
@@ -20,11 +22,19 @@ crate::on_directory_and_moto! {
     mkrepo_and_rws_take_turns_on_an_rpm_repository,
 }
 
-/// RWS starts on what mkrepo made, and takes it in without being asked. `shows` has a client of before read the repository, and
+/// Runs mkrepo once the second is over in which a root was written: clients tell roots apart by the second.
+fn mkrepo_later(original: &Original, paths: &[&str]) {
+    let second = || SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
+    let now = second();
+    wait::until("the next second", wait::BOUND, || (second() > now).then_some(()));
+    original.mkrepo(paths);
+}
+
+/// RWS starts on what mkrepo made, and takes it in without being asked. `before` is the root of before that; `shows` has a client of before read the repository, and
 /// look for the new package.
 #[track_caller]
-fn expect_taken_in_at_start(original: &Original, server: &mut Server, root: &str, shows: impl Fn()) {
-    let (foreign, before) = (original.text(root), get(server, &format!("/{root}")).text());
+fn expect_taken_in_at_start(original: &Original, server: &mut Server, root: &str, before: &str, shows: impl Fn()) {
+    let foreign = original.text(root);
     server.restart_in_place();
     let first = get(server, &format!("/{root}")).expect_status(200).text();
     assert!(first != before, "after its start RWS shows a root that is older than the one that stands there");
@@ -60,7 +70,7 @@ fn mkrepo_and_rws_take_turns_on_an_archive(kind: Kind) {
     let own = original.text(&root);
 
     original.put_all(POOL, [&FIXTURES.new_deb]);
-    original.mkrepo(&[ARCHIVE]);
+    mkrepo_later(&original, &[ARCHIVE]);
     assert!(original.text(&root) != own, "mkrepo left the root of RWS");
     if kind == Kind::Directory {
         // what mkrepo made is whole in itself
@@ -70,7 +80,7 @@ fn mkrepo_and_rws_take_turns_on_an_archive(kind: Kind) {
         let installed = apt.install(&["rws-one", "rws-all", "rws-new"]).expect_clean();
         expect_downloaded(&installed.files, [&FIXTURES.deb, &FIXTURES.all_deb, &FIXTURES.new_deb]);
     }
-    expect_taken_in_at_start(&original, &mut server, &root, || {
+    expect_taken_in_at_start(&original, &mut server, &root, &own, || {
         client.update().expect_clean();
         expect_downloaded(&client.install(&["rws-new"]).expect_clean().files, [&FIXTURES.new_deb]);
     });
@@ -86,7 +96,7 @@ fn mkrepo_and_rws_take_turns_on_an_archive(kind: Kind) {
     };
     let (later, uploaded) = (deb("rws-later"), deb("rws-uploaded"));
     original.put_all(POOL, [&later]);
-    original.mkrepo(&[ARCHIVE]);
+    mkrepo_later(&original, &[ARCHIVE]);
     upload(&server, DEB_TARGET, &uploaded);
     client.update().expect_clean();
     let installed = client.install(&["rws-later", "rws-uploaded"]).expect_clean();
@@ -107,7 +117,7 @@ fn mkrepo_and_rws_take_turns_on_an_rpm_repository(kind: Kind) {
     let own = original.text(&root);
 
     original.put_all(PACKAGES, [&FIXTURES.new_rpm]);
-    original.mkrepo(&TREES);
+    mkrepo_later(&original, &TREES);
     assert!(original.text(&root) != own, "mkrepo left the root of RWS");
     if kind == Kind::Directory {
         // what mkrepo made is whole in itself
@@ -116,7 +126,7 @@ fn mkrepo_and_rws_take_turns_on_an_rpm_repository(kind: Kind) {
         dnf.makecache().expect_success();
         expect_downloaded(&dnf.download(&["rws-one", "rws-new"]), [&FIXTURES.rpm, &FIXTURES.new_rpm]);
     }
-    expect_taken_in_at_start(&original, &mut server, &root, || {
+    expect_taken_in_at_start(&original, &mut server, &root, &own, || {
         client.makecache().expect_success();
         expect_downloaded(&client.download(&["rws-new"]), [&FIXTURES.new_rpm]);
     });
@@ -132,7 +142,7 @@ fn mkrepo_and_rws_take_turns_on_an_rpm_repository(kind: Kind) {
     };
     let (later, uploaded) = (rpm("rws-later"), rpm("rws-uploaded"));
     original.put_all(PACKAGES, [&later]);
-    original.mkrepo(&TREES);
+    mkrepo_later(&original, &TREES);
     upload(&server, RPM_TARGET, &uploaded);
     client.makecache().expect_success();
     expect_downloaded(&client.download(&["rws-later", "rws-uploaded"]), [&later, &uploaded]);
