@@ -81,7 +81,7 @@ fn frames_without_requests() {
     connection.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
     // its own settings, and that it has ours
     assert!(connection.takes(9).is_some_and(|head| connection.takes(usize::from(head[2]) + 9).is_some()));
-    let pings = b"\0\0\x08\x06\0\0\0\0\0\0a ping..".repeat(64);
+    let pings = b"\0\0\x08\x06\0\0\0\0\0a ping..".repeat(64);
     let answered = (0..1000).take_while(|_| {
         connection.write(&pings);
         connection.takes(pings.len()).is_some()
