@@ -120,6 +120,12 @@ pub trait Format: Send + Sync {
     /// What is wrong with the index, in a sentence.
     fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String>;
 
+    /// How large metadata that no package has is when it is unpacked, in bytes, as far as it may be: what checking it takes
+    /// several times of memory.
+    fn metadata_bytes(&self, content: &[u8]) -> u64 {
+        content.len() as u64
+    }
+
     /// Makes a record of metadata that no package has.
     ///
     /// # Errors

@@ -78,6 +78,23 @@ pub async fn read(
     Ok(pending)
 }
 
+/// The same where all of it together has no more bytes than these; `None` where it has more, of which little is in memory then.
+///
+/// # Errors
+///
+/// The same.
+pub async fn read_small(
+    store: &dyn Store,
+    repository: &RepositoryId,
+    applied: &[UploadId],
+    most_bytes: u64,
+) -> Result<Option<Pending>, RepositoryError> {
+    let (pointers, found) = read_all(store, repository, applied, most_bytes).await?;
+    let bytes = found.iter().map(|read| read.bytes).sum();
+    let uploads = found.into_iter().map(|read| read.pending).collect();
+    Ok((bytes <= most_bytes).then_some(Pending { pointers, uploads, has_more: false, bytes }))
+}
+
 /// Reads all that waits for a repository, but for uploads that are `applied` already, without the entries of its records: who
 /// wants to know what will be there needs none.
 ///

@@ -87,6 +87,10 @@ impl Format for Rpm {
         audit::read_root(root)
     }
 
+    fn metadata_bytes(&self, content: &[u8]) -> u64 {
+        metadata::unpacked_bytes(content)
+    }
+
     fn metadata(&self, offer: &MetadataOffer<'_>) -> Result<Metadata, Refusal> {
         metadata::read(offer)
     }

@@ -99,6 +99,13 @@ fn unpack(content: &[u8], most_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(plain)
 }
 
+/// How large what somebody sends is when it is unpacked, up to the limit of any kind; what cannot be unpacked may be so large.
+pub fn unpacked_bytes(content: &[u8]) -> u64 {
+    let limit = KINDS.iter().map(|kind| kind.open_bytes).max().unwrap_or_default();
+    let open = reader(codec_by_magic(content), content);
+    open.and_then(|open| io::copy(&mut open.take(limit + 1), &mut io::sink())).unwrap_or(limit)
+}
+
 /// The record of a file, and its entry in `repomd.xml`.
 fn record(
     kind: &str,

@@ -1,5 +1,7 @@
 //! A package as its headers describe it.
 
+use std::cmp::Ordering;
+
 use crate::dependency::{self, Dependencies, RawDependency, raw_list};
 use crate::fault::{Fault, Section};
 use crate::header::Header;
@@ -261,8 +263,27 @@ fn provides<'h>(main: &'h Header, nevra: &'h Nevra, self_provide: &'h str) -> Re
         provides = names.map(|name| RawDependency { name, flags: 0, version: b"" }).collect();
     }
     let own = RawDependency { name: nevra.name.as_bytes(), flags: EQUAL, version: self_provide.as_bytes() };
-    if !provides.contains(&own) {
+    if !finds(&provides, &own) {
         provides.push(own);
     }
     Ok(provides)
+}
+
+/// Whether librpm finds a dependency in a list (`rpmdsFind`): it halves the list, as if that were in order whatever the package
+/// has. The standard library looks at other places of a list that is not.
+fn finds(list: &[RawDependency<'_>], wanted: &RawDependency<'_>) -> bool {
+    fn order<'d>(one: &RawDependency<'d>) -> (&'d [u8], &'d [u8], u64) {
+        (one.name, one.version, one.flags)
+    }
+    let (mut first, mut end) = (0, list.len());
+    while first < end {
+        let middle = first.midpoint(end);
+        match list.get(middle).map(|one| order(wanted).cmp(&order(one))) {
+            Some(Ordering::Less) => end = middle,
+            Some(Ordering::Greater) => first = middle + 1,
+            Some(Ordering::Equal) => return true,
+            None => return false,
+        }
+    }
+    false
 }

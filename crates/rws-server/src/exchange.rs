@@ -30,6 +30,9 @@ const LONGEST_ID: usize = 64;
 /// How long a request waits for memory that another connection gives up.
 const GIVES_WAY: Duration = Duration::from_secs(1);
 
+/// How many requests of a client wait for memory that nobody gives up.
+const MOST_WAITING: usize = 8;
+
 /// So much of a path is logged, in bytes; a longer one names nothing.
 const LONGEST_PATH: usize = 1024;
 
@@ -143,6 +146,7 @@ async fn memory(budgets: &Budgets, client: Network) -> Option<Share<Network>> {
         Err(_) if larger().into_iter().any(|one| open.end_one_sending(Some(one))) => {
             answers.take_given_up(&client, REQUEST_BYTES, GIVES_WAY).await
         }
+        Err(_) if answers.waiting(&client) < MOST_WAITING => answers.take(&client, REQUEST_BYTES, GIVES_WAY).await,
         Err(_) => None,
     }
 }

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use rws_model::{MetadataOffer, MetadataOrigin, RepositoryId};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted};
-
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::access::User;
@@ -20,6 +20,9 @@ use crate::upload::{answer, expected_bytes, resolve, wait};
 
 /// The largest file that is taken, as it is sent.
 const MOST_BYTES: usize = 16 << 20;
+
+/// A file that is larger, unpacked, is checked only while nothing else is done that takes much memory.
+const LARGE_BYTES: u64 = 8 << 20;
 
 /// How long a file waits for its turn, and how long it may take: others wait behind it.
 const LONGEST_QUEUE: Duration = Duration::from_secs(60);
@@ -117,7 +120,15 @@ async fn describe(
     let (format, kind) = (Arc::clone(&target.format), place.kind);
     let checking = &service.budgets.checking;
     let Some(turn) = checking.take(&user.name, 1, LONGEST_QUEUE).await else { return Err(busy("metadata")) };
-    let checked = tokio::task::spawn_blocking(move || {
+    let content = Arc::new(content);
+    let (size_of, sized) = (Arc::clone(&format), Arc::clone(&content));
+    let bytes = spawn_blocking(move || size_of.metadata_bytes(&sized)).await?;
+    let publisher = service.scheduler.publisher();
+    let _turn = match bytes > LARGE_BYTES {
+        true => Some(timeout(LONGEST_QUEUE, publisher.turn()).await.map_err(|_| busy("metadata"))?),
+        false => None,
+    };
+    let checked = spawn_blocking(move || {
         let origin = MetadataOrigin::Sent;
         format.metadata(&MetadataOffer { kind: &kind, name: &kind, content: &content, origin })
     });

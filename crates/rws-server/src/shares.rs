@@ -148,6 +148,11 @@ impl<K: Eq + Hash + Clone> Shares<K> {
         larger.into_iter().take(MOST_LARGER).map(|(by, _)| by.clone()).collect()
     }
 
+    /// How often this one waits for some.
+    pub fn waiting(&self, by: &K) -> usize {
+        self.taken().waiting.get(by).map_or(0, VecDeque::len)
+    }
+
     /// How much is taken.
     pub fn in_use(&self) -> u64 {
         self.taken().all

@@ -27,7 +27,7 @@ struct Compared {
 }
 
 impl Run<'_> {
-    /// One way through the protocol; `None` when another publisher was faster.
+    /// One way through the protocol; `None` when another publisher was faster, or the run needs its turn.
     pub(super) async fn attempt(
         &self,
         occasion: Occasion,
@@ -50,10 +50,16 @@ impl Run<'_> {
         }
         let rebuild = occasion.rebuild || state.former.is_some();
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
-        let mut pending = pending::read(self.store(), self.repository, &applied).await?;
-        // what is large takes memory several times over until it is published
-        let is_large = pending.bytes > LARGE_BYTES;
-        let _turn = if is_large { self.publisher.turn().await } else { None };
+        let small = pending::read_small(self.store(), self.repository, &applied, LARGE_BYTES).await?;
+        let mut pending = match small {
+            Some(pending) => pending,
+            None if self.turn.is_some() => pending::read(self.store(), self.repository, &applied).await?,
+            None => {
+                // what is large takes memory several times over until it is published
+                self.needs_turn.store(true, Ordering::Relaxed);
+                return Ok(None);
+            }
+        };
         let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
         let looked = found.looked || synchronised.is_err();
         let malformed: Vec<String> = std::mem::take(&mut found.malformed).into_iter().map(|(path, _)| path).collect();

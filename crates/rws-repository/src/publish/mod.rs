@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex};
 use rws_model::RepositoryId;
 use rws_store::{Key, Store};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::catalogue::Catalogue;
 use crate::foreign::ForeignRoots;
@@ -110,6 +110,9 @@ pub struct Outcome {
     pub has_more: bool,
 }
 
+/// The turn of what takes much memory: while somebody holds it, nobody else does.
+pub type Turn = OwnedSemaphorePermit;
+
 /// Publishes repositories of one store.
 pub struct Publisher {
     store: Arc<dyn Store>,
@@ -122,14 +125,14 @@ pub struct Publisher {
     /// The local directory for index files that are large.
     scratch: PathBuf,
     /// One permit: for what takes much memory.
-    large: Semaphore,
+    large: Arc<Semaphore>,
 }
 
 impl Publisher {
     /// A publisher of the repositories that `catalogue` lists.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>, malformed: Malformed) -> Self {
         let scratch = std::env::temp_dir();
-        let (exposed, progress, large) = (Mutex::default(), progress::All::default(), Semaphore::new(1));
+        let (exposed, progress, large) = (Mutex::default(), progress::All::default(), Arc::new(Semaphore::new(1)));
         Self { store, catalogue, malformed, exposed, progress, foreign: Arc::default(), scratch, large }
     }
 
@@ -141,9 +144,9 @@ impl Publisher {
     }
 
     /// The turn of what takes much memory: making records of large entries, publishing large batches. One at a time.
-    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub async fn turn(&self) -> Option<Turn> {
         // the semaphore is never closed
-        self.large.acquire().await.ok()
+        Arc::clone(&self.large).acquire_owned().await.ok()
     }
 
     /// What is known of the roots in the store.
@@ -174,6 +177,27 @@ impl Publisher {
     /// When the store fails, a malformed package stops a synchronisation, or a public file is foreign. Nothing is
     /// lost: what is pending stays so.
     pub async fn reconcile(&self, repository: &RepositoryId, occasion: Occasion) -> Result<Outcome, RepositoryError> {
+        match self.reconcile_in_turn(repository, occasion, None).await? {
+            Some(outcome) => Ok(outcome),
+            None => {
+                let turn = self.turn().await;
+                let outcome = self.reconcile_in_turn(repository, occasion, turn).await?;
+                outcome.ok_or_else(|| RepositoryError::Contended(repository.clone()))
+            }
+        }
+    }
+
+    /// The same; without its turn, and where what is pending takes much memory, `None`, and nothing was done.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn reconcile_in_turn(
+        &self,
+        repository: &RepositoryId,
+        occasion: Occasion,
+        turn: Option<Turn>,
+    ) -> Result<Option<Outcome>, RepositoryError> {
         let target =
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
         let tree = target.format.layout(repository).tree;
@@ -182,6 +206,8 @@ impl Publisher {
             repository,
             target,
             tree,
+            turn,
+            needs_turn: AtomicBool::default(),
             unused: Mutex::default(),
             keeps_entries: AtomicBool::default(),
             takes_over: AtomicBool::default(),
@@ -189,8 +215,9 @@ impl Publisher {
         let (mut occasion, mut lost_commits) = (occasion, 0);
         for _ in 0..TRIES {
             match run.attempt(occasion, lost_commits).await {
+                Ok(None) if run.needs_turn.load(Ordering::Relaxed) => return Ok(None),
                 Ok(None) => lost_commits += 1,
-                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(Some(outcome)) => return Ok(Some(outcome)),
                 // Another tool was here since: its root is the newer one, and what it did is taken in. It may have removed index
                 // files that are needed.
                 Err(RepositoryError::Foreign { .. } | RepositoryError::Damaged { .. })

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use rws_model::RepositoryId;
 use rws_store::{Key, Store, Version};
 
-use super::Publisher;
+use super::{Publisher, Turn};
 use crate::catalogue::ConfiguredTarget;
 use crate::generation::{FORMAT, Generation, Head};
 use crate::plan::join;
@@ -20,6 +20,10 @@ pub(super) struct Run<'a> {
     pub(super) target: &'a ConfiguredTarget,
     /// Where the files of the repository are.
     pub(super) tree: String,
+    /// The turn of what takes much memory, where it was waited for.
+    pub(super) turn: Option<Turn>,
+    /// Whether the run needs that, and did nothing.
+    pub(super) needs_turn: AtomicBool,
     /// What was written for commits that were lost.
     pub(super) unused: Mutex<BTreeSet<Key>>,
     /// Whether packages are not read again for what the settings want of them now: it was tried in vain.

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::intake::Accepted;
-use crate::publish::{Occasion, Outcome, Publisher};
+use crate::publish::{Occasion, Outcome, Publisher, Turn};
 use crate::{RepositoryError, UploadId, existing, private, reading};
 
 pub use uploads::Progress;
@@ -211,15 +211,25 @@ impl Scheduler {
 
     async fn reconcile(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) -> Result<(), RepositoryError> {
         // the semaphores are never closed
-        let _patience = if occasion.synchronise { None } else { self.patience(repository).await };
+        let patience = if occasion.synchronise { None } else { self.patience(repository).await };
         let permits = if occasion.synchronise { &self.synchronising } else { &self.publishing };
-        let _permit = permits.acquire().await;
+        let permit = permits.acquire().await;
         if let Some(slot) = lock(&self.slots).get_mut(repository) {
             slot.prompt = false;
         }
         let started = Instant::now();
         let expected = lock(&self.uploads).expected(repository);
-        let outcome = self.reconcile_apart(repository, occasion).await?;
+        let (outcome, _permit) = match self.reconcile_apart(repository, occasion, None).await? {
+            Some(outcome) => (outcome, permit),
+            None => {
+                // others publish what is small while this one waits for its turn
+                drop((permit, patience));
+                let turn = self.publisher.turn().await;
+                let permit = permits.acquire().await;
+                let outcome = self.reconcile_apart(repository, occasion, turn).await?;
+                (outcome.ok_or_else(|| RepositoryError::Contended(repository.clone()))?, permit)
+            }
+        };
         let now = self.publisher.store().clock_milliseconds().await?;
         if let Some(slot) = lock(&self.slots).get_mut(repository) {
             slot.failures = 0;
@@ -318,9 +328,10 @@ impl Scheduler {
         self: &Arc<Self>,
         repository: &RepositoryId,
         occasion: Occasion,
-    ) -> Result<Outcome, RepositoryError> {
+        turn: Option<Turn>,
+    ) -> Result<Option<Outcome>, RepositoryError> {
         let (scheduler, name, runtime) = (Arc::clone(self), repository.clone(), Handle::current());
-        let work = move || runtime.block_on(scheduler.publisher.reconcile(&name, occasion));
+        let work = move || runtime.block_on(scheduler.publisher.reconcile_in_turn(&name, occasion, turn));
         match tokio::task::spawn_blocking(work).await {
             Ok(outcome) => outcome,
             Err(error) => Err(RepositoryError::damaged(repository, error)),
