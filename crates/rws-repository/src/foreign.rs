@@ -15,6 +15,9 @@ use crate::plan::join;
 /// For how long it is believed that nobody else wrote a root.
 const BELIEVED: Duration = Duration::from_secs(60);
 
+/// No root of RWS's own is longer; another tool's is not read to its end.
+const LONGEST_ROOT_BYTES: u64 = 64 << 20;
+
 /// How many repositories are remembered.
 const KEPT: usize = 4096;
 
@@ -89,6 +92,9 @@ async fn look(store: &dyn Store, public: &PublicTree, head: &Head) -> Result<boo
     for name in &public.root_names {
         let Some(key) = Key::parse(&join(&public.tree, name)) else { continue };
         let Some(content) = store.read(&key, Span::Whole).await? else { continue };
+        if content.stat.size_bytes > LONGEST_ROOT_BYTES {
+            return Ok(true);
+        }
         let digest = sha256(&collect(content.bytes).await?);
         // one of a generation that the head has forgotten says of itself that it is RWS's own, where the store keeps that
         if !head.own.contains_key(&digest) && !store.is_own(&key).await? {

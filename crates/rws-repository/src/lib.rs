@@ -45,6 +45,7 @@ pub mod verify;
 pub use content::SCRATCH_PREFIX;
 pub use error::{Conflict, IntakeError, Present, RepositoryError};
 pub use existing::existing;
+pub use foreign::ForeignRoots;
 pub use generation::{Condemned, FileRow, Generation, Head, IndexBlock, IndexState, PackageRow, Past, Retired};
 pub use id::{GenerationId, UploadId};
 pub use reading::{generation, head};

@@ -14,7 +14,6 @@ use crate::gather::gather;
 use crate::generation::Head;
 use crate::pins::{Pins, Reader};
 use crate::plan::join;
-use crate::publish::Publisher;
 use crate::{GenerationId, RepositoryError, named, private, reading};
 
 /// How many generations' names are kept in memory.
@@ -166,10 +165,10 @@ impl Tree {
         }
     }
 
-    /// The same with what a publisher of the same store sees of the roots in it.
+    /// The same with what others of this process see of the roots in the store.
     #[must_use]
-    pub fn beside(self, publisher: &Publisher) -> Self {
-        Self { foreign: Arc::clone(publisher.foreign_roots()), ..self }
+    pub fn with_foreign_roots(self, foreign: Arc<ForeignRoots>) -> Self {
+        Self { foreign, ..self }
     }
 
     /// The store.

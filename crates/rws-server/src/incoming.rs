@@ -81,6 +81,7 @@ pub async fn put(
         return Ok(taken.answer(service, parts).await);
     }
     let kept = keep(service, &place, &parts.headers, body).await?;
+    service.waiting.changed();
     let answer = with_warnings(message(StatusCode::CREATED, "OK"), &kept.warnings().collect::<Vec<_>>());
     Ok(with_notes(answer, &[waits(&place)]))
 }

@@ -41,6 +41,7 @@ mod shares;
 mod spool;
 mod tls;
 mod upload;
+mod waiting;
 
 pub use access::{User, Users};
 pub use budgets::Budgets;
@@ -51,3 +52,4 @@ pub use serve::Network;
 pub use service::{Keys, Service};
 pub use spool::SPOOL_PREFIX;
 pub use tls::{Certificate, TlsError};
+pub use waiting::WaitingFiles;

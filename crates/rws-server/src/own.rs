@@ -140,20 +140,20 @@ async fn waiting(service: &Service, writing: &Writing) -> Option<Vec<WaitingFile
     if matches!(writing, Writing::Unknown { .. }) {
         return None;
     }
-    let files = timeout(LONGEST_LIST, aside::list(&**service.tree.store())).await.ok()?.ok()?;
+    let files = timeout(LONGEST_LIST, service.waiting.list(&**service.tree.store())).await.ok()?.ok()?;
     let kept_seconds = i64::try_from(aside::KEPT.as_secs()).unwrap_or(i64::MAX);
-    let file = |file: aside::ListedFile| {
+    let file = |file: &aside::ListedFile| {
         let since = file.since_milliseconds.div_euclid(1000);
         WaitingFile {
-            path: file.path,
-            product: file.product,
-            file: file.name,
+            path: file.path.clone(),
+            product: file.product.clone(),
+            file: file.name.clone(),
             size_bytes: file.size_bytes,
             since: time(since),
             until: time(since.saturating_add(kept_seconds)),
         }
     };
-    Some(files.into_iter().map(file).collect())
+    Some(files.iter().map(file).collect())
 }
 
 fn comparing(service: &Service) -> BTreeMap<String, Comparison> {

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::quotas::Quotas;
 use crate::settings::Settings;
 use crate::spool::Place;
+use crate::waiting::WaitingFiles;
 
 /// The public keys that clients need, in ASCII armour.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +51,8 @@ pub struct Service {
     pub budgets: Budgets,
     /// How much lies in the store for each user that no reader sees yet.
     pub quotas: Quotas,
+    /// What waits for its `.changes`.
+    pub waiting: WaitingFiles,
     /// A local directory for files that are being received; on the file system of a local store.
     pub spool: PathBuf,
     /// The version of the program.

@@ -326,7 +326,9 @@ mod tests {
                 share.inspect(|_| order.lock().unwrap().push(by)).is_some()
             })
         });
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        while shares.taken().waiting.len() < 3 || !waiting[3].is_finished() {
+            tokio::task::yield_now().await;
+        }
         drop(rest);
         let mut granted = Vec::new();
         for one in waiting {

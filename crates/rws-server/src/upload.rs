@@ -266,6 +266,7 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: Share<String>) -> 
         if let Err(error) = aside::forget(&**service.tree.store(), aside).await {
             tracing::warn!(%error, "files that are part of an upload now stay aside for a day");
         }
+        service.waiting.changed();
         Ok(accepted)
     };
     // records of many packages for many targets take a while to make: not on a thread that answers requests

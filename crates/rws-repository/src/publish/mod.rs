@@ -150,8 +150,8 @@ impl Publisher {
     }
 
     /// What is known of the roots in the store.
-    pub(crate) fn foreign_roots(&self) -> &Arc<ForeignRoots> {
-        &self.foreign
+    pub fn foreign_roots(&self) -> Arc<ForeignRoots> {
+        Arc::clone(&self.foreign)
     }
 
     /// The store.

@@ -8,7 +8,7 @@ use rws_model::Signer;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::passwords::PasswordHash;
-use rws_server::{Budgets, Certificate, Keys, Metrics, Network, Quotas, Service, User, Users};
+use rws_server::{Budgets, Certificate, Keys, Metrics, Network, Quotas, Service, User, Users, WaitingFiles};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -44,7 +44,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     let service = Arc::new(Service {
         scheduler: Arc::clone(&scheduler),
         tree: Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue))
-            .beside(scheduler.publisher()),
+            .with_foreign_roots(scheduler.publisher().foreign_roots()),
         catalogue: Arc::clone(&installation.catalogue),
         users: Users::new(users, configuration.server.service.limits.passwords_bytes),
         keys: Keys {
@@ -55,6 +55,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         metrics: Metrics::install()?,
         writing: installation.place.writing(),
         budgets: Budgets::new(&configuration.server.service.limits),
+        waiting: WaitingFiles::default(),
         quotas: Quotas::new(&configuration.server.service.limits),
         spool: installation.place.spool.clone(),
         version: env!("CARGO_PKG_VERSION"),

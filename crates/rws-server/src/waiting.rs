@@ -1,0 +1,69 @@
+//! What waits for its `.changes`, as `/-/status` tells it: read from the store once in a second at most, however many ask, and
+//! after each change that this process makes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rws_repository::aside::{self, ListedFile};
+use rws_store::{Store, StoreError};
+use tokio::sync::Mutex;
+
+/// How old a list may be.
+const KEPT: Duration = Duration::from_secs(1);
+
+/// The list that was read last, and when.
+#[derive(Debug, Default)]
+pub struct WaitingFiles {
+    last: Mutex<Option<Read>>,
+    /// How many changes this process has made.
+    changes: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Read {
+    at: Instant,
+    /// After so many changes.
+    changes: u64,
+    files: Arc<Vec<ListedFile>>,
+}
+
+impl WaitingFiles {
+    /// The files that wait. Whoever asks while it is read waits for that.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn list(&self, store: &dyn Store) -> Result<Arc<Vec<ListedFile>>, StoreError> {
+        let mut last = self.last.lock().await;
+        let changes = self.changes.load(Ordering::Acquire);
+        if let Some(read) = last.as_ref().filter(|read| read.changes == changes && read.at.elapsed() < KEPT) {
+            return Ok(Arc::clone(&read.files));
+        }
+        let files = Arc::new(aside::list(store).await?);
+        *last = Some(Read { at: Instant::now(), changes, files: Arc::clone(&files) });
+        Ok(files)
+    }
+
+    /// A file came to wait, or waits no longer.
+    pub fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rws_store::MemoryStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_who_ask_at_once_get_one_list() {
+        let (store, waiting) = (MemoryStore::new(), WaitingFiles::default());
+        let lists = futures::future::join_all((0..8).map(|_| waiting.list(&store))).await;
+        let lists: Vec<_> = lists.into_iter().map(Result::unwrap).collect();
+        waiting.changed();
+        assert!(!Arc::ptr_eq(&waiting.list(&store).await.unwrap(), &lists[0]));
+        assert!(lists.windows(2).all(|pair| Arc::ptr_eq(&pair[0], &pair[1])));
+    }
+}
