@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rws_model::{FileName, Format, Inspected, Inspector, Md5Pieces, Memory, Reading, Refusal, ShaDigester};
 use rws_store::LocalFile;
 
-use crate::naming::says_too_little;
+use crate::vague_names::says_too_little;
 
 /// A file that streams past.
 pub struct Inspection {

@@ -13,10 +13,10 @@ use tokio::time::timeout;
 use crate::catalogue::ConfiguredTarget;
 use crate::gather::gather;
 use crate::intake::Replaced;
-use crate::naming::says_too_little;
 use crate::plan::join;
 use crate::presence::placed_in;
 use crate::upload::Upload;
+use crate::vague_names::says_too_little;
 use crate::{RepositoryError, reading};
 
 /// An upload is not held up for longer by this.

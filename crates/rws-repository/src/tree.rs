@@ -14,7 +14,7 @@ use crate::gather::gather;
 use crate::generation::Head;
 use crate::pins::{Pins, Reader};
 use crate::plan::join;
-use crate::{GenerationId, RepositoryError, named, private, reading};
+use crate::{GenerationId, RepositoryError, digest_names, private, reading};
 
 /// How many generations' names are kept in memory.
 const KEPT_GENERATIONS: usize = 64;
@@ -423,9 +423,10 @@ impl Tree {
             Wanted::Stat => (self.store.stat(&key).await?, None),
             Wanted::Bytes(span) => {
                 let mut content = self.store.read(&key, span).await?;
-                if let (Some(content), Some(digest), Span::Whole) = (&mut content, named::digest_in(path), span) {
+                if let (Some(content), Some(digest), Span::Whole) = (&mut content, digest_names::digest_in(path), span)
+                {
                     let bytes = std::mem::replace(&mut content.bytes, Box::pin(futures::stream::empty()));
-                    content.bytes = named::checked(bytes, digest, key.clone());
+                    content.bytes = digest_names::checked(bytes, digest, key.clone());
                 }
                 (content.as_ref().map(|content| content.stat.clone()), content)
             }
