@@ -8,6 +8,7 @@
 //! .rws/incoming/UPLOAD/NAME                  a package file of an upload
 //! .rws/aside/SHA256/TARGET/PRODUCT/NAME      a file that waits for the `.changes` of its upload
 //! .rws/failed/REPOSITORY/UPLOAD              an upload that could not be carried out there, and why
+//! .rws/malformed/REPOSITORY.txt              malformed packages that a comparison with the store stopped at
 //! .rws/claims/PATH                          what a public path is about to hold (S3 only)
 //! .rws/identities/REPOSITORY/SHA256         what a package is about to become (where other bytes are refused)
 //! .rws/lease.json                            who may write (only where S3 keeps no conditions)
@@ -97,6 +98,11 @@ pub fn failed(repository: &RepositoryId, upload: &UploadId) -> Key {
 /// The upload of such a note.
 pub fn failed_upload(key: &Key) -> Option<UploadId> {
     UploadId::parse(key.as_str().strip_prefix(FAILED)?.rsplit('/').next()?)
+}
+
+/// The list of malformed packages that a comparison with the store stopped at.
+pub fn malformed(repository: &RepositoryId) -> Key {
+    key(format!("{PREFIX}malformed/{repository}.txt"))
 }
 
 /// Where all uploads are.

@@ -33,6 +33,9 @@ const GIVES_WAY: Duration = Duration::from_secs(1);
 /// How many requests of a client wait for memory that nobody gives up.
 const MOST_WAITING: usize = 8;
 
+/// In place of a time: the client is to send.
+const AWAITED: u64 = u64::MAX;
+
 /// So much of a path is logged, in bytes; a longer one names nothing.
 const LONGEST_PATH: usize = 1024;
 
@@ -47,6 +50,8 @@ pub struct Exchange {
     kind: Kind,
     started: Instant,
     received_bytes: AtomicU64,
+    /// When the last piece of its body came, in milliseconds after it started; [`AWAITED`] while the next is waited for.
+    last_piece: AtomicU64,
     user: OnceLock<String>,
     /// Lasts as long as anything of the request: its answer, and what is read of its body behind that.
     begun: Begun,
@@ -77,6 +82,7 @@ impl Exchange {
             kind: Kind::of(request.method(), absolute(path)),
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
+            last_piece: AtomicU64::new(0),
             user: OnceLock::new(),
             client,
             begun,
@@ -102,6 +108,19 @@ impl Exchange {
             Ok(share) => answer.map(|body| Body::new(Held::new(body, share))),
             Err(_) => busy("answers").answer(),
         }
+    }
+
+    /// For how long the client has been waiting: since the last piece of the body came. Zero while the next is waited for.
+    pub fn waits(&self) -> Duration {
+        match self.last_piece.load(Ordering::Relaxed) {
+            AWAITED => Duration::ZERO,
+            last => self.started.elapsed().saturating_sub(Duration::from_millis(last)),
+        }
+    }
+
+    fn note_piece(&self, is_there: bool) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(AWAITED - 1);
+        self.last_piece.store(if is_there { now } else { AWAITED }, Ordering::Relaxed);
     }
 
     /// Notes who sends the request, once that is known.
@@ -213,6 +232,7 @@ impl HttpBody for Receiving {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.of.note_piece(polled.is_ready());
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {

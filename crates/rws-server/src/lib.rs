@@ -41,6 +41,7 @@ mod shares;
 mod spool;
 mod tls;
 mod upload;
+mod wait;
 mod waiting;
 
 pub use access::{User, Users};

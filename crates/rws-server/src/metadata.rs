@@ -16,7 +16,8 @@ use crate::answer::{Answer, Problem, busy};
 use crate::body::Incoming;
 use crate::schema::{ChangeProblems, Message, MetadataPath, TargetPath, Wait};
 use crate::service::Service;
-use crate::upload::{answer, expected_bytes, resolve, wait};
+use crate::upload::{answer, expected_bytes, resolve};
+use crate::wait;
 
 /// The largest file that is taken, as it is sent.
 const MOST_BYTES: usize = 16 << 20;
@@ -59,7 +60,7 @@ pub async fn put(
     let bytes = expected_bytes(&parts.headers).unwrap_or(u64::MAX).min(MOST_BYTES as u64);
     let accepted = describe(service, user, place, bytes, body).await?;
     service.scheduler.take(&accepted);
-    Ok(answer(service, &accepted, StatusCode::CREATED, wait(&parts.headers, parts.uri.query())).await)
+    Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await)
 }
 
 /// Removes a file of metadata of an rpm repository; `path` is what follows `/-/metadata/`.
@@ -79,7 +80,7 @@ pub async fn remove(service: &Arc<Service>, user: &User, path: &str, parts: &Par
     let place = place(service, user, path)?;
     let accepted = undescribe(service, place).await?;
     service.scheduler.take(&accepted);
-    Ok(answer(service, &accepted, StatusCode::OK, wait(&parts.headers, parts.uri.query())).await)
+    Ok(answer(service, &accepted, StatusCode::OK, wait::left(parts)).await)
 }
 
 fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {

@@ -3,28 +3,23 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use rws_model::FileName;
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::removal::{self, Address, Removal};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem};
-use crate::path;
 use crate::service::Service;
-use crate::upload::{allow, answer, resolve, wait};
+use crate::upload::{allow, answer, resolve};
+use crate::{path, wait};
 
 /// Where something goes, and what.
 type Wanted = (Vec<Arc<ConfiguredTarget>>, Removal);
 
 /// Removes a package: the index forgets it first, its file goes when no reader needs it any more.
-pub async fn delete(
-    service: &Arc<Service>,
-    user: &User,
-    path: &str,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Result<Answer, Problem> {
+pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let Some((directory, name)) = path.rsplit_once('/') else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
@@ -44,7 +39,7 @@ pub async fn delete(
         Ok::<_, Problem>(accepted)
     });
     match work.await?? {
-        Some(accepted) => Ok(answer(service, &accepted, StatusCode::OK, wait(headers, query)).await),
+        Some(accepted) => Ok(answer(service, &accepted, StatusCode::OK, wait::left(parts)).await),
         None => {
             let message = format!("There is no package file {name} at {directory}.");
             Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message).of_file(name))

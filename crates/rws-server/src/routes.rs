@@ -18,7 +18,7 @@ use crate::budgets::Taker;
 use crate::connection::Connection;
 use crate::exchange::{Exchange, Sending};
 use crate::service::Service;
-use crate::{incoming, metadata, own, path, read, remove, schedule, upload};
+use crate::{incoming, metadata, own, path, read, remove, schedule, upload, wait};
 
 const READ_METHODS: &str = "GET, HEAD, OPTIONS";
 const METADATA_METHODS: &str = "DELETE, OPTIONS, PUT";
@@ -98,18 +98,19 @@ fn refuse(exchange: &Exchange, request: &Request<Body>) -> Option<Problem> {
 }
 
 /// Answers a request that is no reading one. What is left of the body of a refused one is read behind the answer.
-async fn change(service: &Arc<Service>, exchange: &Exchange, place: &Place, request: Request<Body>) -> Answer {
-    let (parts, body) = request.into_parts();
+async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, place: &Place, request: Request<Body>) -> Answer {
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(Arc::clone(exchange));
     let mut body = Incoming::new(body, &parts, &service.settings.limits);
     let mut answer = match parts.method {
         Method::OPTIONS => allowed(StatusCode::OK, place.methods()),
         _ if !place.methods().split(", ").any(|method| method == parts.method.as_str()) => {
             allowed(StatusCode::METHOD_NOT_ALLOWED, place.methods())
         }
-        _ => match write(service, exchange, place, &parts, &mut body).await {
-            Ok(answer) => answer,
-            Err(Refused::Unauthorized) => unauthorized(),
-            Err(Refused::Because(problem)) => problem.answer(),
+        _ => match wait::bounded(exchange, &parts, write(service, exchange, place, &parts, &mut body)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(Refused::Unauthorized)) => unauthorized(),
+            Ok(Err(Refused::Because(problem))) | Err(problem) => problem.answer(),
         },
     };
     if !answer.status().is_success() && body.is_open() {
@@ -228,11 +229,10 @@ async fn change_repository(
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
-    let query = parts.uri.query();
     match parts.method {
         Method::PUT => upload::put(service, user, path, parts, body).await,
         Method::POST => schedule::post(service, user, path, parts, body).await,
-        _ => remove::delete(service, user, path, &parts.headers, query).await,
+        _ => remove::delete(service, user, path, parts).await,
     }
 }
 

@@ -16,7 +16,8 @@ use crate::body::Incoming;
 use crate::form;
 use crate::multipart::{MultipartError, is_form};
 use crate::service::Service;
-use crate::upload::{permit, resolve, take_form, wait};
+use crate::upload::{permit, resolve, take_form};
+use crate::wait;
 
 /// Takes the files of a form; without any, schedules a synchronisation of all repositories of a path that exist.
 pub async fn post(
@@ -71,7 +72,7 @@ async fn schedule(service: &Arc<Service>, user: &User, path: &str, parts: &Parts
         let occasion = Occasion { synchronise: true, ..Occasion::default() };
         service.scheduler.wake(repository, occasion, Urgency::Prompt);
     }
-    let Some(time) = wait(&parts.headers, parts.uri.query()) else { return Ok(scheduled(&missing)) };
+    let Some(time) = wait::left(parts) else { return Ok(scheduled(&missing)) };
     if !service.scheduler.settle(&existing, time).await {
         return Ok(message(StatusCode::ACCEPTED, "OK"));
     }

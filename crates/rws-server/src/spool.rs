@@ -338,7 +338,11 @@ fn write(
     let mut file: &File = disk.as_file();
     while let Some(piece) = pieces.blocking_recv() {
         md5.update(&piece);
-        file.write_all(&piece)?;
+        if let Err(error) = file.write_all(&piece) {
+            // whoever reads it already has it open, and its room is needed
+            _ = file.set_len(0);
+            return Err(error);
+        }
         grower.add(piece.len() as u64, md5.take_pieces());
     }
     Ok(Written { disk, grower, md5: md5.finish() })

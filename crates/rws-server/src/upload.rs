@@ -1,7 +1,7 @@
 //! `PUT /<path>`: files of one request into all repositories that the path stands for.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -25,16 +25,13 @@ use crate::service::Service;
 use crate::settings::Limits;
 use crate::shares::Share;
 use crate::spool::Spooled;
-use crate::{path, quotas};
+use crate::{quotas, wait};
 
 /// How long an upload waits for its turn.
 const LONGEST_QUEUE: Duration = Duration::from_secs(60);
 
 /// Requests whose packages become more than this are taken one at a time.
 const LARGE_BYTES: u64 = 2 << 20;
-
-/// The longest time that a client may ask to wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Where the status of an upload is, in every answer.
 pub const STATUS_HEADER: HeaderName = HeaderName::from_static("rws-status");
@@ -179,8 +176,6 @@ pub struct Taken {
     warnings: Vec<String>,
     /// What else its sender is told: nothing that an operator needs to know.
     notes: Vec<String>,
-    /// When all of the request had arrived.
-    received: Instant,
 }
 
 impl Batch {
@@ -190,7 +185,6 @@ impl Batch {
     ///
     /// Which file does not fit; what the store fails with. Then nothing of the upload counts.
     pub async fn take(self, service: &Arc<Service>) -> Result<Taken, Problem> {
-        let received = Instant::now();
         for target in &self.targets {
             if let Some(file) = self.files.iter().find(|file| !target.format.accepts(file.name())) {
                 return Err(unfit(file.name().as_str(), &*target.format));
@@ -220,7 +214,7 @@ impl Batch {
             format!("{file}: it replaces /{path}, which is the same package under another product or file name")
         });
         let warnings: Vec<String> = replaced.chain(warnings).collect();
-        accepted.map(|accepted| Taken { accepted, warnings, notes: Vec::new(), received }).map_err(|error| {
+        accepted.map(|accepted| Taken { accepted, warnings, notes: Vec::new() }).map_err(|error| {
             match (error, format) {
                 // the original knew architectures by file names only, and said this
                 (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(
@@ -237,9 +231,7 @@ impl Batch {
 impl Taken {
     /// The answer to the request that the upload was made with.
     pub async fn answer(self, service: &Service, parts: &Parts) -> Answer {
-        // what a slow store has taken of the time is gone
-        let wait = wait(&parts.headers, parts.uri.query()).map(|time| time.saturating_sub(self.received.elapsed()));
-        let answer = answer(service, &self.accepted, StatusCode::CREATED, wait).await;
+        let answer = answer(service, &self.accepted, StatusCode::CREATED, wait::left(parts)).await;
         with_notes(with_warnings(answer, &self.warnings), &self.notes)
     }
 }
@@ -327,15 +319,6 @@ fn check_product(product: Option<&str>) -> Result<(), Problem> {
     plain.map_err(|reason| {
         Problem::bad_request("product", format!("The \"product\" form is not the name of a product: {reason}."))
     })
-}
-
-/// How long the client asks to wait: `?wait=SECONDS` or `Prefer: wait=SECONDS` (RFC 7240, section 4.3).
-pub fn wait(headers: &HeaderMap, query: Option<&str>) -> Option<Duration> {
-    let preferred = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let mut preferred = preferred.flat_map(|value| value.split(','));
-    let preferred = preferred.find_map(|preference| preference.trim().strip_prefix("wait="));
-    let seconds = path::query(query, "wait").or_else(|| preferred.map(str::to_owned))?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 /// The same answer with a header for each warning, which the log has too.

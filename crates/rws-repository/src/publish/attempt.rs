@@ -67,7 +67,8 @@ impl Run<'_> {
             self.check_read_again(&generation, &malformed)?;
         }
         if found.looked {
-            self.list_malformed(malformed).await?;
+            self.list_malformed(self.public_list()?, malformed).await?;
+            self.list_malformed(private::malformed(self.repository), Vec::new()).await?;
         }
         let mut changes = found.changes;
         for waiting in &mut pending.uploads {
@@ -149,7 +150,13 @@ impl Run<'_> {
             Ok(found) => Ok((found, Ok(()))),
             // without a generation nothing else says what was there
             Err(error) if state.generation.is_none() => Err(error),
-            Err(error) => Ok((Found::default(), Err(error))),
+            Err(error) => {
+                if let RepositoryError::Malformed { path, .. } = &error {
+                    // whoever starts next looks whether it lies there still
+                    self.list_malformed(private::malformed(self.repository), vec![path.clone()]).await?;
+                }
+                Ok((Found::default(), Err(error)))
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use rws_model::{Assembled, Change, FileName, Identity, Listed, Placement, Reading, Record, RecordFile, Refusal, Role};
-use rws_store::{Condition, Kind, Span, Version, Write, collect};
+use rws_store::{Condition, Key, Kind, Span, Version, Write, collect};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
@@ -357,19 +357,27 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the last comparison left malformed packages out, and nobody was there since.
+    /// Whether the last comparison found malformed packages, and nobody was there since.
     pub(super) async fn has_malformed(&self, state: &State) -> Result<bool, RepositoryError> {
-        let layout = self.target.format.layout(self.repository);
-        let key = self.key(&join(&layout.metadata, MALFORMED_LIST))?;
-        Ok(state.head.is_some() && self.store().stat(&key).await?.is_some() && !self.is_foreign(state).await?)
+        if state.head.is_none() {
+            return Ok(false);
+        }
+        for key in [self.public_list()?, private::malformed(self.repository)] {
+            if self.store().stat(&key).await?.is_some() {
+                return Ok(!self.is_foreign(state).await?);
+            }
+        }
+        Ok(false)
     }
 
-    /// Lists what was left out beside the indexes, as the original did: one path a line, without an end of the last one; no
-    /// file where there is nothing to list.
-    pub(super) async fn list_malformed(&self, mut paths: Vec<String>) -> Result<(), RepositoryError> {
+    /// The list of what was left out, beside the indexes as the original wrote it.
+    pub(super) fn public_list(&self) -> Result<Key, RepositoryError> {
+        self.key(&join(&self.target.format.layout(self.repository).metadata, MALFORMED_LIST))
+    }
+
+    /// Lists malformed packages: one path a line, without an end of the last one; no file where there is nothing to list.
+    pub(super) async fn list_malformed(&self, key: Key, mut paths: Vec<String>) -> Result<(), RepositoryError> {
         paths.sort();
-        let layout = self.target.format.layout(self.repository);
-        let key = self.key(&join(&layout.metadata, MALFORMED_LIST))?;
         let wanted = Some(paths.join("\n").into_bytes()).filter(|list| !list.is_empty());
         let present = match self.store().read(&key, Span::Whole).await? {
             Some(content) => Some(collect(content.bytes).await?.to_vec()),

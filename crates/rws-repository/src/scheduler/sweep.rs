@@ -84,7 +84,8 @@ impl Scheduler {
         let store = self.publisher.store();
         let now = store.clock_milliseconds().await?;
         let is_old = |listed: &Listed, age: i64| now - listed.stat.modified_milliseconds > age;
-        let is_thorough = self.sweeps.fetch_add(1, Ordering::Relaxed).is_multiple_of(THOROUGH);
+        let sweep = self.sweeps.fetch_add(1, Ordering::Relaxed);
+        let is_thorough = sweep.is_multiple_of(THOROUGH);
         // Package files before uploads before pointers: an upload is written after all of its pointers, so one that was
         // there while none of its pointers is has been taken by all of its repositories.
         let incoming = store.list(private::INCOMING).await?;
@@ -145,6 +146,7 @@ impl Scheduler {
             }
         }
         self.renew(now / 1000).await?;
+        self.look_at_roots(sweep).await?;
         self.look_for_malformed().await?;
         if is_thorough {
             self.tidy(now).await?;

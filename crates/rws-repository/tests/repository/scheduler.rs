@@ -369,3 +369,26 @@ async fn a_malformed_package_is_named_until_it_is_gone() {
     assert_eq!(scheduler.failing(), []);
     assert_eq!(get(&*store, &format!("{DISTS}/malformed_list.txt")).await, None);
 }
+
+/// An answer that came late left an older root in the store: it is mended without another reason to publish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_that_is_not_the_heads_is_mended_by_the_sweep() {
+    let (repository, root) = ("release/2.8/ubuntu/focal", "release/2.8/ubuntu/dists/focal/Release");
+    let (world, store) = ticking();
+    let scheduler = scheduler(&world, &store);
+    let mut roots = Vec::new();
+    for name in ["aa", "bb"] {
+        let accepted = upload(&world, &store, repository, world.deb(name, "1", "amd64", "text")).await;
+        scheduler.take(&accepted);
+        assert!(matches!(scheduler.wait(&accepted.id, LONG).await, Progress::Published(_)));
+        roots.push(get(&*store, root).await.unwrap());
+    }
+    let [older, own] = roots.try_into().unwrap();
+    assert_ne!(older, own);
+    put(&*store, root, older).await;
+    for _ in 0..20 {
+        scheduler.sweep().await.unwrap();
+    }
+    assert!(scheduler.settle(&[id(repository)], LONG).await);
+    assert_eq!(get(&*store, root).await.as_ref(), Some(&own));
+}

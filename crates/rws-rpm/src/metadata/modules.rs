@@ -47,8 +47,10 @@ type Streams = BTreeMap<stream::Nsvca, Option<Sha256>>;
 /// Reads one document to its end. Its outline was checked.
 fn document(events: &mut Events<'_>, outline: &Outline, streams: &mut Streams) -> Result<(), String> {
     events.document_start()?;
+    let mut has_data = false;
     events.mapping("the document", |events, key| match key {
-        "data" => match outline.kind {
+        // of several the first one counts
+        "data" if !std::mem::replace(&mut has_data, true) => match outline.kind {
             DocumentKind::Stream => {
                 events.start_digest();
                 let nsvca = stream::read(events, outline.version)?;

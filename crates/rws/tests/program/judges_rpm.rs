@@ -11,6 +11,7 @@
 
 mod collection;
 mod generated;
+mod modules;
 mod solvables;
 mod tools;
 

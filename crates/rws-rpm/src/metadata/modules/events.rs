@@ -41,6 +41,18 @@ impl Event {
     }
 }
 
+/// A mapping or a list that has begun.
+enum Open {
+    Mapping {
+        /// Whether a key is next.
+        is_key: bool,
+    },
+    List {
+        /// What its elements are.
+        of: Option<&'static str>,
+    },
+}
+
 /// Reads a stream.
 pub struct Events<'t> {
     parser: Parser<Chain<&'t [u8], &'static [u8]>>,
@@ -234,31 +246,40 @@ impl<'t> Events<'t> {
         if self.scalar(what)?.is_empty() { Err(format!("{what} is empty")) } else { Ok(()) }
     }
 
-    /// Passes a text or a mapping whose keys, and those of all mappings below, are texts.
+    /// Passes a text or a mapping whose keys, and those of all mappings below, are texts, and whose lists have elements of one
+    /// form each.
     pub fn skip_plain(&mut self, what: &str) -> Result<(), String> {
-        // for each mapping or list that is open: whether a key is next
-        let mut open: Vec<Option<bool>> = Vec::new();
+        let mut open: Vec<Open> = Vec::new();
         loop {
             let event = self.next()?;
-            let is_key = open.last().copied().flatten() == Some(true);
-            match event {
-                Event::MappingEnd | Event::SequenceEnd => drop(open.pop()),
-                Event::Scalar(_) => {}
-                other if is_key => return Err(format!("{what} has {} for a key", other.name())),
-                Event::MappingStart => {
-                    open.push(Some(true));
-                    continue;
-                }
-                _ if open.is_empty() => return Err(format!("{what} is a list")),
-                _ => {
-                    open.push(None);
-                    continue;
-                }
-            }
+            let is_end = matches!(event, Event::MappingEnd | Event::SequenceEnd);
             match open.last_mut() {
-                None => return Ok(()),
-                Some(Some(key)) => *key = !*key,
-                Some(None) => {}
+                _ if is_end => {}
+                Some(Open::Mapping { is_key: true }) if !matches!(event, Event::Scalar(_)) => {
+                    return Err(format!("{what} has {} for a key", event.name()));
+                }
+                Some(Open::List { of }) => {
+                    let name = event.name();
+                    if *of.get_or_insert(name) != name {
+                        return Err(format!("{what} has a list of different forms, at which dnf5 complains"));
+                    }
+                }
+                None if event == Event::SequenceStart => return Err(format!("{what} is a list")),
+                _ => {}
+            }
+            match event {
+                Event::MappingStart => open.push(Open::Mapping { is_key: true }),
+                Event::SequenceStart => open.push(Open::List { of: None }),
+                _ => {
+                    if is_end {
+                        open.pop();
+                    }
+                    match open.last_mut() {
+                        None => return Ok(()),
+                        Some(Open::Mapping { is_key }) => *is_key = !*is_key,
+                        Some(Open::List { .. }) => {}
+                    }
+                }
             }
         }
     }

@@ -138,12 +138,11 @@ fn mapped_package(events: &mut Events<'_>) -> Checked {
         *part = Some(if key == "epoch" { scalar::number(&what, &text)?.to_string() } else { text });
         Ok(())
     })?;
-    let (Some(name), Some(version), Some(release), Some(architecture), Some(nevra)) =
-        (name, version, release, architecture, nevra)
+    let (Some(name), Some(epoch), Some(version), Some(release), Some(architecture), Some(nevra)) =
+        (name, epoch, version, release, architecture, nevra)
     else {
         return Err("a package of `artifacts.rpm-map` lacks a part".to_owned());
     };
-    let epoch = epoch.unwrap_or_else(|| "0".to_owned());
     if nevra == format!("{name}-{epoch}:{version}-{release}.{architecture}") {
         Ok(())
     } else {

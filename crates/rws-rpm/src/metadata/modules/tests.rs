@@ -28,7 +28,7 @@ data:
   components: {rpms: {tool: {rationale: r, buildorder: 3}}}
   artifacts:
     rpms: [tool-0:1.0-1.x86_64, 'a-b-3:1-2.noarch']
-  xmd: {a: &b [c, {d: [e]}]}
+  xmd: {a: &b [{d: [e]}]}
   unknown: {a: [b]}
 ";
 
@@ -219,8 +219,10 @@ fn streams_have_what_clients_need() {
         ("    module: [MIT]\n", "", "`license.module`"),
         ("module: [MIT]", "module:", "`license.module`"),
         ("platform: [-el8, -el7]", "other: [], platform: []", "\"other\" twice"),
-        ("xmd: {a: &b [c, {d: [e]}]}", "xmd: []", "`xmd` is a list"),
-        ("xmd: {a: &b [c, {d: [e]}]}", "xmd: {a: [{[b]: c}]}", "`xmd` has a list for a key"),
+        ("xmd: {a: &b [{d: [e]}]}", "xmd: []", "`xmd` is a list"),
+        ("xmd: {a: &b [{d: [e]}]}", "xmd: {a: [{[b]: c}]}", "`xmd` has a list for a key"),
+        ("xmd: {a: &b [{d: [e]}]}", "xmd: {a: [b, {c: d}]}", "different forms"),
+        ("xmd: {a: &b [{d: [e]}]}", "xmd: {a: [[b], {c: d}]}", "different forms"),
         ("description: p", "default: maybe", "neither true nor false"),
         ("buildorder: 3", "buildorder: 1, buildafter: [tool]", "both"),
         ("buildorder: 3", "buildafter: [tools]", "buildafter only"),
@@ -265,6 +267,7 @@ fn the_map_of_packages_agrees_with_itself() {
     };
     is_fine(&map("a-1:2-3.noarch"));
     is_refused(&map("a-0:2-3.noarch"), "is not what the parts say");
+    is_refused(&map("a-1:2-3.noarch").replace("epoch: 1, ", ""), "lacks a part");
 }
 
 #[test]
@@ -314,6 +317,7 @@ fn defaults_obsoletes_and_translations_have_what_clients_need() {
         ),
         with(OBSOLETES, "  obsoleted_by: {module: tool, stream: \"2\"}\n", ""),
         with(TRANSLATIONS, "de: ", "\"\": "),
+        format!("{DEFAULTS}data: of the second nobody reads anything\n"),
         format!("---\n{DEFAULTS}---\n{}", with(DEFAULTS, "stream: \"1\"", "stream: \"2\"")),
     ] {
         is_fine(&text);

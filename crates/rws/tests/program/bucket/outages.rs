@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rws_lab::{Fault, Proxy};
 
+use crate::replicas::number;
 use crate::support::bucket::Bucket;
 use crate::support::curl::{self, Upload};
 use crate::support::packages::rpm::Rpm;
@@ -37,7 +38,32 @@ fn a_slow_store_takes_of_the_time_that_a_client_waits() {
     proxy.set_fault(None);
 }
 
-/// Pauses do not grow so long that an outage is felt after its end.
+/// A store that answers nothing at all: who asks to wait ten seconds is not kept for longer, and nothing is lost.
+#[test]
+fn who_waits_is_answered_in_time_by_a_store_that_stands_still() {
+    let bucket = Bucket::on_ceph();
+    let proxy = Proxy::start(&bucket.s3.url);
+    let server = bucket.through(&proxy).serve();
+    let directory = temporary_directory();
+    let package = Rpm::new("rws-one", "1.0", "1").build(directory.path());
+    for broken in ["/.rws/", "/.rws/uploads/", "/.rws/heads/", "/live/"] {
+        proxy.set_fault(Some(Arc::new(move |seen| {
+            seen.path.contains(broken).then_some(Fault::Stall { effect: false })
+        })));
+        let began = Instant::now();
+        let answer = Upload::to(&format!("{TARGET}?wait=10")).file(&package).send(&server);
+        assert!(began.elapsed() < Duration::from_secs(11), "{broken}: {:?}: {}", began.elapsed(), answer.text());
+        match answer.status {
+            202 => {}
+            503 => assert_eq!(answer.json()["code"], "slow-store"),
+            _ => panic!("{broken}: {} {}", answer.status, answer.text()),
+        }
+        proxy.set_fault(None);
+    }
+    Upload::to(&format!("{TARGET}?wait=60")).file(&package).send(&server).expect_created();
+}
+
+/// Pauses do not grow so long that an outage is felt after its end. `RWS_TEST_OUTAGE` sets its seconds.
 #[test]
 fn what_is_pending_is_published_soon_after_an_outage() {
     let bucket = Bucket::on_ceph();
@@ -51,7 +77,7 @@ fn what_is_pending_is_published_soon_after_an_outage() {
     proxy.set_fault(Some(heads));
     let answer = Upload::to(TARGET).file(&package).send(&server).expect_created();
     proxy.set_fault(Some(Arc::new(|_| Some(Fault::Reset { effect: false }))));
-    thread::sleep(Duration::from_secs(15));
+    thread::sleep(Duration::from_secs(number("RWS_TEST_OUTAGE", 15) as u64));
     let status = answer.header("RWS-Status").unwrap().to_owned();
     proxy.set_fault(None);
     let began = Instant::now();

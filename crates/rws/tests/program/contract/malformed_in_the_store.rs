@@ -121,11 +121,13 @@ fn it_stays_named_as_long_as_it_lies_there() {
             case.expect_named(&server);
         });
         rows.row(&format!("put there when the repository was taken over already: {}", case.target), || {
-            let server = Server::start();
+            let mut server = Server::start();
             case.upload(&server, &case.packages[0]);
             let path = case.place(&server);
             assert_eq!(case.post(&server), 409);
             case.upload(&server, &case.packages[1]);
+            case.expect_named(&server);
+            server.restart();
             case.expect_named(&server);
             // what is right now is no longer wrong
             write_file(&path, &case.packages[0].bytes);

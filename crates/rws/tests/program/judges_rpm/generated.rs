@@ -6,7 +6,7 @@
 
 mod headers;
 mod judges;
-mod numbers;
+pub mod numbers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -359,7 +359,7 @@ fn judge_refused(system: &System, refused: &[&Case], work: &Path, findings: &mut
     }
 }
 
-fn number(variable: &str, default: u64) -> u64 {
+pub fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |number| number.parse().expect("a number"))
 }
 

@@ -82,6 +82,14 @@ impl Bucket {
         Server::start_with(Options { environment: self.environment(), credentials, ..Options::default() })
     }
 
+    /// The same, started by a launcher.
+    #[track_caller]
+    pub fn start_by(&self, launcher: Vec<String>) -> Server {
+        let credentials = Some(Credentials { user: "ci".to_owned(), password: PASSWORD.to_owned() });
+        let launcher = Some(launcher);
+        Server::start_with(Options { environment: self.environment(), credentials, launcher, ..Options::default() })
+    }
+
     /// A server on this bucket that is ready.
     #[track_caller]
     pub fn serve(&self) -> Server {
