@@ -6,11 +6,8 @@ use std::sync::Arc;
 use crate::generation::Keep;
 use crate::plan::join;
 use crate::private;
-use rws_model::{Format, RepositoryId, RepositorySettings, Sha256, Signer, Target, sha256};
+use rws_model::{Format, RepositoryId, RepositorySettings, Signer, Target};
 use rws_store::Key;
-
-/// The version of the form of published repositories: a larger one is published anew at start.
-const EDITION: u32 = 1;
 
 /// The most targets that one path may stand for.
 const MOST_TARGETS: usize = 1000;
@@ -101,12 +98,6 @@ impl ConfiguredTarget {
     pub fn renew_at(&self, published_at: i64) -> Option<i64> {
         let valid = i64::try_from(self.format.valid_seconds(&self.settings)?).unwrap_or(i64::MAX);
         Some(published_at.saturating_add(valid / 2))
-    }
-
-    /// The digest of all that shapes a generation besides its packages.
-    pub fn made_with(&self) -> Sha256 {
-        let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
-        sha256(format!("{EDITION} {} {:?} {key:?}", self.format.name(), self.settings).as_bytes())
     }
 }
 

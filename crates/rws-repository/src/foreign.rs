@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rws_model::{RepositoryId, sha256};
-use rws_store::{Key, Span, Store, Version, collect};
+use rws_store::{Key, Span, Store, Version};
 
 use crate::RepositoryError;
 use crate::catalogue::PublicTree;
@@ -95,7 +95,7 @@ async fn look(store: &dyn Store, public: &PublicTree, head: &Head) -> Result<boo
         if content.stat.size_bytes > LONGEST_ROOT_BYTES {
             return Ok(true);
         }
-        let digest = sha256(&collect(content.bytes).await?);
+        let digest = sha256(&content.collect().await?);
         // one of a generation that the head has forgotten says of itself that it is RWS's own, where the store keeps that
         if !head.own.contains_key(&digest) && !store.is_own(&key).await? {
             return Ok(true);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use rws_model::{FileName, Inspected, Listed, Metadata, Placement, RecordFile, RepositoryId, Role};
-use rws_store::{Body, Condition, Key, Kind, LocalFile, Span, Stat, Store, StoreError, Write, collect};
+use rws_store::{Body, Condition, Key, Kind, LocalFile, Span, Stat, Store, StoreError, Write};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
@@ -228,7 +228,7 @@ async fn promise(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeEr
 /// proves nothing.
 async fn holds(store: &dyn Store, key: &Key, bytes: &Bytes) -> bool {
     match store.read(key, Span::Whole).await {
-        Ok(Some(content)) => collect(content.bytes).await.is_ok_and(|present| present == *bytes),
+        Ok(Some(content)) => content.collect().await.is_ok_and(|present| present == *bytes),
         _ => false,
     }
 }
@@ -322,8 +322,8 @@ impl Pool {
                     }
                 }
             }
-            for pending in pending::read(store, &repository, &[]).await?.uploads {
-                for record in pending.upload.records {
+            for upload in pending::read_outlines(store, &repository, &[]).await? {
+                for record in upload.records {
                     for file in record.files {
                         pool.files.insert(join(&record.directory, file.name.as_str()), file);
                     }

@@ -25,6 +25,7 @@ mod id;
 pub mod inspection;
 pub mod intake;
 mod lost;
+mod made_with;
 mod pending;
 pub mod pins;
 pub mod plan;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use rws_model::RepositoryId;
-use rws_store::{Span, Store, collect};
+use rws_store::{Span, Store};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::generation::{Generation, Head};
@@ -34,7 +34,7 @@ pub async fn lost(
     let mut suspects = BTreeSet::new();
     for id in ids.filter(|id| id.seconds() > kept_since && !is_known(id)) {
         let Some(content) = store.read(&private::upload(&id), Span::Whole).await? else { continue };
-        let Ok(upload) = Upload::outline(&collect(content.bytes).await?) else { continue };
+        let Ok(upload) = Upload::outline(&content.collect().await?) else { continue };
         let in_index =
             is_in(generation, target, repository, &upload).map_err(RepositoryError::generation(repository))?;
         if !in_index && is_nowhere(store, repository, &id).await? {

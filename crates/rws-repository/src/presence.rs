@@ -7,8 +7,9 @@ use rws_store::Store;
 
 use crate::catalogue::ConfiguredTarget;
 use crate::generation::{Generation, package_order, path_order};
-use crate::pending::{self, PendingUpload};
+use crate::pending;
 use crate::plan::join;
+use crate::upload::Upload;
 use crate::{RepositoryError, reading};
 
 /// What a repository has at a moment.
@@ -16,7 +17,7 @@ pub struct Presence<'a> {
     target: &'a ConfiguredTarget,
     repository: &'a RepositoryId,
     generation: Option<Generation>,
-    pending: Vec<PendingUpload>,
+    pending: Vec<Upload>,
 }
 
 /// A package that has a file of some name.
@@ -169,7 +170,7 @@ impl<'a> Presence<'a> {
     }
 
     fn changes(&self) -> impl Iterator<Item = (&Identity, Option<&Record>)> {
-        self.pending.iter().flat_map(|waiting| waiting.upload.changes_for(self.repository))
+        self.pending.iter().flat_map(|upload| upload.changes_for(self.repository))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading RWS's own objects back.
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Span, Store, Version, collect};
+use rws_store::{Key, Span, Store, Version};
 use serde::de::DeserializeOwned;
 
 use crate::generation::{Generation, Head};
@@ -37,7 +37,7 @@ pub async fn generation(
     let Some(content) = store.read(&key, Span::Whole).await? else {
         return Err(RepositoryError::damaged(&key, "it does not exist"));
     };
-    let bytes = collect(content.bytes).await?;
+    let bytes = content.collect().await?;
     match Generation::from_bytes(&bytes) {
         Ok(generation) if generation.id == *id => Ok(generation),
         Ok(_) => Err(RepositoryError::damaged(&key, OTHER)),
@@ -52,7 +52,7 @@ pub async fn generation(
 /// When the store fails or the object is damaged.
 pub async fn json<T: DeserializeOwned>(store: &dyn Store, key: &Key) -> Result<Option<(T, Version)>, RepositoryError> {
     let Some(content) = store.read(key, Span::Whole).await? else { return Ok(None) };
-    let bytes = collect(content.bytes).await?;
-    let value = serde_json::from_slice(&bytes).map_err(|error| RepositoryError::damaged(key, error))?;
-    Ok(Some((value, content.stat.version)))
+    let version = content.stat.version.clone();
+    let value = serde_json::from_slice(&content.collect().await?);
+    Ok(Some((value.map_err(|error| RepositoryError::damaged(key, error))?, version)))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::FutureExt;
 use rws_model::{RepositoryId, RootFile, sha256};
-use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version, collect};
+use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version};
 
 use crate::catalogue::{Catalogue, PublicTree};
 use crate::foreign::ForeignRoots;
@@ -337,7 +337,7 @@ impl Tree {
             let Some(key) = Key::parse(&join(&tree, &name)) else { continue };
             let found = self.store.read(&key, Span::Whole).await?;
             if let Some(content) = found.filter(|content| content.stat.size_bytes <= LARGEST_ROOT_BYTES) {
-                let text = String::from_utf8_lossy(&collect(content.bytes).await?).into_owned();
+                let text = String::from_utf8_lossy(&content.collect().await?).into_owned();
                 root.push(RootFile { name, text });
             }
         }

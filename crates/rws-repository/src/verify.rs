@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use rws_model::{ContentDigester, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, sha256};
-use rws_store::{Key, Span, Store, collect};
+use rws_store::{Key, Span, Store};
 use tokio::time::Instant;
 
 use crate::blocks::codec;
@@ -229,7 +229,7 @@ impl Place<'_> {
         let Some(content) = self.store.read(&key, Span::Whole).await? else {
             return Ok(Err(fault("the root lists it, and it does not exist")));
         };
-        let bytes = collect(content.bytes).await?;
+        let bytes = content.collect().await?;
         Ok(match (bytes.len() as u64, sha256(&bytes)) == (file.size_bytes, file.sha256) {
             true => Ok(bytes.to_vec()),
             false => Err(fault("it is not what the root says of it")),

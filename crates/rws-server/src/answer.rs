@@ -1,5 +1,7 @@
 //! Answers of the API: compact JSON with a line end, as the original service wrote them.
 
+use std::io;
+
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
@@ -116,6 +118,15 @@ impl From<JoinError> for Problem {
     fn from(error: JoinError) -> Self {
         tracing::error!(%error, "the work for a request ended early");
         let message = format!("The work for this request ended early: {error}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+    }
+}
+
+/// There is no thread for the work, or it panicked.
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        tracing::error!(%error, "the work for a request could not be done");
+        let message = format!("The work for this request could not be done: {error}");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 }

@@ -110,19 +110,19 @@ impl Budgets {
     /// Within these limits.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            connections: Shares::new(limits.connections as u64),
+            connections: Shares::new("connections", limits.connections as u64),
             open: Arc::default(),
-            answers: Shares::new(limits.answers_bytes),
-            unread_of_clients: Shares::new(UNREAD_BYTES_IN_ALL),
-            unread_of_users: Shares::new(UNREAD_BYTES_IN_ALL),
-            drained: Shares::new(DRAINED),
-            uploads: Shares::new(limits.uploads as u64),
-            reading: Shares::new(limits.reading_bytes),
-            rendering: Shares::new(RENDERED),
-            accepting: Shares::new(2 * limits.entries_bytes),
-            metadata: Shares::new(METADATA_BYTES),
-            checking: Shares::new(CHECKED),
-            listings: Shares::new(LISTINGS),
+            answers: Shares::new("answers", limits.answers_bytes),
+            unread_of_clients: Shares::new("unread_of_clients", UNREAD_BYTES_IN_ALL),
+            unread_of_users: Shares::new("unread_of_users", UNREAD_BYTES_IN_ALL),
+            drained: Shares::new("drained", DRAINED),
+            uploads: Shares::new("uploads", limits.uploads as u64),
+            reading: Shares::new("reading", limits.reading_bytes),
+            rendering: Shares::new("rendering", RENDERED),
+            accepting: Shares::new("accepting", 2 * limits.entries_bytes),
+            metadata: Shares::new("metadata", METADATA_BYTES),
+            checking: Shares::new("checking", CHECKED),
+            listings: Shares::new("listings", LISTINGS),
             listing_parts: Semaphore::new(LISTING_PARTS),
         }
     }

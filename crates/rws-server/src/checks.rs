@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{getpriority_process, setpriority_process};
+use rws_store::low_priority;
 use tokio::sync::oneshot;
 
 use crate::budgets::Network;
@@ -116,14 +116,6 @@ impl Drop for Checks {
     }
 }
 
-/// This thread gets less of a processor than others, where that is scarce (Linux: niceness is that of a thread).
-fn give_way() {
-    let lowered = getpriority_process(None).and_then(|now| setpriority_process(None, now + NICENESS));
-    if let Err(error) = lowered {
-        tracing::debug!(%error, "checks of passwords have the priority of all else");
-    }
-}
-
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -131,7 +123,7 @@ impl Shared {
 
     fn work(&self, kind: Kind) {
         if kind == Kind::Other {
-            give_way();
+            low_priority::lower(NICENESS);
         }
         let mut workspace = Workspace::default();
         while let Some(check) = self.next(kind) {

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use rws_model::{MetadataOffer, MetadataOrigin, RepositoryId};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted};
+use rws_store::low_priority;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -125,15 +126,19 @@ async fn describe(
     let (size_of, sized) = (Arc::clone(&format), Arc::clone(&content));
     let bytes = spawn_blocking(move || size_of.metadata_bytes(&sized)).await?;
     let publisher = service.scheduler.publisher();
-    let _turn = match bytes > LARGE_BYTES {
+    let is_large = bytes > LARGE_BYTES;
+    let _turn = match is_large {
         true => Some(timeout(LONGEST_QUEUE, publisher.turn()).await.map_err(|_| busy("metadata"))?),
         false => None,
     };
-    let checked = spawn_blocking(move || {
+    let check = move || {
         let origin = MetadataOrigin::Sent;
         format.metadata(&MetadataOffer { kind: &kind, name: &kind, content: &content, origin })
-    });
-    let metadata = checked.await??;
+    };
+    let metadata = match is_large {
+        true => low_priority::run(check).await?,
+        false => spawn_blocking(check).await?,
+    }?;
     let repositories: Vec<RepositoryId> = place.repositories.into_iter().map(|(_, repository)| repository).collect();
     let accepted = intake::describe(&*store, metadata, &repositories).await?;
     // as long as the file is in memory

@@ -70,6 +70,11 @@ fn describe() {
     describe_gauge!("rws_http_connections", "Connections that are open.");
     describe_gauge!("rws_http_answer_bytes", Unit::Bytes, "Memory of requests and answers that are under way.");
     describe_counter!("rws_http_refused_total", "Connections and requests that were refused, by the limit.");
+    describe_histogram!(
+        "rws_http_waited_seconds",
+        Unit::Seconds,
+        "How long requests waited for a limit, by the limit."
+    );
     describe_counter!("rws_http_requests_total", "Requests that were answered, by kind and status.");
     describe_histogram!(
         "rws_http_request_seconds",

@@ -43,8 +43,8 @@ impl Quotas {
     /// Within these limits.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            pending: Shares::new(limits.pending_bytes),
-            aside: Shares::new(limits.aside_bytes),
+            pending: Shares::new("pending", limits.pending_bytes),
+            aside: Shares::new("aside", limits.aside_bytes),
             waiting: Mutex::default(),
         }
     }

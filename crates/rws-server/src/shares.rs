@@ -9,8 +9,9 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use metrics::histogram;
 use tokio::sync::oneshot;
 
 /// What somebody holds has to be left for others so many times.
@@ -22,6 +23,8 @@ const MOST_LARGER: usize = 16;
 /// What is shared: places, or bytes of memory.
 #[derive(Debug)]
 pub struct Shares<K: Eq + Hash + Clone> {
+    /// What metrics call it.
+    name: &'static str,
     total: u64,
     taken: Mutex<Taken<K>>,
 }
@@ -70,10 +73,10 @@ pub enum Refusal {
 }
 
 impl<K: Eq + Hash + Clone> Shares<K> {
-    /// So many.
-    pub fn new(total: u64) -> Arc<Self> {
+    /// So many of what is called so.
+    pub fn new(name: &'static str, total: u64) -> Arc<Self> {
         let taken = Taken { all: 0, by: HashMap::new(), waiting: HashMap::new(), next_number: 0 };
-        Arc::new(Self { total, taken: Mutex::new(taken) })
+        Arc::new(Self { name, total, taken: Mutex::new(taken) })
     }
 
     /// Takes some now.
@@ -124,9 +127,11 @@ impl<K: Eq + Hash + Clone> Shares<K> {
             taken.waiting.entry(by.clone()).or_default().push_back(Waiting { number, amount, rule, answer });
             (Waits { of: self, by, number }, share)
         };
-        let share = tokio::time::timeout(within, &mut answer).await.ok()?.ok();
+        let began = Instant::now();
+        let share = tokio::time::timeout(within, &mut answer).await;
+        histogram!("rws_http_waited_seconds", "limit" => self.name).record(began.elapsed().as_secs_f64());
         drop(waits);
-        share
+        share.ok()?.ok()
     }
 
     /// Gives to those who wait what they may take now.
@@ -253,7 +258,7 @@ mod tests {
 
     #[test]
     fn nobody_gets_more_than_is_left_for_others() {
-        let shares = Shares::new(64);
+        let shares = Shares::new("test", 64);
         let held = ["first", "second", "third"].map(|by| greedy(&shares, by));
         assert_eq!(held.each_ref().map(Vec::len), [8, 7, 7]);
         assert_eq!(shares.try_take(&"first", 1).unwrap_err(), Refusal::ForOthers);
@@ -266,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_finds_something_behind_many_that_take_all_they_can() {
-        let shares = Shares::new(64);
+        let shares = Shares::new("test", 64);
         let mut held = Vec::new();
         for number in 0..16 {
             while let Ok(share) = shares.try_take(&number, 1) {
@@ -279,7 +284,7 @@ mod tests {
 
     #[test]
     fn who_has_most_is_known() {
-        let shares = Shares::new(64);
+        let shares = Shares::new("test", 64);
         let held = ["first", "second", "third"].map(|by| greedy(&shares, by));
         assert_eq!(held.each_ref().map(Vec::len), [8, 7, 7]);
         assert_eq!(shares.larger_than(&"new", 3)[0], "first");
@@ -290,7 +295,7 @@ mod tests {
 
     #[test]
     fn one_place_is_given_to_one() {
-        let shares = Shares::new(1);
+        let shares = Shares::new("test", 1);
         let held = shares.try_take(&"first", 1).unwrap();
         assert_eq!(shares.try_take(&"second", 1).unwrap_err(), Refusal::Empty);
         drop(held);
@@ -299,7 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_gets_what_is_given_back() {
-        let shares = Shares::new(2);
+        let shares = Shares::new("test", 2);
         let held = shares.try_take(&"first", 2).unwrap();
         let waiting = tokio::spawn({
             let shares = Arc::clone(&shares);
@@ -314,7 +319,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_all_that_wait_who_holds_least_comes_first() {
-        let shares = Shares::new(10);
+        let shares = Shares::new("test", 10);
         let (_much, _little) = (shares.try_take(&"much", 5).unwrap(), shares.try_take(&"little", 2).unwrap());
         let rest = shares.try_take(&"rest", 3).unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -341,7 +346,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_all_is_all() {
-        let shares = Shares::new(10);
+        let shares = Shares::new("test", 10);
         assert!(shares.take(&"first", 1000, SOON).await.is_some());
     }
 }

@@ -1,5 +1,6 @@
 //! `PUT /<path>`: files of one request into all repositories that the path stands for.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted, Replaced};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IntakeError, Reception, RepositoryError};
+use rws_store::low_priority;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tracing::Instrument;
@@ -239,14 +241,14 @@ impl Taken {
 /// Makes the upload a promise and wakes the publisher, also when the client goes away meanwhile.
 async fn accept(service: &Arc<Service>, batch: Batch, memory: Share<String>) -> Result<Accepted, IntakeError> {
     let service = Arc::clone(service);
+    let is_large = batch.files.iter().map(Spooled::entries_bytes).sum::<u64>() > LARGE_BYTES;
     let work = async move {
         let _memory = memory;
-        let is_large = batch.files.iter().map(Spooled::entries_bytes).sum::<u64>() > LARGE_BYTES;
         let _turn = if is_large { service.scheduler.publisher().turn().await } else { None };
         let Batch { reception, targets, product, files, listed, aside, .. } = batch;
         let (count, bytes) = (files.len(), files.iter().map(Spooled::size_bytes).sum::<u64>());
-        let received = move || files.into_iter().map(Spooled::into_received).collect::<std::io::Result<Vec<_>>>();
-        let received = spawn_blocking(received).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let received = move || files.into_iter().map(Spooled::into_received).collect::<io::Result<Vec<_>>>();
+        let received = spawn_blocking(received).await.unwrap_or_else(|error| Err(io::Error::other(error)));
         let received = received.map_err(|error| RepositoryError::damaged("what was received", error))?;
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = received.into_iter().unzip();
@@ -263,9 +265,12 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: Share<String>) -> 
     };
     // records of many packages for many targets take a while to make: not on a thread that answers requests
     let (work, runtime) = (work.in_current_span(), Handle::current());
-    spawn_blocking(move || runtime.block_on(work))
-        .await
-        .unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
+    let work = move || runtime.block_on(work);
+    let accepted = match is_large {
+        true => low_priority::run(work).await,
+        false => spawn_blocking(work).await.map_err(io::Error::other),
+    };
+    accepted.unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
 }
 
 /// The targets of a path, when the user may write them all.

@@ -1,5 +1,5 @@
 //! What waits for its `.changes`, as `/-/status` tells it: read from the store once in a second at most, however many ask, and
-//! after each change that this process makes.
+//! after changes that this process makes; where there is much to read, less often.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,9 @@ use tokio::sync::Mutex;
 /// How old a list may be.
 const KEPT: Duration = Duration::from_secs(1);
 
+/// A list that took longer than this to read is kept for ten times as long, whatever changes: most of the time nobody reads.
+const QUICK: Duration = Duration::from_millis(10);
+
 /// The list that was read last, and when.
 #[derive(Debug, Default)]
 pub struct WaitingFiles {
@@ -23,6 +26,7 @@ pub struct WaitingFiles {
 #[derive(Debug)]
 struct Read {
     at: Instant,
+    took: Duration,
     /// After so many changes.
     changes: u64,
     files: Arc<Vec<ListedFile>>,
@@ -37,17 +41,26 @@ impl WaitingFiles {
     pub async fn list(&self, store: &dyn Store) -> Result<Arc<Vec<ListedFile>>, StoreError> {
         let mut last = self.last.lock().await;
         let changes = self.changes.load(Ordering::Acquire);
-        if let Some(read) = last.as_ref().filter(|read| read.changes == changes && read.at.elapsed() < KEPT) {
+        if let Some(read) = last.as_ref().filter(|read| read.is_good(changes)) {
             return Ok(Arc::clone(&read.files));
         }
+        let began = Instant::now();
         let files = Arc::new(aside::list(store).await?);
-        *last = Some(Read { at: Instant::now(), changes, files: Arc::clone(&files) });
+        *last = Some(Read { at: Instant::now(), took: began.elapsed(), changes, files: Arc::clone(&files) });
         Ok(files)
     }
 
     /// A file came to wait, or waits no longer.
     pub fn changed(&self) {
         self.changes.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Read {
+    /// Whether it can be told after so many changes.
+    fn is_good(&self, changes: u64) -> bool {
+        let age = self.at.elapsed();
+        age < 10 * self.took.saturating_sub(QUICK) || (age < KEPT && self.changes == changes)
     }
 }
 

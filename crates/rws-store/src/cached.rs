@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    Body, Condition, Content, Depth, Key, Kind, Listed, LocalStore, Page, Span, Stat, Store, StoreError, Version,
-    Write, collect,
+    Body, Condition, Content, Depth, Key, Kind, Listed, LocalStore, Page, Span, Stat, Store, StoreError, Version, Write,
 };
 
 /// Passes everything on to another store and keeps copies of bytes that never change: index files, manifests, uploads.
@@ -150,7 +149,7 @@ impl Store for CachedStore {
         if matches!(write.condition, Condition::Matches(_))
             && let Some(content) = self.copy_of(from, Span::Whole).await
         {
-            let bytes = collect(content.bytes).await?;
+            let bytes = content.collect().await?;
             return self.inner.write(to, Body::Bytes(bytes), write).await.map(|stat| stat.version);
         }
         self.inner.copy(from, to, write).await

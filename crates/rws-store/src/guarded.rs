@@ -14,8 +14,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
 use crate::{
-    Body, Condition, Conditions, Content, Depth, Key, Kind, Listed, Page, Span, Stat, Store, StoreError, Version,
-    Write, collect,
+    Body, Condition, Conditions, Content, Depth, Key, Kind, Listed, Page, Span, Stat, Store, StoreError, Version, Write,
 };
 
 /// The lease.
@@ -204,7 +203,7 @@ impl GuardedStore {
 
     async fn read_lease(&self) -> Result<Option<Lease>, StoreError> {
         let Some(content) = self.inner.read(&lease_key()?, Span::Whole).await? else { return Ok(None) };
-        let bytes = collect(content.bytes).await?;
+        let bytes = content.collect().await?;
         let unreadable = || Lease { holder: "an unknown process".to_owned(), turn: 0 };
         Ok(Some(serde_json::from_slice(&bytes).unwrap_or_else(|_| unreadable())))
     }

@@ -12,6 +12,7 @@ mod guarded;
 mod key;
 mod local;
 mod local_file;
+pub mod low_priority;
 mod memory;
 mod mounted;
 mod observed;

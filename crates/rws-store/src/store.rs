@@ -73,6 +73,20 @@ pub struct Content {
     pub bytes: ByteStream,
 }
 
+impl Content {
+    /// Reads all of it into memory.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the stream.
+    pub async fn collect(self) -> Result<Bytes, StoreError> {
+        collect_into(self.bytes, usize::try_from(self.stat.size_bytes).unwrap_or(0).min(LARGEST_ROOM_BYTES)).await
+    }
+}
+
+/// Room for so much is made at once for an object that is said to be larger.
+const LARGEST_ROOM_BYTES: usize = 64 << 20;
+
 /// What is written.
 #[derive(Clone, Debug)]
 pub enum Body {
@@ -278,11 +292,17 @@ pub trait Store: Send + Sync {
 /// # Errors
 ///
 /// The first error of the stream.
-pub async fn collect(mut stream: ByteStream) -> Result<Bytes, StoreError> {
+pub async fn collect(stream: ByteStream) -> Result<Bytes, StoreError> {
+    collect_into(stream, 0).await
+}
+
+/// The same, with room for so many bytes where there is more than one piece.
+async fn collect_into(mut stream: ByteStream, room_bytes: usize) -> Result<Bytes, StoreError> {
     let Some(first) = stream.next().await else { return Ok(Bytes::new()) };
     let first = first?;
     let Some(second) = stream.next().await else { return Ok(first) };
-    let mut all = BytesMut::from(first);
+    let mut all = BytesMut::with_capacity(room_bytes);
+    all.extend_from_slice(&first);
     all.extend_from_slice(&second?);
     while let Some(piece) = stream.next().await {
         all.extend_from_slice(&piece?);

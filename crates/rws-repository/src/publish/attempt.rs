@@ -71,17 +71,16 @@ impl Run<'_> {
             self.list_malformed(private::malformed(self.repository), Vec::new()).await?;
         }
         let mut changes = found.changes;
-        for waiting in &mut pending.uploads {
-            let origin = Origin::Upload(waiting.upload.id.clone());
-            let wanted = waiting.upload.take_changes_for(self.repository).into_iter();
+        for upload in &mut pending.uploads {
+            let origin = Origin::Upload(upload.id.clone());
+            let wanted = upload.take_changes_for(self.repository).into_iter();
             changes.extend(wanted.map(|change| PlannedChange { change, origin: origin.clone() }));
         }
         let Some(plan) = self.plan_and_place(&state, &mut changes, &found.noticed).await? else { return Ok(None) };
         let failed = plan.failed.clone();
-        let applied: Vec<UploadId> = pending.uploads.iter().map(|waiting| waiting.upload.id.clone()).collect();
+        let applied: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
 
-        let made_with = self.target.made_with();
-        let anew = occasion.start && state.head().is_some_and(|head| head.made_with != made_with);
+        let anew = occasion.start && state.head().is_some_and(|head| !self.target.was_made_with(&head.made_with));
         let take_over = found.looked && self.is_foreign(&state).await?;
         let create = occasion.create && state.head.is_none();
         let renew =
@@ -263,7 +262,7 @@ impl Run<'_> {
         lost_commits: usize,
     ) -> Result<Outcome, RepositoryError> {
         let Compared { looked, synchronised } = compared;
-        let ids: Vec<UploadId> = pending.uploads.iter().map(|waiting| waiting.upload.id.clone()).collect();
+        let ids: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
         let head = private::head(self.repository);
         if !ids.is_empty() && !self.store().is_gone(&head).await? {
             return Err(RepositoryError::Contended(self.repository.clone()));

@@ -26,15 +26,15 @@ impl Run<'_> {
             self.store().write(&aside, Body::from(reason.clone().into_bytes()), write).await?;
         }
         let refuses = self.target.policy.on_conflict == OnConflict::Refuse;
-        for waiting in pending.uploads.iter().filter(|waiting| refuses && contained.contains(&waiting.upload.id)) {
-            keys.extend(conflict::claims(&waiting.upload, self.repository));
+        for upload in pending.uploads.iter().filter(|upload| refuses && contained.contains(&upload.id)) {
+            keys.extend(conflict::claims(upload, self.repository));
         }
         for id in contained {
             keys.push(private::pointer(self.repository, id));
-            let waiting = pending.uploads.iter().find(|waiting| waiting.upload.id == *id);
-            let is_alone = |waiting: &&crate::pending::PendingUpload| waiting.upload.repositories().len() == 1;
-            if let (Some(waiting), false) = (waiting.filter(is_alone), failed.iter().any(|(failed, _)| failed == id)) {
-                keys.extend(package_files(&waiting.upload));
+            let upload = pending.uploads.iter().find(|upload| upload.id == *id);
+            let is_alone = |upload: &&Upload| upload.repositories().len() == 1;
+            if let (Some(upload), false) = (upload.filter(is_alone), failed.iter().any(|(failed, _)| failed == id)) {
+                keys.extend(package_files(upload));
             }
         }
         if !keys.is_empty() {

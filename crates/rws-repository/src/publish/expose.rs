@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use rws_model::{Sha256, sha256};
-use rws_store::{Body, Condition, Key, Kind, Reserved, Span, StoreError, Version, Write, collect};
+use rws_store::{Body, Condition, Key, Kind, Reserved, Span, StoreError, Version, Write};
 
 use super::TRANSFERS_AT_ONCE;
 use super::run::Run;
@@ -233,7 +233,7 @@ impl Run<'_> {
         }
         let Some(read) = self.store().read(key, Span::Whole).await? else { return Ok(None) };
         let version = read.stat.version.clone();
-        let content = sha256(&collect(read.bytes).await?);
+        let content = sha256(&read.collect().await?);
         let exposed = Exposed { version: version.clone(), content, written_milliseconds: None };
         self.remember(key, Some(exposed));
         Ok(Some((version, content)))
@@ -247,7 +247,7 @@ impl Run<'_> {
         }
         let key = self.key(stored)?;
         match self.store().read(&key, Span::Whole).await? {
-            Some(content) => Ok(sha256(&collect(content.bytes).await?)),
+            Some(content) => Ok(sha256(&content.collect().await?)),
             None => Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist")),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rws_model::{Digests, ListedFile, ListedPackage, ListedRole, RootFile, sha256};
-use rws_store::{Span, Stat, collect};
+use rws_store::{Span, Stat};
 
 use super::run::{Run, State};
 use crate::RepositoryError;
@@ -83,7 +83,7 @@ impl Run<'_> {
         for name in self.target.format.root_names(self.repository) {
             let Some(content) = self.store().read(&self.key(&name)?, Span::Whole).await? else { continue };
             written = written.max(Some(content.stat.modified_milliseconds.div_euclid(1000)));
-            let text = String::from_utf8(collect(content.bytes).await?.to_vec());
+            let text = String::from_utf8(content.collect().await?.to_vec());
             root.extend(text.ok().map(|text| RootFile { name, text }));
         }
         Ok((root, written))
@@ -108,7 +108,7 @@ impl Run<'_> {
 
     pub(super) async fn public_bytes(&self, name: &str) -> Result<Option<Vec<u8>>, RepositoryError> {
         match self.store().read(&self.key(name)?, Span::Whole).await? {
-            Some(content) => Ok(Some(collect(content.bytes).await?.to_vec())),
+            Some(content) => Ok(Some(content.collect().await?.to_vec())),
             None => Ok(None),
         }
     }

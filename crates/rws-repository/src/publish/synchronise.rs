@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use rws_model::{Assembled, Change, FileName, Identity, Listed, Placement, Reading, Record, RecordFile, Refusal, Role};
-use rws_store::{Condition, Key, Kind, Span, Version, Write, collect};
+use rws_store::{Condition, Key, Kind, Span, Version, Write};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
@@ -380,7 +380,7 @@ impl Run<'_> {
         paths.sort();
         let wanted = Some(paths.join("\n").into_bytes()).filter(|list| !list.is_empty());
         let present = match self.store().read(&key, Span::Whole).await? {
-            Some(content) => Some(collect(content.bytes).await?.to_vec()),
+            Some(content) => Some(content.collect().await?.to_vec()),
             None => None,
         };
         match wanted {

@@ -7,13 +7,14 @@ mod sweep;
 mod uploads;
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
 use rws_model::RepositoryId;
-use rws_store::StoreError;
+use rws_store::{StoreError, low_priority};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
@@ -332,11 +333,13 @@ impl Scheduler {
         turn: Option<Turn>,
     ) -> Result<Option<Outcome>, RepositoryError> {
         let (scheduler, name, runtime) = (Arc::clone(self), repository.clone(), Handle::current());
+        let is_large = turn.is_some();
         let work = move || runtime.block_on(scheduler.publisher.reconcile_in_turn(&name, occasion, turn));
-        match tokio::task::spawn_blocking(work).await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(RepositoryError::damaged(repository, error)),
-        }
+        let outcome = match is_large {
+            true => low_priority::run(work).await,
+            false => tokio::task::spawn_blocking(work).await.map_err(io::Error::other),
+        };
+        outcome.unwrap_or_else(|error| Err(RepositoryError::damaged(repository, error)))
     }
 
     /// Notes a failure; says how long to wait before the next try.

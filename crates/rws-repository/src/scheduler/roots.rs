@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Span, collect};
+use rws_store::{Key, Span};
 
 use super::{Scheduler, Urgency};
 use crate::generation::Head;
@@ -59,9 +59,7 @@ impl Scheduler {
             let path = join(&tree, &file.name);
             let key = Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is no name of a file"))?;
             let Some(content) = self.publisher.store().read(&key, Span::Whole).await? else { return Ok(false) };
-            if content.stat.size_bytes != file.text.len() as u64
-                || collect(content.bytes).await? != file.text.as_bytes()
-            {
+            if content.stat.size_bytes != file.text.len() as u64 || content.collect().await? != file.text.as_bytes() {
                 return Ok(false);
             }
         }

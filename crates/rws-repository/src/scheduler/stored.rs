@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rws_model::RepositoryId;
-use rws_store::{Span, Store, collect};
+use rws_store::{Span, Store};
 
 use super::Progress;
 use crate::upload::Upload;
@@ -18,7 +18,7 @@ pub async fn progress(store: &dyn Store, id: &UploadId) -> Result<Option<Progres
     let mut published = BTreeMap::new();
     for repository in upload.repositories() {
         if let Some(note) = store.read(&private::failed(repository, id), Span::Whole).await? {
-            let reason = collect(note.bytes).await?;
+            let reason = note.collect().await?;
             return Ok(Some(Progress::Failed(String::from_utf8_lossy(&reason).into_owned())));
         }
         let head = reading::head(store, repository).await?.map(|(head, _)| head);

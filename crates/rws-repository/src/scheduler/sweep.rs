@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Listed, Span, Writing, collect};
+use rws_store::{Key, Listed, Span, Writing};
 use tokio::sync::watch;
 
 use super::{Scheduler, Slot, Urgency, lock};
@@ -194,7 +194,7 @@ impl Scheduler {
         let store = self.publisher.store();
         let key = private::upload(id);
         let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(store.is_gone(&key).await?) };
-        let bytes = collect(content.bytes).await?;
+        let bytes = content.collect().await?;
         let upload = match Upload::outline(&bytes) {
             Ok(upload) if upload.id == *id => upload,
             // it is for a person, or for another version

@@ -27,6 +27,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     Body, Content, Depth, Key, Listed, MOST_OF_A_PAGE, Page, Reserved, Span, Stat, Store, StoreError, Version, Write,
+    low_priority,
 };
 use durable::{Directory, Durability};
 
@@ -82,6 +83,10 @@ impl LocalStore {
     ) -> Result<T, StoreError> {
         let directory = Arc::clone(&self.directory);
         let done = spawn_blocking(move || work(&directory)).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        Self::done(operation, key, done)
+    }
+
+    fn done<T>(operation: &'static str, key: &str, done: io::Result<T>) -> Result<T, StoreError> {
         done.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::Conflict { key: key.to_owned() },
             io::ErrorKind::NotFound if operation == "copy" => StoreError::Missing { key: key.to_owned() },
@@ -133,7 +138,13 @@ impl Store for LocalStore {
     async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
         let (path, from) = (prefix.to_owned(), from.unwrap_or_default().to_owned());
         let most = most.min(MOST_OF_A_PAGE);
-        self.run("list", prefix, move |directory| tree::page(directory, &path, depth, &from, most)).await
+        if from.is_empty() {
+            return self.run("list", prefix, move |directory| tree::page(directory, &path, depth, &from, most)).await;
+        }
+        // of something large
+        let directory = Arc::clone(&self.directory);
+        let page = low_priority::run(move || tree::page(&directory, &path, depth, &from, most)).await;
+        Self::done("list", prefix, page.flatten())
     }
 
     async fn reserve(&self, copies: &[Key], bytes: u64) -> Result<Reserved, StoreError> {

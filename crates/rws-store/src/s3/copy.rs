@@ -17,7 +17,7 @@ use super::failure::{Failure, element};
 use super::multipart::{Part, SentPart, parts};
 use super::origin::WriteId;
 use super::{Request, S3Store, headers};
-use crate::{Body, Condition, Key, Kind, Span, Stat, Store, StoreError, Version, Write, collect};
+use crate::{Body, Condition, Key, Kind, Span, Stat, Store, StoreError, Version, Write};
 
 /// Where claims are.
 const CLAIMS: &str = ".rws/claims/";
@@ -56,7 +56,7 @@ impl S3Store {
                 let Some(content) = self.download(from, Span::Whole).await? else {
                     return Err(StoreError::Missing { key: from.to_string() });
                 };
-                let bytes = collect(content.bytes).await?;
+                let bytes = content.collect().await?;
                 self.write(to, Body::Bytes(bytes), write.clone()).await.map(|stat| stat.version)
             }
         }
@@ -73,7 +73,7 @@ impl S3Store {
             Err(StoreError::Conflict { .. }) => {
                 // of an earlier attempt, or of another publisher with the same upload
                 let Some(content) = self.download(&claim, Span::Whole).await? else { return Err(conflict()) };
-                let holder = collect(content.bytes).await?;
+                let holder = content.collect().await?;
                 if holder == from.as_str().as_bytes() { Ok(claim) } else { Err(conflict()) }
             }
             Err(error) => Err(error),

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::multipart::{Part, SentPart};
 use super::write::{Md5Digest, base64};
 use super::{S3Store, headers};
-use crate::{Body, Condition, Key, Kind, Retry, Span, Store, StoreError, Write, collect};
+use crate::{Body, Condition, Key, Kind, Retry, Span, Store, StoreError, Write};
 
 /// A name as packages have them: `1:2.0~rc1+b1^git%3a`.
 const ODD: &str = "a+b~1^2%3ac.deb";
@@ -81,7 +81,7 @@ impl S3Store {
         let Some(content) = self.read(from, Span::Whole).await? else {
             return Err(StoreError::Missing { key: from.to_string() });
         };
-        self.expect_content(to, &collect(content.bytes).await?).await
+        self.expect_content(to, &content.collect().await?).await
     }
 
     async fn try_parts(&self, key: &Key) -> Result<(), StoreError> {
@@ -113,7 +113,7 @@ impl S3Store {
 
     async fn expect_content(&self, key: &Key, expected: &Bytes) -> Result<(), StoreError> {
         let found = match self.read(key, Span::Whole).await? {
-            Some(content) => match collect(content.bytes).await? {
+            Some(content) => match content.collect().await? {
                 bytes if bytes == *expected => return Ok(()),
                 bytes => format!("other bytes, {} of them", bytes.len()),
             },

@@ -1,6 +1,7 @@
 //! The same requests to the original and to RWS: what they answer differs where CONTRACT.md, part 1, says so, and nowhere else.
 
 mod requests;
+mod turns;
 
 use std::collections::BTreeMap;
 

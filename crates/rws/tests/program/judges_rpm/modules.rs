@@ -172,7 +172,7 @@ fn judge_all(system: &System, default_count: u64) {
 
 #[test]
 fn accepted_modules_are_what_every_client_reads() {
-    judge_all(&System::Here, 400);
+    judge_all(&System::Here, 120);
 }
 
 /// The same with the dnf of the coming years: `tests/run full`.

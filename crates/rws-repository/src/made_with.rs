@@ -1,0 +1,118 @@
+//! The digest of all that shapes a generation besides its packages: when it changes, a repository is published anew.
+
+use rws_model::{RepositorySettings, Sha256, sha256};
+use serde::Serialize;
+
+use crate::catalogue::ConfiguredTarget;
+
+/// The version of the form of published repositories: a larger one is published anew at start.
+const EDITION: u32 = 1;
+
+/// What is digested, as JSON in this order. These names are part of the disk format: where a name in the program changes, they
+/// stay.
+#[derive(Serialize)]
+struct Shape<'a> {
+    edition: u32,
+    format: &'a str,
+    key: Option<&'a str>,
+    architectures: &'a [String],
+    compression: Vec<String>,
+    origin: &'a str,
+    label: &'a str,
+    suite: Option<&'a str>,
+    version: Option<&'a str>,
+    description: &'a str,
+    valid_until_seconds: Option<u64>,
+    digests: Vec<String>,
+    contents: bool,
+}
+
+/// A name as the configuration writes it.
+fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        other => format!("{other:?}"),
+    }
+}
+
+fn text(format: &str, settings: &RepositorySettings, key: Option<&str>) -> String {
+    // exhaustive: a new setting has to be considered here
+    let RepositorySettings {
+        architectures,
+        compression,
+        origin,
+        label,
+        suite,
+        version,
+        description,
+        valid_until_seconds,
+        digests,
+        contents,
+    } = settings;
+    let shape = Shape {
+        edition: EDITION,
+        format,
+        key,
+        architectures,
+        compression: compression.iter().map(word).collect(),
+        origin,
+        label,
+        suite: suite.as_deref(),
+        version: version.as_deref(),
+        description,
+        valid_until_seconds: *valid_until_seconds,
+        digests: digests.iter().map(word).collect(),
+        contents: *contents,
+    };
+    serde_json::to_string(&shape).unwrap_or_default()
+}
+
+impl ConfiguredTarget {
+    /// The digest that new heads state.
+    pub fn made_with(&self) -> Sha256 {
+        let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
+        sha256(text(self.format.name(), &self.settings, key.as_deref()).as_bytes())
+    }
+
+    /// Whether a generation whose head states this digest was made as one would be now.
+    pub fn was_made_with(&self, digest: &Sha256) -> bool {
+        *digest == self.made_with() || *digest == self.made_with_before()
+    }
+
+    /// What versions before 0.2 stated of the same: a digest of Rust's debug form.
+    fn made_with_before(&self) -> Sha256 {
+        let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
+        sha256(format!("{EDITION} {} {:?} {key:?}", self.format.name(), self.settings).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rws_model::{Algorithm, Compression};
+
+    use super::*;
+
+    /// What this says is in every bucket: who changes it has all repositories published anew.
+    #[test]
+    fn the_form_stays_as_it_is() {
+        let settings = RepositorySettings {
+            architectures: vec!["amd64".to_owned(), "arm64".to_owned()],
+            compression: vec![Compression::Gz, Compression::Xz],
+            origin: "Origin \"ä\"".to_owned(),
+            label: "Label".to_owned(),
+            suite: Some("stable".to_owned()),
+            version: None,
+            description: "Description".to_owned(),
+            valid_until_seconds: Some(3600),
+            digests: vec![Algorithm::Sha512],
+            contents: true,
+        };
+        assert_eq!(
+            text("deb", &settings, Some("0123ABCD")),
+            r#"{"edition":1,"format":"deb","key":"0123ABCD","architectures":["amd64","arm64"],"compression":["gz","xz"],"#
+                .to_owned()
+                + r#""origin":"Origin \"ä\"","label":"Label","suite":"stable","version":null,"description":"Description","#
+                + r#""valid_until_seconds":3600,"digests":["sha512"],"contents":true}"#
+        );
+    }
+}
