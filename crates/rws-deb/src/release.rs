@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use rws_model::{Algorithm, IndexFile, RootFile, RootInput, SignError, Signer};
+use rws_model::{Algorithm, Codec, Index, IndexFile, RootFile, RootInput, SignError, Signer};
 
 use crate::architecture::ALL;
 use crate::audit;
@@ -38,9 +38,7 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     }
     push_field(&mut text, "Acquire-By-Hash", "yes");
     push_field(&mut text, "No-Support-for-Architecture-all", "Packages");
-    let mut architectures: BTreeSet<&str> = input.indexes.iter().filter_map(architecture_of).collect();
-    architectures.insert(ALL);
-    push_field(&mut text, "Architectures", &architectures.into_iter().collect::<Vec<_>>().join(" "));
+    push_field(&mut text, "Architectures", &architectures(input).join(" "));
     push_field(&mut text, "Components", COMPONENT);
     push_field(&mut text, "Description", &settings.description);
     let stated = |algorithm: Algorithm| {
@@ -51,6 +49,18 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     push_list(&mut text, "SHA256", input.files, |file| Some(file.sha256.hex()));
     push_list(&mut text, "SHA512", input.files, stated(Algorithm::Sha512));
     text
+}
+
+/// The architectures that have an index, in byte order. Not `all` where no package is for all of them: an index without packages
+/// is one that `mkrepo`, the tool that RWS replaces, reads and then writes in a form that apt refuses.
+fn architectures<'a>(input: &RootInput<'a>) -> Vec<&'a str> {
+    let is_empty = |index: &Index| {
+        let mut files = input.files.iter().filter(|file| file.index == index.name);
+        files.any(|file| file.codec == Codec::Plain && file.size_bytes == 0)
+    };
+    let is_named = |index: &&Index| architecture_of(index) != Some(ALL) || !is_empty(index);
+    let architectures: BTreeSet<&str> = input.indexes.iter().filter(is_named).filter_map(architecture_of).collect();
+    architectures.into_iter().collect()
 }
 
 /// What is configured; else what clients know, as apt before 2.1.10 refuses a root whose suite changes; else the codename.

@@ -24,6 +24,12 @@ pub enum RepositoryError {
         /// Why.
         reason: String,
     },
+    /// An object of RWS itself is of a version that this program does not know.
+    #[error("{object} was written by a later version of RWS")]
+    Later {
+        /// The object.
+        object: String,
+    },
     /// A public file is not RWS's own: another tool wrote it.
     #[error(
         "{repository}: {file} was written by another tool; it is left alone. Synchronise the repository (POST to its \
@@ -59,6 +65,11 @@ impl RepositoryError {
     /// An object that cannot be read.
     pub fn damaged(object: impl ToString, reason: impl ToString) -> Self {
         Self::Damaged { object: object.to_string(), reason: reason.to_string() }
+    }
+
+    /// An object of a later version.
+    pub fn later(object: impl ToString) -> Self {
+        Self::Later { object: object.to_string() }
     }
 
     /// The planner or the renderer could not read the present generation.

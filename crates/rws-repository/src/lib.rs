@@ -16,6 +16,7 @@ pub mod catalogue;
 mod conflict;
 mod content;
 mod digest_names;
+mod disk_format;
 mod error;
 mod existing;
 mod foreign;

@@ -6,7 +6,7 @@ use rws_model::RepositoryId;
 use rws_store::{Content, Span, Store};
 
 use crate::upload::Upload;
-use crate::{RepositoryError, UploadId, private};
+use crate::{RepositoryError, UploadId, disk_format, private};
 
 /// A pointer of this age is looked at, whatever the listing says.
 const OLD_MILLISECONDS: i64 = 60_000;
@@ -171,8 +171,7 @@ impl Asked {
         self.content.stat.size_bytes
     }
 
-    /// Reads it; `None` for one that cannot be read: it stays where it is, for a person or for a version that can read it, and
-    /// holds nobody up.
+    /// Reads it; `None` for one that cannot be read: it stays where it is, for a person, and holds nobody up.
     async fn read(self, entries: Entries) -> Result<Option<Upload>, RepositoryError> {
         let Self { id, content } = self;
         let key = private::upload(&id);
@@ -184,7 +183,10 @@ impl Asked {
         match parsed {
             Ok(upload) if upload.id != id => tracing::error!(object = %key, "what was read is another upload"),
             Ok(upload) if upload.is_readable() => return Ok(Some(upload)),
-            Ok(_) => tracing::error!(object = %key, "an upload waits for a later version of RWS"),
+            _ if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::UPLOAD) => {
+                return Err(RepositoryError::later(&key));
+            }
+            Ok(_) => tracing::error!(object = %key, "an upload refers to what it does not have"),
             Err(error) => tracing::error!(object = %key, %error, "an upload cannot be read"),
         }
         Ok(None)

@@ -5,7 +5,7 @@ use rws_store::{Key, Span, Store, Version};
 use serde::de::DeserializeOwned;
 
 use crate::generation::{Generation, Head};
-use crate::{GenerationId, RepositoryError, private};
+use crate::{GenerationId, RepositoryError, disk_format, private};
 
 /// What is wrong with an object that names another one as itself.
 const OTHER: &str = "what was read is another object";
@@ -17,9 +17,16 @@ const OTHER: &str = "what was read is another object";
 /// When the store fails or the head is damaged.
 pub async fn head(store: &dyn Store, repository: &RepositoryId) -> Result<Option<(Head, Version)>, RepositoryError> {
     let key = private::head(repository);
-    match json::<Head>(store, &key).await? {
-        Some((head, _)) if head.repository != *repository => Err(RepositoryError::damaged(&key, OTHER)),
-        head => Ok(head),
+    let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(None) };
+    let version = content.stat.version.clone();
+    let bytes = content.collect().await?;
+    match serde_json::from_slice::<Head>(&bytes) {
+        Ok(head) if head.repository != *repository => Err(RepositoryError::damaged(&key, OTHER)),
+        Ok(head) => Ok(Some((head, version))),
+        Err(_) if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::HEAD) => {
+            Err(RepositoryError::later(&key))
+        }
+        Err(error) => Err(RepositoryError::damaged(&key, error)),
     }
 }
 
@@ -41,6 +48,9 @@ pub async fn generation(
     match Generation::from_bytes(&bytes) {
         Ok(generation) if generation.id == *id => Ok(generation),
         Ok(_) => Err(RepositoryError::damaged(&key, OTHER)),
+        Err(_) if disk_format::manifest_parts(&bytes).is_some_and(|(version, _)| version > disk_format::MANIFEST) => {
+            Err(RepositoryError::later(&key))
+        }
         Err(error) => Err(RepositoryError::damaged(&key, error)),
     }
 }

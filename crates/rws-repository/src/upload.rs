@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use rws_model::{Change, ContentDigester, Identity, Record, RecordFile, RepositoryId, Sha256};
 use serde::{Deserialize, Serialize};
 
-use crate::UploadId;
-
-/// The version of the form of uploads.
-const FORMAT: u32 = 1;
+use crate::{UploadId, disk_format};
 
 /// One accepted request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +64,7 @@ impl Upload {
 
     /// An upload without changes.
     pub fn new(id: UploadId) -> Self {
-        Self { format: FORMAT, id, records: Vec::new(), changes: Vec::new() }
+        Self { format: disk_format::UPLOAD, id, records: Vec::new(), changes: Vec::new() }
     }
 
     /// Takes a package out of a repository.
@@ -119,7 +116,7 @@ impl Upload {
 
     /// Whether its form is one that this version of RWS reads.
     pub fn is_readable(&self) -> bool {
-        self.format == FORMAT
+        self.format == disk_format::UPLOAD
             && self.changes.iter().all(|change| change.record.is_none_or(|at| at < self.records.len()))
     }
 }

@@ -86,7 +86,7 @@ pub struct Budgets {
 }
 
 /// Bytes of bodies that wait, of clients and of users.
-const UNREAD_BYTES_IN_ALL: u64 = 32 << 20;
+const UNREAD_BYTES_IN_ALL: u64 = 16 << 20;
 
 /// Refused bodies that are read at the same time.
 const DRAINED: u64 = 256;
@@ -104,7 +104,7 @@ const RENDERED: u64 = 2;
 const CHECKED: u64 = 1;
 
 /// Bytes of files of metadata.
-const METADATA_BYTES: u64 = 48 << 20;
+const METADATA_BYTES: u64 = 32 << 20;
 
 impl Budgets {
     /// Within these limits.

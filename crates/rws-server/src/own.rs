@@ -87,6 +87,9 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
     if let Writing::Unknown { .. } = writing {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", writing.sentence()));
     }
+    if let Some(reason) = service.scheduler.outdated() {
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "later-version", reason));
+    }
     service.tree.page("", Depth::Directory, None, 1).await?;
     let writes = (writing != Writing::Many).then(|| writing.sentence());
     let lines = [Some("ready".to_owned()), writes, service.tree.store().doubts()];
@@ -127,7 +130,7 @@ async fn overview(service: &Service) -> Answer {
     let overview = Overview {
         version: service.version,
         read_only: service.settings.read_only,
-        writers: Writers { state, message: writing.sentence() },
+        writers: Writers { state, message: service.scheduler.outdated().unwrap_or_else(|| writing.sentence()) },
         failing: failing.collect(),
         comparing: comparing(service),
         waiting: waiting(service, &writing).await,

@@ -242,6 +242,10 @@ async fn admit(service: &Service, parts: &Parts) -> Result<String, Problem> {
         let message = "This server only reads: nothing can be uploaded or changed here.";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", message));
     }
+    if let Some(reason) = service.scheduler.outdated() {
+        let message = format!("Nothing can be changed here now; {reason}.");
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "later-version", message));
+    }
     let writing = service.writing_once_checked(LONGEST_CHECK).await;
     if !writing.is_allowed() {
         let message = format!("Nothing can be changed here now; {}.", writing.sentence());

@@ -73,9 +73,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 2048,
-            answers_bytes: 64 << 20,
+            answers_bytes: 48 << 20,
             uploads: 64,
-            reading_bytes: 96 << 20,
+            reading_bytes: 64 << 20,
             entries_bytes: 32 << 20,
             passwords_bytes: 64 << 20,
             parts: 1000,

@@ -224,7 +224,7 @@ fn release_text() {
     let text = &root(&settings(), 1_606_041_397, None)[0].text;
     let mut expected = String::from(
         "Origin: Tarantool\nLabel: tarantool.org\nSuite: focal\nCodename: focal\nDate: Sun, 22 Nov 2020 10:36:37 +0000\n\
-         Acquire-By-Hash: yes\nNo-Support-for-Architecture-all: Packages\nArchitectures: all riscv64\n\
+         Acquire-By-Hash: yes\nNo-Support-for-Architecture-all: Packages\nArchitectures: riscv64\n\
          Components: main\nDescription: Tarantool DBMS and Tarantool modules\nSHA256:\n",
     );
     for name in ["binary-riscv64/Packages", "binary-all/Packages", "source/Sources"] {

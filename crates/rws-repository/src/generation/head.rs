@@ -9,9 +9,6 @@ use uuid::Uuid;
 use super::retention::Condemned;
 use crate::{GenerationId, UploadId};
 
-/// The version of the form of heads and manifests.
-pub const FORMAT: u32 = 1;
-
 /// The only thing that is ever swapped. Its content never repeats: it has a counter and a nonce.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {

@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::index::IndexState;
 use crate::blocks::table::{Row, Table};
-use crate::{GenerationId, UploadId};
-
-/// What a manifest starts with: a name and the version of its form.
-const MAGIC: &[u8] = b"RWS manifest 4\n";
+use crate::{GenerationId, UploadId, disk_format};
 
 /// A package of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,17 +83,19 @@ impl Generation {
     ///
     /// None that is known: serialising into memory does not fail.
     pub fn to_bytes(&self) -> Result<Vec<u8>, postcard::Error> {
-        postcard::to_extend(self, MAGIC.to_vec())
+        postcard::to_extend(self, disk_format::manifest_start())
     }
 
     /// Reads a manifest.
     ///
     /// # Errors
     ///
-    /// When the bytes are no manifest, or one of a later version of RWS.
+    /// When the bytes are no manifest, or one of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
-        let bytes = bytes.strip_prefix(MAGIC).ok_or(postcard::Error::DeserializeBadEncoding)?;
-        postcard::from_bytes(bytes)
+        match disk_format::manifest_parts(bytes) {
+            Some((disk_format::MANIFEST, rest)) => postcard::from_bytes(rest),
+            _ => Err(postcard::Error::DeserializeBadEncoding),
+        }
     }
 
     /// The digests of all files that the generation has under plain names.

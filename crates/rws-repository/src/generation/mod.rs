@@ -5,7 +5,7 @@ mod index;
 mod manifest;
 mod retention;
 
-pub use head::{FORMAT, Head, Past, Retired};
+pub use head::{Head, Past, Retired};
 pub use index::{IndexBlock, IndexState};
 pub use manifest::{FileRow, Generation, PackageRow, package_order, path_order};
 pub use retention::{Condemned, Keep};

@@ -13,11 +13,11 @@ use super::TRANSFERS_AT_ONCE;
 use super::run::{Run, State};
 use crate::content::{Content, ContentWriter};
 use crate::gather::gather;
-use crate::generation::{FORMAT, Generation, Head, IndexState, Past};
+use crate::generation::{Generation, Head, IndexState, Past};
 use crate::pending::Pending;
 use crate::plan::{self, Plan};
 use crate::render::{NewFile, PresentFiles, Renderer};
-use crate::{GenerationId, RepositoryError, UploadId, private, reading};
+use crate::{GenerationId, RepositoryError, UploadId, disk_format, private, reading};
 
 /// A manifest that no head knows after this time belongs to a publisher that died.
 const ABANDONED_SECONDS: i64 = 24 * 60 * 60;
@@ -248,7 +248,7 @@ impl Run<'_> {
         let plain = generation.indexes.iter().flat_map(|state| &state.files);
         let plain = plain.filter_map(|file| Some((file.plain_name.clone()?, file.stored_name.clone()))).collect();
         let mut head = Head {
-            format: FORMAT,
+            format: disk_format::HEAD,
             repository: self.repository.clone(),
             generation: generation.id.clone(),
             counter: before.map_or(1, |head| head.counter + 1),

@@ -9,9 +9,9 @@ use rws_store::{Key, Store, Version};
 
 use super::{Publisher, Turn};
 use crate::catalogue::ConfiguredTarget;
-use crate::generation::{FORMAT, Generation, Head};
+use crate::generation::{Generation, Head};
 use crate::plan::join;
-use crate::{RepositoryError, private, reading};
+use crate::{RepositoryError, disk_format, private, reading};
 
 /// What one run works with.
 pub(super) struct Run<'a> {
@@ -62,9 +62,8 @@ impl Run<'_> {
     pub(super) async fn state(&self, rebuild: bool) -> Result<State, RepositoryError> {
         let head = reading::head(self.store(), self.repository).await?;
         let generation = match &head {
-            Some((head, _)) if head.format != FORMAT => {
-                let reason = "it was written by another version of RWS";
-                return Err(RepositoryError::damaged(private::head(self.repository), reason));
+            Some((head, _)) if head.format > disk_format::HEAD => {
+                return Err(RepositoryError::later(private::head(self.repository)));
             }
             Some(_) if rebuild => None,
             Some((head, _)) => Some(reading::generation(self.store(), self.repository, &head.generation).await?),

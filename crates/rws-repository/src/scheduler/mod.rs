@@ -9,7 +9,7 @@ mod uploads;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
@@ -66,6 +66,8 @@ pub struct Scheduler {
     patient: Semaphore,
     synchronising: Semaphore,
     changed: watch::Sender<u64>,
+    /// An object of a later version of RWS that was met, and by what this process only reads since.
+    newer_object: OnceLock<String>,
 }
 
 /// What is known of a repository's runs.
@@ -127,6 +129,7 @@ impl Scheduler {
             patient: Semaphore::new(PATIENT_AT_ONCE),
             synchronising: Semaphore::new(SYNCHRONISED_AT_ONCE),
             changed: watch::Sender::new(0),
+            newer_object: OnceLock::new(),
         })
     }
 
@@ -212,6 +215,9 @@ impl Scheduler {
     }
 
     async fn reconcile(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) -> Result<(), RepositoryError> {
+        if let Some(object) = self.newer_object.get() {
+            return Err(RepositoryError::later(object));
+        }
         // the semaphores are never closed
         let patience = if occasion.synchronise { None } else { self.patience(repository).await };
         let permits = if occasion.synchronise { &self.synchronising } else { &self.publishing };
@@ -344,6 +350,9 @@ impl Scheduler {
 
     /// Notes a failure; says how long to wait before the next try.
     fn failed(&self, repository: &RepositoryId, occasion: Occasion, error: &RepositoryError) -> Duration {
+        if let RepositoryError::Later { object } = error {
+            _ = self.newer_object.set(object.clone());
+        }
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
         slot.failures += 1;
@@ -367,6 +376,12 @@ impl Scheduler {
         }
         self.changed.send_modify(|count| *count += 1);
         pause
+    }
+
+    /// Why this process only reads: it met state of a later version of RWS.
+    pub fn outdated(&self) -> Option<String> {
+        let object = self.newer_object.get()?;
+        Some(format!("read-only: a later version of RWS wrote {object}; upgrade this replica"))
     }
 
     /// The last error of a repository that is not mended yet.

@@ -81,6 +81,10 @@ impl Scheduler {
     ///
     /// When the store fails.
     pub async fn sweep(self: &Arc<Self>) -> Result<(), RepositoryError> {
+        if self.outdated().is_some() {
+            // what is abandoned to this version may be needed by the later one
+            return Ok(());
+        }
         let store = self.publisher.store();
         let now = store.clock_milliseconds().await?;
         let is_old = |listed: &Listed, age: i64| now - listed.stat.modified_milliseconds > age;

@@ -17,6 +17,7 @@ mod contract;
 mod forged_answers;
 mod full_disk;
 mod judges_rpm;
+mod later_versions;
 mod plain_directories;
 mod real_archive;
 mod replicas;

@@ -10,6 +10,7 @@ use crate::support::dnf::{self, Dnf};
 use crate::support::original_service::Stand;
 use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
+use crate::support::program::Ran;
 use crate::support::server::Server;
 use crate::support::{expect_same_files, temporary_directory, wait, write_file};
 
@@ -67,17 +68,21 @@ impl Turns {
     #[track_caller]
     fn expect_all(&mut self) {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        wait::until("both indexes", wait::BOUND, || {
+        let mut said = String::new();
+        let complete = wait::until_or(3 * wait::BOUND, || {
             let (update, cache) = (self.apt.update(), self.dnf.makecache());
-            assert!(!update.ran.everything().contains("BADSIG"), "{}", update.ran.everything());
             // a publish of the original is seen half done
             let is_clean = update.errors.is_empty() && cache.succeeded();
             let queried = self.dnf.repoquery(&["--qf", "%{name}"]);
             let listed = queried.output();
             let has_all = names.iter().all(|name| listed.lines().any(|line| line == *name));
             let shown = self.apt.cache(&[&["show", "--no-all-versions"], names.as_slice()].concat());
-            (is_clean && has_all && shown.errors.is_empty()).then_some(())
+            let text = shown.output();
+            let knows_all = names.iter().all(|name| text.contains(&format!("Package: {name}\n")));
+            said = [&update.ran, &cache, &queried, &shown.ran].map(Ran::transcript).join("\n");
+            (is_clean && has_all && knows_all).then_some(())
         });
+        assert!(complete.is_some(), "{names:?} are not all there:\n{said}");
         let installed = self.apt.install(&names).expect_clean();
         expect_same_files(&installed.files, &sorted(&self.debs));
         expect_same_files(&self.dnf.download(&names), &sorted(&self.rpms));
@@ -96,7 +101,7 @@ fn sorted(files: &[PathBuf]) -> Vec<PathBuf> {
 #[test]
 fn both_take_turns_on_one_bucket() {
     let stand = Stand::new(serde_json::json!({}));
-    let bucket = stand.bucket();
+    let bucket = stand.bucket().with("S3_PUBLIC_READ", "true");
     // the same key signs in any bucket
     let key = {
         let server = stand.rws(&stand.bucket());

@@ -102,7 +102,7 @@ fn of_what_is_created_or_of_another_tool() {
         }
         let release = server.data_dir().join("release/2.8/ubuntu/dists/focal/Release");
         let text = String::from_utf8(read_file(&release)).unwrap();
-        let text = text.replace("Architectures: all arm64", "Architectures: arm64 all source x\u{1}y armhf");
+        let text = text.replace("Architectures: arm64", "Architectures: arm64 all source x\u{1}y armhf");
         write_file(&release, text);
         server.restart();
         assert_eq!(named(&server), "arm64 armhf");
