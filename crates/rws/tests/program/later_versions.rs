@@ -1,5 +1,7 @@
 //! State of a later version of RWS, as after a roll back: what it published is served, nothing is written, and `/-/ready` says so.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test says so by failing")]
+
 use std::path::{Path, PathBuf};
 
 use crate::support::curl::{self, Upload};
