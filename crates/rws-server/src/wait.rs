@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 const LEAST: Duration = Duration::from_secs(10);
 
 /// So much later than it asked for a client has its answer at the latest.
-const LATE: Duration = Duration::from_millis(500);
+const LATE: Duration = Duration::from_millis(300);
 
 /// How long the client of a request asks to wait.
 fn wanted(parts: &Parts) -> Option<Duration> {

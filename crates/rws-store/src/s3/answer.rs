@@ -21,6 +21,9 @@ use crate::Version;
 /// How much of a foreign answer a message shows.
 const SHOWN_CHARACTERS: usize = 80;
 
+/// The ETag of an empty object.
+const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
 /// How many numbers of answers are remembered.
 const REMEMBERED: usize = 4096;
 
@@ -55,6 +58,11 @@ impl Expected {
                 let stat = headers::stat(&head.headers)?;
                 if tags_are_md5 && !has_form_of_md5(&stat.version) {
                     return Err(not_s3("the ETags of this service have another form"));
+                }
+                let tag = stat.version.0.as_str();
+                let is_cut = stat.size_bytes == 0 && !tag.contains('-') && !tag.eq_ignore_ascii_case(MD5_OF_NOTHING);
+                if tags_are_md5 && is_cut && !headers::is_encrypted_with_keys(&head.headers) {
+                    return Err(not_s3("it says that the object is empty, and the ETag is that of another"));
                 }
                 match (name, ObjectName::of(&head.headers)) {
                     (Some(wanted), Some(found)) if *wanted != found => Err(Failure::other_object()),
@@ -246,6 +254,21 @@ mod tests {
         assert!(check("second"));
         // another kind of answer may have none
         assert!(numbers.check(Method::Head, StatusCode::NOT_FOUND, &head("")).is_ok());
+    }
+
+    #[test]
+    fn an_empty_object_has_the_tag_of_one() {
+        let check = |size: &str, tag: &str, encryption: &str| {
+            let answer = http::Response::builder().header("content-length", size).header("etag", format!("\"{tag}\""));
+            let answer = answer.header("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+            let answer = answer.header("x-amz-server-side-encryption", encryption);
+            Expected::Object(None).check_head(&answer.body(()).unwrap().into_parts().0, true).is_ok()
+        };
+        let other = "0123456789abcdef0123456789abcdef";
+        assert!(check("0", MD5_OF_NOTHING, "AES256") && check("1", other, "AES256"));
+        assert!(!check("0", other, "AES256"));
+        // these are no digests
+        assert!(check("0", other, "aws:kms") && check("0", &format!("{other}-1"), "AES256"));
     }
 
     #[test]

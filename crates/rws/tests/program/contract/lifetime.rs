@@ -114,6 +114,10 @@ fn sigterm() {
         connection.write(&head);
         connection.write(&body[..body.len() / 2]);
         let address = server.base_url().trim_start_matches("http://").to_owned();
+        // what the server has not heard of yet is not in its middle
+        wait::until("the server to receive it", wait::BOUND, || {
+            get(&server, "/-/metrics").text().contains("rws_uploads_open 1\n").then_some(())
+        });
         std::thread::scope(|scope| {
             let (answer, address) = (&mut connection, &address);
             let ending = scope.spawn(move || {

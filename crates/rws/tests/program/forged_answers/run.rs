@@ -163,7 +163,7 @@ fn nothing_accepted_is_lost(s3: S3Server, of_thousand: u64) {
     }
     assert_eq!(read["faults"], serde_json::json!([]), "wrong bytes");
     for (name, answer) in tally.accepted.into_inner().expect("nobody panicked") {
-        wait::until(&format!("the state of {name}"), wait::BOUND, || {
+        wait::until(&format!("the state of {name}"), MENDED, || {
             (state(&servers[0], &answer) == "published").then_some(())
         });
     }
