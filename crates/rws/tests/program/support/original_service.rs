@@ -89,6 +89,14 @@ impl Stand {
     }
 }
 
+impl Drop for Stand {
+    fn drop(&mut self) {
+        // the original's gpg starts an agent, which outlives it
+        let keyring = self.directory.path().join("gnupg");
+        Program::new("gpgconf", self.directory.path()).arg("--homedir").arg(keyring).args(["--kill", "all"]).run();
+    }
+}
+
 /// Both services, each on a bucket of its own.
 pub struct Both {
     pub original: Server,
