@@ -1,6 +1,6 @@
 //! The digest of all that shapes a generation besides its packages: when it changes, a repository is published anew.
 
-use rws_model::{RepositorySettings, Sha256, sha256};
+use rws_model::{Algorithm, Compression, RepositorySettings, Sha256, sha256};
 use serde::Serialize;
 
 use crate::catalogue::ConfiguredTarget;
@@ -16,23 +16,15 @@ struct Shape<'a> {
     format: &'a str,
     key: Option<&'a str>,
     architectures: &'a [String],
-    compression: Vec<String>,
+    compression: &'a [Compression],
     origin: &'a str,
     label: &'a str,
     suite: Option<&'a str>,
     version: Option<&'a str>,
     description: &'a str,
     valid_until_seconds: Option<u64>,
-    digests: Vec<String>,
+    digests: &'a [Algorithm],
     contents: bool,
-}
-
-/// A name as the configuration writes it.
-fn word(value: impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        other => format!("{other:?}"),
-    }
 }
 
 fn text(format: &str, settings: &RepositorySettings, key: Option<&str>) -> String {
@@ -54,14 +46,14 @@ fn text(format: &str, settings: &RepositorySettings, key: Option<&str>) -> Strin
         format,
         key,
         architectures,
-        compression: compression.iter().map(word).collect(),
+        compression,
         origin,
         label,
         suite: suite.as_deref(),
         version: version.as_deref(),
         description,
         valid_until_seconds: *valid_until_seconds,
-        digests: digests.iter().map(word).collect(),
+        digests,
         contents: *contents,
     };
     serde_json::to_string(&shape).unwrap_or_default()
@@ -88,8 +80,6 @@ impl ConfiguredTarget {
 
 #[cfg(test)]
 mod tests {
-    use rws_model::{Algorithm, Compression};
-
     use super::*;
 
     /// What this says is in every bucket: who changes it has all repositories published anew.

@@ -135,10 +135,7 @@ async fn describe(
         let origin = MetadataOrigin::Sent;
         format.metadata(&MetadataOffer { kind: &kind, name: &kind, content: &content, origin })
     };
-    let metadata = match is_large {
-        true => low_priority::run(check).await?,
-        false => spawn_blocking(check).await?,
-    }?;
+    let metadata = low_priority::run_if(is_large, check).await??;
     let repositories: Vec<RepositoryId> = place.repositories.into_iter().map(|(_, repository)| repository).collect();
     let accepted = intake::describe(&*store, metadata, &repositories).await?;
     // as long as the file is in memory

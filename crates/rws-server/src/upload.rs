@@ -266,10 +266,7 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: Share<String>) -> 
     // records of many packages for many targets take a while to make: not on a thread that answers requests
     let (work, runtime) = (work.in_current_span(), Handle::current());
     let work = move || runtime.block_on(work);
-    let accepted = match is_large {
-        true => low_priority::run(work).await,
-        false => spawn_blocking(work).await.map_err(io::Error::other),
-    };
+    let accepted = low_priority::run_if(is_large, work).await;
     accepted.unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
 }
 

@@ -5,6 +5,7 @@ use std::thread;
 
 use rustix::process::{getpriority_process, setpriority_process};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tracing::Span;
 
 /// How much less of a processor long work gets: a tenth of what others get, where it is scarce.
@@ -31,6 +32,18 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
         _ = answer.send(span.in_scope(work));
     })?;
     done.await.map_err(|_| io::Error::other("the work ended early"))
+}
+
+/// Runs large work so, and other work on a thread of the runtime.
+///
+/// # Errors
+///
+/// When there is no thread to be had, or the work panics.
+pub async fn run_if<T: Send + 'static>(is_large: bool, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    match is_large {
+        true => run(work).await,
+        false => spawn_blocking(work).await.map_err(io::Error::other),
+    }
 }
 
 #[cfg(test)]

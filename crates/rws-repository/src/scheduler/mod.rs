@@ -7,7 +7,6 @@ mod sweep;
 mod uploads;
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -67,7 +66,7 @@ pub struct Scheduler {
     synchronising: Semaphore,
     changed: watch::Sender<u64>,
     /// An object of a later version of RWS that was met, and by what this process only reads since.
-    newer_object: OnceLock<String>,
+    later_object: OnceLock<String>,
 }
 
 /// What is known of a repository's runs.
@@ -129,7 +128,7 @@ impl Scheduler {
             patient: Semaphore::new(PATIENT_AT_ONCE),
             synchronising: Semaphore::new(SYNCHRONISED_AT_ONCE),
             changed: watch::Sender::new(0),
-            newer_object: OnceLock::new(),
+            later_object: OnceLock::new(),
         })
     }
 
@@ -215,7 +214,7 @@ impl Scheduler {
     }
 
     async fn reconcile(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) -> Result<(), RepositoryError> {
-        if let Some(object) = self.newer_object.get() {
+        if let Some(object) = self.later_object.get() {
             return Err(RepositoryError::later(object));
         }
         // the semaphores are never closed
@@ -341,18 +340,13 @@ impl Scheduler {
         let (scheduler, name, runtime) = (Arc::clone(self), repository.clone(), Handle::current());
         let is_large = turn.is_some();
         let work = move || runtime.block_on(scheduler.publisher.reconcile_in_turn(&name, occasion, turn));
-        let outcome = match is_large {
-            true => low_priority::run(work).await,
-            false => tokio::task::spawn_blocking(work).await.map_err(io::Error::other),
-        };
+        let outcome = low_priority::run_if(is_large, work).await;
         outcome.unwrap_or_else(|error| Err(RepositoryError::damaged(repository, error)))
     }
 
     /// Notes a failure; says how long to wait before the next try.
     fn failed(&self, repository: &RepositoryId, occasion: Occasion, error: &RepositoryError) -> Duration {
-        if let RepositoryError::Later { object } = error {
-            _ = self.newer_object.set(object.clone());
-        }
+        self.note_later(error);
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
         slot.failures += 1;
@@ -378,9 +372,16 @@ impl Scheduler {
         pause
     }
 
+    /// From an object of a later version on this process only reads.
+    fn note_later(&self, error: &RepositoryError) {
+        if let RepositoryError::Later { object } = error {
+            _ = self.later_object.set(object.clone());
+        }
+    }
+
     /// Why this process only reads: it met state of a later version of RWS.
     pub fn outdated(&self) -> Option<String> {
-        let object = self.newer_object.get()?;
+        let object = self.later_object.get()?;
         Some(format!("read-only: a later version of RWS wrote {object}; upgrade this replica"))
     }
 

@@ -38,7 +38,10 @@ impl Scheduler {
             let result = if started { self.sweep().await } else { self.start(synchronise).await };
             match result {
                 Ok(()) => started = true,
-                Err(error) => tracing::error!(%error, "the store could not be looked through; it is tried again"),
+                Err(error) => {
+                    self.note_later(&error);
+                    tracing::error!(%error, "the store could not be looked through; it is tried again");
+                }
             }
             tokio::time::sleep(SWEEP).await;
         }

@@ -12,8 +12,10 @@
 mod collection;
 mod generated;
 mod modules;
+mod repository;
 mod solvables;
 mod tools;
+mod xml;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -5,7 +5,7 @@
 //! to put the packages in that a judge found fault with.
 
 mod headers;
-mod judges;
+pub mod judges;
 pub mod numbers;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rws_lab::Chroot;
-use rws_model::{Format as _, MetadataOffer, MetadataOrigin, sha256};
+use rws_model::{Format as _, MetadataOffer, MetadataOrigin};
 
+use super::generated::judges::System;
 use super::generated::number;
 use super::generated::numbers::Numbers;
-use crate::support::dnf::Dnf;
-use crate::support::private_root::PrivateRoot;
+use super::repository::{repo_file, write_repository};
 use crate::support::program::{Program, Ran};
 use crate::support::{temporary_directory, write_file};
 
@@ -65,78 +65,28 @@ fn libmodulemd(cases: &[Case], work: &Path) -> Vec<String> {
     verdicts
 }
 
-/// A repository without packages that has a file of modules.
-fn repository(case: &Case, directory: &Path) {
-    let repodata = directory.join("repodata");
-    let [primary, filelists, other] =
-        [("primary", "metadata", "common"), ("filelists", "filelists", "filelists"), ("other", "otherdata", "other")]
-            .map(|(kind, root, space)| {
-                let text = format!("<{root} xmlns=\"http://linux.duke.edu/metadata/{space}\" packages=\"0\"></{root}>");
-                (kind, format!("{kind}.xml"), text)
-            });
-    let modules = ("modules", "modules.yaml".to_owned(), case.text.clone());
-    let mut root = "<repomd xmlns=\"http://linux.duke.edu/metadata/repo\"><revision>1</revision>".to_owned();
-    for (kind, name, text) in [primary, filelists, other, modules] {
-        let (digest, size) = (sha256(text.as_bytes()).hex(), text.len());
-        write_file(&repodata.join(&name), text);
-        root.push_str(&format!(
-            "<data type=\"{kind}\"><checksum type=\"sha256\">{digest}</checksum><location href=\"repodata/{name}\"/>\
-             <timestamp>1</timestamp><size>{size}</size></data>"
-        ));
-    }
-    write_file(&repodata.join("repomd.xml"), format!("{root}</repomd>\n"));
+/// `dnf module list` of all these repositories.
+fn lists(system: &System, cases: &[&Case], work: &Path) -> Ran {
+    let file = |case: &&Case| repo_file(&case.name, &work.join("repositories").join(&case.name));
+    let text: String = cases.iter().map(file).collect();
+    system.dnf_with(&text, work).run(&["--quiet", PLATFORM, "module", "list"])
 }
 
-/// Where dnf is from.
-enum System {
-    Here,
-    Sid(Chroot),
-}
-
-impl System {
-    /// `dnf module list` of all these repositories.
-    fn lists(&self, cases: &[&Case], work: &Path) -> Ran {
-        let text: String = cases
-            .iter()
-            .map(|Case { name, .. }| {
-                let address = format!("file://{}", work.join("repositories").join(name).display());
-                format!("[{name}]\nname={name}\nbaseurl={address}\nenabled=1\ngpgcheck=0\nskip_if_unavailable=0\n")
-            })
-            .collect();
-        match self {
-            Self::Here => Dnf::new(&text, "9").run(&["--quiet", PLATFORM, "module", "list"]),
-            Self::Sid(chroot) => {
-                let root = PrivateRoot::new();
-                write_file(&root.join("repos/judged.repo"), &text);
-                let set = |name: &str| format!("--setopt={name}={}", root.join(name).display());
-                let mut words = chroot.command("dnf5").into_iter();
-                let program = Program::new(words.next().expect("a command has a word"), work).args(words);
-                let program = program.arg("--installroot").arg(root.join("installroot"));
-                let program = program.arg(format!("--setopt=reposdir={}", root.join("repos").display()));
-                let program = program.args(["cachedir", "logdir", "system_state_dir"].map(set));
-                let program =
-                    program.args(["--setopt=plugins=0", "--releasever=9", "--forcearch=x86_64", "--assumeyes"]);
-                program.args(["--quiet", PLATFORM, "module", "list"]).run()
-            }
-        }
+/// What is said by those of these files that dnf does not read without a word.
+fn dnf_faults(system: &System, cases: &[&Case], work: &Path) -> Vec<String> {
+    let ran = lists(system, cases, work);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    let is_quiet = said.lines().all(|line| line.is_empty() || line.contains("No matching Modules to list"));
+    // who finds no module to list ends with 1
+    if is_quiet && matches!(ran.code, Some(0 | 1)) {
+        return Vec::new();
     }
-
-    /// What is said by those of these files that dnf does not read without a word.
-    fn faults(&self, cases: &[&Case], work: &Path) -> Vec<String> {
-        let ran = self.lists(cases, work);
-        let said = String::from_utf8_lossy(&ran.stderr);
-        let is_quiet = said.lines().all(|line| line.is_empty() || line.contains("No matching Modules to list"));
-        // who finds no module to list ends with 1
-        if is_quiet && matches!(ran.code, Some(0 | 1)) {
-            return Vec::new();
-        }
-        match cases {
-            [] => Vec::new(),
-            [case] => vec![format!("accepted, and:\n{}\nof {}", ran.transcript(), case.text)],
-            _ => {
-                let (first, second) = cases.split_at(cases.len() / 2);
-                [first, second].into_iter().flat_map(|half| self.faults(half, work)).collect()
-            }
+    match cases {
+        [] => Vec::new(),
+        [case] => vec![format!("accepted, and:\n{}\nof {}", ran.transcript(), case.text)],
+        _ => {
+            let (first, second) = cases.split_at(cases.len() / 2);
+            [first, second].into_iter().flat_map(|half| dnf_faults(system, half, work)).collect()
         }
     }
 }
@@ -160,8 +110,10 @@ fn judge_all(system: &System, default_count: u64) {
             (Some(_), false) => {}
         }
     }
-    accepted.iter().for_each(|case| repository(case, &work.join("repositories").join(&case.name)));
-    faults.extend(accepted.chunks(BATCH).flat_map(|batch| system.faults(batch, work)));
+    for case in &accepted {
+        write_repository(&work.join("repositories").join(&case.name), ("modules", "modules.yaml", &case.text));
+    }
+    faults.extend(accepted.chunks(BATCH).flat_map(|batch| dnf_faults(system, batch, work)));
     println!(
         "{count} files of seed {seed}: {} accepted, refused for reasons of their own: {excused:?}",
         accepted.len()

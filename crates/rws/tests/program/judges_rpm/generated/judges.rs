@@ -44,7 +44,45 @@ fn heard(ran: Ran) -> Verdict<Ran> {
     if ran.succeeded() { Ok(ran) } else { Err(ran.transcript()) }
 }
 
+/// dnf in a root of its own.
+pub enum AnyDnf<'s> {
+    /// dnf 4.
+    Here(Dnf),
+    /// dnf5.
+    Sid { system: &'s System, root: PrivateRoot, home: &'s Path },
+}
+
+impl AnyDnf<'_> {
+    /// Any call.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        match self {
+            Self::Here(dnf) => dnf.run(arguments),
+            Self::Sid { system, root, home } => {
+                let set = |name: &str| format!("--setopt={name}={}", root.join(name).display());
+                let program = system.program("dnf5", home).arg("--installroot").arg(root.join("installroot"));
+                let program = program.arg(format!("--setopt=reposdir={}", root.join("repos").display()));
+                let program = program.args(["cachedir", "logdir", "system_state_dir"].map(set));
+                let program =
+                    program.args(["--setopt=optional_metadata_types=all", "--setopt=plugins=0", "--assumeyes"]);
+                program.args(["--releasever=9", "--forcearch=x86_64"]).args(arguments).run()
+            }
+        }
+    }
+}
+
 impl System {
+    /// dnf with the text of a `.repo` file.
+    pub fn dnf_with<'s>(&'s self, text: &str, home: &'s Path) -> AnyDnf<'s> {
+        match self {
+            Self::Here => AnyDnf::Here(Dnf::new(text, "9")),
+            Self::Sid(_) => {
+                let root = PrivateRoot::new();
+                write_file(&root.join("repos/judged.repo"), text);
+                AnyDnf::Sid { system: self, root, home }
+            }
+        }
+    }
+
     fn program(&self, name: &str, home: &Path) -> Program {
         match self {
             Self::Here if name == "createrepo_c" => Program::new(test_cache().join("venv/bin/createrepo_c"), home),
@@ -121,34 +159,18 @@ impl System {
     pub fn dnf(&self, directory: &Path, home: &Path) -> Verdict<BTreeSet<Nevra>> {
         let address = format!("file://{}", directory.display());
         let text = format!("[judged]\nname=judged\nbaseurl={address}\nenabled=1\ngpgcheck=0\nskip_if_unavailable=0\n");
-        let output = match self {
-            Self::Here => {
-                let dnf = Dnf::new(&text, "9");
-                heard(dnf.makecache())?;
-                heard(dnf.repoquery(&["--all", "--qf", DNF_REST]))?;
-                heard(dnf.repoquery(&["--all", "--changelogs"]))?;
-                heard(dnf.run(&["--quiet", "list", "--all"]))?;
-                heard(dnf.repoquery(&["--all", "--qf", DNF_FORMAT]))?.output()
-            }
-            Self::Sid(_) => {
-                let root = PrivateRoot::new();
-                write_file(&root.join("repos/judged.repo"), &text);
-                let dnf = |arguments: &[&str]| {
-                    let set = |name: &str| format!("--setopt={name}={}", root.join(name).display());
-                    let program = self.program("dnf5", home).arg("--installroot").arg(root.join("installroot"));
-                    let program = program.arg(format!("--setopt=reposdir={}", root.join("repos").display()));
-                    let program = program.args(["cachedir", "logdir", "system_state_dir"].map(set));
-                    let program =
-                        program.args(["--setopt=optional_metadata_types=filelists,other", "--setopt=plugins=0"]);
-                    heard(program.args(["--releasever=9", "--forcearch=x86_64", "--assumeyes"]).args(arguments).run())
-                };
-                dnf(&["makecache"])?;
-                dnf(&["--quiet", "repoquery", "--qf", &format!("{DNF_REST}\\n")])?;
-                dnf(&["--quiet", "repoquery", "--changelogs"])?;
-                dnf(&["--quiet", "list", "--available"])?;
-                dnf(&["--quiet", "repoquery", "--qf", &format!("{DNF_FORMAT}\\n")])?.output()
-            }
+        let dnf = self.dnf_with(&text, home);
+        let ask = |arguments: &[&str]| heard(dnf.run(arguments));
+        ask(&["makecache", "--refresh"])?;
+        let (all, end): (&[&str], &str) = match self {
+            Self::Here => (&["--all"], ""),
+            Self::Sid(_) => (&[], "\\n"),
         };
+        let query = |rest: &[&str]| ask(&[&["--quiet", "repoquery"], all, rest].concat());
+        query(&["--qf", &format!("{DNF_REST}{end}")])?;
+        query(&["--changelogs"])?;
+        ask(&["--quiet", "list", "--available"])?;
+        let output = query(&["--qf", &format!("{DNF_FORMAT}{end}")])?.output();
         Ok(output.lines().map(str::to_owned).collect())
     }
 
