@@ -78,14 +78,19 @@ fn xml(plain: &[u8], roots: &[&str], rule: Rule) -> Result<(), String> {
     Ok(())
 }
 
-/// dnf 4 ends its group commands in a traceback where an id has no text, and crashes where the others have none.
+/// dnf 4 ends its group commands in a traceback where an id has no text. It crashes where the others are not just a text, and
+/// where the root element stands inside something.
 fn comps(element: &Element<'_>, parent: &mut Element<'_>) -> Result<(), String> {
     match (element.name, parent.name) {
         ("id", "group" | "environment") if element.has_plain_text() => parent.has_id = true,
         ("id", "group" | "environment") => return Err(format!("one <{}> has an empty <id>", parent.name)),
-        (name @ ("display_order" | "uservisible"), "group" | "environment" | "category") if !element.has_text => {
-            return Err(format!("one <{}> has an empty <{name}>", parent.name));
+        (name @ ("display_order" | "uservisible"), "group" | "environment" | "category")
+            if !element.has_plain_text() =>
+        {
+            return Err(format!("one <{}> has an empty <{name}>, or one with elements", parent.name));
         }
+        ("comps", "") => {}
+        ("comps", _) => return Err(format!("one <{}> has a <comps>", parent.name)),
         (name @ ("group" | "environment"), _) if !element.has_id => {
             return Err(format!("one <{name}> is without <id>"));
         }

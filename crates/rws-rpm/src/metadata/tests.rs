@@ -109,6 +109,13 @@ fn comps_have_what_dnf_needs() {
         ("<environment><id>b</id><display_order></display_order></environment>", "empty <display_order>"),
         ("<category><display_order/></category>", "empty <display_order>"),
         ("<group><id>b</id><uservisible/></group>", "empty <uservisible>"),
+        ("<group><id>b</id><display_order>1<a/></display_order></group>", "<display_order>, or one with elements"),
+        (
+            "<category><id>b</id><uservisible>true<a>1</a></uservisible></category>",
+            "<uservisible>, or one with elements",
+        ),
+        ("<category><id>b</id><comps>c</comps></category>", "one <category> has a <comps>"),
+        ("<foo><comps/></foo>", "one <foo> has a <comps>"),
         ("<langpacks><match/></langpacks>", "lacks name or install"),
         ("<langpacks><match name=\"a\"/></langpacks>", "lacks name or install"),
         ("<group><id>b</id><group></group></group>", "without <id>"),

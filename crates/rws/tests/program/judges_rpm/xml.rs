@@ -298,7 +298,10 @@ fn complaints(system: &System, cases: &[&Case], work: &Path) -> Vec<String> {
         }
     };
     hear(dnf.run(&["--quiet", "makecache"]), true);
-    hear(dnf.run(&["--quiet", "group", "list", "--hidden"]), true);
+    // without any comps there is nothing to list, which ends with 1
+    if cases.iter().any(|case| case.kind == "comps") {
+        hear(dnf.run(&["--quiet", "group", "list", "--hidden"]), true);
+    }
     hear(dnf.run(&["--quiet", "updateinfo", "list", "--all"]), true);
     hear(dnf.run(&["--quiet", "repoquery"]), true);
     if matches!(system, System::Here) {
