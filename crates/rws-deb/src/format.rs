@@ -14,7 +14,7 @@ use crate::changes::{Buildinfo, Changes};
 use crate::dsc::{Dsc, Text};
 use crate::file_kind::FileKind;
 use crate::part::Part;
-use crate::{audit, identity, layout, release, upload};
+use crate::{RENDERER, audit, identity, layout, release, upload};
 
 /// The Debian package format: `base` `deb` of the configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +23,10 @@ pub struct Deb;
 impl Format for Deb {
     fn name(&self) -> &'static str {
         "deb"
+    }
+
+    fn renderer(&self) -> u32 {
+        RENDERER
     }
 
     fn accepts(&self, name: &FileName) -> bool {

@@ -19,6 +19,9 @@ pub trait Format: Send + Sync {
     /// The name in the configuration's `base`: `deb`, `rpm`.
     fn name(&self) -> &'static str;
 
+    /// The version of the code that renders the entries of packages. Entries that an earlier version rendered are made anew.
+    fn renderer(&self) -> u32;
+
     /// Whether a file of this name can belong to an upload of this format, judged by the name alone.
     fn accepts(&self, name: &FileName) -> bool;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::generation::Keep;
 use crate::plan::join;
 use crate::private;
-use rws_model::{Format, RepositoryId, RepositorySettings, Signer, Target};
+use rws_model::{Format, Reading, RepositoryId, RepositorySettings, Signer, Target};
 use rws_store::Key;
 
 /// The most targets that one path may stand for.
@@ -81,6 +81,11 @@ impl ConfiguredTarget {
     /// Its repositories: all that can exist.
     pub fn repositories(&self) -> Vec<RepositoryId> {
         self.format.repositories(&self.target, &self.settings.architectures)
+    }
+
+    /// How much is read of packages that are in the store already.
+    pub fn depth(&self) -> Reading {
+        if self.settings.contents { Reading::Contents } else { Reading::Entries }
     }
 
     /// Which earlier generations of its repositories are kept.

@@ -10,7 +10,7 @@ pub const HEAD: u32 = 1;
 pub const UPLOAD: u32 = 1;
 
 /// The version of manifests, in their first line.
-pub const MANIFEST: u32 = 4;
+pub const MANIFEST: u32 = 5;
 
 /// What the first line of a manifest says before its version.
 const MANIFEST_MAGIC: &str = "RWS manifest ";

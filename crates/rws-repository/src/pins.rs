@@ -150,6 +150,7 @@ mod tests {
             nonce: Uuid::nil(),
             published_at: 0,
             packages: None,
+            oldest_renderer: None,
             root: Vec::new(),
             plain: Default::default(),
             own: Default::default(),

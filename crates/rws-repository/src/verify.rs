@@ -66,6 +66,8 @@ pub struct Checked {
     pub index_files: usize,
     /// How many package files.
     pub packages: usize,
+    /// How many packages have entries that an earlier version of the code rendered.
+    pub stale: u64,
     /// What is wrong.
     pub faults: Vec<Fault>,
 }
@@ -105,6 +107,7 @@ impl Verifier<'_> {
         };
         match reading::generation(self.store, repository, &head.generation).await {
             Ok(generation) => {
+                checked.stale = generation.rendered_before(target.format.renderer());
                 for id in lost(self.store, target, repository, &head, &generation).await? {
                     let problem = "it was accepted, and is neither pending nor in the index".to_owned();
                     let name = private::upload(&id).to_string();

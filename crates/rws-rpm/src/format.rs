@@ -9,7 +9,7 @@ use rws_model::{
     RootFile, RootInput, Sha256, SignError, Signer, Target,
 };
 
-use crate::inspector::RpmInspector;
+use crate::inspector::{RENDERER, RpmInspector};
 use crate::{audit, file_name, identity, metadata, placement, repomd};
 
 /// The RPM package format.
@@ -19,6 +19,10 @@ pub struct Rpm;
 impl Format for Rpm {
     fn name(&self) -> &'static str {
         "rpm"
+    }
+
+    fn renderer(&self) -> u32 {
+        RENDERER
     }
 
     fn accepts(&self, name: &FileName) -> bool {

@@ -9,7 +9,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use rws_repository::catalogue::ConfiguredTarget;
-use rws_repository::scheduler::Progress;
+use rws_repository::publish::Unreadable;
+use rws_repository::scheduler::{self, Progress};
 use rws_repository::{UploadId, aside};
 use rws_store::{Depth, Writing};
 use tokio::time::timeout;
@@ -19,8 +20,8 @@ use crate::connection::Client;
 use crate::openapi::document;
 use crate::path;
 use crate::schema::{
-    Comparison, Generation, Overview, Program, Repositories, Repository, RepositoryState, StoreProblems, TargetPath,
-    Upload, UploadState, WaitingFile, Writers, WritersState,
+    Comparison, Generation, Overview, Program, Repositories, Repository, RepositoryState, Stale, StoreProblems,
+    TargetPath, Upload, UploadState, WaitingFile, Writers, WritersState,
 };
 use crate::service::Service;
 use crate::setup::{self, Setup};
@@ -133,6 +134,7 @@ async fn overview(service: &Service) -> Answer {
         writers: Writers { state, message: service.scheduler.outdated().unwrap_or_else(|| writing.sentence()) },
         failing: failing.collect(),
         comparing: comparing(service),
+        stale: stale(service),
         waiting: waiting(service, &writing).await,
     };
     json(StatusCode::OK, &overview)
@@ -157,6 +159,15 @@ async fn waiting(service: &Service, writing: &Writing) -> Option<Vec<WaitingFile
         }
     };
     Some(files.iter().map(file).collect())
+}
+
+fn stale(service: &Service) -> BTreeMap<String, Stale> {
+    let unreadable = |package: Unreadable| (package.path, package.reason);
+    let of_one = |stale: scheduler::Stale| Stale {
+        packages: stale.packages,
+        unreadable: stale.unreadable.into_iter().map(unreadable).collect(),
+    };
+    service.scheduler.stale().into_iter().map(|(repository, stale)| (repository.to_string(), of_one(stale))).collect()
 }
 
 fn comparing(service: &Service) -> BTreeMap<String, Comparison> {

@@ -115,9 +115,20 @@ pub struct Overview {
     pub failing: BTreeMap<String, String>,
     /// The repositories that are compared with the store right now.
     pub comparing: BTreeMap<String, Comparison>,
+    /// The repositories with index entries that an earlier version of RWS rendered. They are rendered again in the background.
+    pub stale: BTreeMap<String, Stale>,
     /// The files that came to `/-/incoming/` and wait for their `.changes`, of all users, those that came first before others;
     /// 1000 at most. None where the store does not say it in time.
     pub waiting: Option<Vec<WaitingFile>>,
+}
+
+/// Index entries that an earlier version of RWS rendered.
+#[derive(Serialize, ToSchema)]
+pub struct Stale {
+    /// How many packages have them still.
+    pub packages: u64,
+    /// The packages that cannot be read any more, by their paths, each with the reason. They keep the entries that they have.
+    pub unreadable: BTreeMap<String, String>,
 }
 
 /// A file that waits for its `.changes`.

@@ -84,6 +84,29 @@ impl<R: Row> Table<R> {
         Ok(rows)
     }
 
+    /// The first rows, up to `most`, that are `wanted`; one block is in memory at a time.
+    pub fn first(&self, most: usize, mut wanted: impl FnMut(&R) -> bool) -> io::Result<Vec<R>> {
+        let mut rows = Vec::new();
+        for block in &self.blocks {
+            rows.extend(unpack::<R>(block)?.into_iter().filter(|row| wanted(row)));
+            if rows.len() >= most {
+                rows.truncate(most);
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The table with other rows of the same keys, block by block.
+    pub fn mapped<S: Row>(&self, mut row: impl FnMut(R) -> S) -> io::Result<Table<S>> {
+        let mut blocks = Vec::with_capacity(self.blocks.len());
+        for block in &self.blocks {
+            let rows: Vec<S> = unpack::<R>(block)?.into_iter().map(&mut row).collect();
+            blocks.push(pack(&rows)?);
+        }
+        Ok(Table { blocks, rows: self.rows, row: PhantomData })
+    }
+
     /// The table after `edits`: sorted by key, each key once; `None` removes the row.
     pub fn edited(&self, edits: &[(String, Option<R>)], order: Order<'_>) -> io::Result<Self> {
         let first_keys: Vec<&str> = self.blocks.iter().map(|block| block.first_key.as_str()).collect();

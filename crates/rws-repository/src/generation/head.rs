@@ -27,6 +27,9 @@ pub struct Head {
     /// How many packages it has; heads of earlier versions do not say it.
     #[serde(default)]
     pub packages: Option<u64>,
+    /// The earliest version of the code that rendered an entry of a package; heads of earlier versions do not say it.
+    #[serde(default)]
+    pub oldest_renderer: Option<u32>,
     /// The files of the root. RWS serves them from here.
     pub root: Vec<RootFile>,
     /// Plain names of index files, and the names of the files that have this content, relative to the tree.
@@ -42,7 +45,7 @@ pub struct Head {
     pub retired: Vec<Retired>,
     /// Names that are about to go, or have just gone.
     pub condemned: Vec<Condemned>,
-    /// The digest of settings, keys and renderers that the generation was made with.
+    /// The digest of settings and keys that the generation was made with.
     pub made_with: Sha256,
 }
 

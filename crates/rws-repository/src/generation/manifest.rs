@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use rws_model::{Digests, FileName, Format, Identity, Partition, RepositoryId, RootFile, Sha256};
+use rws_model::{Digests, FileName, Format, Identity, Partition, ROOT, RecordFile, RepositoryId, RootFile, Sha256};
 use rws_store::Version;
 use serde::{Deserialize, Serialize};
 
 use super::index::IndexState;
+use super::manifest_4;
 use crate::blocks::table::{Row, Table};
 use crate::{GenerationId, UploadId, disk_format};
 
@@ -24,6 +25,16 @@ pub struct PackageRow {
     pub files: Vec<FileName>,
     /// Its entries: partition and length of the text.
     pub entries: Vec<(Partition, u64)>,
+    /// The version of the code that rendered them ([`Format::renderer`]).
+    pub renderer: u32,
+}
+
+impl PackageRow {
+    /// The version of the code that rendered its entries, where an index has any: what a file says to the root alone, as
+    /// metadata does, depends on nothing else.
+    pub fn indexed_by(&self) -> Option<u32> {
+        self.entries.iter().any(|(partition, _)| partition != ROOT).then_some(self.renderer)
+    }
 }
 
 /// A file that a generation knows.
@@ -39,6 +50,14 @@ pub struct FileRow {
     pub version: Option<Version>,
     /// How many packages have it. A file with none is known so that it is not read again.
     pub users: u32,
+}
+
+impl FileRow {
+    /// What a record says of the file; `None` where its path ends in no name of a file.
+    pub fn as_record_file(&self) -> Option<RecordFile> {
+        let name = FileName::parse(self.path.rsplit('/').next()?).ok()?;
+        Some(RecordFile { name, size_bytes: self.size_bytes, digests: self.digests.clone() })
+    }
 }
 
 impl Row for PackageRow {
@@ -74,6 +93,8 @@ pub struct Generation {
     pub indexes: Vec<IndexState>,
     /// The uploads that the generation before did not contain.
     pub uploads: Vec<UploadId>,
+    /// How many packages have entries that each version of the code rendered.
+    pub renderers: BTreeMap<u32, u64>,
 }
 
 impl Generation {
@@ -86,7 +107,7 @@ impl Generation {
         postcard::to_extend(self, disk_format::manifest_start())
     }
 
-    /// Reads a manifest.
+    /// Reads a manifest of this version, or of the one before.
     ///
     /// # Errors
     ///
@@ -94,8 +115,14 @@ impl Generation {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
         match disk_format::manifest_parts(bytes) {
             Some((disk_format::MANIFEST, rest)) => postcard::from_bytes(rest),
+            Some((4, rest)) => manifest_4::read(rest),
             _ => Err(postcard::Error::DeserializeBadEncoding),
         }
+    }
+
+    /// How many packages have entries that a version of the code before `renderer` rendered.
+    pub fn rendered_before(&self, renderer: u32) -> u64 {
+        rendered_before(&self.renderers, renderer)
     }
 
     /// The digests of all files that the generation has under plain names.
@@ -104,6 +131,11 @@ impl Generation {
         let roots = self.root.iter().map(|file| rws_model::sha256(file.text.as_bytes()));
         indexes.map(|file| file.sha256).chain(roots).collect()
     }
+}
+
+/// How many of these packages, counted by versions of the code, an earlier one rendered.
+pub fn rendered_before(renderers: &BTreeMap<u32, u64>, renderer: u32) -> u64 {
+    renderers.range(..renderer).map(|(_, packages)| packages).sum()
 }
 
 /// The order of the table of packages.

@@ -50,12 +50,28 @@ impl<'a> Draft<'a> {
             return Ok(());
         };
         let digest = record_digest(record)?;
+        if let Origin::Rendered(of) = planned.origin {
+            if let Some(old) = old.filter(|old| old.record == of)
+                && self.has_files_of(&old, record)?
+            {
+                self.set_entries(old, record, &digest);
+            }
+            return Ok(());
+        }
+        if let (Some(old), Origin::Upload(upload)) = (&old, &planned.origin)
+            && old.renderer > record.renderer
+            && self.is_in_place(old)
+            && self.has_files_of(old, record)?
+        {
+            // a replica of an earlier version took it once more: the entries of the later one stay
+            return self.confirm(record, old, upload);
+        }
         if let Some(old) = old.as_ref().filter(|old| old.record == *digest.bytes()) {
             match &planned.origin {
                 // somebody may have deleted the files since
                 Origin::Upload(upload) if self.is_in_place(old) => return self.confirm(record, old, upload),
                 Origin::Upload(_) => {}
-                Origin::Tree(_) => return Ok(()),
+                Origin::Tree(_) | Origin::Rendered(_) => return Ok(()),
             }
         }
         if let Origin::Tree(_) = planned.origin {
@@ -73,18 +89,41 @@ impl<'a> Draft<'a> {
             let keep = self.is_in_place(&old);
             self.release(&old, keep)?;
         }
-        let escaped = self.present.format.escape_directory(&directory);
-        let texts: Vec<(Partition, Vec<u8>)> =
-            record.entries.iter().map(|entry| (entry.partition.clone(), fill_slot(&entry.text, &escaped))).collect();
         let row = PackageRow {
             identity: identity.clone(),
             record: *digest.bytes(),
             directory,
             files: record.files.iter().map(|file| file.name.clone()).collect(),
-            entries: texts.iter().map(|(partition, text)| (partition.clone(), text.len() as u64)).collect(),
+            entries: Vec::new(),
+            renderer: record.renderer,
         };
-        self.edit(PackageEdit { identity: identity.clone(), row: Some(row), texts });
+        self.set_entries(row, record, &digest);
         Ok(())
+    }
+
+    /// Gives a package, which stays where it is, the entries of a record.
+    fn set_entries(&mut self, mut row: PackageRow, record: &Record, digest: &Sha256) {
+        let escaped = self.present.format.escape_directory(&row.directory);
+        let texts: Vec<(Partition, Vec<u8>)> =
+            record.entries.iter().map(|entry| (entry.partition.clone(), fill_slot(&entry.text, &escaped))).collect();
+        row.record = *digest.bytes();
+        row.entries = texts.iter().map(|(partition, text)| (partition.clone(), text.len() as u64)).collect();
+        row.renderer = record.renderer;
+        self.edit(PackageEdit { identity: row.identity.clone(), row: Some(row), texts });
+    }
+
+    /// Whether a package has exactly the files of a record, with the same bytes.
+    fn has_files_of(&self, row: &PackageRow, record: &Record) -> io::Result<bool> {
+        if row.files.len() != record.files.len() {
+            return Ok(false);
+        }
+        for (name, file) in row.files.iter().zip(&record.files) {
+            let present = self.file(&join(&row.directory, name.as_str()))?;
+            if *name != file.name || present.is_none_or(|present| present.digests.sha256 != file.digests.sha256) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether no path of a package is known to hold something else.
@@ -215,6 +254,7 @@ impl<'a> Draft<'a> {
                             None
                         }
                         Origin::Tree(versions) => versions.get(file.name.as_str()).cloned(),
+                        Origin::Rendered(_) => None,
                     };
                     FileRow { path, size_bytes: file.size_bytes, digests: file.digests.clone(), version, users: 1 }
                 }
@@ -285,6 +325,7 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(self) -> io::Result<Plan> {
         let mut partitions = self.present.generation.map(|now| now.partitions.clone()).unwrap_or_default();
         let mut root_entries = self.present.generation.map(|now| now.root_entries.clone()).unwrap_or_default();
+        let mut renderers = self.present.generation.map(|now| now.renderers.clone()).unwrap_or_default();
         let mut touched = BTreeSet::new();
         let mut packages: Vec<PackageEdit> = Vec::new();
         for edit in self.packages.into_values() {
@@ -305,6 +346,12 @@ impl<'a> Draft<'a> {
                 touched.insert(partition.clone());
                 *partitions.entry(partition.clone()).or_default() += 1;
             }
+            if let Some(count) = old.as_ref().and_then(|old| renderers.get_mut(&old.indexed_by()?)) {
+                *count = count.saturating_sub(1);
+            }
+            if let Some(renderer) = edit.row.as_ref().and_then(PackageRow::indexed_by) {
+                *renderers.entry(renderer).or_default() += 1;
+            }
             root_entries.remove(&edit.identity);
             if let Some((_, text)) = edit.texts.iter().find(|(partition, _)| partition == ROOT) {
                 root_entries.insert(edit.identity.clone(), text.clone());
@@ -312,6 +359,7 @@ impl<'a> Draft<'a> {
             packages.push(edit);
         }
         partitions.retain(|partition, count| *count > 0 && partition != ROOT);
+        renderers.retain(|_, count| *count > 0);
         touched.remove(ROOT);
         packages.sort_by(|left, right| (self.order)(&left.identity, &right.identity));
         let mut files = self.files;
@@ -331,6 +379,7 @@ impl<'a> Draft<'a> {
             files,
             placed: self.placed.into_values().collect(),
             partitions,
+            renderers,
             touched,
             root_entries,
             retired: self.retired.into_values().collect(),

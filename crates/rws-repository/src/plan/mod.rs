@@ -20,6 +20,9 @@ use draft::Draft;
 pub enum Origin {
     /// Under the private prefix, or, for a file that an upload only names, in the repository.
     Upload(UploadId),
+    /// Where the package's files are already: its entries were made anew from them. The change is for the package whose row
+    /// says this digest of its record, and for none that has come since.
+    Rendered([u8; 32]),
     /// At their public path, which is in the record's directory, with these versions by file name.
     Tree(BTreeMap<String, Version>),
 }
@@ -63,6 +66,8 @@ pub struct Plan {
     pub placed: Vec<PlacedFile>,
     /// How many packages have entries of each partition, afterwards.
     pub partitions: BTreeMap<Partition, u64>,
+    /// How many packages have entries that each version of the code rendered, afterwards.
+    pub renderers: BTreeMap<u32, u64>,
     /// The partitions with changed entries.
     pub touched: BTreeSet<Partition>,
     /// What packages say to the root, afterwards.

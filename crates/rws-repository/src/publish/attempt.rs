@@ -9,7 +9,7 @@ use super::commit::{Commit, Step};
 use super::run::{Run, State};
 use super::synchronise::Found;
 use super::{Malformed, Occasion, Outcome};
-use crate::generation::{Generation, Head, path_order};
+use crate::generation::{Generation, Head, path_order, rendered_before};
 use crate::pending::{self, Pending};
 use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, join, plan};
 use crate::{RepositoryError, UploadId, private};
@@ -76,8 +76,11 @@ impl Run<'_> {
             let wanted = upload.take_changes_for(self.repository).into_iter();
             changes.extend(wanted.map(|change| PlannedChange { change, origin: origin.clone() }));
         }
+        let rendered = self.publisher.ready.of(self.repository);
+        changes.extend(rendered.iter().flat_map(|rendered| rendered.iter().cloned()));
         let Some(plan) = self.plan_and_place(&state, &mut changes, &found.noticed).await? else { return Ok(None) };
         let failed = plan.failed.clone();
+        let stale = rendered_before(&plan.renderers, self.target.format.renderer());
         let applied: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
 
         let anew = occasion.start && state.head().is_some_and(|head| !self.target.was_made_with(&head.made_with));
@@ -105,6 +108,9 @@ impl Run<'_> {
             }
         };
         let Commit::Won(head) = commit else { return Ok(None) };
+        if let Some(rendered) = rendered {
+            self.publisher.ready.taken(self.repository, &rendered);
+        }
 
         let remembered = head.applied.iter().filter(|id| pending.pointers.contains(id) && !applied.contains(id));
         let contained: Vec<UploadId> = applied.iter().chain(remembered).cloned().collect();
@@ -121,6 +127,7 @@ impl Run<'_> {
             failed,
             looked,
             synchronised,
+            stale,
             lost_commits,
             has_more: pending.has_more,
         }))
@@ -277,6 +284,7 @@ impl Run<'_> {
             failed,
             looked,
             synchronised,
+            stale: 0,
             lost_commits,
             has_more: pending.has_more,
         })

@@ -101,6 +101,7 @@ impl Run<'_> {
             root_entries,
             indexes: rendered.indexes,
             uploads: step.applied.to_vec(),
+            renderers: std::mem::take(&mut plan.renderers),
         };
         let manifest = generation.to_bytes().map_err(|error| RepositoryError::damaged(&generation.id, error))?;
         let written = rendered.files.iter().map(|file| self.key(&file.name)).collect::<Result<Vec<_>, _>>()?;
@@ -255,6 +256,7 @@ impl Run<'_> {
             nonce: Uuid::new_v4(),
             published_at,
             packages: Some(generation.packages.len()),
+            oldest_renderer: generation.renderers.keys().next().copied(),
             root: generation.root.clone(),
             plain,
             own,

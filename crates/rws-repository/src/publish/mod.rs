@@ -21,6 +21,7 @@ mod place;
 mod progress;
 mod recorded;
 mod run;
+mod stale;
 mod stored;
 mod synchronise;
 
@@ -40,6 +41,7 @@ use crate::{GenerationId, RepositoryError, UploadId};
 use expose::Exposed;
 pub use progress::Comparison;
 use run::Run;
+pub use stale::{Batch, Unreadable};
 
 /// How many objects of one publish are read or written at once.
 const TRANSFERS_AT_ONCE: usize = 8;
@@ -104,6 +106,8 @@ pub struct Outcome {
     /// Why the comparison with the store did not come to an end, where it did not, or what it had to leave out. What was pending
     /// was published.
     pub synchronised: Result<(), RepositoryError>,
+    /// How many packages have entries that an earlier version of the code rendered.
+    pub stale: u64,
     /// How often another publisher was faster.
     pub lost_commits: usize,
     /// Whether more was pending than is published at once.
@@ -126,6 +130,8 @@ pub struct Publisher {
     scratch: PathBuf,
     /// One permit: for what takes much memory.
     large: Arc<Semaphore>,
+    /// Entries that were rendered again.
+    ready: stale::Ready,
 }
 
 impl Publisher {
@@ -133,7 +139,8 @@ impl Publisher {
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>, malformed: Malformed) -> Self {
         let scratch = std::env::temp_dir();
         let (exposed, progress, large) = (Mutex::default(), progress::All::default(), Arc::new(Semaphore::new(1)));
-        Self { store, catalogue, malformed, exposed, progress, foreign: Arc::default(), scratch, large }
+        let (foreign, ready) = (Arc::default(), stale::Ready::default());
+        Self { store, catalogue, malformed, exposed, progress, foreign, scratch, large, ready }
     }
 
     /// The same with a local directory for index files that are large, instead of that of the system: best on the file

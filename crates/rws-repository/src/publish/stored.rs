@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use rws_model::{ContentDigester, FileName, Format, Inspected, Reading, Refusal};
+use rws_model::{
+    Assembled, ContentDigester, FileName, Format, Inspected, Listed as ListedFiles, Placement, Reading, Record,
+    RecordFile, Refusal,
+};
 use rws_store::{Listed, Span, Store, Version};
 
 use super::recorded::Known;
 use crate::RepositoryError;
+use crate::catalogue::ConfiguredTarget;
 use crate::inspection::Inspection;
+use crate::plan::join;
 
 /// How much is read first of a file whose digests are known: more than the headers of almost all packages.
 const FRONT_BYTES: u64 = 64 << 10;
@@ -110,4 +115,33 @@ impl StoredFiles {
         }
         Ok(inspection.finish().map(|inspected| (content.stat.version, inspected)))
     }
+}
+
+/// The record of a package where it lies; `beside` knows the files of the repository by their paths below the tree.
+///
+/// # Errors
+///
+/// When the file is no package, or one that does not fit the files beside it.
+pub(super) fn assemble(
+    target: &ConfiguredTarget,
+    file: &ReadFile,
+    beside: &dyn Fn(&str) -> Option<RecordFile>,
+) -> Result<Record, Refusal> {
+    let directory = file.path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let pool = |path: &str| beside(&join(directory, path.rsplit('/').next().unwrap_or(path)));
+    let placement = Placement {
+        target: &target.target,
+        // the directory is where the file is
+        product: Some("unknown"),
+        // a package belongs where it was put
+        architectures: std::slice::from_ref(&file.inspected.architecture),
+        contents: target.settings.contents,
+        pool: &pool,
+        listed: ListedFiles::InUpload,
+        strict_names: false,
+    };
+    let assembled = target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;
+    let none = || Refusal::new(file.name.as_str(), "it is no package");
+    let Assembled { record, .. } = assembled.into_iter().next().ok_or_else(none)?;
+    Ok(Record { directory: directory.to_owned(), ..record })
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use rws_model::{Assembled, Change, FileName, Identity, Listed, Placement, Reading, Record, RecordFile, Refusal, Role};
+use rws_model::{Change, FileName, Identity, Record, Refusal, Role};
 use rws_store::{Condition, Key, Kind, Span, Version, Write};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -12,7 +12,7 @@ use super::Malformed;
 use super::progress::Comparing;
 use super::recorded::Recorded;
 use super::run::{Run, State};
-use super::stored::{ReadFile, StoredFile, StoredFiles};
+use super::stored::{self, ReadFile, StoredFile, StoredFiles};
 use crate::generation::{FileRow, PackageRow};
 use crate::plan::{Noticed, Origin, PlannedChange, join};
 use crate::render::StoredIndex;
@@ -229,7 +229,7 @@ impl Run<'_> {
         let files = StoredFiles {
             store: self.publisher.store.clone(),
             format: self.target.format.clone(),
-            depth: if self.target.settings.contents { Reading::Contents } else { Reading::Entries },
+            depth: self.target.depth(),
         };
         let known = recorded.of(&file.path, &file.listed.stat);
         let (runtime, path) = (Handle::current(), file.path.clone());
@@ -270,7 +270,11 @@ impl Run<'_> {
                 );
                 continue;
             }
-            match self.assemble(file, indexed, &beside) {
+            let beside_it = |path: &str| match beside.get(path) {
+                Some(read) => Some(read.inspected.file.clone()),
+                None => indexed.files.get(path).and_then(FileRow::as_record_file),
+            };
+            match stored::assemble(self.target, file, &beside_it) {
                 Ok(record) => {
                     let versions = record.files.iter().filter_map(|file| {
                         let path = join(&record.directory, file.name.as_str());
@@ -285,39 +289,6 @@ impl Run<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The record of a package where it is.
-    fn assemble(
-        &self,
-        file: &ReadFile,
-        indexed: &Indexed,
-        beside: &HashMap<&str, &ReadFile>,
-    ) -> Result<Record, Refusal> {
-        let directory = file.path.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let pool = |path: &str| {
-            let path = join(directory, path.rsplit('/').next().unwrap_or(path));
-            if let Some(read) = beside.get(path.as_str()) {
-                return Some(read.inspected.file.clone());
-            }
-            let (name, row) = (FileName::parse(path.rsplit('/').next()?).ok()?, indexed.files.get(&path)?);
-            Some(RecordFile { name, size_bytes: row.size_bytes, digests: row.digests.clone() })
-        };
-        let placement = Placement {
-            target: &self.target.target,
-            // the directory is where the file is
-            product: Some("unknown"),
-            // a package belongs where it was put
-            architectures: std::slice::from_ref(&file.inspected.architecture),
-            contents: self.target.settings.contents,
-            pool: &pool,
-            listed: Listed::InUpload,
-            strict_names: false,
-        };
-        let assembled = self.target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;
-        let none = || Refusal::new(file.name.as_str(), "it is no package");
-        let Assembled { record, .. } = assembled.into_iter().next().ok_or_else(none)?;
-        Ok(Record { directory: directory.to_owned(), ..record })
     }
 
     fn change(&self, identity: Identity, record: Option<Record>, versions: BTreeMap<String, Version>) -> PlannedChange {

@@ -2,6 +2,7 @@
 //! bound, with growing pauses after failures, and in a sweep for what other replicas left.
 
 mod roots;
+mod stale;
 mod stored;
 mod sweep;
 mod uploads;
@@ -22,6 +23,7 @@ use crate::intake::Accepted;
 use crate::publish::{Occasion, Outcome, Publisher, Turn};
 use crate::{RepositoryError, UploadId, existing, private, reading};
 
+pub use stale::Stale;
 pub use uploads::Progress;
 use uploads::Uploads;
 
@@ -59,6 +61,8 @@ pub struct Scheduler {
     later: Mutex<HashSet<RepositoryId>>,
     /// When the roots that do not stay valid are to be renewed, in seconds since 1970, as far as this process knows.
     renewals: Mutex<HashMap<RepositoryId, i64>>,
+    /// What entries of an earlier version of the code are rendered again.
+    stale: stale::Work,
     /// How many sweeps there were.
     sweeps: AtomicUsize,
     publishing: Semaphore,
@@ -123,6 +127,7 @@ impl Scheduler {
             uploads: Mutex::default(),
             later: Mutex::default(),
             renewals: Mutex::default(),
+            stale: stale::Work::default(),
             sweeps: AtomicUsize::new(0),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
             patient: Semaphore::new(PATIENT_AT_ONCE),
@@ -254,6 +259,7 @@ impl Scheduler {
         if let Some(seconds) = outcome.look_again_seconds {
             self.wake_later(repository, Duration::from_secs(seconds.unsigned_abs()));
         }
+        self.note_stale(repository, outcome.stale);
         if outcome.has_more {
             self.wake(repository, Occasion::default(), Urgency::Patient);
         }

@@ -40,9 +40,10 @@ impl Scheduler {
         Ok(())
     }
 
-    async fn has_another_root(&self, repository: &RepositoryId) -> Result<bool, RepositoryError> {
+    async fn has_another_root(self: &Arc<Self>, repository: &RepositoryId) -> Result<bool, RepositoryError> {
         let store = self.publisher.store();
         let Some((head, version)) = reading::head(store, repository).await? else { return Ok(false) };
+        self.look_at_renderer(repository, &head);
         if self.fits(repository, &head).await? {
             return Ok(false);
         }

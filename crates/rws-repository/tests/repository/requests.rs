@@ -3,12 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{accept, catalogue_signed_by, check_plain, deb, get, id, read_deb, received, record, seed};
+use crate::support::{accept, catalogue_signed_by, check_plain, deb, get, id, read_deb, received, record, rpm, seed};
 use rws_lab::{Fault, Proxy, S3Server};
 use rws_model::Signer;
 use rws_openpgp::SigningKey;
@@ -74,23 +73,6 @@ fn settings(server: &S3Server, url: &str, bucket: &str, base_path: &str) -> S3Se
 
 fn signer() -> Arc<dyn Signer> {
     Arc::new(SigningKey::generate("test <test@localhost>", 1_700_000_000, &mut [7; 32]).unwrap())
-}
-
-fn rpm(directory: &Path, name: &str) -> PathBuf {
-    let spec = directory.join(format!("{name}.spec"));
-    std::fs::write(
-        &spec,
-        format!("Name: {name}\nVersion: 1\nRelease: 1\nSummary: test\nLicense: none\n%description\ntest\n%files\n"),
-    )
-    .unwrap();
-    let made = Command::new("rpmbuild")
-        .args(["-bb", "--target", "x86_64-linux", "--define"])
-        .arg(format!("_topdir {}", directory.display()))
-        .arg(&spec)
-        .output()
-        .expect("rpmbuild cannot be run: run tests/setup");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    directory.join(format!("RPMS/x86_64/{name}-1-1.x86_64.rpm"))
 }
 
 /// The requests that one more package costs in a repository of `count`, and those of one that changes more indexes.

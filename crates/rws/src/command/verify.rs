@@ -69,9 +69,14 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
 }
 
 fn report(repository: &RepositoryId, checked: &Checked) -> anyhow::Result<()> {
-    let Checked { index_files, packages, faults } = checked;
+    let Checked { index_files, packages, stale, faults } = checked;
     let faulty = if faults.is_empty() { "whole".to_owned() } else { format!("{} faults", faults.len()) };
     say(format_args!("{repository}: {index_files} index files, {packages} package files: {faulty}"))?;
+    if *stale > 0 {
+        say(format_args!(
+            "  entries of {stale} packages are of an earlier version; a running server renders them again"
+        ))?;
+    }
     for fault in faults {
         let remedy = match fault.remedy {
             Remedy::Expose => "it is written again",

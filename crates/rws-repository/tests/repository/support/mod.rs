@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+pub use later::later_catalogue;
 use rws_deb::Deb;
 use rws_lab::fixture;
 use rws_model::{
@@ -25,6 +26,8 @@ use rws_store::{
     StoreError, Write, collect,
 };
 use tempfile::TempDir;
+
+mod later;
 
 const SERIES: [&str; 6] = ["1.10", "2.8", "2.9", "3.0", "3.1", "3.2"];
 
@@ -49,13 +52,23 @@ pub fn catalogue_of(
     policy: Policy,
     signer: Option<Arc<dyn Signer>>,
 ) -> Arc<Catalogue> {
+    catalogue_in([Arc::new(Deb), Arc::new(Rpm)], settings, policy, signer)
+}
+
+/// The same with these forms of the two formats.
+pub fn catalogue_in(
+    [deb, rpm]: [Arc<dyn Format>; 2],
+    settings: impl Fn(&[&str]) -> RepositorySettings,
+    policy: Policy,
+    signer: Option<Arc<dyn Signer>>,
+) -> Arc<Catalogue> {
     let mut distributions = BTreeMap::new();
     let one = |format: Arc<dyn Format>, version: &str| Distribution {
         format: Ok(format),
         versions: vec![version.to_owned()],
     };
-    distributions.insert("ubuntu".to_owned(), one(Arc::new(Deb), "focal"));
-    distributions.insert("el".to_owned(), one(Arc::new(Rpm), "7"));
+    distributions.insert("ubuntu".to_owned(), one(deb, "focal"));
+    distributions.insert("el".to_owned(), one(rpm, "7"));
     let model = Model {
         kinds: vec!["live".to_owned(), "release".to_owned()],
         series: SERIES.map(str::to_owned).to_vec(),
@@ -112,6 +125,24 @@ pub fn deb(name: &str, version: &str, architecture: &str, text: &str) -> PathBuf
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     };
     fixture(&format!("{}{control}", include_str!("mod.rs")), build).join(&file)
+}
+
+/// A small real package.
+pub fn rpm(directory: &Path, name: &str) -> PathBuf {
+    let spec = directory.join(format!("{name}.spec"));
+    std::fs::write(
+        &spec,
+        format!("Name: {name}\nVersion: 1\nRelease: 1\nSummary: test\nLicense: none\n%description\ntest\n%files\n"),
+    )
+    .unwrap();
+    let made = Command::new("rpmbuild")
+        .args(["-bb", "--target", "x86_64-linux", "--define"])
+        .arg(format!("_topdir {}", directory.display()))
+        .arg(&spec)
+        .output()
+        .expect("rpmbuild cannot be run: run tests/setup");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    directory.join(format!("RPMS/x86_64/{name}-1-1.x86_64.rpm"))
 }
 
 /// How much the server reads of what comes from a client.
