@@ -79,7 +79,7 @@ fn a_later_head_is_served_and_stays() {
 fn a_later_manifest_stays() {
     let mut stand = Stand::new();
     for manifest in stand.private_files("generations") {
-        replace(&manifest, "RWS manifest 4\n", "RWS manifest 5\n");
+        replace(&manifest, "RWS manifest 5\n", "RWS manifest 6\n");
     }
     stand.expect_only_reads();
 }

@@ -15,6 +15,7 @@ mod commands;
 mod configuration;
 mod contract;
 mod forged_answers;
+mod former_version;
 mod full_disk;
 mod judges_rpm;
 mod later_versions;

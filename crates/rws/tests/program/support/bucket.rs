@@ -6,6 +6,7 @@ use super::server::{Credentials, Options, Server, own_variables};
 use super::{curl, temporary_directory, wait};
 use rws_lab::{Proxy, S3Server};
 use rws_store::{Addressing, Condition, Key, Kind, S3Settings, S3Store, Store, Write};
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -88,6 +89,16 @@ impl Bucket {
         let credentials = Some(Credentials { user: "ci".to_owned(), password: PASSWORD.to_owned() });
         let launcher = Some(launcher);
         Server::start_with(Options { environment: self.environment(), credentials, launcher, ..Options::default() })
+    }
+
+    /// Another program on this bucket, ready.
+    #[track_caller]
+    pub fn serve_with(&self, program: &Path) -> Server {
+        let credentials = Some(Credentials { user: "ci".to_owned(), password: PASSWORD.to_owned() });
+        let (environment, program) = (self.environment(), Some(program.to_owned()));
+        let server = Server::start_with(Options { environment, credentials, program, ..Options::default() });
+        expect_ready(&server);
+        server
     }
 
     /// A server on this bucket that is ready.

@@ -20,6 +20,8 @@ pub struct Options {
     /// the only variables with RWS_, S3_ or GPG_ names that the program sees
     pub environment: Vec<(String, String)>,
     pub arguments: Vec<String>,
+    /// another program than the one that is tested
+    pub program: Option<PathBuf>,
     /// for a data directory or an environment that has its users already
     pub credentials: Option<Credentials>,
     /// what starts the program, where that is not done directly: it is told `serve` and no more, and has its own address,
@@ -160,7 +162,8 @@ impl Server {
 
     #[track_caller]
     fn launch(&mut self, address: &str) {
-        let direct = vec![env!("CARGO_BIN_EXE_rws").to_owned()];
+        let program = self.options.program.as_ref().map(|program| program.display().to_string());
+        let direct = vec![program.unwrap_or_else(|| env!("CARGO_BIN_EXE_rws").to_owned())];
         let launcher = self.options.launcher.as_ref().unwrap_or(&direct);
         let mut command = Command::new(&launcher[0]);
         for name in own_variables() {
