@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use crate::generation::Keep;
 use crate::plan::join;
-use crate::private;
 use rws_model::{Format, Reading, RepositoryId, RepositorySettings, Signer, Target};
-use rws_store::Key;
 
 /// The most targets that one path may stand for.
 const MOST_TARGETS: usize = 1000;
@@ -166,8 +164,6 @@ pub struct Catalogue {
 pub struct PublicTree {
     /// The repository.
     pub repository: RepositoryId,
-    /// The key of its head.
-    pub head: Key,
     /// What all its paths are relative to.
     pub tree: String,
     /// The names of the files that a root can have.
@@ -226,12 +222,7 @@ impl Catalogue {
         let path = format!("{}/{}", layout.tree, layout.metadata);
         let packages = join(&layout.tree, &layout.packages).trim_end_matches('/').to_owned();
         self.packages.insert(packages, repository.clone());
-        let public = PublicTree {
-            head: private::head(&repository),
-            tree: layout.tree,
-            root_names,
-            repository: repository.clone(),
-        };
+        let public = PublicTree { tree: layout.tree, root_names, repository: repository.clone() };
         self.lengths.insert(path.len());
         self.metadata.insert(path, public);
         self.repositories.insert(repository, Arc::clone(target));

@@ -6,6 +6,7 @@ use rws_model::RepositoryId;
 use rws_store::{DirectoryEntry, Key, Store};
 
 use crate::catalogue::{Catalogue, ConfiguredTarget};
+use crate::generation::Heads;
 use crate::plan::join;
 use crate::{RepositoryError, private};
 
@@ -20,14 +21,11 @@ pub async fn existing(
     catalogue: &Catalogue,
     repositories: &[RepositoryId],
 ) -> Result<Vec<RepositoryId>, RepositoryError> {
-    let heads = store.list(private::HEADS).await?;
+    let heads = Heads(store).list().await?;
     let pointers = store.list(private::PENDING).await?;
     let waiting = pointers.iter().filter_map(|listed| private::pointer_parts(&listed.key));
-    let known: BTreeSet<RepositoryId> = heads
-        .iter()
-        .filter_map(|listed| private::head_repository(&listed.key))
-        .chain(waiting.map(|(repository, _)| repository))
-        .collect();
+    let known = heads.into_iter().map(|(repository, _)| repository);
+    let known: BTreeSet<RepositoryId> = known.chain(waiting.map(|(repository, _)| repository)).collect();
     let mut directories = Directories { store, listed: HashMap::new() };
     let mut existing = Vec::new();
     for repository in repositories {

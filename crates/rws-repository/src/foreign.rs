@@ -9,7 +9,7 @@ use rws_store::{Key, Span, Store, Version};
 
 use crate::RepositoryError;
 use crate::catalogue::PublicTree;
-use crate::generation::Head;
+use crate::generation::{Head, Heads};
 use crate::plan::join;
 
 /// For how long it is believed that nobody else wrote a root.
@@ -57,7 +57,7 @@ impl ForeignRoots {
         }
         let is_foreign = look(store, public, head).await?;
         if is_foreign {
-            if store.stat(&public.head).await?.is_none_or(|stat| stat.version != *version) {
+            if Heads(store).stat(&public.repository).await?.is_none_or(|stat| stat.version != *version) {
                 // another replica publishes at this instant
                 return Ok(false);
             }

@@ -13,7 +13,7 @@ use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
 use crate::error::IntakeError;
 use crate::gather::gather;
-use crate::generation::path_order;
+use crate::generation::{Heads, path_order};
 use crate::plan::join;
 use crate::presence::Presence;
 use crate::reception::{Kept, Reception};
@@ -311,7 +311,7 @@ impl Pool {
             return Ok(pool);
         }
         for repository in target.repositories() {
-            if let Some((head, _)) = reading::head(store, &repository).await? {
+            if let Some((head, _)) = Heads(store).read(&repository).await? {
                 let generation = reading::generation(store, &repository, &head.generation).await?;
                 let rows = generation.files.between(None, None, &path_order);
                 for row in rows.map_err(RepositoryError::generation(&repository))? {

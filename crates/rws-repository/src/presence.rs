@@ -6,7 +6,7 @@ use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, Sha256};
 use rws_store::Store;
 
 use crate::catalogue::ConfiguredTarget;
-use crate::generation::{Generation, package_order, path_order};
+use crate::generation::{Generation, Heads, package_order, path_order};
 use crate::pending;
 use crate::plan::join;
 use crate::upload::Upload;
@@ -64,7 +64,7 @@ impl<'a> Presence<'a> {
         target: &'a ConfiguredTarget,
         repository: &'a RepositoryId,
     ) -> Result<Self, RepositoryError> {
-        let head = reading::head(store, repository).await?.map(|(head, _)| head);
+        let head = Heads(store).read(repository).await?.map(|(head, _)| head);
         let applied = head.as_ref().map(|head| head.applied.as_slice()).unwrap_or_default();
         let pending = pending::read_outlines(store, repository, applied).await?;
         let generation = match &head {

@@ -4,31 +4,11 @@ use rws_model::RepositoryId;
 use rws_store::{Key, Span, Store, Version};
 use serde::de::DeserializeOwned;
 
-use crate::generation::{Generation, Head};
+use crate::generation::Generation;
 use crate::{GenerationId, RepositoryError, disk_format, private};
 
 /// What is wrong with an object that names another one as itself.
 const OTHER: &str = "what was read is another object";
-
-/// The head of a repository and its version in the store; `None` where it has none.
-///
-/// # Errors
-///
-/// When the store fails or the head is damaged.
-pub async fn head(store: &dyn Store, repository: &RepositoryId) -> Result<Option<(Head, Version)>, RepositoryError> {
-    let key = private::head(repository);
-    let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(None) };
-    let version = content.stat.version.clone();
-    let bytes = content.collect().await?;
-    match serde_json::from_slice::<Head>(&bytes) {
-        Ok(head) if head.repository != *repository => Err(RepositoryError::damaged(&key, OTHER)),
-        Ok(head) => Ok(Some((head, version))),
-        Err(_) if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::HEAD) => {
-            Err(RepositoryError::later(&key))
-        }
-        Err(error) => Err(RepositoryError::damaged(&key, error)),
-    }
-}
 
 /// A generation of a repository.
 ///

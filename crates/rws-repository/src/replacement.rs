@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::catalogue::ConfiguredTarget;
 use crate::gather::gather;
+use crate::generation::Heads;
 use crate::intake::Replaced;
 use crate::plan::join;
 use crate::presence::placed_in;
@@ -69,7 +70,7 @@ async fn of_repository(
     records: Vec<&Record>,
 ) -> Result<Vec<Replaced>, RepositoryError> {
     let mut replaced = Vec::new();
-    let Some((head, _)) = reading::head(store, &repository).await? else { return Ok(replaced) };
+    let Some((head, _)) = Heads(store).read(&repository).await? else { return Ok(replaced) };
     // the semaphore is never closed
     let _look = LOOKS.acquire().await;
     let generation = reading::generation(store, &repository, &head.generation).await?;

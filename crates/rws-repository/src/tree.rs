@@ -11,7 +11,7 @@ use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Ve
 use crate::catalogue::{Catalogue, PublicTree};
 use crate::foreign::ForeignRoots;
 use crate::gather::gather;
-use crate::generation::Head;
+use crate::generation::{Head, Heads};
 use crate::pins::{Pins, Reader};
 use crate::plan::join;
 use crate::{GenerationId, RepositoryError, digest_names, private, reading};
@@ -242,7 +242,7 @@ impl Tree {
         if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, place.name)) {
             return Ok(Some(head));
         }
-        let head = match self.head(repository, &public.head).await? {
+        let head = match self.head(repository).await? {
             // another tool's root is newer: all that it names stands in the store
             Some(one) if self.foreign.is_foreign(&*self.store, public, &one.head, &one.version).await? => None,
             head => head,
@@ -256,14 +256,14 @@ impl Tree {
     }
 
     /// The current head: read only when it is another one than last time.
-    async fn head(&self, repository: &RepositoryId, key: &Key) -> Result<Option<Arc<Current>>, RepositoryError> {
+    async fn head(&self, repository: &RepositoryId) -> Result<Option<Arc<Current>>, RepositoryError> {
         let known = lock(&self.heads).get(repository).cloned();
         if let Some(current) = known
-            && self.store.stat(key).await?.is_some_and(|stat| stat.version == current.version)
+            && Heads(&*self.store).stat(repository).await?.is_some_and(|stat| stat.version == current.version)
         {
             return Ok(Some(current));
         }
-        let Some((head, version)) = reading::head(&*self.store, repository).await? else { return Ok(None) };
+        let Some((head, version)) = Heads(&*self.store).read(repository).await? else { return Ok(None) };
         let root = head.root.iter().cloned().map(Root::from).collect();
         let current = Arc::new(Current { head, version, root });
         let mut heads = lock(&self.heads);
@@ -326,7 +326,7 @@ impl Tree {
     ///
     /// When the store fails, or the repository is not configured.
     pub async fn root(&self, repository: &RepositoryId) -> Result<Vec<RootFile>, RepositoryError> {
-        if let Some(current) = self.head(repository, &private::head(repository)).await? {
+        if let Some(current) = self.head(repository).await? {
             return Ok(current.head.root.clone());
         }
         let target =
@@ -350,7 +350,7 @@ impl Tree {
     ///
     /// When the store fails.
     pub async fn generation(&self, repository: &RepositoryId) -> Result<Option<GenerationId>, RepositoryError> {
-        Ok(self.head(repository, &private::head(repository)).await?.map(|current| current.head.generation.clone()))
+        Ok(self.head(repository).await?.map(|current| current.head.generation.clone()))
     }
 
     /// The current generations of all repositories, in the order of their names. Heads that did not change are not read again.
@@ -360,14 +360,13 @@ impl Tree {
     /// When the store fails.
     pub async fn generations(&self) -> Result<Vec<Published>, RepositoryError> {
         let mut reads = Vec::new();
-        for listed in self.store.list(private::HEADS).await? {
-            let Some(repository) = private::head_repository(&listed.key) else { continue };
+        for (repository, stat) in Heads(&*self.store).list().await? {
             reads.push(
                 async move {
                     let known = lock(&self.heads).get(&repository).cloned();
-                    let current = match known.filter(|current| current.version == listed.stat.version) {
+                    let current = match known.filter(|current| current.version == stat.version) {
                         Some(current) => Some(current),
-                        None => self.head(&repository, &listed.key).await?,
+                        None => self.head(&repository).await?,
                     };
                     Ok(current.map(|current| Published {
                         repository,

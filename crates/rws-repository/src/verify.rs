@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::blocks::codec;
 use crate::catalogue::Catalogue;
 use crate::gather::gather;
-use crate::generation::Head;
+use crate::generation::{Head, Heads};
 use crate::lost::lost;
 use crate::plan::join;
 use crate::{RepositoryError, UploadId, pending, private, reading};
@@ -95,7 +95,7 @@ impl Verifier<'_> {
         let tree = target.format.layout(repository).tree;
         // first: what is published meanwhile is checked with all else
         let mut checked = Checked { faults: self.unpublished(repository).await?, ..Checked::default() };
-        let head = match reading::head(self.store, repository).await {
+        let head = match Heads(self.store).read(repository).await {
             Ok(Some((head, _))) => head,
             Ok(None) if checked.faults.is_empty() => return Ok(None),
             Ok(None) => return Ok(Some(checked)),
@@ -182,7 +182,7 @@ impl Verifier<'_> {
         }
         if !waiting.is_empty() {
             // a publisher may have died between its commit and its end
-            let head = match reading::head(self.store, repository).await {
+            let head = match Heads(self.store).read(repository).await {
                 Ok(head) => head,
                 // it is named beside this
                 Err(RepositoryError::Damaged { .. }) => None,

@@ -13,12 +13,10 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, RwLock, wa
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
+use crate::private::LEASE;
 use crate::{
     Body, Condition, Conditions, Content, Depth, Key, Kind, Listed, Page, Span, Stat, Store, StoreError, Version, Write,
 };
-
-/// The lease.
-const LEASE: &str = ".rws/lease.json";
 
 /// How many keys may be written at the same time by a single writer.
 const LOCKS: usize = 64;

@@ -16,6 +16,7 @@ pub mod low_priority;
 mod memory;
 mod mounted;
 mod observed;
+pub mod private;
 mod reserved;
 mod s3;
 mod store;

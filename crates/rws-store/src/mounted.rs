@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Body, Content, Depth, DirectoryEntry, Key, Listed, Page, Span, Stat, Store, StoreError, Version, Write};
+use crate::{
+    Body, Content, Depth, DirectoryEntry, Key, Listed, Page, Span, Stat, Store, StoreError, Version, Write, private,
+};
 
 /// Shows another store with everything below one directory more, but for private objects (`.rws/`): so that what stands
 /// at the root of a store can be addressed like what stands in a directory of it.
@@ -13,9 +15,6 @@ pub struct MountedStore {
     /// The name of the directory, with a slash at its end.
     mount: String,
 }
-
-/// What stays where it is.
-const PRIVATE: &str = ".rws/";
 
 impl MountedStore {
     /// Shows `inner` below the directory `name`, a single plain name.
@@ -27,7 +26,7 @@ impl MountedStore {
     fn below(&self, key: &Key) -> Option<Key> {
         match key.as_str().strip_prefix(&self.mount) {
             Some(rest) => Key::parse(rest),
-            None => key.as_str().starts_with(PRIVATE).then(|| key.clone()),
+            None => key.as_str().starts_with(private::PREFIX).then(|| key.clone()),
         }
     }
 
@@ -39,7 +38,7 @@ impl MountedStore {
     fn listed_below<'p>(&self, prefix: &'p str) -> Option<(&'p str, bool)> {
         match prefix.strip_prefix(self.mount.as_str()) {
             Some(rest) => Some((rest, true)),
-            None => prefix.starts_with(PRIVATE).then_some((prefix, false)),
+            None => prefix.starts_with(private::PREFIX).then_some((prefix, false)),
         }
     }
 }
@@ -79,7 +78,7 @@ impl Store for MountedStore {
         if !is_mounted {
             return Ok(listed);
         }
-        let public = listed.into_iter().filter(|one| !one.key.as_str().starts_with(PRIVATE));
+        let public = listed.into_iter().filter(|one| !one.key.as_str().starts_with(private::PREFIX));
         let named =
             public.filter_map(|one| Some(Listed { key: Key::parse(&format!("{}{}", self.mount, one.key))?, ..one }));
         Ok(named.collect())

@@ -1,12 +1,14 @@
 //! One published state of a repository: its packages, its files, its indexes, its root.
 
 mod head;
+mod heads;
 mod index;
 mod manifest;
 mod manifest_4;
 mod retention;
 
 pub use head::{Head, Past, Retired};
+pub use heads::{Heads, Swap};
 pub use index::{IndexBlock, IndexState};
 pub use manifest::{FileRow, Generation, PackageRow, package_order, path_order, rendered_before};
 pub use retention::{Condemned, Keep};

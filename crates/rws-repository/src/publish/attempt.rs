@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 
 use rws_model::Sha256;
 
-use super::commit::{Commit, Step};
+use super::commit::Step;
 use super::run::{Run, State};
 use super::synchronise::Found;
 use super::{Malformed, Occasion, Outcome};
-use crate::generation::{Generation, Head, path_order, rendered_before};
+use crate::generation::{Generation, Head, Heads, Swap, path_order, rendered_before};
 use crate::pending::{self, Pending};
 use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, join, plan};
 use crate::{RepositoryError, UploadId, private};
@@ -101,13 +101,13 @@ impl Run<'_> {
             _ if publish => self.publish(&state, plan, &step).await?,
             // that nothing changes is true of this head only: it has to be the current one still
             Some((head, version)) if !applied.is_empty() || trims => self.note(head, version, &step).await?,
-            Some((head, _)) => Commit::Won(Box::new(head.clone())),
+            Some((head, _)) => Swap::Won(Box::new(head.clone())),
             None => {
                 let compared = Compared { looked, synchronised };
                 return self.nothing_to_publish(&pending, failed, compared, lost_commits).await.map(Some);
             }
         };
-        let Commit::Won(head) = commit else { return Ok(None) };
+        let Swap::Won(head) = commit else { return Ok(None) };
         if let Some(rendered) = rendered {
             self.publisher.ready.taken(self.repository, &rendered);
         }
@@ -270,8 +270,7 @@ impl Run<'_> {
     ) -> Result<Outcome, RepositoryError> {
         let Compared { looked, synchronised } = compared;
         let ids: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
-        let head = private::head(self.repository);
-        if !ids.is_empty() && !self.store().is_gone(&head).await? {
+        if !ids.is_empty() && !Heads(self.store()).is_absent(self.repository).await? {
             return Err(RepositoryError::Contended(self.repository.clone()));
         }
         self.clean(pending, &ids, &failed).await?;

@@ -13,7 +13,7 @@ use super::TRANSFERS_AT_ONCE;
 use super::run::{Run, State};
 use crate::content::{Content, ContentWriter};
 use crate::gather::gather;
-use crate::generation::{Generation, Head, IndexState, Past};
+use crate::generation::{Generation, Head, Heads, IndexState, Past, Swap};
 use crate::pending::Pending;
 use crate::plan::{self, Plan};
 use crate::render::{NewFile, PresentFiles, Renderer};
@@ -27,14 +27,6 @@ const REMEMBERED: usize = 128;
 
 /// Clients refuse a root whose date is further in the future (apt: 10 s).
 const FUTURE_SECONDS: i64 = 10;
-
-/// What a commit leaves to do.
-pub(super) enum Commit {
-    /// This head is the current one.
-    Won(Box<Head>),
-    /// Another publisher was faster.
-    Lost,
-}
 
 /// What a new head takes note of, beside packages.
 pub(super) struct Step<'a> {
@@ -59,7 +51,7 @@ impl Run<'_> {
         state: &State,
         mut plan: Plan,
         step: &Step<'_>,
-    ) -> Result<Commit, RepositoryError> {
+    ) -> Result<Swap, RepositoryError> {
         let damaged = RepositoryError::generation(self.repository);
         let mut renderer = Renderer {
             format: &*self.target.format,
@@ -110,12 +102,13 @@ impl Run<'_> {
         let taken_over = if step.take_over { self.digests(&self.plain_names(&generation)).await? } else { Vec::new() };
         let head = self.next_head(state, &generation, plan, step, taken_over, published_at);
         let won = head.clone();
-        let commit = self.commit(state.head.as_ref().map(|(_, version)| version), head).await?;
-        if matches!(commit, Commit::Lost) {
-            let current = reading::head(self.store(), self.repository).await?.map(|(head, _)| head);
+        // step 5: the one moment in which the generation becomes current
+        let commit = Heads(self.store()).swap(state.head.as_ref().map(|(_, version)| version), head).await?;
+        if matches!(commit, Swap::Lost) {
+            let current = Heads(self.store()).read(self.repository).await?.map(|(head, _)| head);
             if current.is_some_and(|head| head.history.iter().any(|past| past.generation == generation.id)) {
                 // it was won, and somebody has published since
-                return Ok(Commit::Won(Box::new(won)));
+                return Ok(Swap::Won(Box::new(won)));
             }
             let manifest = private::manifest(self.repository, &generation.id);
             self.unused().extend(written.into_iter().chain([manifest]));
@@ -324,33 +317,11 @@ impl Run<'_> {
     }
 
     /// A head with the same generation that contains more uploads, which change nothing, or has less to remember.
-    pub(super) async fn note(
-        &self,
-        head: &Head,
-        version: &Version,
-        step: &Step<'_>,
-    ) -> Result<Commit, RepositoryError> {
+    pub(super) async fn note(&self, head: &Head, version: &Version, step: &Step<'_>) -> Result<Swap, RepositoryError> {
         let applied = remember(Some(head), step);
         let mut head = Head { counter: head.counter + 1, nonce: Uuid::new_v4(), applied, ..head.clone() };
         self.trim(&mut head, step.now, &step.deleted, step.unused.iter().cloned().collect());
-        self.commit(Some(version), head).await
-    }
-
-    /// Step 5: the one moment in which the generation becomes current.
-    async fn commit(&self, replaced: Option<&Version>, head: Head) -> Result<Commit, RepositoryError> {
-        let condition = replaced.map_or(Condition::Absent, |version| Condition::Matches(version.clone()));
-        let bytes = serde_json::to_vec(&head).map_err(|error| RepositoryError::damaged(&head.generation, error))?;
-        let key = private::head(self.repository);
-        let error = match self.store().write(&key, bytes.into(), Write { condition, kind: Kind::Private }).await {
-            Ok(_) => return Ok(Commit::Won(Box::new(head))),
-            Err(error) => error,
-        };
-        // whatever went wrong: whose head is there decides
-        match reading::head(self.store(), self.repository).await? {
-            Some((current, _)) if current.nonce == head.nonce => Ok(Commit::Won(Box::new(head))),
-            _ if matches!(error, StoreError::Conflict { .. }) => Ok(Commit::Lost),
-            _ => Err(error.into()),
-        }
+        Heads(self.store()).swap(Some(version), head).await
     }
 
     /// All names under which the files of a generation are exposed.

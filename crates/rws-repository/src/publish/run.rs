@@ -9,7 +9,7 @@ use rws_store::{Key, Store, Version};
 
 use super::{Publisher, Turn};
 use crate::catalogue::ConfiguredTarget;
-use crate::generation::{Generation, Head};
+use crate::generation::{Generation, Head, Heads};
 use crate::plan::join;
 use crate::{RepositoryError, disk_format, private, reading};
 
@@ -60,7 +60,7 @@ impl Run<'_> {
 
     /// Reads the head and its generation, but for one that is to be made anew.
     pub(super) async fn state(&self, rebuild: bool) -> Result<State, RepositoryError> {
-        let head = reading::head(self.store(), self.repository).await?;
+        let head = Heads(self.store()).read(self.repository).await?;
         let generation = match &head {
             Some((head, _)) if head.format > disk_format::HEAD => {
                 return Err(RepositoryError::later(private::head(self.repository)));
@@ -89,6 +89,6 @@ impl Run<'_> {
 
     /// The counter of the head that is current now.
     pub(super) async fn current_counter(&self) -> Result<Option<u64>, RepositoryError> {
-        Ok(reading::head(self.store(), self.repository).await?.map(|(head, _)| head.counter))
+        Ok(Heads(self.store()).read(self.repository).await?.map(|(head, _)| head.counter))
     }
 }

@@ -14,7 +14,7 @@ use super::Publisher;
 use super::recorded::Known;
 use super::stored::{self, ReadFile, StoredFile, StoredFiles};
 use crate::catalogue::ConfiguredTarget;
-use crate::generation::{FileRow, Generation, PackageRow, path_order};
+use crate::generation::{FileRow, Generation, Heads, PackageRow, path_order};
 use crate::plan::{Origin, PlannedChange, join};
 use crate::{RepositoryError, reading};
 
@@ -91,7 +91,7 @@ impl Publisher {
     ) -> Result<Batch, RepositoryError> {
         let target =
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
-        let Some((head, _)) = reading::head(self.store(), repository).await? else { return Ok(Batch::default()) };
+        let Some((head, _)) = Heads(self.store()).read(repository).await? else { return Ok(Batch::default()) };
         let generation = reading::generation(self.store(), repository, &head.generation).await?;
         let renderer = target.format.renderer();
         if generation.rendered_before(renderer) == 0 {

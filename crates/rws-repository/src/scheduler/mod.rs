@@ -19,9 +19,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
+use crate::generation::Heads;
 use crate::intake::Accepted;
 use crate::publish::{Occasion, Outcome, Publisher, Turn};
-use crate::{RepositoryError, UploadId, existing, private, reading};
+use crate::{RepositoryError, UploadId, existing, private};
 
 pub use stale::Stale;
 pub use uploads::Progress;
@@ -303,7 +304,7 @@ impl Scheduler {
             expected.into_iter().filter(|id| !outcome.applied.contains(id) && !failed(id)).collect();
         let current = match of_others.is_empty() {
             true => None,
-            false => reading::head(store, repository).await?.map(|(head, _)| head),
+            false => Heads(store).read(repository).await?.map(|(head, _)| head),
         };
         let (mut published, mut waits) = (Vec::new(), false);
         for upload in of_others {

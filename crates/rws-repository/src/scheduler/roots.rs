@@ -6,10 +6,10 @@ use rws_model::RepositoryId;
 use rws_store::{Key, Span};
 
 use super::{Scheduler, Urgency};
-use crate::generation::Head;
+use crate::RepositoryError;
+use crate::generation::{Head, Heads};
 use crate::plan::join;
 use crate::publish::Occasion;
-use crate::{RepositoryError, private, reading};
 
 /// One sweep of so many looks at the roots of a repository: about one in ten minutes.
 const SWEEPS: usize = 20;
@@ -17,10 +17,9 @@ const SWEEPS: usize = 20;
 impl Scheduler {
     /// Wakes repositories whose roots in the store are other than their heads say. Each sweep looks at some of them.
     pub(super) async fn look_at_roots(self: &Arc<Self>, sweep: usize) -> Result<(), RepositoryError> {
-        let heads = self.publisher.store().list(private::HEADS).await?;
-        let due = heads.iter().enumerate().filter(|(number, _)| number % SWEEPS == sweep % SWEEPS);
-        for (_, listed) in due {
-            let Some(repository) = private::head_repository(&listed.key) else { continue };
+        let heads = Heads(self.publisher.store()).list().await?;
+        let due = heads.into_iter().enumerate().filter(|(number, _)| number % SWEEPS == sweep % SWEEPS);
+        for (_, (repository, _)) in due {
             if self.publisher.catalogue().repository(&repository).is_none() {
                 continue;
             }
@@ -42,13 +41,13 @@ impl Scheduler {
 
     async fn has_another_root(self: &Arc<Self>, repository: &RepositoryId) -> Result<bool, RepositoryError> {
         let store = self.publisher.store();
-        let Some((head, version)) = reading::head(store, repository).await? else { return Ok(false) };
+        let Some((head, version)) = Heads(store).read(repository).await? else { return Ok(false) };
         self.look_at_renderer(repository, &head);
         if self.fits(repository, &head).await? {
             return Ok(false);
         }
         // a publish that is under way writes its roots after its head
-        Ok(reading::head(store, repository).await?.is_some_and(|(_, now)| now == version)
+        Ok(Heads(store).read(repository).await?.is_some_and(|(_, now)| now == version)
             && !self.fits(repository, &head).await?)
     }
 

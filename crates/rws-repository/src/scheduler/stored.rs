@@ -6,6 +6,7 @@ use rws_model::RepositoryId;
 use rws_store::{Span, Store};
 
 use super::Progress;
+use crate::generation::Heads;
 use crate::upload::Upload;
 use crate::{GenerationId, RepositoryError, UploadId, private, reading};
 
@@ -21,7 +22,7 @@ pub async fn progress(store: &dyn Store, id: &UploadId) -> Result<Option<Progres
             let reason = note.collect().await?;
             return Ok(Some(Progress::Failed(String::from_utf8_lossy(&reason).into_owned())));
         }
-        let head = reading::head(store, repository).await?.map(|(head, _)| head);
+        let head = Heads(store).read(repository).await?.map(|(head, _)| head);
         let is_pointed_to = store.stat(&private::pointer(repository, id)).await?.is_some();
         // a pointer may outlive the publish by a moment
         if is_pointed_to && !head.as_ref().is_some_and(|head| head.applied.contains(id)) {

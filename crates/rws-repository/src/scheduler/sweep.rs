@@ -11,9 +11,10 @@ use tokio::sync::watch;
 
 use super::{Scheduler, Slot, Urgency, lock};
 use crate::existing::is_untouched;
+use crate::generation::Heads;
 use crate::publish::Occasion;
 use crate::upload::Upload;
-use crate::{RepositoryError, UploadId, aside, private, reading};
+use crate::{RepositoryError, UploadId, aside, private};
 
 /// How often the sweep runs.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -55,9 +56,8 @@ impl Scheduler {
     /// When the store fails.
     pub async fn start(self: &Arc<Self>, synchronise: bool) -> Result<(), RepositoryError> {
         let store = self.publisher.store();
-        let heads = store.list(private::HEADS).await?;
-        let heads: BTreeSet<RepositoryId> =
-            heads.iter().filter_map(|listed| private::head_repository(&listed.key)).collect();
+        let heads = Heads(store).list().await?;
+        let heads: BTreeSet<RepositoryId> = heads.into_iter().map(|(repository, _)| repository).collect();
         for repository in heads.iter().filter(|known| self.publisher.catalogue().repository(known).is_some()) {
             let occasion = Occasion { start: true, synchronise, ..Occasion::default() };
             self.wake(repository, occasion, Urgency::Patient);
@@ -224,13 +224,12 @@ impl Scheduler {
         if !catalogue.targets().any(|target| target.renew_at(0).is_some()) {
             return Ok(());
         }
-        for Listed { key, .. } in store.list(private::HEADS).await? {
-            let Some(repository) = private::head_repository(&key) else { continue };
+        for (repository, _) in Heads(store).list().await? {
             let Some(target) = catalogue.repository(&repository) else { continue };
             if target.renew_at(0).is_none() || lock(&self.renewals).get(&repository).is_some_and(|at| *at > now) {
                 continue;
             }
-            let head = match reading::head(store, &repository).await {
+            let head = match Heads(store).read(&repository).await {
                 Ok(head) => head,
                 // others are renewed all the same
                 Err(error @ RepositoryError::Damaged { .. }) => {
@@ -263,7 +262,7 @@ impl Scheduler {
             if self.publisher.catalogue().repository(&repository).is_none() {
                 continue;
             }
-            let Some((head, _)) = reading::head(store, &repository).await? else { continue };
+            let Some((head, _)) = Heads(store).read(&repository).await? else { continue };
             for generation in head.history.iter().map(|past| &past.generation).chain([&head.generation]) {
                 manifests.remove(&private::manifest(&repository, generation));
             }

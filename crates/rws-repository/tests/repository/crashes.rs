@@ -6,7 +6,7 @@
 use crate::support::{Crash, World, check_plain, id, observed, read_deb, read_deb_but};
 use rws_repository::publish::{Occasion, Publisher};
 use rws_repository::scheduler::Scheduler;
-use rws_repository::{RepositoryError, head};
+use rws_repository::{Heads, RepositoryError};
 use rws_store::{Key, Moment, Operation, Store};
 
 const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false, create: false };
@@ -155,7 +155,7 @@ async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option
         let packages = read_deb(&*world.memory, tree, "focal", &root).await;
         assert_eq!(packages.len(), work.packages(), "{context}: {packages:?}");
         check_plain(&*world.memory, tree, "focal").await;
-        let head = head(&*world.memory, &id(&format!("{tree}/focal"))).await.unwrap().unwrap().0;
+        let head = Heads(&*world.memory).read(&id(&format!("{tree}/focal"))).await.unwrap().unwrap().0;
         assert!(head.root.iter().any(|file| file.text == root), "{context}: readers of the store have another root");
     }
     expect_old_readers(world, work, &old, &context).await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::support::{Crash, World, accept, id, received, record, seed};
 use rws_repository::publish::{Malformed, Occasion, Publisher};
-use rws_repository::{Generation, IndexBlock, generation, head};
+use rws_repository::{Generation, Heads, IndexBlock, generation};
 use rws_store::{MemoryStore, Moment, ObservedStore, Store};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
@@ -23,7 +23,7 @@ struct Cost {
 }
 
 async fn current(store: &dyn Store) -> Generation {
-    let (head, _) = head(store, &id(FOCAL)).await.unwrap().unwrap();
+    let (head, _) = Heads(store).read(&id(FOCAL)).await.unwrap().unwrap();
     generation(store, &id(FOCAL), &head.generation).await.unwrap()
 }
 

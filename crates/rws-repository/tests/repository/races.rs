@@ -14,6 +14,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use rws_model::Listed;
 use rws_openpgp::SigningKey;
+use rws_repository::Heads;
 use rws_repository::Reception;
 use rws_repository::intake::{self, Destination};
 use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
@@ -366,7 +367,7 @@ async fn a_commit_whose_answer_was_lost_and_that_was_followed_by_another_counts(
     assert_eq!(outcome.lost_commits, 0);
     assert_eq!(packages(&world).await, ["aa", "bb", "cc"]);
     assert_eq!(world.leftovers().await, Vec::<String>::new());
-    let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+    let head = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap().0;
     let kept = world.keys(".rws/generations/").await;
     for past in &head.history {
         assert!(kept.iter().any(|key| key.ends_with(&past.generation.to_string())), "{kept:?}");
@@ -402,7 +403,7 @@ async fn what_was_written_for_nothing_goes() {
             let outcome = reconcile_while(&world, Occasion::default(), at, move |world| meanwhile(world).boxed()).await;
             assert_eq!(outcome.lost_commits, 1);
             // whoever lost it, and lives, does not wait for that
-            let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+            let head = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap().0;
             assert!(head.condemned.iter().any(|one| one.key.as_str().contains("/by-hash/")), "{:?}", head.condemned);
         }
         assert_eq!(packages(&world).await, ["aa", "bb", "cc"]);
@@ -414,7 +415,7 @@ async fn what_was_written_for_nothing_goes() {
             scheduler.settle(&[id(FOCAL)], Duration::from_secs(30)).await;
             world.publish(FOCAL).await.unwrap();
         }
-        let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+        let head = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap().0;
         assert_eq!(head.condemned, []);
         assert_eq!(world.keys(".rws/generations/").await.len(), 1 + head.history.len(), "dies: {dies}");
         let known: BTreeSet<String> = head.retired.iter().map(|file| format!("{TREE}/{}", file.path)).collect();

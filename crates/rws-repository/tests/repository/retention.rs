@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::{World, catalogue_of, id, settings};
 use rws_model::RepositorySettings;
+use rws_repository::Heads;
 use rws_repository::catalogue::Policy;
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Store};
@@ -68,7 +69,7 @@ async fn all_generations_of_the_configured_time_are_kept() {
         world.pass(HOUR);
         world.publish(FOCAL).await.unwrap();
     }
-    let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+    let head = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap().0;
     assert_eq!((head.history.len(), head.condemned.len()), (5, 0));
     for root in &roots[14..] {
         assert_eq!(world.read_deb(TREE, "focal", root).await.len(), 1);
@@ -91,7 +92,7 @@ async fn a_root_that_expires_is_renewed_in_time_by_one_of_many() {
         }
         world.root(TREE, "focal").await.unwrap()
     };
-    let history = async || rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0.history.len();
+    let history = async || Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap().0.history.len();
     world.pass(3 * 60);
     assert_eq!(sweep().await, first);
     world.pass(60);
@@ -134,7 +135,7 @@ async fn after_a_thousand_publishes_the_store_is_bounded() {
         world.pass(HOUR);
         world.publish(FOCAL).await.unwrap();
     }
-    let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+    let head = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap().0;
     assert_eq!(head.history.len(), 3);
     assert_eq!(head.condemned, []);
     assert_eq!(world.keys(".rws/generations/").await.len(), 4);
@@ -155,7 +156,7 @@ async fn content_that_comes_back_while_its_names_go_gets_others() {
     world.pass(2 * HOUR);
     world.publish(FOCAL).await.unwrap();
     let condemned: Vec<Key> = {
-        let head = rws_repository::head(&*world.memory, &id(FOCAL)).await.unwrap().unwrap().0;
+        let head = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap().0;
         head.condemned.into_iter().map(|one| one.key).collect()
     };
     assert!(condemned.iter().any(|key| key.as_str().ends_with("pool/focal/main/p/product/hello_1_amd64.deb")));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::support::{World, accept, deb, id, later_catalogue, received, record, rpm, seed};
 use async_trait::async_trait;
 use rws_model::RepositoryId;
+use rws_repository::Heads;
 use rws_repository::catalogue::Catalogue;
 use rws_repository::publish::{Malformed, Publisher};
 use rws_repository::scheduler::{Progress, Scheduler};
@@ -79,7 +80,7 @@ impl Replica {
     /// The texts of the indexes that have summaries, as far as the root lists them.
     async fn indexes(&self, repository: &str) -> Vec<String> {
         let target = self.catalogue.repository(&id(repository)).unwrap();
-        let (head, _) = rws_repository::head(&*self.store, &id(repository)).await.unwrap().unwrap();
+        let (head, _) = Heads(&*self.store).read(&id(repository)).await.unwrap().unwrap();
         let tree = target.format.layout(&id(repository)).tree;
         let mut texts = Vec::new();
         for file in target.format.read_root(&id(repository), &head.root).unwrap() {
@@ -98,7 +99,7 @@ impl Replica {
     }
 
     async fn generation(&self, repository: &str) -> String {
-        let (head, _) = rws_repository::head(&*self.store, &id(repository)).await.unwrap().unwrap();
+        let (head, _) = Heads(&*self.store).read(&id(repository)).await.unwrap().unwrap();
         head.generation.to_string()
     }
 }

@@ -27,12 +27,9 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     Body, Content, Depth, Key, Listed, MOST_OF_A_PAGE, Page, Reserved, Span, Stat, Store, StoreError, Version, Write,
-    low_priority,
+    low_priority, private,
 };
 use durable::{Directory, Durability};
-
-/// The name of the directory below the root that holds temporary and lock files.
-const WORK: &str = ".rws/local";
 
 /// A store in a local directory.
 #[derive(Clone, Debug)]
@@ -69,7 +66,7 @@ impl LocalStore {
     }
 
     fn open_with(root: &Path, durability: Durability, allowed: &[PathBuf]) -> Result<Self, StoreError> {
-        let directory = Directory::open(root, WORK, durability, allowed)
+        let directory = Directory::open(root, private::LOCAL, durability, allowed)
             .map_err(|error| StoreError::from_io("open", root.display().to_string(), error))?;
         Ok(Self { directory: Arc::new(directory) })
     }

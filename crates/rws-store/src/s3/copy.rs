@@ -17,10 +17,8 @@ use super::failure::{Failure, element};
 use super::multipart::{Part, SentPart, parts};
 use super::origin::WriteId;
 use super::{Request, S3Store, headers};
+use crate::private::CLAIMS;
 use crate::{Body, Condition, Key, Kind, Span, Stat, Store, StoreError, Version, Write};
-
-/// Where claims are.
-const CLAIMS: &str = ".rws/claims/";
 
 /// So many settled claims are deleted even when nothing else is.
 const MOST_SETTLED: usize = 500;

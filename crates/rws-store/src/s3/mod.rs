@@ -40,7 +40,7 @@ use rusty_s3::Method;
 
 use crate::{
     Body, Condition, Content, Depth, Key, Kind, Listed, Page, Retry, Span, Stat, Store, StoreError, Version, Write,
-    content_type,
+    content_type, private,
 };
 use answer::Expected;
 use client::Client;
@@ -54,9 +54,6 @@ pub use settings::{Addressing, S3Settings};
 
 /// Below this size a file is sent in one request.
 const MULTIPART_BYTES: u64 = 16 << 20;
-
-/// Where RWS's own state is.
-const PRIVATE: &str = ".rws/";
 
 /// So many objects are known to have been moved.
 const MAX_MOVED: usize = 10_000;
@@ -141,7 +138,7 @@ impl S3Store {
     /// Whether an object that is always answered with another name is taken as it is: a tool that moves objects keeps what
     /// they say of themselves. RWS's own state is never moved within a bucket.
     fn takes_as_moved(&self, key: &Key, failure: &Failure) -> bool {
-        if !failure.other || key.as_str().starts_with(PRIVATE) {
+        if !failure.other || key.as_str().starts_with(private::PREFIX) {
             return false;
         }
         tracing::info!(object = %key, "the object has another name in its metadata: another tool has moved it");

@@ -7,6 +7,7 @@ use rusty_s3::Method;
 use uuid::Uuid;
 
 use super::S3Store;
+use crate::private::{PREFIX, PROBES};
 use crate::{Body, Condition, Key, Kind, Retry, Stat, Store, StoreError, Write};
 
 /// How many writers race.
@@ -14,9 +15,6 @@ const WRITERS: usize = 16;
 
 /// How often they race for a swap.
 const RACES: usize = 2;
-
-/// Where the objects of a probe are while it goes on.
-const PROBES: &str = ".rws/probe";
 
 /// Whether conditional writes hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +33,7 @@ impl S3Store {
     ///
     /// When the service cannot be reached or refuses; the message says what to do.
     pub async fn probe(&self) -> Result<Conditions, StoreError> {
-        let directory = format!("{PROBES}/{}", Uuid::new_v4());
+        let directory = format!("{PROBES}{}", Uuid::new_v4());
         let key = |name: &str| {
             Key::parse(&format!("{directory}/{name}")).ok_or_else(|| StoreError::Missing { key: name.to_owned() })
         };
@@ -124,7 +122,7 @@ impl S3Store {
     /// When the service cannot be reached or refuses.
     pub async fn is_installed_at(&self, path: &str) -> Result<bool, StoreError> {
         let path = path.trim_matches('/');
-        let name = if path.is_empty() { ".rws/".to_owned() } else { format!("{path}/.rws/") };
+        let name = if path.is_empty() { PREFIX.to_owned() } else { format!("{path}/{PREFIX}") };
         let request = super::Request::bucket("list", Method::Get)
             .query("list-type", "2")
             .query("max-keys", "1")

@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow};
 use rws_openpgp::SigningKey;
 use rws_server::User;
 use rws_server::passwords::{Method, PasswordHash};
+use rws_store::private;
 
 use crate::command::output::say;
 
@@ -41,7 +42,7 @@ impl Secrets {
     ///
     /// When it cannot be made.
     pub fn open(data: &Path) -> anyhow::Result<Self> {
-        let directory = data.join(".rws/secrets");
+        let directory = data.join(private::SECRETS);
         match DirBuilder::new().mode(0o700).recursive(true).create(&directory) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
                 Err(error).with_context(|| format!("{} cannot be made", directory.display()))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use rws_store::{LocalStore, Store, Writing};
+use rws_store::{LocalStore, Store, Writing, private};
 use tokio::sync::watch;
 
 use super::bucket::{Bucket, Use};
@@ -106,13 +106,13 @@ impl Place {
 pub fn installation_above(directory: &Path) -> Option<PathBuf> {
     let whole = std::path::absolute(directory).ok()?;
     let mut above = whole.ancestors().skip(1);
-    above.find(|above| above.join(".rws/heads").is_dir()).map(Path::to_owned)
+    above.find(|above| above.join(private::HEADS).is_dir()).map(Path::to_owned)
 }
 
 /// Says when installations overlap: each shows the files of the other.
 fn warn_of_neighbours(directory: &Path) {
     let below = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let below = below.filter(|entry| entry.path().join(".rws/heads").is_dir()).map(|entry| entry.path());
+    let below = below.filter(|entry| entry.path().join(private::HEADS).is_dir()).map(|entry| entry.path());
     for other in installation_above(directory).into_iter().chain(below) {
         tracing::error!(
             "another installation of RWS at {} overlaps with the one at {}: each shows the files of the other. Give each a \

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use rws_store::private;
 
 use super::bucket;
 use crate::configuration::{Configuration, StoreConfiguration};
@@ -21,7 +22,7 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 pub fn open(configuration: &Configuration) -> anyhow::Result<PathBuf> {
     let spool = configuration.spool_directory.clone().unwrap_or_else(|| match &configuration.store {
         // on the file system of the packages, so that they need not be copied
-        StoreConfiguration::Local { directory, .. } => directory.join(".rws/spool"),
+        StoreConfiguration::Local { directory, .. } => directory.join(private::SPOOL),
         StoreConfiguration::S3 { .. } => std::env::temp_dir().join("rws-spool"),
     });
     let unusable =

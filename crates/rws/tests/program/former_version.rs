@@ -1,8 +1,6 @@
 //! The version before this one: what it left is taken over, it and this one work on one store during a rolling upgrade, and it can
 //! come back.
 
-#![expect(clippy::expect_used, reason = "a test says so by failing")]
-
 use std::path::{Path, PathBuf};
 
 use crate::support::apt::Apt;
