@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rws_model::FileName;
-use rws_store::{Body, ByteStream, Condition, Key, Kind, Listed, LocalFile, Span, Store, StoreError, Version, Write};
+use rws_store::{
+    Body, ByteStream, Condition, Key, Listed, LocalFile, ObjectClass, Span, Store, StoreError, Version, Write,
+};
 use tokio::task::JoinHandle;
 
 use crate::private;
@@ -34,7 +36,7 @@ pub struct Waiting {
     /// Its content.
     pub bytes: ByteStream,
     /// What [`forget`] needs.
-    pub place: Place,
+    pub place: StagedFile,
 }
 
 /// A file that waits, as a list of them says it.
@@ -73,7 +75,7 @@ pub async fn list(store: &dyn Store) -> Result<Vec<ListedFile>, StoreError> {
 
 /// Where a file waits that was read.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct StagedFile {
     key: Key,
     version: Version,
 }
@@ -87,7 +89,7 @@ impl Sender<'_> {
     /// When the store fails, or the file does not become whole. Then an earlier one is still there.
     pub fn keep(&self, store: &Arc<dyn Store>, name: &FileName, file: LocalFile) -> JoinHandle<Result<(), StoreError>> {
         let (store, key) = (Arc::clone(store), private::aside(self, name));
-        let write = Write { condition: Condition::Always, kind: Kind::Private };
+        let write = Write { condition: Condition::Always, kind: ObjectClass::Private };
         tokio::spawn(async move { store.write(&key, Body::File(file), write).await.map(drop) })
     }
 
@@ -100,7 +102,7 @@ impl Sender<'_> {
         let key = private::aside(self, name);
         let found = store.read(&key, Span::Whole).await?;
         Ok(found.map(|found| {
-            let place = Place { key, version: found.stat.version };
+            let place = StagedFile { key, version: found.stat.version };
             Waiting { size_bytes: found.stat.size_bytes, bytes: found.bytes, place }
         }))
     }
@@ -111,7 +113,7 @@ impl Sender<'_> {
 /// # Errors
 ///
 /// When the store fails. What stays goes after a day.
-pub async fn forget(store: &dyn Store, places: Vec<Place>) -> Result<(), StoreError> {
+pub async fn forget(store: &dyn Store, places: Vec<StagedFile>) -> Result<(), StoreError> {
     let mut taken = Vec::new();
     for place in places {
         if store.stat(&place.key).await?.is_some_and(|stat| stat.version == place.version) {

@@ -112,7 +112,7 @@ pub enum PathError {
     Shape,
     /// The first part.
     #[error("Repo kind \"{0}\" is not supported.")]
-    Kind(String),
+    ObjectClass(String),
     /// The second part.
     #[error("Tarantool series \"{0}\" is not supported.")]
     Series(String),
@@ -333,7 +333,7 @@ impl Catalogue {
         let parts: Vec<&str> = path.split('/').collect();
         let [kind, series, distribution, version] = parts.as_slice() else { return Err(PathError::Shape) };
         if !self.model.kinds.iter().any(|known| known == kind) {
-            return Err(PathError::Kind((*kind).to_owned()));
+            return Err(PathError::ObjectClass((*kind).to_owned()));
         }
         if *series == ENABLED || !self.model.series.iter().any(|known| known == series) {
             return Err(PathError::Series((*series).to_owned()));

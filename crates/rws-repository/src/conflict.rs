@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rws_model::{Identity, RepositoryId, Sha256};
-use rws_store::{Condition, Key, Kind, Store, StoreError, Write};
+use rws_store::{Condition, Key, ObjectClass, Store, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{ConfiguredTarget, OnConflict};
 use crate::error::{Conflict, IntakeError, Present};
-use crate::presence::{NewFile, Presence, Rival};
+use crate::presence::{ConflictingFile, NewFile, Presence};
 use crate::upload::{Upload, UploadChange};
 use crate::{RepositoryError, UploadId, private, reading};
 
@@ -118,7 +118,9 @@ async fn check_named(
     if files.is_empty() {
         return Ok(());
     }
-    if let Some(Rival { file, by, sha256 }) = Presence::load(store, target, repository).await?.rival(&files)? {
+    if let Some(ConflictingFile { file, by, sha256 }) =
+        Presence::load(store, target, repository).await?.rival(&files)?
+    {
         let (file, uploaded) = (file.name.to_string(), file.digests.sha256);
         let present = Present::Named { sha256, by };
         return Err(Conflict { file, repository: repository.clone(), present, uploaded }.into());
@@ -185,7 +187,7 @@ impl Wanted<'_> {
         let mut condition = Condition::Absent;
         // absent, then there and abandoned: whoever else takes it over has won
         for _ in 0..2 {
-            let write = Write { condition, kind: Kind::Private };
+            let write = Write { condition, kind: ObjectClass::Private };
             match store.write(&key, bytes.clone().into(), write).await {
                 Ok(_) => return Ok(Claimed::New),
                 Err(StoreError::Conflict { .. }) => {}

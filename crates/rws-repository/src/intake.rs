@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use rws_model::{FileName, Inspected, Listed, Metadata, Placement, RecordFile, RepositoryId, Role};
-use rws_store::{Body, Condition, Key, Kind, LocalFile, Span, Stat, Store, StoreError, Write};
+use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Span, Stat, Store, StoreError, Write};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
@@ -16,7 +16,7 @@ use crate::gather::gather;
 use crate::generation::{Heads, path_order};
 use crate::plan::join;
 use crate::presence::Presence;
-use crate::reception::{Kept, Reception};
+use crate::reception::{IncomingFiles, Kept};
 use crate::upload::{Upload, UploadBuilder};
 use crate::{RepositoryError, UploadId, pending, private, reading, replacement};
 
@@ -25,7 +25,7 @@ const WRITES_AT_ONCE: usize = 8;
 
 /// How many changes an upload has at most: one for each package and each repository that it goes to. All of them are in one
 /// object, which is read for each of the repositories.
-pub const MOST_CHANGES: usize = 20_000;
+pub const MAX_CHANGES: usize = 20_000;
 
 /// How long a request may take: large files are in the store from its beginning, where they are taken for abandoned
 /// after twice this time.
@@ -78,7 +78,7 @@ pub struct Replaced {
 ///
 /// When a file does not fit; when the store fails. Then nothing of the upload counts.
 pub async fn accept(
-    mut reception: Reception,
+    mut reception: IncomingFiles,
     to: Destination<'_>,
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
@@ -104,8 +104,8 @@ pub async fn accept(
         for assembled in target.format.assemble(&inspected, &placement)? {
             upload.add(assembled.record, &assembled.repositories);
         }
-        if upload.changes() > MOST_CHANGES {
-            return Err(IntakeError::TooManyChanges { most: MOST_CHANGES });
+        if upload.changes() > MAX_CHANGES {
+            return Err(IntakeError::TooManyChanges { most: MAX_CHANGES });
         }
         if !pool.files.is_empty() {
             repeated.extend(target.repositories());
@@ -151,7 +151,7 @@ pub async fn describe(
     let upload = upload.finish();
     let pointers = pointers(&upload);
     let content = Bytes::from(metadata.content);
-    let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
+    let write = Write { condition: Condition::Always, kind: ObjectClass::PrivateImmutable };
     let mut writes: Vec<BoxFuture<'_, Result<Stat, StoreError>>> = Vec::new();
     for file in &files {
         writes.push(store.write(file, Body::Bytes(content.clone()), write.clone()));
@@ -214,7 +214,7 @@ async fn promise(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeEr
     let bytes = serde_json::to_vec(&upload).map_err(|error| RepositoryError::damaged(&upload.id, error))?;
     let bytes = Bytes::from(bytes);
     let key = private::upload(&upload.id);
-    let write = Write { condition: Condition::Absent, kind: Kind::PrivateImmutable };
+    let write = Write { condition: Condition::Absent, kind: ObjectClass::PrivateImmutable };
     if let Err(error) = store.write(&key, Body::Bytes(bytes.clone()), write).await
         && !holds(store, &key, &bytes).await
     {
@@ -240,14 +240,14 @@ fn pointers(upload: &Upload) -> Vec<Key> {
 
 async fn write_pointer(store: &dyn Store, pointer: &Key) -> Result<Stat, StoreError> {
     // the name of the upload is in it, so that nobody else writes it
-    let write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
+    let write = Write { condition: Condition::Always, kind: ObjectClass::PrivateImmutable };
     store.write(pointer, Body::Bytes("".into()), write).await
 }
 
 /// Writes the files of an upload, each once whatever the number of its repositories, and its pointers. On failure
 /// nothing of them stays. What has to be kept, and the names of all that was written.
 async fn write_parts(
-    reception: &mut Reception,
+    reception: &mut IncomingFiles,
     upload: &Upload,
     inspected: &[Inspected],
     files: &[LocalFile],

@@ -1,7 +1,7 @@
 //! What a repository is: layout, planning, publishing, synchronising.
 //!
 //! * [`catalogue`]: what the configuration says there can be.
-//! * [`Reception`]: the files of a request on their way into the store.
+//! * [`IncomingFiles`]: the files of a request on their way into the store.
 //! * [`aside`]: files that wait for the list of their upload.
 //! * [`intake`]: an upload becomes a promise; [`removal`]: so does a removal.
 //! * [`plan`]: a generation and changes become the next generation; pure.
@@ -13,6 +13,7 @@
 pub mod aside;
 mod blocks;
 pub mod catalogue;
+mod configuration_fingerprint;
 mod conflict;
 mod content;
 mod digest_names;
@@ -26,7 +27,6 @@ mod id;
 pub mod inspection;
 pub mod intake;
 mod lost;
-mod made_with;
 mod pending;
 pub mod pins;
 pub mod plan;
@@ -51,5 +51,5 @@ pub use foreign::ForeignRoots;
 pub use generation::{Condemned, FileRow, Generation, Head, Heads, IndexBlock, IndexState, PackageRow, Past, Retired};
 pub use id::{GenerationId, UploadId};
 pub use reading::generation;
-pub use reception::Reception;
+pub use reception::IncomingFiles;
 pub use upload::{Upload, UploadBuilder, UploadChange};

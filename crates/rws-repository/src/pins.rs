@@ -158,7 +158,7 @@ mod tests {
             history: Vec::new(),
             retired: Vec::new(),
             condemned: Vec::new(),
-            made_with: sha256(b""),
+            configuration_fingerprint: sha256(b""),
         })
     }
 

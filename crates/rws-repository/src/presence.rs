@@ -44,7 +44,7 @@ pub struct NewFile<'a> {
 }
 
 /// What stands in the way of a file.
-pub struct Rival<'a> {
+pub struct ConflictingFile<'a> {
     /// The file.
     pub file: &'a RecordFile,
     /// The package that names it.
@@ -126,7 +126,7 @@ impl<'a> Presence<'a> {
     /// # Errors
     ///
     /// When the current generation is damaged.
-    pub fn rival<'f>(&self, files: &[NewFile<'f>]) -> Result<Option<Rival<'f>>, RepositoryError> {
+    pub fn rival<'f>(&self, files: &[NewFile<'f>]) -> Result<Option<ConflictingFile<'f>>, RepositoryError> {
         let mut named: BTreeMap<Identity, Vec<(usize, Sha256)>> = BTreeMap::new();
         let is_here = |file: &NewFile<'_>, place: &str| {
             place.strip_prefix(file.directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -163,7 +163,7 @@ impl<'a> Presence<'a> {
                 continue;
             }
             if let Some((by, _, sha256)) = of_file().find(|(by, _, _)| *by != new.identity) {
-                return Ok(Some(Rival { file: new.file, by: by.clone(), sha256 }));
+                return Ok(Some(ConflictingFile { file: new.file, by: by.clone(), sha256 }));
             }
         }
         Ok(None)

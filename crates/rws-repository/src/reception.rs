@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rws_model::FileName;
-use rws_store::{Body, Condition, Kind, LocalFile, Stat, Store, StoreError, Write};
+use rws_store::{Body, Condition, LocalFile, ObjectClass, Stat, Store, StoreError, Write};
 use tokio::sync::oneshot;
 
 use crate::{IntakeError, UploadId, private};
@@ -14,10 +14,10 @@ use crate::{IntakeError, UploadId, private};
 const LARGE_BYTES: u64 = 16 << 20;
 
 /// How package files are written: the name of the upload is in theirs, so that nobody else writes them.
-const WRITE: Write = Write { condition: Condition::Always, kind: Kind::PrivateImmutable };
+const WRITE: Write = Write { condition: Condition::Always, kind: ObjectClass::PrivateImmutable };
 
 /// The files of one request. When this is dropped before it was accepted, nothing of it stays in the store.
-pub struct Reception {
+pub struct IncomingFiles {
     store: Arc<dyn Store>,
     id: UploadId,
     early: BTreeMap<FileName, Early>,
@@ -32,7 +32,7 @@ pub struct Early {
 /// Told that the file is part of an upload; it is deleted when this is dropped.
 pub type Kept = oneshot::Sender<()>;
 
-impl Reception {
+impl IncomingFiles {
     /// Begins a request.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ impl Removal {
 }
 
 /// A package with a file of the name that is to go.
-struct Found {
+struct RemovalCandidate {
     repository: RepositoryId,
     /// The public path of the file.
     path: String,
@@ -62,8 +62,8 @@ pub async fn remove(
 ) -> Result<Option<Accepted>, IntakeError> {
     let found = find(store, targets, removal.name()).await?;
     let wanted = wanted(&found, removal);
-    let is_own = |found: &&&Found| found.owner.file == *removal.name();
-    let own: Vec<&Found> = wanted.iter().filter(is_own).copied().collect();
+    let is_own = |found: &&&RemovalCandidate| found.owner.file == *removal.name();
+    let own: Vec<&RemovalCandidate> = wanted.iter().filter(is_own).copied().collect();
     if own.is_empty() {
         return match wanted.first() {
             Some(part) => {
@@ -88,14 +88,14 @@ async fn find(
     store: &dyn Store,
     targets: &[Arc<ConfiguredTarget>],
     name: &FileName,
-) -> Result<Vec<Found>, IntakeError> {
+) -> Result<Vec<RemovalCandidate>, IntakeError> {
     let mut found = Vec::new();
     for target in targets {
         for repository in target.repositories() {
             let tree = target.format.layout(&repository).tree;
             for owner in Presence::load(store, target, &repository).await?.owners(name)? {
                 let path = join(&tree, &join(&owner.directory, name.as_str()));
-                found.push(Found { repository: repository.clone(), path, owner });
+                found.push(RemovalCandidate { repository: repository.clone(), path, owner });
             }
         }
     }
@@ -103,11 +103,12 @@ async fn find(
 }
 
 /// Those that are meant. An address is that of the package whose file is there already, before one that is to come.
-fn wanted<'f>(found: &'f [Found], removal: &Removal) -> Vec<&'f Found> {
+fn wanted<'f>(found: &'f [RemovalCandidate], removal: &Removal) -> Vec<&'f RemovalCandidate> {
     let Removal::At(address) = removal else { return found.iter().collect() };
-    let is_there =
-        |found: &&Found| found.repository == address.repository && found.owner.directory == address.directory;
-    let there: Vec<&Found> = found.iter().filter(is_there).collect();
-    let placed: Vec<&Found> = there.iter().filter(|found| found.owner.is_placed).copied().collect();
+    let is_there = |found: &&RemovalCandidate| {
+        found.repository == address.repository && found.owner.directory == address.directory
+    };
+    let there: Vec<&RemovalCandidate> = found.iter().filter(is_there).collect();
+    let placed: Vec<&RemovalCandidate> = there.iter().filter(|found| found.owner.is_placed).copied().collect();
     if placed.is_empty() { there } else { placed }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::FutureExt;
 use rws_model::{RepositoryId, RootFile, sha256};
-use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version};
+use rws_store::{Content, Depth, Key, MAX_PAGE_ENTRIES, Page, Span, Stat, Store, Version};
 
 use crate::catalogue::{Catalogue, PublicTree};
 use crate::foreign::ForeignRoots;
@@ -86,7 +86,7 @@ struct Names {
 }
 
 /// A path of a repository's metadata.
-struct Place<'a> {
+struct MetadataLocation<'a> {
     tree: &'a str,
     /// The rest of the path below the tree.
     name: &'a str,
@@ -94,7 +94,7 @@ struct Place<'a> {
     is_root: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> MetadataLocation<'a> {
     fn of(public: &'a PublicTree, path: &'a str) -> Self {
         let below = path.strip_prefix(&public.tree).and_then(|rest| rest.strip_prefix('/'));
         let name = below.unwrap_or(path);
@@ -104,7 +104,7 @@ impl<'a> Place<'a> {
 
 /// What is wanted of a file: with one answer of the store for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum FileRequest {
     /// What it is.
     Stat,
     /// These bytes too.
@@ -115,7 +115,7 @@ pub enum Wanted {
 pub type OfReader<'a> = dyn Fn() -> Reader + Send + Sync + 'a;
 
 /// What a public path names.
-pub enum Found {
+pub enum PublicFile {
     /// A file of a root, whose content is in the head.
     Root {
         /// The content.
@@ -134,7 +134,7 @@ pub enum Found {
         /// The bytes that are wanted.
         content: Option<Content>,
         /// For how long the path names these bytes.
-        lasting: Lasting,
+        lasting: CacheLifetime,
         /// When the path came to name these bytes, in seconds since 1970, where that is another time than the object's.
         published_at: Option<i64>,
     },
@@ -142,7 +142,7 @@ pub enum Found {
 
 /// For how long a path names the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lasting {
+pub enum CacheLifetime {
     /// Its next publish may change that.
     Revalidated,
     /// It is a package's: its bytes never change while anything refers to them, and the name stays taken for ten minutes after
@@ -185,9 +185,9 @@ impl Tree {
     pub async fn file(
         &self,
         path: &str,
-        wanted: Wanted,
+        wanted: FileRequest,
         reader: Option<&OfReader<'_>>,
-    ) -> Result<Option<Found>, RepositoryError> {
+    ) -> Result<Option<PublicFile>, RepositoryError> {
         if let Some((generation, rest)) = path.strip_prefix('@').and_then(|path| path.split_once('/')) {
             return match GenerationId::parse(generation) {
                 Some(generation) => self.file_of_generation(&generation, rest, wanted).await,
@@ -195,17 +195,21 @@ impl Tree {
             };
         }
         if is_immutable(path) {
-            return self.object(path, wanted, Lasting::Immutable, None).await;
+            return self.object(path, wanted, CacheLifetime::Immutable, None).await;
         }
         let Some(public) = self.catalogue.by_metadata(path) else { return self.package(path, wanted).await };
-        let place = Place::of(public, path);
+        let place = MetadataLocation::of(public, path);
         let reader = reader.map(|reader| reader());
         let Some(current) = self.head_for(reader, public, &place).await? else {
-            return self.object(path, wanted, Lasting::Revalidated, None).await;
+            return self.object(path, wanted, CacheLifetime::Revalidated, None).await;
         };
         let head = &current.head;
         if let Some(Root { text, tag, .. }) = current.root.iter().find(|file| file.name == place.name) {
-            return Ok(Some(Found::Root { text: text.clone(), tag: tag.clone(), published_at: head.published_at }));
+            return Ok(Some(PublicFile::Root {
+                text: text.clone(),
+                tag: tag.clone(),
+                published_at: head.published_at,
+            }));
         }
         if place.is_root {
             // of another time, or of another tool: the root of this repository has no such file
@@ -214,15 +218,15 @@ impl Tree {
         match head.plain.get(place.name) {
             Some(stored) => {
                 let at = Some(head.published_at);
-                self.object(&join(place.tree, stored), wanted, Lasting::Revalidated, at).await
+                self.object(&join(place.tree, stored), wanted, CacheLifetime::Revalidated, at).await
             }
-            None => self.object(path, wanted, Lasting::Revalidated, None).await,
+            None => self.object(path, wanted, CacheLifetime::Revalidated, None).await,
         }
     }
 
     /// A package, or what else lies there. Where an epoch is in its name, `%3a` and `:` are the same to readers: some undo the
     /// escape before they ask, some do not.
-    async fn package(&self, path: &str, wanted: Wanted) -> Result<Option<Found>, RepositoryError> {
+    async fn package(&self, path: &str, wanted: FileRequest) -> Result<Option<PublicFile>, RepositoryError> {
         let found = self.object(path, wanted, lasting_of_package(path), None).await?;
         match other_writing(path) {
             Some(other) if found.is_none() => self.object(&other, wanted, lasting_of_package(&other), None).await,
@@ -236,7 +240,7 @@ impl Tree {
         &self,
         reader: Option<Reader>,
         public: &PublicTree,
-        place: &Place<'_>,
+        place: &MetadataLocation<'_>,
     ) -> Result<Option<Arc<Current>>, RepositoryError> {
         let repository = &public.repository;
         if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, place.name)) {
@@ -280,18 +284,18 @@ impl Tree {
         &self,
         id: &GenerationId,
         path: &str,
-        wanted: Wanted,
-    ) -> Result<Option<Found>, RepositoryError> {
+        wanted: FileRequest,
+    ) -> Result<Option<PublicFile>, RepositoryError> {
         let Some(public) = self.catalogue.by_metadata(path) else { return self.package(path, wanted).await };
-        let (repository, place) = (&public.repository, Place::of(public, path));
+        let (repository, place) = (&public.repository, MetadataLocation::of(public, path));
         let Some(names) = self.names(repository, id).await? else { return Ok(None) };
         if let Some(Root { text, tag, .. }) = names.root.iter().find(|file| file.name == place.name) {
-            return Ok(Some(Found::Root { text: text.clone(), tag: tag.clone(), published_at: id.seconds() }));
+            return Ok(Some(PublicFile::Root { text: text.clone(), tag: tag.clone(), published_at: id.seconds() }));
         }
         match names.files.get(place.name) {
-            Some(stored) => self.object(&join(place.tree, stored), wanted, Lasting::Immutable, None).await,
+            Some(stored) => self.object(&join(place.tree, stored), wanted, CacheLifetime::Immutable, None).await,
             // sent and carried metadata: like packages, one file for all generations
-            None if is_immutable(path) => self.object(path, wanted, Lasting::Immutable, None).await,
+            None if is_immutable(path) => self.object(path, wanted, CacheLifetime::Immutable, None).await,
             None => Ok(None),
         }
     }
@@ -403,7 +407,7 @@ impl Tree {
             let mut page = self.store.page(&prefix, depth, from.as_deref(), most).await?;
             page.entries.retain(|entry| !private::is_private(entry.name()));
             match page.next {
-                Some(next) if page.entries.is_empty() => (from, most) = (Some(next), MOST_OF_A_PAGE),
+                Some(next) if page.entries.is_empty() => (from, most) = (Some(next), MAX_PAGE_ENTRIES),
                 // the top is there even when it is empty
                 _ => return Ok((!page.entries.is_empty() || path.is_empty()).then_some(page)),
             }
@@ -413,14 +417,14 @@ impl Tree {
     async fn object(
         &self,
         path: &str,
-        wanted: Wanted,
-        lasting: Lasting,
+        wanted: FileRequest,
+        lasting: CacheLifetime,
         published_at: Option<i64>,
-    ) -> Result<Option<Found>, RepositoryError> {
+    ) -> Result<Option<PublicFile>, RepositoryError> {
         let Some(key) = Key::parse(path).filter(|_| !private::is_private(path)) else { return Ok(None) };
         let (stat, content) = match wanted {
-            Wanted::Stat => (self.store.stat(&key).await?, None),
-            Wanted::Bytes(span) => {
+            FileRequest::Stat => (self.store.stat(&key).await?, None),
+            FileRequest::Bytes(span) => {
                 let mut content = self.store.read(&key, span).await?;
                 if let (Some(content), Some(digest), Span::Whole) = (&mut content, digest_names::digest_in(path), span)
                 {
@@ -430,7 +434,7 @@ impl Tree {
                 (content.as_ref().map(|content| content.stat.clone()), content)
             }
         };
-        Ok(stat.map(|stat| Found::Object { key, stat, content, lasting, published_at }))
+        Ok(stat.map(|stat| PublicFile::Object { key, stat, content, lasting, published_at }))
     }
 }
 
@@ -449,11 +453,11 @@ fn other_writing(path: &str) -> Option<String> {
 }
 
 /// What else lies in the tree is somebody else's.
-fn lasting_of_package(path: &str) -> Lasting {
+fn lasting_of_package(path: &str) -> CacheLifetime {
     let of_package = [".deb", ".udeb", ".rpm", ".dsc", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".asc"];
     match of_package.iter().any(|end| path.ends_with(end)) {
-        true => Lasting::Minutes,
-        false => Lasting::Revalidated,
+        true => CacheLifetime::Minutes,
+        false => CacheLifetime::Revalidated,
     }
 }
 

@@ -11,7 +11,7 @@
 //! Everything is checked once, in [`Header::parse`]; reading values afterwards cannot fail.
 
 use crate::fault::{Fault, Section};
-use crate::value::{Kind, Numbers, Strings};
+use crate::value::{Numbers, Strings, ValueType};
 use crate::{tag, types};
 
 /// The size of what stands before the entries.
@@ -58,7 +58,7 @@ pub fn length(section: Section, introduction: [u8; INTRODUCTION_BYTES]) -> Resul
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     tag: u32,
-    kind: Kind,
+    kind: ValueType,
     start: usize,
     end: usize,
     count: usize,
@@ -91,7 +91,7 @@ impl Header {
             let raw = RawEntry::read(raw);
             if place == 0 && raw.is_region(section) {
                 region = Some(check_region(section, &raw, number, bytes.get(data_start..).unwrap_or_default())?);
-                entries.push(Entry { tag: raw.tag, kind: Kind::Binary, start: 0, end: 0, count: 0 });
+                entries.push(Entry { tag: raw.tag, kind: ValueType::Binary, start: 0, end: 0, count: 0 });
                 continue;
             }
             // the trailer of a region stands between the entries that it covers and those that it does not
@@ -145,8 +145,8 @@ impl Header {
     pub fn text(&self, tag: u32) -> Option<&[u8]> {
         let entry = self.find(tag)?;
         match entry.kind {
-            Kind::String | Kind::Translations => {}
-            Kind::StringArray if entry.count == 1 => {}
+            ValueType::String | ValueType::Translations => {}
+            ValueType::StringArray if entry.count == 1 => {}
             _ => return None,
         }
         self.strings(tag).next()
@@ -164,7 +164,7 @@ impl Header {
     pub fn numbers(&self, tag: u32) -> Numbers<'_> {
         match self.find(tag) {
             Some(entry) => Numbers::new(self.data(entry), entry.kind),
-            None => Numbers::new(&[], Kind::Binary),
+            None => Numbers::new(&[], ValueType::Binary),
         }
     }
 
@@ -175,7 +175,7 @@ impl Header {
 
     /// The bytes of a binary tag.
     pub fn binary(&self, tag: u32) -> Option<&[u8]> {
-        self.find(tag).filter(|entry| entry.kind == Kind::Binary).map(|entry| self.data(entry))
+        self.find(tag).filter(|entry| entry.kind == ValueType::Binary).map(|entry| self.data(entry))
     }
 
     /// Refuses a tag that is there twice with different values.
@@ -232,7 +232,7 @@ impl RawEntry {
         if !(tag::FIRST..=tag::LAST).contains(&self.tag) {
             return Err(broken("is not the number of a tag"));
         }
-        let kind = Kind::from_number(self.kind).ok_or_else(|| broken("has an unknown type"))?;
+        let kind = ValueType::from_number(self.kind).ok_or_else(|| broken("has an unknown type"))?;
         if !types::allows(section, self.tag, kind) {
             return Err(broken("has a wrong type"));
         }
@@ -250,7 +250,7 @@ impl RawEntry {
             return Err(broken("is not aligned"));
         }
         let count = self.count as usize;
-        if count == 0 || (kind == Kind::String && count != 1) {
+        if count == 0 || (kind == ValueType::String && count != 1) {
             return Err(broken("has an impossible count"));
         }
         let rest = bytes.get(start..).unwrap_or_default();
@@ -290,7 +290,7 @@ impl Region {
 }
 
 /// Where an element of this kind can begin, from the start of the data on.
-fn aligned(offset: usize, kind: Kind) -> usize {
+fn aligned(offset: usize, kind: ValueType) -> usize {
     offset.next_multiple_of(kind.width_bytes())
 }
 
@@ -298,7 +298,7 @@ fn aligned(offset: usize, kind: Kind) -> usize {
 /// `hdrblobVerifyRegion`), or part of the header would be outside every signature.
 fn check_region(section: Section, entry: &RawEntry, entries: usize, data: &[u8]) -> Result<Region, Fault> {
     let broken = |reason| Fault::HeaderEntry { section, tag: entry.tag, reason };
-    if entry.kind != Kind::Binary as u32 || entry.count != REGION_BYTES {
+    if entry.kind != ValueType::Binary as u32 || entry.count != REGION_BYTES {
         return Err(broken("is not a region"));
     }
     let start = entry.offset as usize;

@@ -5,10 +5,10 @@
 //! it expects lists, it does not look at the type again, and `rpm -i` crashes.
 
 use crate::fault::Section;
-use crate::value::{Class, Kind};
+use crate::value::{Class, ValueType};
 
 /// Whether a value of the tag may have this type. Tags that nobody knows may have any.
-pub fn allows(section: Section, tag: u32, kind: Kind) -> bool {
+pub fn allows(section: Section, tag: u32, kind: ValueType) -> bool {
     match section {
         Section::Signature => signature_type(tag).is_none_or(|known| known == kind),
         Section::Main => match main_types(tag) {
@@ -21,26 +21,27 @@ pub fn allows(section: Section, tag: u32, kind: Kind) -> bool {
 
 /// What is known of a tag.
 enum Types {
-    One(Kind),
+    One(ValueType),
     Texts,
 }
 
 /// `rpm -K` takes other types of those that it does not check, `rpm -i` does not.
-fn signature_type(tag: u32) -> Option<Kind> {
+fn signature_type(tag: u32) -> Option<ValueType> {
     Some(match tag {
-        267 | 268 | 1002 | 1004 | 1005 => Kind::Binary,
-        269 | 273 | 279 => Kind::String,
-        270 | 271 => Kind::Int64,
-        274 | 276 | 278 => Kind::StringArray,
-        275 | 277 | 1000 | 1007 => Kind::Int32,
+        267 | 268 | 1002 | 1004 | 1005 => ValueType::Binary,
+        269 | 273 | 279 => ValueType::String,
+        270 | 271 => ValueType::Int64,
+        274 | 276 | 278 => ValueType::StringArray,
+        275 | 277 | 1000 | 1007 => ValueType::Int32,
         _ => return None,
     })
 }
 
 fn main_types(tag: u32) -> Option<Types> {
     let has = |tags: &[u32]| tags.binary_search(&tag).is_ok();
-    let one = [(INT32, Kind::Int32), (INT16, Kind::Int16), (INT64, Kind::Int64), (CHAR, Kind::Char)];
-    let more = [(LISTS, Kind::StringArray), (BINARY, Kind::Binary)];
+    let one =
+        [(INT32, ValueType::Int32), (INT16, ValueType::Int16), (INT64, ValueType::Int64), (CHAR, ValueType::Char)];
+    let more = [(LISTS, ValueType::StringArray), (BINARY, ValueType::Binary)];
     let found = one.into_iter().chain(more).find(|(tags, _)| has(tags)).map(|(_, kind)| Types::One(kind));
     found.or_else(|| has(TEXTS).then_some(Types::Texts))
 }

@@ -13,7 +13,7 @@ pub enum Class {
 
 /// The types of values (rpm: `rpmTagType`), with their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueType {
     /// Single bytes that are characters.
     Char = 1,
     /// Numbers of 8 bits.
@@ -34,7 +34,7 @@ pub enum Kind {
     Translations = 9,
 }
 
-impl Kind {
+impl ValueType {
     /// The type with this number.
     pub const fn from_number(number: u32) -> Option<Self> {
         Some(match number {
@@ -115,12 +115,12 @@ impl<'h> Iterator for Strings<'h> {
 #[derive(Clone, Debug)]
 pub struct Numbers<'h> {
     rest: &'h [u8],
-    kind: Kind,
+    kind: ValueType,
 }
 
 impl<'h> Numbers<'h> {
     /// The numbers in `bytes`.
-    pub fn new(bytes: &'h [u8], kind: Kind) -> Self {
+    pub fn new(bytes: &'h [u8], kind: ValueType) -> Self {
         Self { rest: bytes, kind }
     }
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::budgets::Network;
 use crate::checks::Checks;
-use crate::failures::{Failures, Pair};
+use crate::failures::{LoginKey, LoginThrottle};
 use crate::passwords::PasswordHash;
 
 /// For how long a verified password is good without a check: a burst of a CI job pays for one.
@@ -46,7 +46,7 @@ pub struct Users {
     secret: [u8; 32],
     /// By digest, when each was checked last.
     verified: Mutex<HashMap<[u8; 32], Instant>>,
-    failures: Mutex<Failures>,
+    failures: Mutex<LoginThrottle>,
     checks: Checks,
 }
 
@@ -85,7 +85,7 @@ impl Users {
         let client = Network::of(address);
         // whoever has the right password does not wait for others who guess it from the same address
         let is_known = self.age(&digest).is_some();
-        let pair = Pair::new(client, if is_known { digest.as_slice() } else { name.as_bytes() });
+        let pair = LoginKey::new(client, if is_known { digest.as_slice() } else { name.as_bytes() });
         let turn = lock(&self.failures).turn(&pair);
         let _turn = tokio::time::timeout(LONGEST_QUEUE, turn.lock()).await.map_err(|_| Denied::TooMany)?;
         // of a burst of requests the first one has paid for all

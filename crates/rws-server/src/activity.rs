@@ -36,7 +36,7 @@ pub struct Activity {
 
 /// How a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ConnectionState {
     /// No request is under way.
     Idle {
         /// Whether there was one.
@@ -76,12 +76,12 @@ impl Activity {
     }
 
     /// A request begins, that may have sent so many bytes: its head, and what of its body comes before it is read.
-    pub fn begin(self: &Arc<Self>, sent_bytes: u64) -> Begun {
+    pub fn begin(self: &Arc<Self>, sent_bytes: u64) -> ActiveRequest {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.live.fetch_add(1, Ordering::Relaxed);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.explain(sent_bytes);
-        Begun { of: Arc::clone(self), phase: AtomicU8::new(Begun::WAITING) }
+        ActiveRequest { of: Arc::clone(self), phase: AtomicU8::new(ActiveRequest::WAITING) }
     }
 
     /// Bytes came. Says whether requests, bodies and answers explain all that came so far; frames without any of them cost
@@ -92,15 +92,15 @@ impl Activity {
     }
 
     /// How the connection is.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ConnectionState {
         let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
         let quiet = self.opened.elapsed().saturating_sub(last);
         let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
         match (count(&self.live), count(&self.waiting), count(&self.sending)) {
-            (0, ..) => State::Idle { has_asked: count(&self.begun) > 0, quiet },
-            (live, waiting, 0) if live == waiting => State::Waiting { quiet },
-            (live, waiting, sending) if live == waiting + sending => State::Sending { quiet },
-            _ => State::Working,
+            (0, ..) => ConnectionState::Idle { has_asked: count(&self.begun) > 0, quiet },
+            (live, waiting, 0) if live == waiting => ConnectionState::Waiting { quiet },
+            (live, waiting, sending) if live == waiting + sending => ConnectionState::Sending { quiet },
+            _ => ConnectionState::Working,
         }
     }
 
@@ -116,12 +116,12 @@ impl Activity {
 
 /// A request, until it has ended.
 #[derive(Debug)]
-pub struct Begun {
+pub struct ActiveRequest {
     of: Arc<Activity>,
     phase: AtomicU8,
 }
 
-impl Begun {
+impl ActiveRequest {
     const WAITING: u8 = 0;
     const WORKED_ON: u8 = 1;
     const SENDING: u8 = 2;
@@ -168,7 +168,7 @@ impl Begun {
     }
 }
 
-impl Drop for Begun {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let phase = *self.phase.get_mut();
         if let Some(count) = self.count(phase) {
@@ -189,23 +189,23 @@ mod tests {
     #[test]
     fn a_connection_is_idle_working_or_sending() {
         let activity = Arc::new(Activity::new());
-        assert!(matches!(activity.state(), State::Idle { has_asked: false, .. }));
+        assert!(matches!(activity.state(), ConnectionState::Idle { has_asked: false, .. }));
         let first = activity.begin(0);
-        assert!(matches!(activity.state(), State::Waiting { .. }), "it is not worked on yet");
+        assert!(matches!(activity.state(), ConnectionState::Waiting { .. }), "it is not worked on yet");
         first.is_admitted();
-        assert_eq!(activity.state(), State::Working);
+        assert_eq!(activity.state(), ConnectionState::Working);
         first.sends(0);
         first.sends(0);
-        assert!(matches!(activity.state(), State::Sending { .. }));
+        assert!(matches!(activity.state(), ConnectionState::Sending { .. }));
         let second = activity.begin(0);
-        assert!(matches!(activity.state(), State::Sending { .. }));
+        assert!(matches!(activity.state(), ConnectionState::Sending { .. }));
         second.is_admitted();
-        assert_eq!(activity.state(), State::Working);
+        assert_eq!(activity.state(), ConnectionState::Working);
         drop(second);
         drop(first);
-        assert!(matches!(activity.state(), State::Idle { has_asked: true, .. }));
+        assert!(matches!(activity.state(), ConnectionState::Idle { has_asked: true, .. }));
         drop(activity.begin(0));
-        assert!(matches!(activity.state(), State::Idle { has_asked: true, .. }));
+        assert!(matches!(activity.state(), ConnectionState::Idle { has_asked: true, .. }));
     }
 
     #[test]
@@ -218,12 +218,12 @@ mod tests {
         drop(answer);
         activity.last.store(0, Ordering::Relaxed);
         drop(activity.begin(0));
-        let State::Sending { quiet } = activity.state() else { panic!("{:?}", activity.state()) };
+        let ConnectionState::Sending { quiet } = activity.state() else { panic!("{:?}", activity.state()) };
         assert!(quiet >= Duration::from_secs(100), "{quiet:?}");
         body.receives(1);
-        assert!(matches!(activity.state(), State::Sending { quiet: after } if after < quiet));
+        assert!(matches!(activity.state(), ConnectionState::Sending { quiet: after } if after < quiet));
         drop(body);
-        assert!(matches!(activity.state(), State::Idle { has_asked: true, .. }));
+        assert!(matches!(activity.state(), ConnectionState::Idle { has_asked: true, .. }));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use futures::{Stream, StreamExt};
 use crate::answer::{Problem, busy};
 use crate::budgets::{Network, Taker, UNREAD_BYTES};
 use crate::settings::Limits;
-use crate::shares::{Share, Shares};
+use crate::shares::{BudgetShare, FairBudget};
 
 /// How long a client has for what it must send at least.
 const MEASURED: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ pub struct Incoming {
     waited: Duration,
     sent_bytes: u64,
     /// What it takes of the memory for bodies while nobody reads it.
-    unread: Option<Share<Taker>>,
+    unread: Option<BudgetShare<Taker>>,
 }
 
 impl Incoming {
@@ -66,7 +66,7 @@ impl Incoming {
     /// # Errors
     ///
     /// When there is none for this client or user now.
-    pub fn wait_unread(&mut self, of: &Arc<Shares<Taker>>, by: &Taker) -> Result<(), Problem> {
+    pub fn wait_unread(&mut self, of: &Arc<FairBudget<Taker>>, by: &Taker) -> Result<(), Problem> {
         if self.is_sent_ahead && !self.has_ended {
             // what was taken as another is given back first
             self.unread = None;
@@ -134,7 +134,7 @@ impl Incoming {
     /// has it at once, and one that does not gets to read it, as the connection is not reset under it.
     ///
     /// Only so many bodies are read so at the same time; shared by client.
-    pub fn drain(self, drained: Drained, places: &Arc<Shares<Network>>, client: Network) {
+    pub fn drain(self, drained: Drained, places: &Arc<FairBudget<Network>>, client: Network) {
         // who waits for a word to go on has nothing under way
         if self.has_ended || self.is_held {
             return;

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::open_connections::OpenConnections;
 use crate::settings::Limits;
-use crate::shares::Shares;
+use crate::shares::FairBudget;
 
 /// How much memory a request may take besides its body and its answer: its headers, and what works on it.
 pub const REQUEST_BYTES: u64 = 16 << 10;
@@ -56,31 +56,31 @@ pub enum Taker {
 #[derive(Debug)]
 pub struct Budgets {
     /// Connections.
-    pub connections: Arc<Shares<Network>>,
+    pub connections: Arc<FairBudget<Network>>,
     /// Those that are open.
     pub open: Arc<OpenConnections>,
     /// Bytes of requests and answers under way.
-    pub answers: Arc<Shares<Network>>,
+    pub answers: Arc<FairBudget<Network>>,
     /// Bytes of bodies that nobody reads yet, while it is not known who sends them.
-    pub unread_of_clients: Arc<Shares<Taker>>,
+    pub unread_of_clients: Arc<FairBudget<Taker>>,
     /// Bytes of bodies that wait for a place, of users.
-    pub unread_of_users: Arc<Shares<Taker>>,
+    pub unread_of_users: Arc<FairBudget<Taker>>,
     /// Refused bodies that are read nevertheless.
-    pub drained: Arc<Shares<Network>>,
+    pub drained: Arc<FairBudget<Network>>,
     /// Uploads that are received at the same time, by user.
-    pub uploads: Arc<Shares<String>>,
+    pub uploads: Arc<FairBudget<String>>,
     /// Bytes of memory for reading packages: large headers, windows to unpack with. By user.
-    pub reading: Arc<Shares<String>>,
+    pub reading: Arc<FairBudget<String>>,
     /// Packages whose entries are made at the same time, by user.
-    pub rendering: Arc<Shares<String>>,
+    pub rendering: Arc<FairBudget<String>>,
     /// Bytes of entries in memory, of requests that are complete. By user.
-    pub accepting: Arc<Shares<String>>,
+    pub accepting: Arc<FairBudget<String>>,
     /// Bytes of files of metadata, by user.
-    pub metadata: Arc<Shares<String>>,
+    pub metadata: Arc<FairBudget<String>>,
     /// Files of metadata that are unpacked and checked, by user.
-    pub checking: Arc<Shares<String>>,
+    pub checking: Arc<FairBudget<String>>,
     /// Directories that are listed in several parts.
-    pub listings: Arc<Shares<Network>>,
+    pub listings: Arc<FairBudget<Network>>,
     /// Parts of such listings that are read at the same time.
     pub listing_parts: Semaphore,
 }
@@ -110,19 +110,19 @@ impl Budgets {
     /// Within these limits.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            connections: Shares::new("connections", limits.connections as u64),
+            connections: FairBudget::new("connections", limits.connections as u64),
             open: Arc::default(),
-            answers: Shares::new("answers", limits.answers_bytes),
-            unread_of_clients: Shares::new("unread_of_clients", UNREAD_BYTES_IN_ALL),
-            unread_of_users: Shares::new("unread_of_users", UNREAD_BYTES_IN_ALL),
-            drained: Shares::new("drained", DRAINED),
-            uploads: Shares::new("uploads", limits.uploads as u64),
-            reading: Shares::new("reading", limits.reading_bytes),
-            rendering: Shares::new("rendering", RENDERED),
-            accepting: Shares::new("accepting", 2 * limits.entries_bytes),
-            metadata: Shares::new("metadata", METADATA_BYTES),
-            checking: Shares::new("checking", CHECKED),
-            listings: Shares::new("listings", LISTINGS),
+            answers: FairBudget::new("answers", limits.answers_bytes),
+            unread_of_clients: FairBudget::new("unread_of_clients", UNREAD_BYTES_IN_ALL),
+            unread_of_users: FairBudget::new("unread_of_users", UNREAD_BYTES_IN_ALL),
+            drained: FairBudget::new("drained", DRAINED),
+            uploads: FairBudget::new("uploads", limits.uploads as u64),
+            reading: FairBudget::new("reading", limits.reading_bytes),
+            rendering: FairBudget::new("rendering", RENDERED),
+            accepting: FairBudget::new("accepting", 2 * limits.entries_bytes),
+            metadata: FairBudget::new("metadata", METADATA_BYTES),
+            checking: FairBudget::new("checking", CHECKED),
+            listings: FairBudget::new("listings", LISTINGS),
             listing_parts: Semaphore::new(LISTING_PARTS),
         }
     }

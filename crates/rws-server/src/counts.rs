@@ -8,7 +8,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 
 /// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RequestKind {
     /// A file or directory is read.
     Read,
     /// Something below `/-/` is read.
@@ -27,15 +27,15 @@ pub enum Kind {
     Other,
 }
 
-const KINDS: [(Kind, &str); 8] = [
-    (Kind::Read, "read"),
-    (Kind::Api, "api"),
-    (Kind::Upload, "upload"),
-    (Kind::Incoming, "incoming"),
-    (Kind::Metadata, "metadata"),
-    (Kind::Remove, "remove"),
-    (Kind::Synchronise, "synchronise"),
-    (Kind::Other, "other"),
+const KINDS: [(RequestKind, &str); 8] = [
+    (RequestKind::Read, "read"),
+    (RequestKind::Api, "api"),
+    (RequestKind::Upload, "upload"),
+    (RequestKind::Incoming, "incoming"),
+    (RequestKind::Metadata, "metadata"),
+    (RequestKind::Remove, "remove"),
+    (RequestKind::Synchronise, "synchronise"),
+    (RequestKind::Other, "other"),
 ];
 
 /// Statuses that are told apart: each further one would be a further series for each kind.
@@ -59,7 +59,7 @@ static COUNTS: LazyLock<[Counts; KINDS.len()]> = LazyLock::new(|| {
     })
 });
 
-impl Kind {
+impl RequestKind {
     /// What is done with a request.
     pub fn of(method: &Method, path: &str) -> Self {
         match *method {

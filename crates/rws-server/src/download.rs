@@ -8,7 +8,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 use rws_repository::RepositoryError;
-use rws_repository::tree::{Found, Lasting, OfReader, Wanted};
+use rws_repository::tree::{CacheLifetime, FileRequest, OfReader, PublicFile};
 use rws_store::{Content, Key, Span, Store, Version, content_type};
 
 use crate::answer::Answer;
@@ -50,17 +50,17 @@ impl File {
         }
     }
 
-    fn of_tree(found: Found, path: &str) -> Self {
+    fn of_tree(found: PublicFile, path: &str) -> Self {
         let content_type = content_type::of(path);
         match found {
-            Found::Root { text, tag, published_at } => Self {
+            PublicFile::Root { text, tag, published_at } => Self {
                 size_bytes: text.len() as u64,
                 source: Source::Text(text),
                 validators: Validators { tag: Some(format!("\"{tag}\"")), modified_seconds: published_at },
-                caching: caching(Lasting::Revalidated),
+                caching: caching(CacheLifetime::Revalidated),
                 content_type,
             },
-            Found::Object { key, stat, content, lasting, published_at } => Self {
+            PublicFile::Object { key, stat, content, lasting, published_at } => Self {
                 size_bytes: stat.size_bytes,
                 validators: Validators {
                     tag: Some(format!("\"{}\"", stat.version.0.trim_matches('"'))),
@@ -138,11 +138,11 @@ impl File {
     }
 }
 
-fn caching(lasting: Lasting) -> &'static str {
+fn caching(lasting: CacheLifetime) -> &'static str {
     match lasting {
-        Lasting::Revalidated => "no-cache",
-        Lasting::Minutes => "public, max-age=300",
-        Lasting::Immutable => "public, max-age=31536000, immutable",
+        CacheLifetime::Revalidated => "no-cache",
+        CacheLifetime::Minutes => "public, max-age=300",
+        CacheLifetime::Immutable => "public, max-age=31536000, immutable",
     }
 }
 
@@ -165,8 +165,8 @@ pub async fn file(
     };
     // its answer alone is enough, as a rule
     let wanted = match method == Method::HEAD || redirects || is_conditional(headers) {
-        true => Wanted::Stat,
-        false => Wanted::Bytes(span(headers)),
+        true => FileRequest::Stat,
+        false => FileRequest::Bytes(span(headers)),
     };
     let Some(found) = service.tree.file(path, wanted, reader).await? else { return Ok(None) };
     let elsewhere = if redirects { elsewhere(service, &found) } else { None };
@@ -179,13 +179,15 @@ pub async fn file(
 }
 
 /// Where a large package is to be got, instead of here.
-fn elsewhere(service: &Service, found: &Found) -> Option<String> {
+fn elsewhere(service: &Service, found: &PublicFile) -> Option<String> {
     let Downloads::Redirect { base, from_bytes } = &service.settings.downloads else { return None };
     match found {
-        Found::Object { key, stat, lasting: Lasting::Minutes, .. } if stat.size_bytes >= *from_bytes => match base {
-            Some(base) => Some(format!("{base}/{}", encoded(key.as_str()))),
-            None => service.tree.store().presigned_url(key, SIGNED_SECONDS),
-        },
+        PublicFile::Object { key, stat, lasting: CacheLifetime::Minutes, .. } if stat.size_bytes >= *from_bytes => {
+            match base {
+                Some(base) => Some(format!("{base}/{}", encoded(key.as_str()))),
+                None => service.tree.store().presigned_url(key, SIGNED_SECONDS),
+            }
+        }
         _ => None,
     }
 }

@@ -12,14 +12,14 @@ use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode}
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use uuid::Uuid;
 
-use crate::activity::Begun;
+use crate::activity::ActiveRequest;
 use crate::answer::{Answer, busy};
 use crate::budgets::{Budgets, Network, REQUEST_BYTES};
 use crate::connection::{Client, Connection};
-use crate::counts::Kind;
+use crate::counts::RequestKind;
 use crate::path::absolute;
 use crate::settings::Settings;
-use crate::shares::{Refusal, Share};
+use crate::shares::{BudgetShare, Refusal};
 
 /// Where a request's name is, in its answer; a trusted proxy may have given it one.
 const ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,16 +47,16 @@ pub struct Exchange {
     pub client: Client,
     method: Method,
     path: String,
-    kind: Kind,
+    kind: RequestKind,
     started: Instant,
     received_bytes: AtomicU64,
     /// When the last piece of its body came, in milliseconds after it started; [`AWAITED`] while the next is waited for.
     last_piece: AtomicU64,
     user: OnceLock<String>,
     /// Lasts as long as anything of the request: its answer, and what is read of its body behind that.
-    begun: Begun,
+    begun: ActiveRequest,
     /// What it takes of the memory for requests and answers; none: there was none left for it.
-    memory: Option<Share<Network>>,
+    memory: Option<BudgetShare<Network>>,
 }
 
 impl Exchange {
@@ -66,7 +66,7 @@ impl Exchange {
         budgets: &Budgets,
         connection: &Connection,
         request: Request<Body>,
-        begun: Begun,
+        begun: ActiveRequest,
     ) -> (Arc<Self>, Request<Body>) {
         let client = Client::of(settings, connection, request.headers());
         let memory = memory(budgets, client.network()).await;
@@ -79,7 +79,7 @@ impl Exchange {
             method: request.method().clone(),
             // the URI itself would hold all that was read with it for as long as the answer is sent
             path: path[..path.floor_char_boundary(LONGEST_PATH)].to_owned(),
-            kind: Kind::of(request.method(), absolute(path)),
+            kind: RequestKind::of(request.method(), absolute(path)),
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),
             last_piece: AtomicU64::new(0),
@@ -156,7 +156,7 @@ impl Exchange {
 }
 
 /// Memory for a request. Where there is none left, who takes nothing of an answer gives way, or who has far more than this one.
-async fn memory(budgets: &Budgets, client: Network) -> Option<Share<Network>> {
+async fn memory(budgets: &Budgets, client: Network) -> Option<BudgetShare<Network>> {
     let Budgets { answers, open, .. } = budgets;
     let larger = || answers.larger_than(&client, REQUEST_BYTES);
     match answers.try_take(&client, REQUEST_BYTES) {
@@ -187,12 +187,12 @@ fn next_id() -> String {
 /// A body with the memory that it takes.
 pub struct Held<B> {
     body: B,
-    _share: Share<Network>,
+    _share: BudgetShare<Network>,
 }
 
 impl<B> Held<B> {
     /// This body.
-    pub fn new(body: B, share: Share<Network>) -> Self {
+    pub fn new(body: B, share: BudgetShare<Network>) -> Self {
         Self { body, _share: share }
     }
 }

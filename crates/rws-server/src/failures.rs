@@ -17,17 +17,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
 /// How many pairs are remembered.
-const MOST: usize = 10_000;
+const MAX_PAIRS: usize = 10_000;
 
 /// Who tries: a client, and the name that it gives, whether somebody has it or not: from how long an answer takes nobody
 /// learns which names there are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Pair {
+pub struct LoginKey {
     client: Network,
     name: u64,
 }
 
-impl Pair {
+impl LoginKey {
     /// The pair. Names are kept as hashes, as they may be long.
     pub fn new(client: Network, name: &[u8]) -> Self {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -44,15 +44,15 @@ struct Failed {
 /// The failures of all pairs. A pair waits for its own failures alone, so that nobody can lock out anybody who comes from
 /// elsewhere.
 #[derive(Debug, Default)]
-pub struct Failures {
-    pairs: HashMap<Pair, Failed>,
-    turns: HashMap<Pair, Weak<Mutex<()>>>,
+pub struct LoginThrottle {
+    pairs: HashMap<LoginKey, Failed>,
+    turns: HashMap<LoginKey, Weak<Mutex<()>>>,
 }
 
-impl Failures {
+impl LoginThrottle {
     /// What a pair holds while one of its passwords is checked: one at a time, so that guesses at the same time are no more
     /// than guesses one after the other.
-    pub fn turn(&mut self, pair: &Pair) -> Arc<Mutex<()>> {
+    pub fn turn(&mut self, pair: &LoginKey) -> Arc<Mutex<()>> {
         if let Some(turn) = self.turns.get(pair).and_then(Weak::upgrade) {
             return turn;
         }
@@ -63,7 +63,7 @@ impl Failures {
     }
 
     /// When the next password of the pair may be checked.
-    pub fn next(&self, pair: &Pair, now: Instant) -> Instant {
+    pub fn next(&self, pair: &LoginKey, now: Instant) -> Instant {
         match self.pairs.get(pair).filter(|failed| failed.last + FORGOTTEN > now) {
             Some(failed) => (failed.last + pause(failed.count)).max(now),
             None => now,
@@ -71,12 +71,12 @@ impl Failures {
     }
 
     /// Notes a wrong password.
-    pub fn failed(&mut self, pair: Pair, now: Instant) {
-        if self.pairs.len() >= MOST && !self.pairs.contains_key(&pair) {
+    pub fn failed(&mut self, pair: LoginKey, now: Instant) {
+        if self.pairs.len() >= MAX_PAIRS && !self.pairs.contains_key(&pair) {
             self.pairs.retain(|_, failed| failed.last + FORGOTTEN > now);
             // the one that waited longest has least to fear
             let oldest = self.pairs.iter().min_by_key(|(_, failed)| failed.last).map(|(pair, _)| pair.clone());
-            if let Some(oldest) = oldest.filter(|_| self.pairs.len() >= MOST) {
+            if let Some(oldest) = oldest.filter(|_| self.pairs.len() >= MAX_PAIRS) {
                 self.pairs.remove(&oldest);
             }
         }
@@ -86,7 +86,7 @@ impl Failures {
     }
 
     /// Notes a right password.
-    pub fn succeeded(&mut self, pair: &Pair) {
+    pub fn succeeded(&mut self, pair: &LoginKey) {
         self.pairs.remove(pair);
     }
 }
@@ -99,13 +99,13 @@ fn pause(count: u32) -> Duration {
 mod tests {
     use super::*;
 
-    fn pair(address: &str, user: &str) -> Pair {
-        Pair::new(Network::of(address.parse().unwrap()), user.as_bytes())
+    fn pair(address: &str, user: &str) -> LoginKey {
+        LoginKey::new(Network::of(address.parse().unwrap()), user.as_bytes())
     }
 
     #[test]
     fn each_failure_makes_the_same_pair_wait_longer() {
-        let (mut failures, start) = (Failures::default(), Instant::now());
+        let (mut failures, start) = (LoginThrottle::default(), Instant::now());
         let guesser = pair("192.0.2.1", "ci");
         let (mut now, mut waits) = (start, Vec::new());
         for _ in 0..8 {
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn guesses_of_one_machine_wait_for_each_other() {
-        let mut failures = Failures::default();
+        let mut failures = LoginThrottle::default();
         let (guesser, same_machine) = (pair("2001:db8::1", "ci"), pair("2001:db8::2:0:0:9", "ci"));
         let turn = failures.turn(&guesser);
         let held = turn.try_lock().unwrap();
@@ -140,13 +140,13 @@ mod tests {
 
     #[test]
     fn no_number_of_addresses_fills_the_memory() {
-        let (mut failures, start) = (Failures::default(), Instant::now());
-        for number in 0..MOST as u32 + 50 {
+        let (mut failures, start) = (LoginThrottle::default(), Instant::now());
+        for number in 0..MAX_PAIRS as u32 + 50 {
             failures.failed(
-                Pair::new(Network::of(number.to_be_bytes().into()), b""),
+                LoginKey::new(Network::of(number.to_be_bytes().into()), b""),
                 start + Duration::from_micros(number.into()),
             );
         }
-        assert_eq!(failures.pairs.len(), MOST);
+        assert_eq!(failures.pairs.len(), MAX_PAIRS);
     }
 }

@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::Stream;
 use rws_model::{FileName, Format, Reading};
-use rws_repository::Reception;
+use rws_repository::IncomingFiles;
 use rws_repository::inspection::Inspection;
 
 use crate::answer::Problem;
 use crate::body::Incoming;
 use crate::multipart::{Event, MultipartError, MultipartParser};
-use crate::spool::{Place, Spool, Spooled};
+use crate::spool::{Spool, SpoolContext, Spooled};
 
 /// What a form had.
 #[derive(Default)]
@@ -48,9 +48,9 @@ pub fn skipped_warning(name: &str) -> String {
 /// Where the files of a form go.
 pub struct Destination<'a> {
     /// Where those are that are being received.
-    pub place: Place<'a>,
+    pub place: SpoolContext<'a>,
     /// What large ones go to at once.
-    pub reception: &'a mut Reception,
+    pub reception: &'a mut IncomingFiles,
     /// What they have to be.
     pub format: &'a Arc<dyn Format>,
     /// How much of each is read.

@@ -12,7 +12,7 @@ use rws_model::{FileName, Listed, Refusal};
 use rws_repository::aside::{self, Sender};
 use rws_repository::catalogue::{ConfiguredTarget, normal_path};
 use rws_repository::inspection::Inspection;
-use rws_repository::{Reception, RepositoryError};
+use rws_repository::{IncomingFiles, RepositoryError};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, message};
@@ -22,10 +22,12 @@ use crate::quotas::AsideFile;
 use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
-use crate::upload::{Batch, Taken, expected_bytes, permit, reading, resolve, unfit, with_notes, with_warnings};
+use crate::upload::{
+    AcceptedUpload, Batch, expected_bytes, permit, reading, resolve, unfit, with_notes, with_warnings,
+};
 
 /// What the path of a request stands for.
-struct Place<'a> {
+struct IncomingTarget<'a> {
     target: Arc<ConfiguredTarget>,
     targets: Vec<Arc<ConfiguredTarget>>,
     user: &'a str,
@@ -35,7 +37,7 @@ struct Place<'a> {
     name: FileName,
 }
 
-impl Place<'_> {
+impl IncomingTarget<'_> {
     fn sender(&self) -> Sender<'_> {
         Sender { user: self.user, path: &self.path, product: self.product }
     }
@@ -87,8 +89,8 @@ pub async fn put(
 }
 
 /// What the sender of a file is told that waits: one who sends a package alone would wait in vain.
-fn waits(place: &Place<'_>) -> String {
-    let Place { path, product, name, .. } = place;
+fn waits(place: &IncomingTarget<'_>) -> String {
+    let IncomingTarget { path, product, name, .. } = place;
     let hours = aside::KEPT.as_secs() / 3600;
     format!(
         "{name}: it is not published yet: it waits {hours} hours for a .changes that lists it, and is deleted then. A package \
@@ -96,7 +98,7 @@ fn waits(place: &Place<'_>) -> String {
     )
 }
 
-fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Place<'a>, Problem> {
+fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<IncomingTarget<'a>, Problem> {
     let mut parts = path.rsplitn(3, '/');
     let (Some(name), Some(product), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Problem::bad_request("path", "Invalid URL.")
@@ -116,13 +118,13 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Place<'
     plain("product", product)?;
     let name = target.format.published_name(plain("filename", name)?);
     let path = normal_path(path).map_err(|error| Problem::bad_request("path", error.to_string()))?;
-    Ok(Place { target, targets, user: &user.name, path, product, name })
+    Ok(IncomingTarget { target, targets, user: &user.name, path, product, name })
 }
 
 /// Keeps a good file until its `.changes` comes. It goes into the store while it arrives.
 async fn keep(
     service: &Service,
-    place: &Place<'_>,
+    place: &IncomingTarget<'_>,
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Spooled, Problem> {
@@ -146,11 +148,11 @@ fn waiting(sender: &Sender<'_>, name: &FileName) -> AsideFile {
 
 async fn receive_aside(
     service: &Service,
-    place: &Place<'_>,
+    place: &IncomingTarget<'_>,
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Spooled, Problem> {
-    let Place { target, targets, name, .. } = place;
+    let IncomingTarget { target, targets, name, .. } = place;
     let sender = place.sender();
     let inspection = Inspection::new(&*target.format, name, reading(targets));
     let spool = Spool::start(service.place(sender.user), inspection, expected_bytes(headers)).await;
@@ -165,14 +167,14 @@ async fn receive_aside(
 /// Takes the `.changes` and all that it lists from what waits aside.
 async fn commit(
     service: &Arc<Service>,
-    place: Place<'_>,
+    place: IncomingTarget<'_>,
     headers: &HeaderMap,
     body: &mut Incoming,
-) -> Result<Taken, Problem> {
+) -> Result<AcceptedUpload, Problem> {
     let store = service.tree.store();
     let sender = place.sender();
-    let Place { target, targets, name, .. } = &place;
-    let mut reception = Reception::begin(Arc::clone(store)).await?;
+    let IncomingTarget { target, targets, name, .. } = &place;
+    let mut reception = IncomingFiles::begin(Arc::clone(store)).await?;
     let mut to = Destination {
         place: service.place(sender.user),
         reception: &mut reception,
@@ -181,7 +183,7 @@ async fn commit(
         expected_bytes: expected_bytes(headers),
     };
     let list = to.receive(name, pieces(body)).await?;
-    let (mut files, mut aside) = (Vec::new(), Vec::<aside::Place>::new());
+    let (mut files, mut aside) = (Vec::new(), Vec::<aside::StagedFile>::new());
     for name in list.names() {
         // what is missing is named when all are compared with the list
         let Some(found) = sender.find(&**store, name).await.map_err(RepositoryError::from)? else { continue };

@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rws_repository::RepositoryError;
-use rws_store::{Depth, DirectoryEntry, MOST_OF_A_PAGE, Page, Stat};
+use rws_store::{Depth, DirectoryEntry, MAX_PAGE_ENTRIES, Page, Stat};
 use serde::Serialize;
 
 use crate::answer::{Answer, Problem, json, json_text, text};
@@ -140,7 +140,7 @@ pub async fn directory(
     let is_json = wants_json(headers, of_url);
     let (from, most) = match depth {
         Depth::Directory if is_json => (from, limit.unwrap_or(LONGEST_PART).clamp(1, LONGEST_PART)),
-        _ => (None, MOST_OF_A_PAGE),
+        _ => (None, MAX_PAGE_ENTRIES),
     };
     // of all files the first level is enough to see whether there are any
     let Some(first) = service.tree.page(path, Depth::Directory, from.as_deref(), most).await? else { return Ok(None) };
@@ -172,7 +172,7 @@ fn parts(
             let Some(from) = next else { return Ok(None) };
             // never closed
             let _turn = service.budgets.listing_parts.acquire().await.ok();
-            let page = service.tree.page(&path, depth, Some(&from), MOST_OF_A_PAGE).await?.unwrap_or_default();
+            let page = service.tree.page(&path, depth, Some(&from), MAX_PAGE_ENTRIES).await?.unwrap_or_default();
             let next = page.next.clone();
             Ok(Some((page, next)))
         }
@@ -204,7 +204,7 @@ async fn below(
         DirectoryEntry::File(..) => (String::new(), path, Page { entries: vec![entry], next: None }),
         DirectoryEntry::Directory(name) => {
             let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-            let first = service.tree.page(&below, Depth::All, None, MOST_OF_A_PAGE).await?.unwrap_or_default();
+            let first = service.tree.page(&below, Depth::All, None, MAX_PAGE_ENTRIES).await?.unwrap_or_default();
             (format!("{name}/"), below, first)
         }
     };

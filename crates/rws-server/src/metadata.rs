@@ -31,7 +31,7 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(60);
 const LONGEST_BODY: Duration = Duration::from_secs(300);
 
 /// What the path of a request stands for.
-struct Place {
+struct MetadataTarget {
     repositories: Vec<(Arc<ConfiguredTarget>, RepositoryId)>,
     kind: String,
 }
@@ -84,7 +84,7 @@ pub async fn remove(service: &Arc<Service>, user: &User, path: &str, parts: &Par
     Ok(answer(service, &accepted, StatusCode::OK, wait::left(parts)).await)
 }
 
-fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {
+fn place(service: &Service, user: &User, path: &str) -> Result<MetadataTarget, Problem> {
     let mut parts = path.rsplitn(3, '/');
     let (Some(kind), Some(architecture), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Problem::bad_request("path", "Invalid URL."));
@@ -98,13 +98,13 @@ fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {
         };
         repositories.push((target, repository));
     }
-    Ok(Place { repositories, kind: kind.to_owned() })
+    Ok(MetadataTarget { repositories, kind: kind.to_owned() })
 }
 
 async fn describe(
     service: &Arc<Service>,
     user: &User,
-    place: Place,
+    place: MetadataTarget,
     bytes: u64,
     body: &mut Incoming,
 ) -> Result<Accepted, Problem> {
@@ -143,7 +143,7 @@ async fn describe(
     Ok(accepted)
 }
 
-async fn undescribe(service: &Arc<Service>, place: Place) -> Result<Accepted, Problem> {
+async fn undescribe(service: &Arc<Service>, place: MetadataTarget) -> Result<Accepted, Problem> {
     // clients say comps where the root says group
     let kind = if place.kind == "comps" { "group" } else { &place.kind };
     match intake::undescribe(&**service.tree.store(), &place.repositories, kind).await? {

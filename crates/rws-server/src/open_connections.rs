@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::activity::{Activity, State};
+use crate::activity::{Activity, ConnectionState};
 use crate::budgets::Network;
 
 /// A connection that is so new is not ended for not having asked yet.
@@ -69,9 +69,9 @@ impl OpenConnections {
     /// where one is named.
     pub fn end_one(&self, of: Option<Network>) -> bool {
         self.end_worst(of, |state| match state {
-            State::Idle { has_asked: false, quiet } if quiet > NEW => Some((2, quiet)),
-            State::Idle { has_asked: true, quiet } => Some((1, quiet)),
-            State::Sending { quiet } | State::Waiting { quiet } if quiet > SLOW => Some((0, quiet)),
+            ConnectionState::Idle { has_asked: false, quiet } if quiet > NEW => Some((2, quiet)),
+            ConnectionState::Idle { has_asked: true, quiet } => Some((1, quiet)),
+            ConnectionState::Sending { quiet } | ConnectionState::Waiting { quiet } if quiet > SLOW => Some((0, quiet)),
             _ => None,
         })
     }
@@ -80,13 +80,13 @@ impl OpenConnections {
     /// its part, what it takes does not save it.
     pub fn end_one_sending(&self, of: Option<Network>) -> bool {
         self.end_worst(of, |state| match state {
-            State::Sending { quiet } if quiet > SLOW || of.is_some() => Some((0, quiet)),
+            ConnectionState::Sending { quiet } if quiet > SLOW || of.is_some() => Some((0, quiet)),
             _ => None,
         })
     }
 
     /// Ends the one that ranks highest.
-    fn end_worst(&self, of: Option<Network>, rank: impl Fn(State) -> Option<(u8, Duration)>) -> bool {
+    fn end_worst(&self, of: Option<Network>, rank: impl Fn(ConnectionState) -> Option<(u8, Duration)>) -> bool {
         let mut listed = self.listed();
         let all = listed.by_number.values_mut();
         let candidates = all.filter(|open| !open.is_ending && of.is_none_or(|of| of == open.client));

@@ -12,7 +12,7 @@ use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::publish::Unreadable;
 use rws_repository::scheduler::{self, Progress};
 use rws_repository::{UploadId, aside};
-use rws_store::{Depth, Writing};
+use rws_store::{Depth, WriteAccess};
 use tokio::time::timeout;
 
 use crate::answer::{Answer, Problem, json, text};
@@ -85,15 +85,15 @@ fn health() -> Answer {
 ))]
 async fn ready(service: &Service) -> Result<Answer, Problem> {
     let writing = service.writing.borrow().clone();
-    if let Writing::Unknown { .. } = writing {
+    if let WriteAccess::Unknown { .. } = writing {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", writing.sentence()));
     }
     if let Some(reason) = service.scheduler.outdated() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "later-version", reason));
     }
     service.tree.page("", Depth::Directory, None, 1).await?;
-    let writes = (writing != Writing::Many).then(|| writing.sentence());
-    let lines = [Some("ready".to_owned()), writes, service.tree.store().doubts()];
+    let writes = (writing != WriteAccess::MultiWriter).then(|| writing.sentence());
+    let lines = [Some("ready".to_owned()), writes, service.tree.store().suspect_answers()];
     let said: String = lines.into_iter().flatten().map(|line| line + "\n").collect();
     Ok(text(StatusCode::OK, PLAIN, said))
 }
@@ -121,11 +121,11 @@ fn openapi() -> Answer {
 async fn overview(service: &Service) -> Answer {
     let writing = service.writing.borrow().clone();
     let state = match &writing {
-        Writing::Unknown { .. } => WritersState::Unknown,
-        Writing::Never => WritersState::Never,
-        Writing::Many => WritersState::Many,
-        Writing::Alone => WritersState::Single,
-        Writing::Waiting { .. } => WritersState::Waiting,
+        WriteAccess::Unknown { .. } => WritersState::Unknown,
+        WriteAccess::ReadOnly => WritersState::Never,
+        WriteAccess::MultiWriter => WritersState::Many,
+        WriteAccess::SoleWriter => WritersState::Single,
+        WriteAccess::Standby { .. } => WritersState::Waiting,
     };
     let failing = service.scheduler.failing().into_iter().map(|(repository, error)| (repository.to_string(), error));
     let overview = Overview {
@@ -141,8 +141,8 @@ async fn overview(service: &Service) -> Answer {
 }
 
 /// What waits for its `.changes`; `None` where the store does not answer: all else is answered nevertheless.
-async fn waiting(service: &Service, writing: &Writing) -> Option<Vec<WaitingFile>> {
-    if matches!(writing, Writing::Unknown { .. }) {
+async fn waiting(service: &Service, writing: &WriteAccess) -> Option<Vec<WaitingFile>> {
+    if matches!(writing, WriteAccess::Unknown { .. }) {
         return None;
     }
     let files = timeout(LONGEST_LIST, service.waiting.list(&**service.tree.store())).await.ok()?.ok()?;

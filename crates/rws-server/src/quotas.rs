@@ -11,7 +11,7 @@ use rws_repository::{UploadId, aside};
 
 use crate::answer::Problem;
 use crate::settings::Limits;
-use crate::shares::{Share, Shares};
+use crate::shares::{BudgetShare, FairBudget};
 
 /// How long an upload is waited for at once.
 const WAITED: Duration = Duration::from_secs(600);
@@ -19,8 +19,8 @@ const WAITED: Duration = Duration::from_secs(600);
 /// How much lies in the store, by user.
 #[derive(Debug)]
 pub struct Quotas {
-    pending: Arc<Shares<String>>,
-    aside: Arc<Shares<String>>,
+    pending: Arc<FairBudget<String>>,
+    aside: Arc<FairBudget<String>>,
     waiting: Mutex<HashMap<AsideFile, Waiting>>,
 }
 
@@ -36,15 +36,15 @@ pub struct AsideFile {
 #[derive(Debug)]
 struct Waiting {
     since: Instant,
-    _share: Share<String>,
+    _share: BudgetShare<String>,
 }
 
 impl Quotas {
     /// Within these limits.
     pub fn new(limits: &Limits) -> Self {
         Self {
-            pending: Shares::new("pending", limits.pending_bytes),
-            aside: Shares::new("aside", limits.aside_bytes),
+            pending: FairBudget::new("pending", limits.pending_bytes),
+            aside: FairBudget::new("aside", limits.aside_bytes),
             waiting: Mutex::default(),
         }
     }
@@ -54,7 +54,7 @@ impl Quotas {
     /// # Errors
     ///
     /// When the user has too much that is not published yet.
-    pub fn upload(&self, user: &str, bytes: u64) -> Result<Share<String>, Problem> {
+    pub fn upload(&self, user: &str, bytes: u64) -> Result<BudgetShare<String>, Problem> {
         take(&self.pending, user, bytes, "server.limits.pending_bytes", "is not published yet")
     }
 
@@ -84,7 +84,7 @@ impl Quotas {
 }
 
 /// Gives the room of an upload back once it is published, or was given up.
-pub fn give_back(share: Share<String>, scheduler: Arc<Scheduler>, upload: UploadId) {
+pub fn give_back(share: BudgetShare<String>, scheduler: Arc<Scheduler>, upload: UploadId) {
     tokio::spawn(async move {
         while scheduler.wait(&upload, WAITED).await == Progress::Pending {}
         drop(share);
@@ -92,12 +92,12 @@ pub fn give_back(share: Share<String>, scheduler: Arc<Scheduler>, upload: Upload
 }
 
 fn take(
-    shares: &Arc<Shares<String>>,
+    shares: &Arc<FairBudget<String>>,
     user: &str,
     bytes: u64,
     limit: &str,
     why: &str,
-) -> Result<Share<String>, Problem> {
+) -> Result<BudgetShare<String>, Problem> {
     if bytes > shares.total() {
         let message = format!("It has {bytes} bytes; {limit} allows {}.", shares.total());
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "quota", message));

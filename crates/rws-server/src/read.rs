@@ -16,7 +16,7 @@ use crate::connection::Client;
 use crate::exchange::Held;
 use crate::listing::{message, missing, wants_json};
 use crate::service::Service;
-use crate::shares::Share;
+use crate::shares::BudgetShare;
 use crate::{assets, download, listing, path};
 
 /// How long an answer waits for memory that others hold.
@@ -105,7 +105,7 @@ async fn place(service: &Service, client: &Client, answer: Answer) -> Answer {
     with(share, "listings", answer)
 }
 
-fn with(share: Option<Share<Network>>, limit: &'static str, answer: Answer) -> Answer {
+fn with(share: Option<BudgetShare<Network>>, limit: &'static str, answer: Answer) -> Answer {
     match share {
         Some(share) => answer.map(|body| Body::new(Held::new(body, share))),
         None => busy(limit).answer(),

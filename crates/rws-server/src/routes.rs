@@ -11,7 +11,7 @@ use metrics::counter;
 use tracing::Instrument;
 
 use crate::access::{Denied, User};
-use crate::activity::Begun;
+use crate::activity::ActiveRequest;
 use crate::answer::{Answer, Problem, allowed, busy, reads, unauthorized};
 use crate::body::{Drained, Incoming, too_large};
 use crate::budgets::Taker;
@@ -47,7 +47,7 @@ pub async fn handle(
     service: Arc<Service>,
     connection: Connection,
     request: Request<Body>,
-    begun: Begun,
+    begun: ActiveRequest,
     ends: bool,
 ) -> Result<Response<Sending>, h2::Error> {
     let (exchange, request) = Exchange::begin(&service.settings, &service.budgets, &connection, request, begun).await;
@@ -57,7 +57,7 @@ pub async fn handle(
         return Err(h2::Reason::REFUSED_STREAM.into());
     }
     let has_connection = request.version() <= Version::HTTP_11;
-    let place = Place::of(request.uri().path());
+    let place = Route::of(request.uri().path());
     let refused = refuse(&exchange, &request);
     let ends = ends || refused.is_some();
     // the rarer ones are boxed: the state of a request is moved about, and has room for the largest
@@ -98,7 +98,7 @@ fn refuse(exchange: &Exchange, request: &Request<Body>) -> Option<Problem> {
 }
 
 /// Answers a request that is no reading one. What is left of the body of a refused one is read behind the answer.
-async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, place: &Place, request: Request<Body>) -> Answer {
+async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, place: &Route, request: Request<Body>) -> Answer {
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(Arc::clone(exchange));
     let mut body = Incoming::new(body, &parts, &service.settings.limits);
@@ -118,7 +118,7 @@ async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, place: &Place,
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let drained = match place {
-            Place::Incoming => INCOMING_DRAINED,
+            Route::Incoming => INCOMING_DRAINED,
             _ if answer.status() == StatusCode::UNAUTHORIZED => STRANGERS_DRAINED,
             _ => DRAINED,
         };
@@ -128,7 +128,7 @@ async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, place: &Place,
 }
 
 /// What a path stands for.
-enum Place {
+enum Route {
     /// `/`
     Top,
     /// A path of a repository.
@@ -141,7 +141,7 @@ enum Place {
     Own,
 }
 
-impl Place {
+impl Route {
     fn of(path: &str) -> Self {
         match path::own(path) {
             Some(own) if own.starts_with("metadata/") => Self::Metadata,
@@ -182,7 +182,7 @@ impl From<Problem> for Refused {
 async fn write(
     service: &Arc<Service>,
     exchange: &Exchange,
-    place: &Place,
+    place: &Route,
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Refused> {
@@ -207,14 +207,14 @@ async fn write(
     body.wait_unread(&budgets.unread_of_users, &Taker::User(user.name.clone()))?;
     let path = admit(service, parts).await?;
     Ok(match place {
-        Place::Metadata => {
+        Route::Metadata => {
             let path = path.strip_prefix("-/metadata/").unwrap_or_default();
             match parts.method {
                 Method::PUT => metadata::put(service, &user, path, parts, body).await?,
                 _ => metadata::remove(service, &user, path, parts).await?,
             }
         }
-        Place::Incoming => {
+        Route::Incoming => {
             let path = path.strip_prefix("-/incoming/").unwrap_or_default();
             incoming::put(service, &user, path, parts, body).await?
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use rws_repository::publish::Occasion;
-use rws_repository::scheduler::Urgency;
+use rws_repository::publish::{Trigger, Triggers};
+use rws_repository::scheduler::Priority;
 use serde::de::IgnoredAny;
 
 use crate::access::User;
@@ -69,8 +69,8 @@ async fn schedule(service: &Arc<Service>, user: &User, path: &str, parts: &Parts
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
     }
     for repository in &existing {
-        let occasion = Occasion { synchronise: true, ..Occasion::default() };
-        service.scheduler.wake(repository, occasion, Urgency::Prompt);
+        let triggers = Triggers::of(&[Trigger::Synchronise]);
+        service.scheduler.wake(repository, triggers, Priority::Interactive);
     }
     let Some(time) = wait::left(parts) else { return Ok(scheduled(&missing)) };
     if !service.scheduler.settle(&existing, time).await {

@@ -19,14 +19,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
-use crate::activity::State;
+use crate::activity::ConnectionState;
 use crate::budgets::{FILE_BYTES, Network as Client, UNREAD_BYTES};
 use crate::connection::Connection;
 use crate::metered::Metered;
 use crate::open_connections::ListedConnection;
 use crate::routes::handle;
 use crate::service::Service;
-use crate::shares::{Refusal, Share};
+use crate::shares::{BudgetShare, Refusal};
 use crate::tls::Certificate;
 
 /// How long a client may take for its first request, once it is connected and TLS is agreed on, which may take as long, and for
@@ -142,7 +142,7 @@ impl Network {
 }
 
 /// A place for a connection, where need be that of another one that is of little use; `None` where there is none.
-async fn take_place(service: &Service, peer: SocketAddr) -> Option<Share<Client>> {
+async fn take_place(service: &Service, peer: SocketAddr) -> Option<BudgetShare<Client>> {
     let (places, all) = (&service.budgets.connections, &service.budgets.open);
     let client = Client::of(peer.ip());
     // a trusted proxy speaks for many clients
@@ -178,7 +178,7 @@ struct Open {
     connection: Connection,
     stop: watch::Receiver<bool>,
     listed: ListedConnection,
-    _place: Share<Client>,
+    _place: BudgetShare<Client>,
 }
 
 impl Open {
@@ -224,10 +224,10 @@ impl Open {
                     return;
                 }
                 _ = look.tick() => match activity.state() {
-                    State::Sending { quiet } if quiet > stalled => return,
-                    State::Idle { quiet, .. } if quiet > 2 * HEADERS => return,
-                    State::Idle { has_asked: false, quiet } if quiet > HEADERS => return,
-                    State::Idle { has_asked: true, quiet } if quiet > HEADERS || is_nearly_full(&self.service) => {
+                    ConnectionState::Sending { quiet } if quiet > stalled => return,
+                    ConnectionState::Idle { quiet, .. } if quiet > 2 * HEADERS => return,
+                    ConnectionState::Idle { has_asked: false, quiet } if quiet > HEADERS => return,
+                    ConnectionState::Idle { has_asked: true, quiet } if quiet > HEADERS || is_nearly_full(&self.service) => {
                         answering.as_mut().graceful_shutdown();
                     }
                     _ => {}

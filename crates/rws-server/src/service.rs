@@ -8,7 +8,7 @@ use rws_repository::catalogue::Catalogue;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 
-use rws_store::Writing;
+use rws_store::WriteAccess;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -17,7 +17,7 @@ use crate::budgets::Budgets;
 use crate::metrics::Metrics;
 use crate::quotas::Quotas;
 use crate::settings::Settings;
-use crate::spool::Place;
+use crate::spool::SpoolContext;
 use crate::waiting::WaitingFiles;
 
 /// The public keys that clients need, in ASCII armour.
@@ -46,7 +46,7 @@ pub struct Service {
     /// What is counted.
     pub metrics: Metrics,
     /// Whether the store lets this process write.
-    pub writing: watch::Receiver<Writing>,
+    pub writing: watch::Receiver<WriteAccess>,
     /// What all requests share.
     pub budgets: Budgets,
     /// How much lies in the store for each user that no reader sees yet.
@@ -62,11 +62,11 @@ pub struct Service {
 impl Service {
     /// Whether the store lets this process write, after the first check of it, which is waited for as long as `time`. A store
     /// that was found to be unfit is not waited for.
-    pub async fn writing_once_checked(&self, time: Duration) -> Writing {
+    pub async fn writing_once_checked(&self, time: Duration) -> WriteAccess {
         let mut writing = self.writing.clone();
         // the receiver was made when nothing had been asked of the store, and is never marked as seen
-        let is_being_checked = |writing: &watch::Receiver<Writing>| {
-            matches!(*writing.borrow(), Writing::Unknown { .. }) && !writing.has_changed().unwrap_or(true)
+        let is_being_checked = |writing: &watch::Receiver<WriteAccess>| {
+            matches!(*writing.borrow(), WriteAccess::Unknown { .. }) && !writing.has_changed().unwrap_or(true)
         };
         if is_being_checked(&writing) {
             // whatever comes of it is what there is to know then
@@ -76,7 +76,7 @@ impl Service {
     }
 
     /// Where files of a user are received.
-    pub fn place<'a>(&'a self, user: &'a str) -> Place<'a> {
-        Place { directory: &self.spool, limits: &self.settings.limits, budgets: &self.budgets, user }
+    pub fn place<'a>(&'a self, user: &'a str) -> SpoolContext<'a> {
+        SpoolContext { directory: &self.spool, limits: &self.settings.limits, budgets: &self.budgets, user }
     }
 }

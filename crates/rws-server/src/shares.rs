@@ -22,7 +22,7 @@ const MOST_LARGER: usize = 16;
 
 /// What is shared: places, or bytes of memory.
 #[derive(Debug)]
-pub struct Shares<K: Eq + Hash + Clone> {
+pub struct FairBudget<K: Eq + Hash + Clone> {
     /// What metrics call it.
     name: &'static str,
     total: u64,
@@ -43,7 +43,7 @@ struct Waiting<K: Eq + Hash + Clone> {
     number: u64,
     amount: u64,
     rule: Rule,
-    answer: oneshot::Sender<Share<K>>,
+    answer: oneshot::Sender<BudgetShare<K>>,
 }
 
 /// What one may take.
@@ -57,8 +57,8 @@ enum Rule {
 
 /// What somebody has taken; it is given back when this is dropped.
 #[derive(Debug)]
-pub struct Share<K: Eq + Hash + Clone> {
-    of: Arc<Shares<K>>,
+pub struct BudgetShare<K: Eq + Hash + Clone> {
+    of: Arc<FairBudget<K>>,
     by: K,
     amount: u64,
 }
@@ -72,7 +72,7 @@ pub enum Refusal {
     ForOthers,
 }
 
-impl<K: Eq + Hash + Clone> Shares<K> {
+impl<K: Eq + Hash + Clone> FairBudget<K> {
     /// So many of what is called so.
     pub fn new(name: &'static str, total: u64) -> Arc<Self> {
         let taken = Taken { all: 0, by: HashMap::new(), waiting: HashMap::new(), next_number: 0 };
@@ -84,7 +84,7 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     /// # Errors
     ///
     /// Why there is nothing for this one now.
-    pub fn try_take(self: &Arc<Self>, by: &K, amount: u64) -> Result<Share<K>, Refusal> {
+    pub fn try_take(self: &Arc<Self>, by: &K, amount: u64) -> Result<BudgetShare<K>, Refusal> {
         self.try_take_by(Rule::Fair, by, amount)
     }
 
@@ -93,33 +93,33 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     /// # Errors
     ///
     /// [`Refusal::Empty`].
-    pub fn try_take_freely(self: &Arc<Self>, by: &K, amount: u64) -> Result<Share<K>, Refusal> {
+    pub fn try_take_freely(self: &Arc<Self>, by: &K, amount: u64) -> Result<BudgetShare<K>, Refusal> {
         self.try_take_by(Rule::Free, by, amount)
     }
 
-    fn try_take_by(self: &Arc<Self>, rule: Rule, by: &K, amount: u64) -> Result<Share<K>, Refusal> {
+    fn try_take_by(self: &Arc<Self>, rule: Rule, by: &K, amount: u64) -> Result<BudgetShare<K>, Refusal> {
         let mut taken = self.taken();
         taken.allows(self.total, rule, by, amount)?;
         taken.add(by, amount);
-        Ok(Share { of: Arc::clone(self), by: by.clone(), amount })
+        Ok(BudgetShare { of: Arc::clone(self), by: by.clone(), amount })
     }
 
     /// Takes what this one has given up, or is about to, whatever it holds.
-    pub async fn take_given_up(self: &Arc<Self>, by: &K, amount: u64, within: Duration) -> Option<Share<K>> {
+    pub async fn take_given_up(self: &Arc<Self>, by: &K, amount: u64, within: Duration) -> Option<BudgetShare<K>> {
         self.wait(Rule::Free, by, amount, within).await
     }
 
     /// Takes some as soon as there is enough; `None` when that takes too long. Of all that wait, those who hold least come first.
-    pub async fn take(self: &Arc<Self>, by: &K, amount: u64, within: Duration) -> Option<Share<K>> {
+    pub async fn take(self: &Arc<Self>, by: &K, amount: u64, within: Duration) -> Option<BudgetShare<K>> {
         self.wait(Rule::Fair, by, amount.min(self.total), within).await
     }
 
-    async fn wait(self: &Arc<Self>, rule: Rule, by: &K, amount: u64, within: Duration) -> Option<Share<K>> {
+    async fn wait(self: &Arc<Self>, rule: Rule, by: &K, amount: u64, within: Duration) -> Option<BudgetShare<K>> {
         let (waits, mut answer) = {
             let mut taken = self.taken();
             if taken.allows(self.total, rule, by, amount).is_ok() {
                 taken.add(by, amount);
-                return Some(Share { of: Arc::clone(self), by: by.clone(), amount });
+                return Some(BudgetShare { of: Arc::clone(self), by: by.clone(), amount });
             }
             let (answer, share) = oneshot::channel();
             let number = taken.next_number;
@@ -139,7 +139,7 @@ impl<K: Eq + Hash + Clone> Shares<K> {
         loop {
             let Some((by, Waiting { amount, answer, .. })) = self.taken().next_to_take(self.total) else { return };
             // who waits no longer gives it back at once
-            _ = answer.send(Share { of: Arc::clone(self), by, amount });
+            _ = answer.send(BudgetShare { of: Arc::clone(self), by, amount });
         }
     }
 
@@ -169,7 +169,7 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     }
 }
 
-impl<K: Eq + Hash + Clone> Shares<K> {
+impl<K: Eq + Hash + Clone> FairBudget<K> {
     fn taken(&self) -> MutexGuard<'_, Taken<K>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,7 +210,7 @@ impl<K: Eq + Hash + Clone> Taken<K> {
 
 /// Somebody waits, until this is dropped.
 struct Waits<'a, K: Eq + Hash + Clone> {
-    of: &'a Arc<Shares<K>>,
+    of: &'a Arc<FairBudget<K>>,
     by: &'a K,
     number: u64,
 }
@@ -227,7 +227,7 @@ impl<K: Eq + Hash + Clone> Drop for Waits<'_, K> {
     }
 }
 
-impl<K: Eq + Hash + Clone> Drop for Share<K> {
+impl<K: Eq + Hash + Clone> Drop for BudgetShare<K> {
     fn drop(&mut self) {
         let mut taken = self.of.taken();
         taken.all = taken.all.saturating_sub(self.amount);
@@ -252,13 +252,13 @@ mod tests {
     const SOON: Duration = Duration::from_secs(5);
 
     /// Takes single places until nothing is given.
-    fn greedy(shares: &Arc<Shares<&'static str>>, by: &'static str) -> Vec<Share<&'static str>> {
+    fn greedy(shares: &Arc<FairBudget<&'static str>>, by: &'static str) -> Vec<BudgetShare<&'static str>> {
         std::iter::from_fn(|| shares.try_take(&by, 1).ok()).collect()
     }
 
     #[test]
     fn nobody_gets_more_than_is_left_for_others() {
-        let shares = Shares::new("test", 64);
+        let shares = FairBudget::new("test", 64);
         let held = ["first", "second", "third"].map(|by| greedy(&shares, by));
         assert_eq!(held.each_ref().map(Vec::len), [8, 7, 7]);
         assert_eq!(shares.try_take(&"first", 1).unwrap_err(), Refusal::ForOthers);
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_finds_something_behind_many_that_take_all_they_can() {
-        let shares = Shares::new("test", 64);
+        let shares = FairBudget::new("test", 64);
         let mut held = Vec::new();
         for number in 0..16 {
             while let Ok(share) = shares.try_take(&number, 1) {
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn who_has_most_is_known() {
-        let shares = Shares::new("test", 64);
+        let shares = FairBudget::new("test", 64);
         let held = ["first", "second", "third"].map(|by| greedy(&shares, by));
         assert_eq!(held.each_ref().map(Vec::len), [8, 7, 7]);
         assert_eq!(shares.larger_than(&"new", 3)[0], "first");
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn one_place_is_given_to_one() {
-        let shares = Shares::new("test", 1);
+        let shares = FairBudget::new("test", 1);
         let held = shares.try_take(&"first", 1).unwrap();
         assert_eq!(shares.try_take(&"second", 1).unwrap_err(), Refusal::Empty);
         drop(held);
@@ -304,7 +304,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_gets_what_is_given_back() {
-        let shares = Shares::new("test", 2);
+        let shares = FairBudget::new("test", 2);
         let held = shares.try_take(&"first", 2).unwrap();
         let waiting = tokio::spawn({
             let shares = Arc::clone(&shares);
@@ -319,7 +319,7 @@ mod tests {
 
     #[tokio::test]
     async fn of_all_that_wait_who_holds_least_comes_first() {
-        let shares = Shares::new("test", 10);
+        let shares = FairBudget::new("test", 10);
         let (_much, _little) = (shares.try_take(&"much", 5).unwrap(), shares.try_take(&"little", 2).unwrap());
         let rest = shares.try_take(&"rest", 3).unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -346,7 +346,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_all_is_all() {
-        let shares = Shares::new("test", 10);
+        let shares = FairBudget::new("test", 10);
         assert!(shares.take(&"first", 1000, SOON).await.is_some());
     }
 }

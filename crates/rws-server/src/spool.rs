@@ -23,7 +23,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::answer::{Problem, busy};
 use crate::budgets::Budgets;
 use crate::settings::Limits;
-use crate::shares::{Share, Shares};
+use crate::shares::{BudgetShare, FairBudget};
 
 /// What the names of files in the spool directory start with.
 pub const SPOOL_PREFIX: &str = "rws-upload-";
@@ -84,7 +84,7 @@ pub fn is_full(error: &io::Error) -> bool {
 /// A file that is being received.
 pub struct Spool {
     directory: PathBuf,
-    turns: Arc<Shares<String>>,
+    turns: Arc<FairBudget<String>>,
     user: String,
     file: LocalFile,
     most_bytes: u64,
@@ -124,7 +124,7 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(60);
 
 /// Where a file is received, for whom, and with what.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
+pub struct SpoolContext<'a> {
     /// The directory for files that are being received.
     pub directory: &'a Path,
     /// What is too much.
@@ -137,9 +137,9 @@ pub struct Place<'a> {
 
 /// The memory that a user takes for reading one file.
 struct MemoryOfUser {
-    of: Arc<Shares<String>>,
+    of: Arc<FairBudget<String>>,
     user: String,
-    taken: Mutex<Vec<Share<String>>>,
+    taken: Mutex<Vec<BudgetShare<String>>>,
     runtime: Handle,
 }
 
@@ -226,11 +226,11 @@ impl Spool {
     ///
     /// When the disk fails.
     pub async fn start(
-        place: Place<'_>,
+        place: SpoolContext<'_>,
         inspection: Inspection,
         expected_bytes: Option<u64>,
     ) -> Result<Self, SpoolError> {
-        let Place { directory, limits, budgets, user } = place;
+        let SpoolContext { directory, limits, budgets, user } = place;
         let most_bytes = limits.file_bytes;
         let memory = MemoryOfUser {
             of: Arc::clone(&budgets.reading),

@@ -12,7 +12,7 @@ use rws_repository::aside;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted, Replaced};
 use rws_repository::scheduler::Progress;
-use rws_repository::{IntakeError, Reception, RepositoryError};
+use rws_repository::{IncomingFiles, IntakeError, RepositoryError};
 use rws_store::low_priority;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -25,7 +25,7 @@ use crate::form::{self, Destination};
 use crate::multipart::{self, MultipartParser};
 use crate::service::Service;
 use crate::settings::Limits;
-use crate::shares::Share;
+use crate::shares::BudgetShare;
 use crate::spool::Spooled;
 use crate::{quotas, wait};
 
@@ -81,7 +81,7 @@ pub async fn take_form(
 
 /// One of the uploads that are received at the same time. Who comes while there are too many waits for its turn a while: its
 /// bytes wait on its own machine.
-pub async fn permit(service: &Service, user: &User) -> Result<Share<String>, Problem> {
+pub async fn permit(service: &Service, user: &User) -> Result<BudgetShare<String>, Problem> {
     service.budgets.uploads.take(&user.name, 1, LONGEST_QUEUE).await.ok_or_else(|| busy("uploads"))
 }
 
@@ -109,9 +109,9 @@ async fn receive(
     headers: &HeaderMap,
     parser: MultipartParser,
     body: &mut Incoming,
-) -> Result<Option<Taken>, Problem> {
+) -> Result<Option<AcceptedUpload>, Problem> {
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
-    let mut reception = Reception::begin(Arc::clone(service.tree.store())).await?;
+    let mut reception = IncomingFiles::begin(Arc::clone(service.tree.store())).await?;
     let expected_bytes = expected_bytes(headers);
     let reading = reading(targets);
     let (place, format) = (service.place(&user.name), &first.format);
@@ -159,7 +159,7 @@ pub struct Batch {
     /// Who sent them.
     pub user: String,
     /// Their way into the store.
-    pub reception: Reception,
+    pub reception: IncomingFiles,
     /// The targets that they go to.
     pub targets: Vec<Arc<ConfiguredTarget>>,
     /// The name of the product, where it was sent.
@@ -169,11 +169,11 @@ pub struct Batch {
     /// Where the files are that a list among them names.
     pub listed: Listed,
     /// What goes once the upload is a promise.
-    pub aside: Vec<aside::Place>,
+    pub aside: Vec<aside::StagedFile>,
 }
 
 /// An upload that is a promise.
-pub struct Taken {
+pub struct AcceptedUpload {
     accepted: Accepted,
     warnings: Vec<String>,
     /// What else its sender is told: nothing that an operator needs to know.
@@ -186,7 +186,7 @@ impl Batch {
     /// # Errors
     ///
     /// Which file does not fit; what the store fails with. Then nothing of the upload counts.
-    pub async fn take(self, service: &Arc<Service>) -> Result<Taken, Problem> {
+    pub async fn take(self, service: &Arc<Service>) -> Result<AcceptedUpload, Problem> {
         for target in &self.targets {
             if let Some(file) = self.files.iter().find(|file| !target.format.accepts(file.name())) {
                 return Err(unfit(file.name().as_str(), &*target.format));
@@ -216,7 +216,7 @@ impl Batch {
             format!("{file}: it replaces /{path}, which is the same package under another product or file name")
         });
         let warnings: Vec<String> = replaced.chain(warnings).collect();
-        accepted.map(|accepted| Taken { accepted, warnings, notes: Vec::new() }).map_err(|error| {
+        accepted.map(|accepted| AcceptedUpload { accepted, warnings, notes: Vec::new() }).map_err(|error| {
             match (error, format) {
                 // the original knew architectures by file names only, and said this
                 (IntakeError::Refused(refusal), Some(format)) if refusal.kind == RefusalKind::Architecture => unfit(
@@ -230,7 +230,7 @@ impl Batch {
     }
 }
 
-impl Taken {
+impl AcceptedUpload {
     /// The answer to the request that the upload was made with.
     pub async fn answer(self, service: &Service, parts: &Parts) -> Answer {
         let answer = answer(service, &self.accepted, StatusCode::CREATED, wait::left(parts)).await;
@@ -239,7 +239,7 @@ impl Taken {
 }
 
 /// Makes the upload a promise and wakes the publisher, also when the client goes away meanwhile.
-async fn accept(service: &Arc<Service>, batch: Batch, memory: Share<String>) -> Result<Accepted, IntakeError> {
+async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String>) -> Result<Accepted, IntakeError> {
     let service = Arc::clone(service);
     let is_large = batch.files.iter().map(Spooled::entries_bytes).sum::<u64>() > LARGE_BYTES;
     let work = async move {

@@ -12,10 +12,10 @@ use crate::exchange::Exchange;
 use crate::path;
 
 /// The longest time that a client may ask to wait.
-const LONGEST: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A store may take so long to take a change, also of a client that asks to wait for less.
-const LEAST: Duration = Duration::from_secs(10);
+const MIN_STORE_WAIT: Duration = Duration::from_secs(10);
 
 /// So much later than it asked for a client has its answer at the latest.
 const LATE: Duration = Duration::from_millis(300);
@@ -26,7 +26,7 @@ fn wanted(parts: &Parts) -> Option<Duration> {
     let mut preferred = preferred.flat_map(|value| value.split(','));
     let preferred = preferred.find_map(|preference| preference.trim().strip_prefix("wait="));
     let seconds = path::query(parts.uri.query(), "wait").or_else(|| preferred.map(str::to_owned))?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST))
+    Some(Duration::from_secs(seconds).min(MAX_WAIT))
 }
 
 /// What is left of the time that a client asks to wait: it waits from the last byte that it sent.
@@ -41,7 +41,7 @@ pub fn left(parts: &Parts) -> Option<Duration> {
 ///
 /// Where a client asks to wait, and the store has not even taken its change in that time.
 pub async fn bounded<T>(exchange: &Exchange, parts: &Parts, change: impl Future<Output = T>) -> Result<T, Problem> {
-    let Some(longest) = wanted(parts).map(|time| time.max(LEAST) + LATE) else { return Ok(change.await) };
+    let Some(longest) = wanted(parts).map(|time| time.max(MIN_STORE_WAIT) + LATE) else { return Ok(change.await) };
     let mut change = pin!(change);
     loop {
         let left = longest.saturating_sub(exchange.waits());

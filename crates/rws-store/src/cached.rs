@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    Body, Condition, Content, Depth, Key, Kind, Listed, LocalStore, Page, Span, Stat, Store, StoreError, Version, Write,
+    Body, Condition, Content, Depth, Key, Listed, LocalStore, ObjectClass, Page, Span, Stat, Store, StoreError,
+    Version, Write,
 };
 
 /// Passes everything on to another store and keeps copies of bytes that never change: index files, manifests, uploads.
@@ -95,7 +96,7 @@ impl CachedStore {
     }
 
     async fn keep(&self, key: &Key, body: Body, stat: Stat) {
-        let write = Write { condition: Condition::Always, kind: Kind::Private };
+        let write = Write { condition: Condition::Always, kind: ObjectClass::Private };
         if self.copies.write(key, body, write).await.is_ok() {
             let gone = self.known().add(key, stat);
             self.drop_copies(&gone).await;
@@ -135,7 +136,8 @@ impl Store for CachedStore {
     }
 
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {
-        let keeps = matches!(write.kind, Kind::Immutable | Kind::PrivateImmutable) && matches!(body, Body::Bytes(_));
+        let keeps = matches!(write.kind, ObjectClass::Immutable | ObjectClass::PrivateImmutable)
+            && matches!(body, Body::Bytes(_));
         let kept = keeps.then(|| body.clone());
         let stat = self.inner.write(key, body, write).await?;
         if let Some(body) = kept {
@@ -178,12 +180,12 @@ impl Store for CachedStore {
         self.inner.clock_milliseconds().await
     }
 
-    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
-        self.inner.give_up_unfinished(prefix, before_milliseconds).await
+    async fn abort_unfinished_uploads(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+        self.inner.abort_unfinished_uploads(prefix, before_milliseconds).await
     }
 
-    fn doubts(&self) -> Option<String> {
-        self.inner.doubts()
+    fn suspect_answers(&self) -> Option<String> {
+        self.inner.suspect_answers()
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {

@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use crate::private::LEASE;
 use crate::{
-    Body, Condition, Conditions, Content, Depth, Key, Kind, Listed, Page, Span, Stat, Store, StoreError, Version, Write,
+    Body, Condition, Conditions, Content, Depth, Key, Listed, ObjectClass, Page, Span, Stat, Store, StoreError,
+    Version, Write,
 };
 
 /// How many keys may be written at the same time by a single writer.
@@ -53,41 +54,41 @@ impl Default for LeaseTimes {
 
 /// Whether this process may write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Writing {
+pub enum WriteAccess {
     /// Not known yet: the store has not answered, or not as it should.
     Unknown {
         /// Why.
         reason: String,
     },
     /// This process is not to write.
-    Never,
+    ReadOnly,
     /// Any number of processes may write.
-    Many,
+    MultiWriter,
     /// This process alone may write.
-    Alone,
+    SoleWriter,
     /// Another process may write, this one only reads.
-    Waiting {
+    Standby {
         /// Who writes.
         holder: String,
     },
 }
 
-impl Writing {
+impl WriteAccess {
     /// Whether writes are let through.
     pub fn is_allowed(&self) -> bool {
-        matches!(self, Self::Many | Self::Alone)
+        matches!(self, Self::MultiWriter | Self::SoleWriter)
     }
 
     /// One sentence for people.
     pub fn sentence(&self) -> String {
         match self {
             Self::Unknown { reason } => format!("the store is not ready: {reason}"),
-            Self::Never => "read-only: this replica only reads, as configured".to_owned(),
-            Self::Many => "any number of replicas may write".to_owned(),
-            Self::Alone => {
+            Self::ReadOnly => "read-only: this replica only reads, as configured".to_owned(),
+            Self::MultiWriter => "any number of replicas may write".to_owned(),
+            Self::SoleWriter => {
                 "single writer: the store does not keep conditional writes, and this replica writes".to_owned()
             }
-            Self::Waiting { holder } => format!(
+            Self::Standby { holder } => format!(
                 "read-only: the store does not keep conditional writes, so that one replica writes at a time; the writer is \
                  {holder}"
             ),
@@ -109,7 +110,7 @@ pub struct GuardedStore {
     inner: Arc<dyn Store>,
     name: String,
     times: LeaseTimes,
-    writing: watch::Sender<Writing>,
+    writing: watch::Sender<WriteAccess>,
     valid_until: Mutex<Option<Instant>>,
     locks: Vec<AsyncMutex<()>>,
     /// Held for reading by every write of a single writer.
@@ -124,7 +125,7 @@ impl GuardedStore {
             inner,
             name: format!("{name} {}", Uuid::new_v4()),
             times,
-            writing: watch::Sender::new(Writing::Unknown { reason }),
+            writing: watch::Sender::new(WriteAccess::Unknown { reason }),
             valid_until: Mutex::default(),
             locks: (0..LOCKS).map(|_| AsyncMutex::new(())).collect(),
             under_way: RwLock::new(()),
@@ -132,27 +133,27 @@ impl GuardedStore {
     }
 
     /// Whether this process may write, now and later.
-    pub fn writing(&self) -> watch::Receiver<Writing> {
+    pub fn writing(&self) -> watch::Receiver<WriteAccess> {
         self.writing.subscribe()
     }
 
     /// Takes note of why the store cannot be used.
     pub fn failed(&self, reason: String) {
-        self.become_(Writing::Unknown { reason });
+        self.become_(WriteAccess::Unknown { reason });
     }
 
     /// Lets this process write as the store's conditions allow: at once, or whenever it holds the lease. Then it does not
     /// return.
     pub async fn allow(&self, conditions: Conditions) {
         match conditions {
-            Conditions::Kept => self.become_(Writing::Many),
+            Conditions::Kept => self.become_(WriteAccess::MultiWriter),
             Conditions::NotKept => self.hold_lease().await,
         }
     }
 
     /// This process only reads, from now on.
     pub fn only_read(&self) {
-        self.become_(Writing::Never);
+        self.become_(WriteAccess::ReadOnly);
     }
 
     /// Gives the lease back, if this process holds it, so that another one need not wait.
@@ -161,7 +162,7 @@ impl GuardedStore {
             return;
         }
         self.set_valid_until(None);
-        self.become_(Writing::Waiting { holder: "nobody: this replica stops".to_owned() });
+        self.become_(WriteAccess::Standby { holder: "nobody: this replica stops".to_owned() });
         // nothing begins any more; the next writer must not begin before what is under way has ended
         let ended = timeout(self.times.cut_off, self.under_way.write()).await.is_ok();
         if ended && let Err(error) = self.delete_lease().await {
@@ -176,7 +177,7 @@ impl GuardedStore {
         }
     }
 
-    fn become_(&self, writing: Writing) {
+    fn become_(&self, writing: WriteAccess) {
         let changed = self.writing.send_if_modified(|current| {
             let changes = *current != writing;
             *current = writing.clone();
@@ -184,9 +185,9 @@ impl GuardedStore {
         });
         if changed {
             match &writing {
-                Writing::Unknown { .. } => tracing::error!("{}", writing.sentence()),
-                Writing::Never | Writing::Many => tracing::info!("{}", writing.sentence()),
-                Writing::Alone | Writing::Waiting { .. } => tracing::warn!("{}", writing.sentence()),
+                WriteAccess::Unknown { .. } => tracing::error!("{}", writing.sentence()),
+                WriteAccess::ReadOnly | WriteAccess::MultiWriter => tracing::info!("{}", writing.sentence()),
+                WriteAccess::SoleWriter | WriteAccess::Standby { .. } => tracing::warn!("{}", writing.sentence()),
             }
         }
     }
@@ -208,7 +209,7 @@ impl GuardedStore {
 
     async fn write_lease(&self, turn: u64) -> Result<(), StoreError> {
         let lease = Lease { holder: self.name.clone(), turn };
-        let write = Write { condition: Condition::Always, kind: Kind::Private };
+        let write = Write { condition: Condition::Always, kind: ObjectClass::Private };
         let bytes = serde_json::to_vec(&lease).unwrap_or_default();
         let written = timeout(self.times.taking, self.inner.write(&lease_key()?, Body::from(bytes), write)).await;
         written.unwrap_or_else(|_| Err(not_writable("the lease could not be written in time")))?;
@@ -220,7 +221,7 @@ impl GuardedStore {
         loop {
             match self.take_lease().await {
                 Ok(()) => {
-                    self.become_(Writing::Alone);
+                    self.become_(WriteAccess::SoleWriter);
                     self.renew_lease().await;
                 }
                 Err(error) => tracing::warn!(%error, "the lease could not be taken"),
@@ -236,7 +237,7 @@ impl GuardedStore {
             match self.read_lease().await? {
                 None => {}
                 Some(lease) => {
-                    self.become_(Writing::Waiting { holder: lease.holder.clone() });
+                    self.become_(WriteAccess::Standby { holder: lease.holder.clone() });
                     match &seen {
                         Some((known, since)) if *known == lease && since.elapsed() > self.times.expired => {}
                         Some((known, _)) if *known == lease => {
@@ -251,7 +252,7 @@ impl GuardedStore {
                     }
                 }
             }
-            self.become_(Writing::Waiting { holder: "nobody yet".to_owned() });
+            self.become_(WriteAccess::Standby { holder: "nobody yet".to_owned() });
             self.write_lease(0).await?;
             // whoever read it before this write has written by now as well: the last one counts
             sleep(self.times.settled).await;
@@ -287,7 +288,7 @@ impl GuardedStore {
                 Ok(Err(error)) if Instant::now() < until => tracing::warn!(%error, "the lease is not renewed yet"),
                 _ => {
                     self.set_valid_until(None);
-                    self.become_(Writing::Waiting { holder: "not known: the lease was lost".to_owned() });
+                    self.become_(WriteAccess::Standby { holder: "not known: the lease was lost".to_owned() });
                     return;
                 }
             }
@@ -297,7 +298,7 @@ impl GuardedStore {
     /// Carries out a write while this process may write.
     async fn while_allowed<T>(&self, write: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let writing = self.writing.borrow().clone();
-        if writing == Writing::Many {
+        if writing == WriteAccess::MultiWriter {
             return write.await;
         }
         let _under_way = self.under_way.read().await;
@@ -317,7 +318,7 @@ impl GuardedStore {
     }
 
     fn is_alone(&self) -> bool {
-        *self.writing.borrow() != Writing::Many
+        *self.writing.borrow() != WriteAccess::MultiWriter
     }
 
     async fn lock(&self, key: &Key) -> Option<AsyncMutexGuard<'_, ()>> {
@@ -405,17 +406,17 @@ impl Store for GuardedStore {
         self.inner.page(prefix, depth, from, most).await
     }
 
-    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+    async fn abort_unfinished_uploads(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
         // whoever may write finishes or gives up what it began: these are older
-        self.inner.give_up_unfinished(prefix, before_milliseconds).await
+        self.inner.abort_unfinished_uploads(prefix, before_milliseconds).await
     }
 
     async fn clock_milliseconds(&self) -> Result<i64, StoreError> {
         self.inner.clock_milliseconds().await
     }
 
-    fn doubts(&self) -> Option<String> {
-        self.inner.doubts()
+    fn suspect_answers(&self) -> Option<String> {
+        self.inner.suspect_answers()
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {

@@ -23,7 +23,7 @@ mod store;
 
 pub use cached::CachedStore;
 pub use error::{Retry, StoreError};
-pub use guarded::{GuardedStore, LeaseTimes, Writing};
+pub use guarded::{GuardedStore, LeaseTimes, WriteAccess};
 pub use key::Key;
 pub use local::LocalStore;
 pub use local_file::{Grower, Growth, LocalFile};
@@ -33,6 +33,6 @@ pub use observed::{Moment, ObservedStore, Observer, Operation};
 pub use reserved::Reserved;
 pub use s3::{Addressing, Conditions, S3Settings, S3Store};
 pub use store::{
-    Body, ByteStream, Condition, Content, Depth, DirectoryEntry, Kind, Listed, MOST_OF_A_PAGE, Page, Span, Stat, Store,
-    Version, Write, collect,
+    Body, ByteStream, Condition, Content, Depth, DirectoryEntry, Listed, MAX_PAGE_ENTRIES, ObjectClass, Page, Span,
+    Stat, Store, Version, Write, collect,
 };

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::stream;
 
 use crate::{
-    Body, Condition, Content, Depth, DirectoryEntry, Key, Listed, MOST_OF_A_PAGE, Page, Span, Stat, Store, StoreError,
-    Version, Write,
+    Body, Condition, Content, Depth, DirectoryEntry, Key, Listed, MAX_PAGE_ENTRIES, Page, Span, Stat, Store,
+    StoreError, Version, Write,
 };
 
 /// A store in memory. Its clock is the machine's until a test sets it.
@@ -131,7 +131,7 @@ impl Store for MemoryStore {
         let mut rest =
             entries.into_iter().filter(|(order, _)| from.is_none_or(|from| order.as_str() > from)).peekable();
         let (mut page, mut last) = (Page::default(), None);
-        while let Some((order, entry)) = rest.next_if(|_| page.entries.len() < most.clamp(1, MOST_OF_A_PAGE)) {
+        while let Some((order, entry)) = rest.next_if(|_| page.entries.len() < most.clamp(1, MAX_PAGE_ENTRIES)) {
             page.entries.push(entry);
             last = Some(order);
         }

@@ -99,9 +99,9 @@ impl Store for MountedStore {
         self.inner.clock_milliseconds().await
     }
 
-    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+    async fn abort_unfinished_uploads(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
         match self.listed_below(prefix) {
-            Some((below, _)) => self.inner.give_up_unfinished(below, before_milliseconds).await,
+            Some((below, _)) => self.inner.abort_unfinished_uploads(below, before_milliseconds).await,
             None => Ok(0),
         }
     }

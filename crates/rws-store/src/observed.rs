@@ -115,12 +115,12 @@ impl Store for ObservedStore {
         self.inner.clock_milliseconds().await
     }
 
-    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
-        self.inner.give_up_unfinished(prefix, before_milliseconds).await
+    async fn abort_unfinished_uploads(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+        self.inner.abort_unfinished_uploads(prefix, before_milliseconds).await
     }
 
-    fn doubts(&self) -> Option<String> {
-        self.inner.doubts()
+    fn suspect_answers(&self) -> Option<String> {
+        self.inner.suspect_answers()
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {

@@ -116,7 +116,7 @@ pub enum Condition {
 
 /// What kind of object it is: decides content type, caching and who may read it where the store can say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ObjectClass {
     /// RWS's own state that is written over: nobody else's to read.
     Private,
     /// RWS's own state that is written once and never changes.
@@ -133,7 +133,7 @@ pub struct Write {
     /// Under which condition.
     pub condition: Condition,
     /// What kind of object.
-    pub kind: Kind,
+    pub kind: ObjectClass,
 }
 
 /// An object in a listing.
@@ -188,7 +188,7 @@ impl DirectoryEntry {
 }
 
 /// The most entries of one page: as many as S3 answers at once. Many readers hold one at the same time.
-pub const MOST_OF_A_PAGE: usize = 1000;
+pub const MAX_PAGE_ENTRIES: usize = 1000;
 
 /// Where bytes live. All writes are atomic (a reader sees the old or the new object, never a part) and durable when
 /// the call returns.
@@ -257,10 +257,10 @@ pub trait Store: Send + Sync {
 
     /// The entries directly below `prefix`, a path that ends in a slash or is empty, in byte order of their names.
     async fn list_directory(&self, prefix: &str) -> Result<Vec<DirectoryEntry>, StoreError> {
-        let mut page = self.page(prefix, Depth::Directory, None, MOST_OF_A_PAGE).await?;
+        let mut page = self.page(prefix, Depth::Directory, None, MAX_PAGE_ENTRIES).await?;
         let mut entries = page.entries;
         while let Some(next) = page.next.take() {
-            page = self.page(prefix, Depth::Directory, Some(&next), MOST_OF_A_PAGE).await?;
+            page = self.page(prefix, Depth::Directory, Some(&next), MAX_PAGE_ENTRIES).await?;
             entries.append(&mut page.entries);
         }
         entries.sort_by(|left, right| left.order().cmp(&right.order()));
@@ -272,12 +272,12 @@ pub trait Store: Send + Sync {
 
     /// Gives up what was begun with below `prefix` before a time (milliseconds since 1970) and never finished: parts of
     /// files whose process died. How many files; none where the store keeps no such parts.
-    async fn give_up_unfinished(&self, _prefix: &str, _before_milliseconds: i64) -> Result<usize, StoreError> {
+    async fn abort_unfinished_uploads(&self, _prefix: &str, _before_milliseconds: i64) -> Result<usize, StoreError> {
         Ok(0)
     }
 
     /// What is to be said of a store that is answered for by something else at times; `None` where all is well.
-    fn doubts(&self) -> Option<String> {
+    fn suspect_answers(&self) -> Option<String> {
         None
     }
 

@@ -46,7 +46,8 @@ pub struct Head {
     /// Names that are about to go, or have just gone.
     pub condemned: Vec<Condemned>,
     /// The digest of settings and keys that the generation was made with.
-    pub made_with: Sha256,
+    #[serde(rename = "made_with")]
+    pub configuration_fingerprint: Sha256,
 }
 
 /// A generation that is no longer current.

@@ -1,7 +1,7 @@
 //! The heads of a store: the only objects that are ever swapped.
 
 use rws_model::RepositoryId;
-use rws_store::{Condition, Kind, Span, Stat, Store, StoreError, Version, Write};
+use rws_store::{Condition, ObjectClass, Span, Stat, Store, StoreError, Version, Write};
 
 use super::head::Head;
 use crate::{RepositoryError, disk_format, private};
@@ -82,7 +82,7 @@ impl Heads<'_> {
         let condition = replaced.map_or(Condition::Absent, |version| Condition::Matches(version.clone()));
         let bytes = serde_json::to_vec(&head).map_err(|error| RepositoryError::damaged(&head.generation, error))?;
         let key = private::head(&head.repository);
-        let error = match self.0.write(&key, bytes.into(), Write { condition, kind: Kind::Private }).await {
+        let error = match self.0.write(&key, bytes.into(), Write { condition, kind: ObjectClass::Private }).await {
             Ok(_) => return Ok(Swap::Won(Box::new(head))),
             Err(error) => error,
         };

@@ -13,7 +13,7 @@ use super::head::{Head, Past};
 use crate::GenerationId;
 
 /// At least so many earlier generations are kept.
-const LEAST: usize = 3;
+const MIN_GENERATIONS: usize = 3;
 
 /// Every generation is kept for this time after it was replaced, in seconds.
 const EVERYTHING: i64 = 60 * 60;
@@ -39,12 +39,12 @@ pub struct Keep {
 impl Keep {
     /// Those that readers come back to for so many seconds, and all for an hour.
     pub fn notable(least: usize, seconds: i64) -> Self {
-        Self { least: least.max(LEAST), everything: EVERYTHING, notable: seconds }
+        Self { least: least.max(MIN_GENERATIONS), everything: EVERYTHING, notable: seconds }
     }
 
     /// All for so many seconds.
     pub fn all(least: usize, seconds: i64) -> Self {
-        Self { least: least.max(LEAST), everything: seconds, notable: seconds }
+        Self { least: least.max(MIN_GENERATIONS), everything: seconds, notable: seconds }
     }
 
     fn is_read(&self, past: &Past, now: i64) -> bool {

@@ -6,7 +6,7 @@ use std::io;
 use rws_model::{Partition, ROOT, Record, RecordFile, Sha256, fill_slot, sha256};
 use rws_store::Version;
 
-use super::{Noticed, Origin, PackageEdit, PlacedFile, Plan, PlannedChange, Present, join};
+use super::{Origin, PackageEdit, PlacedFile, Plan, PlannedChange, Present, StoreObservations, join};
 use crate::UploadId;
 use crate::blocks::table::Order;
 use crate::generation::{FileRow, PackageRow, Retired, path_order};
@@ -304,7 +304,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Plans what a look at the store brought to light.
-    pub(super) fn notice(&mut self, noticed: &Noticed) -> io::Result<()> {
+    pub(super) fn notice(&mut self, noticed: &StoreObservations) -> io::Result<()> {
         for row in &noticed.known {
             let now = self.file(&row.path)?;
             let users = now.as_ref().filter(|now| now.digests.sha256 == row.digests.sha256).map_or(0, |now| now.users);

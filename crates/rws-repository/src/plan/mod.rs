@@ -110,7 +110,7 @@ pub struct Present<'a> {
 
 /// What a look at the store brought to light beside changes.
 #[derive(Debug, Default)]
-pub struct Noticed {
+pub struct StoreObservations {
     /// Files as they are now, known from now on: they are not read again until they change.
     pub known: Vec<FileRow>,
     /// Paths of known files that are there no longer.
@@ -122,7 +122,7 @@ pub struct Noticed {
 /// # Errors
 ///
 /// When the tables of the generation cannot be read: a damaged manifest.
-pub fn plan(present: &Present<'_>, changes: &[PlannedChange], noticed: &Noticed) -> io::Result<Plan> {
+pub fn plan(present: &Present<'_>, changes: &[PlannedChange], noticed: &StoreObservations) -> io::Result<Plan> {
     let order = package_order(present.format);
     let mut draft = Draft::new(present, &order);
     for change in changes {

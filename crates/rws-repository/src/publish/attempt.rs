@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use rws_model::Sha256;
 
-use super::commit::Step;
-use super::run::{Run, State};
-use super::synchronise::Found;
-use super::{Malformed, Occasion, Outcome};
+use super::commit::HeadUpdate;
+use super::run::{CurrentState, Run};
+use super::synchronise::StoreComparison;
+use super::{Malformed, Outcome, Trigger, Triggers};
 use crate::generation::{Generation, Head, Heads, Swap, path_order, rendered_before};
 use crate::pending::{self, Pending};
-use crate::plan::{Noticed, Origin, Plan, PlannedChange, Present, join, plan};
+use crate::plan::{Origin, Plan, PlannedChange, Present, StoreObservations, join, plan};
 use crate::{RepositoryError, UploadId, private};
 
 /// Batches of larger uploads are published one at a time, of all repositories.
@@ -30,25 +30,28 @@ impl Run<'_> {
     /// One way through the protocol; `None` when another publisher was faster, or the run needs its turn.
     pub(super) async fn attempt(
         &self,
-        occasion: Occasion,
+        triggers: Triggers,
         lost_commits: usize,
     ) -> Result<Option<Outcome>, RepositoryError> {
         let now = self.store().clock_milliseconds().await? / 1000;
-        let mut state = self.state(occasion.rebuild).await?;
-        let (mut occasion, mut read_again) = (occasion, None);
-        if occasion.start && !self.keeps_entries.load(Ordering::Relaxed) && self.needs_reading(&state) {
-            occasion.rebuild = true;
+        let mut state = self.state(triggers.has(Trigger::Rebuild)).await?;
+        let (mut triggers, mut read_again) = (triggers, None);
+        if triggers.has(Trigger::Start) && !self.keeps_entries.load(Ordering::Relaxed) && self.needs_reading(&state) {
+            triggers = triggers.and(Trigger::Rebuild);
             read_again = state.generation.take();
             state = self.state(true).await?;
         }
-        if occasion.start && self.publisher.malformed == Malformed::Stop && self.has_malformed(&state).await? {
+        if triggers.has(Trigger::Start)
+            && self.publisher.malformed == Malformed::Stop
+            && self.has_malformed(&state).await?
+        {
             // who starts says what lies there still
-            occasion.synchronise = true;
+            triggers = triggers.and(Trigger::Synchronise);
         }
-        if occasion.synchronise {
+        if triggers.has(Trigger::Synchronise) {
             self.set_aside_what_is_broken(&mut state).await?;
         }
-        let rebuild = occasion.rebuild || state.former.is_some();
+        let rebuild = triggers.has(Trigger::Rebuild) || state.former.is_some();
         let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
         let small = pending::read_small(self.store(), self.repository, &applied, LARGE_BYTES).await?;
         let mut pending = match small {
@@ -60,7 +63,7 @@ impl Run<'_> {
                 return Ok(None);
             }
         };
-        let (mut found, synchronised) = self.look(&state, &pending, occasion).await?;
+        let (mut found, synchronised) = self.look(&state, &pending, triggers).await?;
         let looked = found.looked || synchronised.is_err();
         let malformed: Vec<String> = std::mem::take(&mut found.malformed).into_iter().map(|(path, _)| path).collect();
         if let Some(generation) = read_again {
@@ -83,9 +86,10 @@ impl Run<'_> {
         let stale = rendered_before(&plan.renderers, self.target.format.renderer());
         let applied: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
 
-        let anew = occasion.start && state.head().is_some_and(|head| !self.target.was_made_with(&head.made_with));
+        let anew = triggers.has(Trigger::Start)
+            && state.head().is_some_and(|head| !self.target.matches_fingerprint(&head.configuration_fingerprint));
         let take_over = found.looked && self.is_foreign(&state).await?;
-        let create = occasion.create && state.head.is_none();
+        let create = triggers.has(Trigger::Create) && state.head.is_none();
         let renew =
             state.head().is_some_and(|head| self.target.renew_at(head.published_at).is_some_and(|at| at <= now));
         let publish = !plan.is_empty() || anew || take_over || rebuild || create || renew;
@@ -93,10 +97,10 @@ impl Run<'_> {
         if !due.is_empty() {
             self.store().delete(&due).await?;
         }
-        let unused = self.all_unused(&state, occasion.tidy, now).await?;
+        let unused = self.all_unused(&state, triggers.has(Trigger::CleanUp), now).await?;
         let trims = !due.is_empty() || !unused.is_empty() || state.head().is_some_and(|head| self.can_trim(head, now));
         let deleted = due.into_iter().collect();
-        let step = Step { pending: &pending, applied: &applied, take_over: found.looked, now, deleted, unused };
+        let step = HeadUpdate { pending: &pending, applied: &applied, take_over: found.looked, now, deleted, unused };
         let commit = match &state.head {
             _ if publish => self.publish(&state, plan, &step).await?,
             // that nothing changes is true of this head only: it has to be the current one still
@@ -115,8 +119,8 @@ impl Run<'_> {
         let remembered = head.applied.iter().filter(|id| pending.pointers.contains(id) && !applied.contains(id));
         let contained: Vec<UploadId> = applied.iter().chain(remembered).cloned().collect();
         // a pointer of an upload that the head contains: whoever published it did not come to an end
-        if publish || occasion.start || found.looked || !contained.is_empty() {
-            self.expose(&head, occasion.start || found.looked).await?;
+        if publish || triggers.has(Trigger::Start) || found.looked || !contained.is_empty() {
+            self.expose(&head, triggers.has(Trigger::Start) || found.looked).await?;
         }
         self.clean(&pending, &contained, &failed).await?;
         Ok(Some(Outcome {
@@ -137,10 +141,10 @@ impl Run<'_> {
     /// wrong there never keeps uploads from being published.
     async fn look(
         &self,
-        state: &State,
+        state: &CurrentState,
         pending: &Pending,
-        occasion: Occasion,
-    ) -> Result<(Found, Result<(), RepositoryError>), RepositoryError> {
+        triggers: Triggers,
+    ) -> Result<(StoreComparison, Result<(), RepositoryError>), RepositoryError> {
         let takes_over = self.takes_over.load(Ordering::Relaxed);
         if takes_over || (state.head.is_none() && !pending.uploads.is_empty()) {
             let found = self.synchronise(state, Malformed::Skip).await?;
@@ -148,9 +152,9 @@ impl Run<'_> {
             return Ok((found, stopped));
         }
         // what other tools put there is never taken for nothing
-        let create = occasion.create && state.head.is_none();
-        if !occasion.synchronise && !occasion.rebuild && !create {
-            return Ok((Found::default(), Ok(())));
+        let create = triggers.has(Trigger::Create) && state.head.is_none();
+        if !triggers.has(Trigger::Synchronise) && !triggers.has(Trigger::Rebuild) && !create {
+            return Ok((StoreComparison::default(), Ok(())));
         }
         match self.synchronise(state, self.publisher.malformed).await {
             Ok(found) => Ok((found, Ok(()))),
@@ -161,7 +165,7 @@ impl Run<'_> {
                     // whoever starts next looks whether it lies there still
                     self.list_malformed(private::malformed(self.repository), vec![path.clone()]).await?;
                 }
-                Ok((Found::default(), Err(error)))
+                Ok((StoreComparison::default(), Err(error)))
             }
         }
     }
@@ -170,9 +174,9 @@ impl Run<'_> {
     /// when another publisher was faster.
     async fn plan_and_place(
         &self,
-        state: &State,
+        state: &CurrentState,
         changes: &mut Vec<PlannedChange>,
-        noticed: &Noticed,
+        noticed: &StoreObservations,
     ) -> Result<Option<Plan>, RepositoryError> {
         let mut taken = self.condemned_paths(state);
         let mut failed = Vec::new();
@@ -208,7 +212,7 @@ impl Run<'_> {
     }
 
     /// Paths below the tree that must not be used now.
-    pub(super) fn condemned_paths(&self, state: &State) -> BTreeSet<String> {
+    pub(super) fn condemned_paths(&self, state: &CurrentState) -> BTreeSet<String> {
         let prefix = format!("{}/", self.tree);
         let keys = state.head().into_iter().flat_map(|head| head.untouchable());
         keys.filter_map(|key| key.as_str().strip_prefix(&prefix)).map(str::to_owned).collect()
@@ -222,7 +226,7 @@ impl Run<'_> {
     }
 
     /// Whether the entries of packages are not those that the settings ask for now.
-    fn needs_reading(&self, state: &State) -> bool {
+    fn needs_reading(&self, state: &CurrentState) -> bool {
         let Some(generation) = &state.generation else { return false };
         self.target.format.needs_reading(&generation.partitions, &self.target.settings)
     }
@@ -243,7 +247,7 @@ impl Run<'_> {
     }
 
     /// Whether a plain-named file is there that is none of the head's own.
-    pub(super) async fn is_foreign(&self, state: &State) -> Result<bool, RepositoryError> {
+    pub(super) async fn is_foreign(&self, state: &CurrentState) -> Result<bool, RepositoryError> {
         let Some(head) = state.head() else { return Ok(false) };
         let mut names = self.target.format.root_names(self.repository);
         names.extend(head.plain.keys().cloned());

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use rws_model::{Change, ListedFile, MetadataOffer, MetadataOrigin, sha256};
-use rws_store::{Condition, Kind, StoreError, Write};
+use rws_store::{Condition, ObjectClass, StoreError, Write};
 
-use super::recorded::Recorded;
+use super::recorded::KnownDigests;
 use super::run::Run;
-use super::synchronise::Found;
+use super::synchronise::StoreComparison;
 use crate::RepositoryError;
 use crate::plan::{Origin, PlannedChange, join};
 
@@ -17,7 +17,11 @@ const MOST_BYTES: u64 = 64 << 20;
 impl Run<'_> {
     /// Takes in what an older root lists beside the indexes. Each file gets a name that holds its digest, so that nobody writes
     /// over what a generation refers to.
-    pub(super) async fn carry(&self, recorded: &Recorded, found: &mut Found) -> Result<(), RepositoryError> {
+    pub(super) async fn carry(
+        &self,
+        recorded: &KnownDigests,
+        found: &mut StoreComparison,
+    ) -> Result<(), RepositoryError> {
         for file in &recorded.carried {
             match self.carry_one(file).await? {
                 Ok(change) => found.changes.push(change),
@@ -53,7 +57,7 @@ impl Run<'_> {
         for file in &record.files {
             let to = self.key(&join(&record.directory, file.name.as_str()))?;
             if to != from {
-                let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+                let write = Write { condition: Condition::Absent, kind: ObjectClass::Immutable };
                 match self.store().copy(&from, &to, write).await {
                     // its name holds its digest
                     Ok(_) | Err(StoreError::Conflict { .. }) => {}

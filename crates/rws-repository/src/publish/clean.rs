@@ -1,6 +1,6 @@
-//! Step 7: what a generation contains leaves the private prefix.
+//! HeadUpdate 7: what a generation contains leaves the private prefix.
 
-use rws_store::{Body, Condition, Key, Kind, Write};
+use rws_store::{Body, Condition, Key, ObjectClass, Write};
 
 use super::run::Run;
 use crate::catalogue::OnConflict;
@@ -22,7 +22,7 @@ impl Run<'_> {
         let mut keys: Vec<Key> = Vec::new();
         for (id, reason) in failed {
             let aside = private::failed(self.repository, id);
-            let write = Write { condition: Condition::Always, kind: Kind::Private };
+            let write = Write { condition: Condition::Always, kind: ObjectClass::Private };
             self.store().write(&aside, Body::from(reason.clone().into_bytes()), write).await?;
         }
         let refuses = self.target.policy.on_conflict == OnConflict::Refuse;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use rws_model::{IndexFile, RootFile, RootInput, Sha256};
-use rws_store::{Body, Condition, Key, Kind, Span, StoreError, Version, Write};
+use rws_store::{Body, Condition, Key, ObjectClass, Span, StoreError, Version, Write};
 use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
-use super::run::{Run, State};
+use super::run::{CurrentState, Run};
 use crate::content::{Content, ContentWriter};
 use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads, IndexState, Past, Swap};
@@ -29,7 +29,7 @@ const REMEMBERED: usize = 128;
 const FUTURE_SECONDS: i64 = 10;
 
 /// What a new head takes note of, beside packages.
-pub(super) struct Step<'a> {
+pub(super) struct HeadUpdate<'a> {
     /// What was pending.
     pub(super) pending: &'a Pending,
     /// The uploads that it contains now.
@@ -48,9 +48,9 @@ impl Run<'_> {
     /// Steps 3 to 5.
     pub(super) async fn publish(
         &self,
-        state: &State,
+        state: &CurrentState,
         mut plan: Plan,
-        step: &Step<'_>,
+        step: &HeadUpdate<'_>,
     ) -> Result<Swap, RepositoryError> {
         let damaged = RepositoryError::generation(self.repository);
         let mut renderer = Renderer {
@@ -122,7 +122,7 @@ impl Run<'_> {
     }
 
     /// Whether a new index file would get a name that is condemned: its content was current long ago.
-    fn is_untouchable(&self, state: &State, files: &[NewFile]) -> Result<bool, RepositoryError> {
+    fn is_untouchable(&self, state: &CurrentState, files: &[NewFile]) -> Result<bool, RepositoryError> {
         let Some(head) = state.head() else { return Ok(false) };
         let untouchable = head.untouchable();
         for file in files {
@@ -198,9 +198,10 @@ impl Run<'_> {
 
     /// Writes index files, whose names hold their digest, and the manifest.
     async fn write_all(&self, id: &GenerationId, files: &[NewFile], manifest: Vec<u8>) -> Result<(), RepositoryError> {
-        let mut objects = vec![(private::manifest(self.repository, id), Body::from(manifest), Kind::PrivateImmutable)];
+        let mut objects =
+            vec![(private::manifest(self.repository, id), Body::from(manifest), ObjectClass::PrivateImmutable)];
         for file in files {
-            objects.push((self.key(&file.name)?, file.content.body(), Kind::Immutable));
+            objects.push((self.key(&file.name)?, file.content.body(), ObjectClass::Immutable));
         }
         let mut writes = Vec::new();
         for (key, body, kind) in objects {
@@ -213,10 +214,10 @@ impl Run<'_> {
 
     fn next_head(
         &self,
-        state: &State,
+        state: &CurrentState,
         generation: &Generation,
         plan: Plan,
-        step: &Step<'_>,
+        step: &HeadUpdate<'_>,
         taken_over: Vec<Sha256>,
         published_at: i64,
     ) -> Head {
@@ -257,7 +258,7 @@ impl Run<'_> {
             history,
             retired,
             condemned: before.map(|head| head.condemned.clone()).unwrap_or_default(),
-            made_with: self.target.made_with(),
+            configuration_fingerprint: self.target.configuration_fingerprint(),
         };
         let files = generation.indexes.iter().flat_map(|state| &state.files);
         let used: BTreeSet<Key> = files.filter_map(|file| self.key(&file.stored_name).ok()).collect();
@@ -277,7 +278,7 @@ impl Run<'_> {
     /// for, by publishers that died long ago.
     pub(super) async fn all_unused(
         &self,
-        state: &State,
+        state: &CurrentState,
         tidy: bool,
         now: i64,
     ) -> Result<BTreeSet<Key>, RepositoryError> {
@@ -317,7 +318,12 @@ impl Run<'_> {
     }
 
     /// A head with the same generation that contains more uploads, which change nothing, or has less to remember.
-    pub(super) async fn note(&self, head: &Head, version: &Version, step: &Step<'_>) -> Result<Swap, RepositoryError> {
+    pub(super) async fn note(
+        &self,
+        head: &Head,
+        version: &Version,
+        step: &HeadUpdate<'_>,
+    ) -> Result<Swap, RepositoryError> {
         let applied = remember(Some(head), step);
         let mut head = Head { counter: head.counter + 1, nonce: Uuid::new_v4(), applied, ..head.clone() };
         self.trim(&mut head, step.now, &step.deleted, step.unused.iter().cloned().collect());
@@ -335,7 +341,7 @@ impl Run<'_> {
 
 /// The uploads that a head contains: those whose pointers are still there, the latest ones in any case, since a listing may
 /// be an old one, and new ones.
-fn remember(before: Option<&Head>, step: &Step<'_>) -> Vec<UploadId> {
+fn remember(before: Option<&Head>, step: &HeadUpdate<'_>) -> Vec<UploadId> {
     let before = before.map(|head| head.applied.as_slice()).unwrap_or_default();
     let latest = before.len().saturating_sub(REMEMBERED);
     let remembered = before.iter().enumerate().filter(|(at, id)| *at >= latest || step.pending.pointers.contains(id));

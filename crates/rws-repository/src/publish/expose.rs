@@ -1,4 +1,4 @@
-//! Step 6: the plain-named public files in line with the head.
+//! HeadUpdate 6: the plain-named public files in line with the head.
 //!
 //! RWS itself serves these names from the head; the files are for readers of the store itself. A file is written over
 //! only when it is one of our own: anything else was put there by another tool and stays. Roots are looked at before
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use rws_model::{Sha256, sha256};
-use rws_store::{Body, Condition, Key, Kind, Reserved, Span, StoreError, Version, Write};
+use rws_store::{Body, Condition, Key, ObjectClass, Reserved, Span, StoreError, Version, Write};
 
 use super::TRANSFERS_AT_ONCE;
 use super::run::Run;
@@ -185,7 +185,7 @@ impl Run<'_> {
     /// Whether it was written; not when somebody wrote in between.
     async fn write_difference(&self, difference: &Difference<'_>) -> Result<bool, RepositoryError> {
         let Difference { key, wanted, content, condition } = difference;
-        let write = Write { condition: condition.clone(), kind: Kind::Mutable };
+        let write = Write { condition: condition.clone(), kind: ObjectClass::Mutable };
         let written = match wanted {
             Wanted::Text(text) => {
                 self.wait_for_another_second(key).await?;

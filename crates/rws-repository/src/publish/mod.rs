@@ -24,6 +24,7 @@ mod run;
 mod stale;
 mod stored;
 mod synchronise;
+mod triggers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ use expose::Exposed;
 pub use progress::Comparison;
 use run::Run;
 pub use stale::{Batch, Unreadable};
+pub use triggers::{Trigger, Triggers};
 
 /// How many objects of one publish are read or written at once.
 const TRANSFERS_AT_ONCE: usize = 8;
@@ -56,36 +58,6 @@ pub enum Malformed {
     Stop,
     /// It is reported and left out.
     Skip,
-}
-
-/// Why a repository is reconciled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Occasion {
-    /// Compare the store with the index: somebody asked for it.
-    pub synchronise: bool,
-    /// Make the indexes anew from the packages in the store, as if there were none.
-    pub rebuild: bool,
-    /// The program starts: publish anew when settings or keys are others than those of the head, and look at the
-    /// public files even when nothing is published.
-    pub start: bool,
-    /// Look for what publishers left that died.
-    pub tidy: bool,
-    /// Publish an empty generation where there is nothing yet.
-    pub create: bool,
-}
-
-impl Occasion {
-    /// Both reasons together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            synchronise: self.synchronise || other.synchronise,
-            rebuild: self.rebuild || other.rebuild,
-            start: self.start || other.start,
-            tidy: self.tidy || other.tidy,
-            create: self.create || other.create,
-        }
-    }
 }
 
 /// What a reconciliation did.
@@ -183,12 +155,12 @@ impl Publisher {
     ///
     /// When the store fails, a malformed package stops a synchronisation, or a public file is foreign. Nothing is
     /// lost: what is pending stays so.
-    pub async fn reconcile(&self, repository: &RepositoryId, occasion: Occasion) -> Result<Outcome, RepositoryError> {
-        match self.reconcile_in_turn(repository, occasion, None).await? {
+    pub async fn reconcile(&self, repository: &RepositoryId, triggers: Triggers) -> Result<Outcome, RepositoryError> {
+        match self.reconcile_in_turn(repository, triggers, None).await? {
             Some(outcome) => Ok(outcome),
             None => {
                 let turn = self.turn().await;
-                let outcome = self.reconcile_in_turn(repository, occasion, turn).await?;
+                let outcome = self.reconcile_in_turn(repository, triggers, turn).await?;
                 outcome.ok_or_else(|| RepositoryError::Contended(repository.clone()))
             }
         }
@@ -202,7 +174,7 @@ impl Publisher {
     pub async fn reconcile_in_turn(
         &self,
         repository: &RepositoryId,
-        occasion: Occasion,
+        triggers: Triggers,
         turn: Option<Turn>,
     ) -> Result<Option<Outcome>, RepositoryError> {
         let target =
@@ -219,9 +191,9 @@ impl Publisher {
             keeps_entries: AtomicBool::default(),
             takes_over: AtomicBool::default(),
         };
-        let (mut occasion, mut lost_commits) = (occasion, 0);
+        let (mut triggers, mut lost_commits) = (triggers, 0);
         for _ in 0..TRIES {
-            match run.attempt(occasion, lost_commits).await {
+            match run.attempt(triggers, lost_commits).await {
                 Ok(None) if run.needs_turn.load(Ordering::Relaxed) => return Ok(None),
                 Ok(None) => lost_commits += 1,
                 Ok(Some(outcome)) => return Ok(Some(outcome)),
@@ -231,11 +203,13 @@ impl Publisher {
                     if !run.takes_over.load(Ordering::Relaxed) && run.is_foreign(&run.state(true).await?).await? =>
                 {
                     run.takes_over.store(true, Ordering::Relaxed);
-                    occasion.synchronise = true;
+                    triggers = triggers.and(Trigger::Synchronise);
                 }
                 // one bad file keeps nothing else from being published
                 Err(error @ RepositoryError::Malformed { .. })
-                    if occasion.start && !occasion.rebuild && !run.keeps_entries.swap(true, Ordering::Relaxed) =>
+                    if triggers.has(Trigger::Start)
+                        && !triggers.has(Trigger::Rebuild)
+                        && !run.keeps_entries.swap(true, Ordering::Relaxed) =>
                 {
                     tracing::error!(%repository, %error, "packages could not be read again as the settings want it");
                 }

@@ -1,8 +1,8 @@
-//! Step 2: package files at their public paths, each written once.
+//! HeadUpdate 2: package files at their public paths, each written once.
 
 use futures::{FutureExt, StreamExt};
 use rws_model::ContentDigester;
-use rws_store::{Condition, Key, Kind, Span, StoreError, Version, Write};
+use rws_store::{Condition, Key, ObjectClass, Span, StoreError, Version, Write};
 
 use super::run::Run;
 use crate::gather::gather;
@@ -52,7 +52,7 @@ impl Run<'_> {
         let incoming = private::incoming(&file.upload, &file.name);
         let pool = file.pool.as_deref().map(|path| self.key(path)).transpose()?;
         for from in [Some(incoming), pool].into_iter().flatten() {
-            let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+            let write = Write { condition: Condition::Absent, kind: ObjectClass::Immutable };
             match self.store().copy(&from, &to, write).await {
                 Ok(version) => return Ok(Place::Done(version)),
                 // of an earlier attempt, or somebody else's

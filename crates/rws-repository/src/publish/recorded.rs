@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use rws_model::{Digests, ListedFile, ListedPackage, ListedRole, RootFile, sha256};
 use rws_store::{Span, Stat};
 
-use super::run::{Run, State};
+use super::run::{CurrentState, Run};
 use crate::RepositoryError;
 use crate::blocks::codec;
 use crate::generation::FileRow;
 
 /// What is known of package files without reading them, by their paths below the tree.
 #[derive(Default)]
-pub(super) struct Recorded {
+pub(super) struct KnownDigests {
     /// As an older index lists them.
     listed: HashMap<String, ListedPackage>,
     /// As an own generation knows them whose index files are gone.
@@ -23,31 +23,31 @@ pub(super) struct Recorded {
 
 /// What all of a file is.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct KnownFile {
     pub(super) size_bytes: u64,
     pub(super) digests: Digests,
 }
 
-impl Recorded {
+impl KnownDigests {
     /// What is known of a file that is as it was then: the store says the same size, and the same second or, where it
     /// names contents by their MD5 (S3, for what was sent in one request), the MD5 that the index states.
-    pub(super) fn of(&self, path: &str, stat: &Stat) -> Option<Known> {
+    pub(super) fn of(&self, path: &str, stat: &Stat) -> Option<KnownFile> {
         if let Some(row) = self.own.get(path).filter(|row| row.version.as_ref() == Some(&stat.version)) {
-            return Some(Known { size_bytes: row.size_bytes, digests: row.digests.clone() });
+            return Some(KnownFile { size_bytes: row.size_bytes, digests: row.digests.clone() });
         }
         let listed = self.listed.get(path).filter(|listed| listed.size_bytes == stat.size_bytes)?;
         let second = stat.modified_milliseconds.div_euclid(1000);
         let is_same = listed.modified_seconds == Some(second)
             || listed.digests.md5.as_ref().is_some_and(|md5| md5.eq_ignore_ascii_case(&stat.version.0));
-        is_same.then(|| Known { size_bytes: listed.size_bytes, digests: listed.digests.clone() })
+        is_same.then(|| KnownFile { size_bytes: listed.size_bytes, digests: listed.digests.clone() })
     }
 }
 
 impl Run<'_> {
     /// Reads the public root and its indexes where another tool wrote them. An index that is not what its root says of
     /// it, or that cannot be read, says nothing: then the packages are read.
-    pub(super) async fn recorded(&self, state: &State) -> Result<Recorded, RepositoryError> {
-        let mut recorded = Recorded::default();
+    pub(super) async fn recorded(&self, state: &CurrentState) -> Result<KnownDigests, RepositoryError> {
+        let mut recorded = KnownDigests::default();
         if let Some(former) = &state.former {
             let rows = former.files.all().map_err(RepositoryError::generation(self.repository))?;
             recorded.own.extend(rows.into_iter().map(|row| (row.path.clone(), row)));

@@ -33,14 +33,14 @@ pub(super) struct Run<'a> {
 }
 
 /// The present state of a repository.
-pub(super) struct State {
+pub(super) struct CurrentState {
     pub(super) head: Option<(Head, Version)>,
     pub(super) generation: Option<Generation>,
     /// The generation of the head, where its indexes are to be made anew because files of them are gone.
     pub(super) former: Option<Generation>,
 }
 
-impl State {
+impl CurrentState {
     pub(super) fn head(&self) -> Option<&Head> {
         self.head.as_ref().map(|(head, _)| head)
     }
@@ -59,7 +59,7 @@ impl Run<'_> {
     }
 
     /// Reads the head and its generation, but for one that is to be made anew.
-    pub(super) async fn state(&self, rebuild: bool) -> Result<State, RepositoryError> {
+    pub(super) async fn state(&self, rebuild: bool) -> Result<CurrentState, RepositoryError> {
         let head = Heads(self.store()).read(self.repository).await?;
         let generation = match &head {
             Some((head, _)) if head.format > disk_format::HEAD => {
@@ -69,12 +69,12 @@ impl Run<'_> {
             Some((head, _)) => Some(reading::generation(self.store(), self.repository, &head.generation).await?),
             None => None,
         };
-        Ok(State { head, generation, former: None })
+        Ok(CurrentState { head, generation, former: None })
     }
 
     /// Sets the generation aside when another tool removed files of its indexes: then they have to be made anew, of packages
     /// that are known.
-    pub(super) async fn set_aside_what_is_broken(&self, state: &mut State) -> Result<(), RepositoryError> {
+    pub(super) async fn set_aside_what_is_broken(&self, state: &mut CurrentState) -> Result<(), RepositoryError> {
         let Some(generation) = &state.generation else { return Ok(()) };
         for file in generation.indexes.iter().flat_map(|index| &index.files) {
             let stat = self.store().stat(&self.key(&file.stored_name)?).await?;

@@ -11,7 +11,7 @@ use rws_model::{Change, RecordFile, RepositoryId, Role};
 use rws_store::{Key, Listed, Stat};
 
 use super::Publisher;
-use super::recorded::Known;
+use super::recorded::KnownFile;
 use super::stored::{self, ReadFile, StoredFile, StoredFiles};
 use crate::catalogue::ConfiguredTarget;
 use crate::generation::{FileRow, Generation, Heads, PackageRow, path_order};
@@ -193,7 +193,7 @@ impl Packages<'_> {
             format: Arc::clone(&self.target.format),
             depth: self.target.depth(),
         };
-        let as_known = Known { size_bytes: known.size_bytes, digests: known.digests.clone() };
+        let as_known = KnownFile { size_bytes: known.size_bytes, digests: known.digests.clone() };
         Ok(match files.read(file, Some(as_known)).await? {
             Ok(read) if read.inspected.file.digests.sha256 == known.digests.sha256 => Ok(read),
             Ok(_) => Err("it has other bytes than the index says".to_owned()),

@@ -9,7 +9,7 @@ use rws_model::{
 };
 use rws_store::{Listed, Span, Store, Version};
 
-use super::recorded::Known;
+use super::recorded::KnownFile;
 use crate::RepositoryError;
 use crate::catalogue::ConfiguredTarget;
 use crate::inspection::Inspection;
@@ -49,7 +49,7 @@ impl StoredFiles {
     pub(super) async fn read(
         &self,
         file: StoredFile,
-        known: Option<Known>,
+        known: Option<KnownFile>,
     ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
         let read = match known {
             Some(known) => self.front(&file, &known).await?,
@@ -70,7 +70,7 @@ impl StoredFiles {
     async fn front(
         &self,
         file: &StoredFile,
-        known: &Known,
+        known: &KnownFile,
     ) -> Result<Option<Result<(Version, Inspected), Refusal>>, RepositoryError> {
         let version = file.listed.stat.version.clone();
         let mut inspector = self.format.inspector(&file.name, self.depth);

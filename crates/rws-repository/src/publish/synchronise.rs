@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use rws_model::{Change, FileName, Identity, Record, Refusal, Role};
-use rws_store::{Condition, Key, Kind, Span, Version, Write};
+use rws_store::{Condition, Key, ObjectClass, Span, Version, Write};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::Malformed;
 use super::progress::Comparing;
-use super::recorded::Recorded;
-use super::run::{Run, State};
+use super::recorded::KnownDigests;
+use super::run::{CurrentState, Run};
 use super::stored::{self, ReadFile, StoredFile, StoredFiles};
 use crate::generation::{FileRow, PackageRow};
-use crate::plan::{Noticed, Origin, PlannedChange, join};
+use crate::plan::{Origin, PlannedChange, StoreObservations, join};
 use crate::render::StoredIndex;
 use crate::{RepositoryError, private};
 
@@ -26,13 +26,13 @@ const READS_AT_ONCE: usize = 8;
 
 /// What a synchronisation found.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct StoreComparison {
     /// Whether there was one.
     pub(super) looked: bool,
     /// What is to change.
     pub(super) changes: Vec<PlannedChange>,
     /// What else came to light.
-    pub(super) noticed: Noticed,
+    pub(super) noticed: StoreObservations,
     /// The malformed packages that were left out: the path of each, below the tree, and what is wrong with it.
     pub(super) malformed: Vec<(String, String)>,
 }
@@ -61,9 +61,13 @@ fn paths(row: &PackageRow) -> impl Iterator<Item = String> {
 impl Run<'_> {
     /// Compares the store with the present generation. A package that the index has goes only when the listing does
     /// not have its file and asking for it says that it is gone, or when the file has become another one.
-    pub(super) async fn synchronise(&self, state: &State, malformed: Malformed) -> Result<Found, RepositoryError> {
+    pub(super) async fn synchronise(
+        &self,
+        state: &CurrentState,
+        malformed: Malformed,
+    ) -> Result<StoreComparison, RepositoryError> {
         let indexed = self.indexed(state)?;
-        let mut found = Found { looked: true, ..Found::default() };
+        let mut found = StoreComparison { looked: true, ..StoreComparison::default() };
         let stored = self.stored_files(malformed, &mut found).await?;
         let listed: HashSet<&str> = stored.iter().map(|file| file.path.as_str()).collect();
         let is_rebuilt = state.head.is_some() && state.generation.is_none();
@@ -101,7 +105,7 @@ impl Run<'_> {
         Ok(found)
     }
 
-    fn indexed(&self, state: &State) -> Result<Indexed, RepositoryError> {
+    fn indexed(&self, state: &CurrentState) -> Result<Indexed, RepositoryError> {
         let mut indexed = Indexed { files: HashMap::new(), packages: BTreeMap::new(), retired: HashSet::new() };
         if let Some(generation) = &state.generation {
             let files = generation.files.all().map_err(RepositoryError::generation(self.repository))?;
@@ -117,7 +121,11 @@ impl Run<'_> {
     }
 
     /// All files of this format in the repository's part of the tree.
-    async fn stored_files(&self, malformed: Malformed, found: &mut Found) -> Result<Vec<StoredFile>, RepositoryError> {
+    async fn stored_files(
+        &self,
+        malformed: Malformed,
+        found: &mut StoreComparison,
+    ) -> Result<Vec<StoredFile>, RepositoryError> {
         let layout = self.target.format.layout(self.repository);
         let metadata = format!("{}/{}/", layout.tree, layout.metadata);
         let prefix = format!("{}/", join(&layout.tree, &layout.packages).trim_end_matches('/'));
@@ -163,7 +171,7 @@ impl Run<'_> {
 
     /// The files whose entries in the present indexes clients cannot read: an earlier version of RWS took them, or another
     /// tool. They are read again, and judged as if they came now.
-    async fn unreadable(&self, state: &State) -> Result<HashSet<String>, RepositoryError> {
+    async fn unreadable(&self, state: &CurrentState) -> Result<HashSet<String>, RepositoryError> {
         let Some(generation) = &state.generation else { return Ok(HashSet::new()) };
         let format = &self.target.format;
         let mut unreadable = HashSet::new();
@@ -187,12 +195,12 @@ impl Run<'_> {
     /// Reads the files that are not known as they are now, and with each all files of its package.
     async fn read_new(
         &self,
-        state: &State,
+        state: &CurrentState,
         indexed: &Indexed,
         unreadable: &HashSet<String>,
         stored: Vec<StoredFile>,
         malformed: Malformed,
-        found: &mut Found,
+        found: &mut StoreComparison,
     ) -> Result<Vec<ReadFile>, RepositoryError> {
         let is_known = |file: &StoredFile| indexed.has(file) && !unreadable.contains(&file.path);
         let is_new = |file: &StoredFile| !is_known(file) && !indexed.retired.contains(&file.path);
@@ -224,7 +232,7 @@ impl Run<'_> {
     async fn read(
         &self,
         file: StoredFile,
-        recorded: &Recorded,
+        recorded: &KnownDigests,
     ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
         let files = StoredFiles {
             store: self.publisher.store.clone(),
@@ -244,7 +252,7 @@ impl Run<'_> {
         indexed: &Indexed,
         gone: &BTreeSet<String>,
         malformed: Malformed,
-        found: &mut Found,
+        found: &mut StoreComparison,
     ) -> Result<(), RepositoryError> {
         let beside: HashMap<&str, &ReadFile> = read.iter().map(|read| (read.path.as_str(), read)).collect();
         let mut taken: HashSet<&Identity> = HashSet::new();
@@ -301,7 +309,7 @@ impl Run<'_> {
         path: String,
         refusal: Refusal,
         malformed: Malformed,
-        found: &mut Found,
+        found: &mut StoreComparison,
     ) -> Result<(), RepositoryError> {
         let reason = refusal.reason;
         match malformed {
@@ -321,7 +329,7 @@ impl Run<'_> {
     }
 
     /// What a comparison ends with that had to leave malformed packages out, where they are to stop it.
-    pub(super) fn stopped(&self, found: &Found) -> Result<(), RepositoryError> {
+    pub(super) fn stopped(&self, found: &StoreComparison) -> Result<(), RepositoryError> {
         match found.malformed.first() {
             Some((path, reason)) if self.publisher.malformed == Malformed::Stop => Err(self.is_malformed(path, reason)),
             _ => Ok(()),
@@ -329,7 +337,7 @@ impl Run<'_> {
     }
 
     /// Whether the last comparison found malformed packages, and nobody was there since.
-    pub(super) async fn has_malformed(&self, state: &State) -> Result<bool, RepositoryError> {
+    pub(super) async fn has_malformed(&self, state: &CurrentState) -> Result<bool, RepositoryError> {
         if state.head.is_none() {
             return Ok(false);
         }
@@ -357,7 +365,7 @@ impl Run<'_> {
         match wanted {
             _ if wanted == present => {}
             Some(list) => {
-                let write = Write { condition: Condition::Always, kind: Kind::Mutable };
+                let write = Write { condition: Condition::Always, kind: ObjectClass::Mutable };
                 self.store().write(&key, list.into(), write).await?;
             }
             None => self.store().delete(&[key]).await?,

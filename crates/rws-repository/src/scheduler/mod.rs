@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::generation::Heads;
 use crate::intake::Accepted;
-use crate::publish::{Occasion, Outcome, Publisher, Turn};
+use crate::publish::{Outcome, Publisher, Trigger, Triggers, Turn};
 use crate::{RepositoryError, UploadId, existing, private};
 
 pub use stale::Stale;
@@ -32,7 +32,7 @@ use uploads::Uploads;
 const PUBLISHED_AT_ONCE: usize = 4;
 
 /// How many of these may be ones that nobody waits for in particular: the rest is for small uploads.
-const PATIENT_AT_ONCE: usize = PUBLISHED_AT_ONCE - 1;
+const MAX_BACKGROUND_PUBLISHES: usize = PUBLISHED_AT_ONCE - 1;
 
 /// How many repositories are compared with the store at the same time, beside those that are published.
 const SYNCHRONISED_AT_ONCE: usize = 2;
@@ -46,11 +46,11 @@ const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who waits for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Urgency {
+pub enum Priority {
     /// Somebody who changed this repository alone.
-    Prompt,
+    Interactive,
     /// Nobody in particular: it is one of many, or there is something to clear away.
-    Patient,
+    Background,
 }
 
 /// Wakes the publisher.
@@ -78,7 +78,7 @@ pub struct Scheduler {
 #[derive(Clone, Debug, Default)]
 struct Slot {
     running: bool,
-    again: Option<Occasion>,
+    again: Option<Triggers>,
     /// Whether somebody asked since the last run began.
     asked: bool,
     /// Whether somebody waits for it in particular.
@@ -131,7 +131,7 @@ impl Scheduler {
             stale: stale::Work::default(),
             sweeps: AtomicUsize::new(0),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
-            patient: Semaphore::new(PATIENT_AT_ONCE),
+            patient: Semaphore::new(MAX_BACKGROUND_PUBLISHES),
             synchronising: Semaphore::new(SYNCHRONISED_AT_ONCE),
             changed: watch::Sender::new(0),
             later_object: OnceLock::new(),
@@ -146,19 +146,19 @@ impl Scheduler {
     /// Takes note of an accepted upload and publishes it.
     pub fn take(self: &Arc<Self>, accepted: &Accepted) {
         lock(&self.uploads).take(&accepted.id, &accepted.repositories);
-        let urgency = if accepted.repositories.len() > 1 { Urgency::Patient } else { Urgency::Prompt };
+        let urgency = if accepted.repositories.len() > 1 { Priority::Background } else { Priority::Interactive };
         for repository in &accepted.repositories {
-            self.wake(repository, Occasion::default(), urgency);
+            self.wake(repository, Triggers::NONE, urgency);
         }
     }
 
     /// Reconciles a repository soon: at once, or after the run that is under way.
-    pub fn wake(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion, urgency: Urgency) {
+    pub fn wake(self: &Arc<Self>, repository: &RepositoryId, triggers: Triggers, urgency: Priority) {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
-        slot.again = Some(slot.again.unwrap_or_default().and(occasion));
+        slot.again = Some(slot.again.unwrap_or_default().and(triggers));
         slot.asked = true;
-        slot.prompt |= urgency == Urgency::Prompt;
+        slot.prompt |= urgency == Priority::Interactive;
         self.changed.send_modify(|count| *count += 1);
         if !slot.running {
             slot.running = true;
@@ -174,7 +174,7 @@ impl Scheduler {
             tokio::spawn(async move {
                 tokio::time::sleep(pause).await;
                 lock(&scheduler.later).remove(&repository);
-                scheduler.wake(&repository, Occasion::default(), Urgency::Patient);
+                scheduler.wake(&repository, Triggers::NONE, Priority::Background);
             });
         }
     }
@@ -186,9 +186,9 @@ impl Scheduler {
             if let Some(until) = self.not_before(&repository) {
                 tokio::time::sleep_until(until).await;
             }
-            let Some(occasion) = self.next(&repository) else { return };
-            if let Err(error) = self.reconcile(&repository, occasion).await {
-                let pause = self.failed(&repository, occasion, &error);
+            let Some(triggers) = self.next(&repository) else { return };
+            if let Err(error) = self.reconcile(&repository, triggers).await {
+                let pause = self.failed(&repository, triggers, &error);
                 // somebody who asks may have mended it; one try in a second is no burden
                 tokio::time::sleep(pause.min(FIRST_PAUSE)).await;
                 let asked = || lock(&self.slots).get(&repository).filter(|slot| slot.asked).map(|_| ());
@@ -202,12 +202,12 @@ impl Scheduler {
     }
 
     /// The reason for another run; `None` ends the runs of a repository.
-    fn next(&self, repository: &RepositoryId) -> Option<Occasion> {
+    fn next(&self, repository: &RepositoryId) -> Option<Triggers> {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
-        let occasion = slot.again.take();
+        let triggers = slot.again.take();
         slot.asked = false;
-        if occasion.is_none() {
+        if triggers.is_none() {
             slot.running = false;
             let recent = slot.not_before.is_some_and(|until| until > Instant::now());
             if slot.error().is_none() && !recent {
@@ -216,30 +216,30 @@ impl Scheduler {
             drop(slots);
             self.changed.send_modify(|count| *count += 1);
         }
-        occasion
+        triggers
     }
 
-    async fn reconcile(self: &Arc<Self>, repository: &RepositoryId, occasion: Occasion) -> Result<(), RepositoryError> {
+    async fn reconcile(self: &Arc<Self>, repository: &RepositoryId, triggers: Triggers) -> Result<(), RepositoryError> {
         if let Some(object) = self.later_object.get() {
             return Err(RepositoryError::later(object));
         }
         // the semaphores are never closed
-        let patience = if occasion.synchronise { None } else { self.patience(repository).await };
-        let permits = if occasion.synchronise { &self.synchronising } else { &self.publishing };
+        let patience = if triggers.has(Trigger::Synchronise) { None } else { self.patience(repository).await };
+        let permits = if triggers.has(Trigger::Synchronise) { &self.synchronising } else { &self.publishing };
         let permit = permits.acquire().await;
         if let Some(slot) = lock(&self.slots).get_mut(repository) {
             slot.prompt = false;
         }
         let started = Instant::now();
         let expected = lock(&self.uploads).expected(repository);
-        let (outcome, _permit) = match self.reconcile_apart(repository, occasion, None).await? {
+        let (outcome, _permit) = match self.reconcile_apart(repository, triggers, None).await? {
             Some(outcome) => (outcome, permit),
             None => {
                 // others publish what is small while this one waits for its turn
                 drop((permit, patience));
                 let turn = self.publisher.turn().await;
                 let permit = permits.acquire().await;
-                let outcome = self.reconcile_apart(repository, occasion, turn).await?;
+                let outcome = self.reconcile_apart(repository, triggers, turn).await?;
                 (outcome.ok_or_else(|| RepositoryError::Contended(repository.clone()))?, permit)
             }
         };
@@ -262,7 +262,7 @@ impl Scheduler {
         }
         self.note_stale(repository, outcome.stale);
         if outcome.has_more {
-            self.wake(repository, Occasion::default(), Urgency::Patient);
+            self.wake(repository, Triggers::NONE, Priority::Background);
         }
         counter!("rws_lost_commits_total").increment(outcome.lost_commits as u64);
         let word = if outcome.published_at.is_some() { "published" } else { "unchanged" };
@@ -318,7 +318,7 @@ impl Scheduler {
             let (scheduler, repository) = (Arc::clone(self), repository.clone());
             tokio::spawn(async move {
                 tokio::time::sleep(FIRST_PAUSE).await;
-                scheduler.wake(&repository, Occasion::default(), Urgency::Patient);
+                scheduler.wake(&repository, Triggers::NONE, Priority::Background);
             });
         }
         let mut uploads = lock(&self.uploads);
@@ -341,18 +341,18 @@ impl Scheduler {
     async fn reconcile_apart(
         self: &Arc<Self>,
         repository: &RepositoryId,
-        occasion: Occasion,
+        triggers: Triggers,
         turn: Option<Turn>,
     ) -> Result<Option<Outcome>, RepositoryError> {
         let (scheduler, name, runtime) = (Arc::clone(self), repository.clone(), Handle::current());
         let is_large = turn.is_some();
-        let work = move || runtime.block_on(scheduler.publisher.reconcile_in_turn(&name, occasion, turn));
+        let work = move || runtime.block_on(scheduler.publisher.reconcile_in_turn(&name, triggers, turn));
         let outcome = low_priority::run_if(is_large, work).await;
         outcome.unwrap_or_else(|error| Err(RepositoryError::damaged(repository, error)))
     }
 
     /// Notes a failure; says how long to wait before the next try.
-    fn failed(&self, repository: &RepositoryId, occasion: Occasion, error: &RepositoryError) -> Duration {
+    fn failed(&self, repository: &RepositoryId, triggers: Triggers, error: &RepositoryError) -> Duration {
         self.note_later(error);
         let mut slots = lock(&self.slots);
         let slot = slots.entry(repository.clone()).or_default();
@@ -364,7 +364,7 @@ impl Scheduler {
         let passing =
             matches!(error, RepositoryError::Store(StoreError::Failed { .. }) | RepositoryError::Contended(_));
         if passing {
-            slot.again = Some(slot.again.unwrap_or_default().and(occasion));
+            slot.again = Some(slot.again.unwrap_or_default().and(triggers));
         }
         let doubled = FIRST_PAUSE.saturating_mul(1 << slot.failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
         let jitter = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);

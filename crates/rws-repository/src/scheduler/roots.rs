@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rws_model::RepositoryId;
 use rws_store::{Key, Span};
 
-use super::{Scheduler, Urgency};
+use super::{Priority, Scheduler};
 use crate::RepositoryError;
 use crate::generation::{Head, Heads};
 use crate::plan::join;
-use crate::publish::Occasion;
+use crate::publish::{Trigger, Triggers};
 
 /// One sweep of so many looks at the roots of a repository: about one in ten minutes.
 const SWEEPS: usize = 20;
@@ -25,8 +25,8 @@ impl Scheduler {
             }
             match self.has_another_root(&repository).await {
                 Ok(true) => {
-                    let occasion = Occasion { start: true, ..Occasion::default() };
-                    self.wake(&repository, occasion, Urgency::Patient);
+                    let triggers = Triggers::of(&[Trigger::Start]);
+                    self.wake(&repository, triggers, Priority::Background);
                 }
                 Ok(false) => {}
                 // the others are looked at all the same

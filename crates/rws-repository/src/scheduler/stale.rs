@@ -9,10 +9,10 @@ use rws_store::low_priority;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use super::{Scheduler, Urgency, lock};
+use super::{Priority, Scheduler, lock};
 use crate::RepositoryError;
 use crate::generation::Head;
-use crate::publish::{Batch, Occasion, Unreadable};
+use crate::publish::{Batch, Triggers, Unreadable};
 
 /// How long a batch may wait for the run that takes it in, before the rest is left to a later look.
 const MAX_WAIT: Duration = Duration::from_secs(10 * 60);
@@ -93,7 +93,7 @@ impl Scheduler {
         let Some(target) = self.publisher.catalogue().repository(repository) else { return };
         let is_stale = head.oldest_renderer.is_some_and(|oldest| oldest < target.format.renderer());
         if is_stale && !lock(&self.stale.repositories).contains_key(repository) {
-            self.wake(repository, Occasion::default(), Urgency::Patient);
+            self.wake(repository, Triggers::NONE, Priority::Background);
         }
     }
 
@@ -142,7 +142,7 @@ impl Scheduler {
             return Ok(!batch.is_empty());
         }
         self.publisher.hand_over(repository, batch);
-        self.wake(repository, Occasion::default(), Urgency::Patient);
+        self.wake(repository, Triggers::NONE, Priority::Background);
         let taken = || (!self.publisher.is_handed_over(repository)).then_some(());
         Ok(self.until(MAX_WAIT, taken).await.is_some())
     }

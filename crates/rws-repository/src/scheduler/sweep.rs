@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Listed, Span, Writing};
+use rws_store::{Key, Listed, Span, WriteAccess};
 use tokio::sync::watch;
 
-use super::{Scheduler, Slot, Urgency, lock};
+use super::{Priority, Scheduler, Slot, lock};
 use crate::existing::is_untouched;
 use crate::generation::Heads;
-use crate::publish::Occasion;
+use crate::publish::{Trigger, Triggers};
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, aside, private};
 
@@ -31,11 +31,11 @@ const THOROUGH: usize = 120;
 impl Scheduler {
     /// Looks at everything once, then sweeps for ever, while this process may write. A look at the start that fails is
     /// repeated until it succeeds.
-    pub async fn watch(self: Arc<Self>, synchronise: bool, mut writing: watch::Receiver<Writing>) {
+    pub async fn watch(self: Arc<Self>, synchronise: bool, mut writing: watch::Receiver<WriteAccess>) {
         let mut started = false;
         loop {
             // a sender that is gone does not change its mind
-            _ = writing.wait_for(Writing::is_allowed).await;
+            _ = writing.wait_for(WriteAccess::is_allowed).await;
             let result = if started { self.sweep().await } else { self.start(synchronise).await };
             match result {
                 Ok(()) => started = true,
@@ -59,20 +59,20 @@ impl Scheduler {
         let heads = Heads(store).list().await?;
         let heads: BTreeSet<RepositoryId> = heads.into_iter().map(|(repository, _)| repository).collect();
         for repository in heads.iter().filter(|known| self.publisher.catalogue().repository(known).is_some()) {
-            let occasion = Occasion { start: true, synchronise, ..Occasion::default() };
-            self.wake(repository, occasion, Urgency::Patient);
+            let triggers = Triggers::of(&[Trigger::Start]).and_if(synchronise, Trigger::Synchronise);
+            self.wake(repository, triggers, Priority::Background);
         }
         self.sweep().await?;
         for (repository, target) in self.publisher.catalogue().repositories() {
             let is_wanted = target.policy.create_empty && !heads.contains(repository);
             if is_wanted && is_untouched(store, target, repository).await? {
-                self.wake(repository, Occasion { create: true, ..Occasion::default() }, Urgency::Patient);
+                self.wake(repository, Triggers::of(&[Trigger::Create]), Priority::Background);
             }
         }
         if synchronise {
             let all: Vec<_> = self.publisher.catalogue().targets().flat_map(|target| target.repositories()).collect();
             for repository in self.existing(&all).await? {
-                self.wake(&repository, Occasion { synchronise, ..Occasion::default() }, Urgency::Patient);
+                self.wake(&repository, Triggers::NONE.and_if(synchronise, Trigger::Synchronise), Priority::Background);
             }
         }
         Ok(())
@@ -130,7 +130,7 @@ impl Scheduler {
         }
         for repository in wanted {
             if self.publisher.catalogue().repository(&repository).is_some() {
-                self.wake(&repository, Occasion::default(), Urgency::Patient);
+                self.wake(&repository, Triggers::NONE, Priority::Background);
             }
         }
         let mut unneeded: BTreeMap<UploadId, bool> = BTreeMap::new();
@@ -158,7 +158,7 @@ impl Scheduler {
         if is_thorough {
             self.tidy(now).await?;
             for place in [private::INCOMING, private::ASIDE] {
-                match store.give_up_unfinished(place, now - ABANDONED_MILLISECONDS).await {
+                match store.abort_unfinished_uploads(place, now - ABANDONED_MILLISECONDS).await {
                     Ok(0) => {}
                     Ok(files) => tracing::info!(files, "parts of files were given up whose process died"),
                     // a key may lack the right, and a service the request: all else goes on
@@ -188,8 +188,8 @@ impl Scheduler {
         };
         for (repository, key) in named {
             if self.publisher.store().stat(&key).await?.is_none() {
-                let occasion = Occasion { synchronise: true, ..Occasion::default() };
-                self.wake(&repository, occasion, Urgency::Patient);
+                let triggers = Triggers::of(&[Trigger::Synchronise]);
+                self.wake(&repository, triggers, Priority::Background);
             }
         }
         Ok(())
@@ -241,7 +241,7 @@ impl Scheduler {
             let Some((head, _)) = head else { continue };
             match target.renew_at(head.published_at) {
                 Some(at) if at > now => _ = lock(&self.renewals).insert(repository, at),
-                _ => self.wake(&repository, Occasion::default(), Urgency::Patient),
+                _ => self.wake(&repository, Triggers::NONE, Priority::Background),
             }
         }
         Ok(())
@@ -268,7 +268,7 @@ impl Scheduler {
             }
             head.untouchable().into_iter().for_each(|key| _ = manifests.remove(key));
             if !manifests.is_empty() {
-                self.wake(&repository, Occasion { tidy: true, ..Occasion::default() }, Urgency::Patient);
+                self.wake(&repository, Triggers::of(&[Trigger::CleanUp]), Priority::Background);
             }
         }
         Ok(())

@@ -4,13 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use crate::support::{Crash, World, check_plain, id, observed, read_deb, read_deb_but};
-use rws_repository::publish::{Occasion, Publisher};
+use rws_repository::publish::{Publisher, Trigger, Triggers};
 use rws_repository::scheduler::Scheduler;
 use rws_repository::{Heads, RepositoryError};
 use rws_store::{Key, Moment, Operation, Store};
 
-const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false, create: false };
-const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: false, tidy: false, create: false };
+const SYNCHRONISE: Triggers = Triggers::of(&[Trigger::Synchronise]);
+const REBUILD: Triggers = Triggers::of(&[Trigger::Rebuild]);
 const POOL: &str = "pool/focal/main/p/product";
 
 /// What a process was doing when it died.
@@ -40,11 +40,11 @@ impl Work {
         }
     }
 
-    fn occasion(self) -> Occasion {
+    fn triggers(self) -> Triggers {
         match self {
             Self::Removal | Self::Replacement => SYNCHRONISE,
             Self::Rebuild => REBUILD,
-            _ => Occasion::default(),
+            _ => Triggers::NONE,
         }
     }
 
@@ -70,22 +70,22 @@ impl Work {
         let path = if self == Self::Anchor { "both/ubuntu/focal" } else { "release/2.8/ubuntu/focal" };
         let (aa, bb) = (world.deb("aa", "1", "amd64", "a"), world.deb("bb", "1", "all", "b"));
         world.upload(path, &[aa.clone(), bb]).await.unwrap();
-        self.run_all(world, &world.publisher(world.store()), Occasion::default()).await.unwrap();
+        self.run_all(world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
         match self {
             Self::Condemning | Self::Deletion => {
                 for text in ["1", "2", "3", "4", "5"] {
                     world.upload(path, &[world.deb("aa", "1", "amd64", text)]).await.unwrap();
-                    self.run_all(world, &world.publisher(world.store()), Occasion::default()).await.unwrap();
+                    self.run_all(world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
                 }
                 world.pass(2 * 60 * 60);
                 if self == Self::Deletion {
-                    self.run_all(world, &world.publisher(world.store()), Occasion::default()).await.unwrap();
+                    self.run_all(world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
                     world.pass(11 * 60);
                 }
             }
             _ => {
                 world.upload(path, &[world.deb("cc", "1", "arm64", "c")]).await.unwrap();
-                self.run_all(world, &world.publisher(world.store()), Occasion::default()).await.unwrap();
+                self.run_all(world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
             }
         }
         for tree in self.trees() {
@@ -104,10 +104,10 @@ impl Work {
         }
     }
 
-    async fn run_all(self, world: &World, publisher: &Publisher, occasion: Occasion) -> Result<(), RepositoryError> {
+    async fn run_all(self, world: &World, publisher: &Publisher, triggers: Triggers) -> Result<(), RepositoryError> {
         world.tick();
         for tree in self.trees() {
-            publisher.reconcile(&id(&format!("{tree}/focal")), occasion).await?.synchronised?;
+            publisher.reconcile(&id(&format!("{tree}/focal")), triggers).await?.synchronised?;
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option
     work.prepare(world).await;
     let old = read(world, work).await;
     let crash = Crash::at(number, moment);
-    let died = work.run_all(world, &world.publisher(observed(world, crash.clone())), work.occasion()).await;
+    let died = work.run_all(world, &world.publisher(observed(world, crash.clone())), work.triggers()).await;
     let operation = crash.names.lock().unwrap().get(number).cloned();
     let context = format!("{work:?}: {moment:?} {operation:?}");
     assert_eq!(died.is_err(), operation.is_some(), "{context}: {died:?}");
@@ -149,7 +149,7 @@ async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option
     expect_old_readers(world, work, &old, &context).await;
     read(world, work).await;
 
-    work.run_all(world, &world.publisher(world.store()), work.occasion()).await.unwrap();
+    work.run_all(world, &world.publisher(world.store()), work.triggers()).await.unwrap();
     for tree in work.trees() {
         let root = world.root(tree, "focal").await.unwrap();
         let packages = read_deb(&*world.memory, tree, "focal", &root).await;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::support::{Crash, World, accept, id, received, record, seed};
-use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_repository::publish::{Malformed, Publisher, Triggers};
 use rws_repository::{Generation, Heads, IndexBlock, generation};
 use rws_store::{MemoryStore, Moment, ObservedStore, Store};
 
@@ -56,7 +56,7 @@ async fn one_more(count: usize) -> (Cost, Vec<(String, usize, usize)>) {
     let observed: Arc<dyn Store> = Arc::new(ObservedStore::new(Arc::clone(&store), counted.clone()));
     accept(&observed, &targets, files).await.unwrap();
     let publisher = Publisher::new(observed, Arc::clone(&world.catalogue), Malformed::Stop);
-    publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+    publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap();
     let seen = counted.names.lock().unwrap().clone();
     let is_package = |key: &str| key.contains("/pool/");
     let packages_read = seen.iter().filter(|one| one.verb == "read" && is_package(&one.key)).count();

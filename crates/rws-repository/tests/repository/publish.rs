@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::support::{Crash, World, id, observed};
 use async_trait::async_trait;
 use rws_repository::RepositoryError;
-use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
 
@@ -193,7 +193,7 @@ async fn two_publishers_cannot_undo_each_other() {
         let between = Between { world: world.clone(), verb, prefix, moment, done: AtomicBool::new(false) };
         let between = Arc::new(between);
         let publisher = world.publisher(observed(&world, between.clone()));
-        let outcome = publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+        let outcome = publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap();
         assert!(between.done.load(Ordering::SeqCst), "{verb} {prefix}");
         assert_eq!(outcome.lost_commits, lost, "{verb} {prefix} {moment:?}");
         assert!(outcome.failed.is_empty(), "{:?}", outcome.failed);
@@ -224,7 +224,7 @@ async fn a_commit_whose_answer_was_lost_counts() {
     let world = World::new();
     world.upload(FOCAL, &[world.deb("aa", "1", "amd64", "a")]).await.unwrap();
     let publisher = world.publisher(observed(&world, Arc::new(LostAnswer)));
-    let outcome = publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+    let outcome = publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap();
     assert!(outcome.published_at.is_some());
     assert_eq!(outcome.lost_commits, 0);
     world.check_plain(TREE, "focal").await;
@@ -331,7 +331,7 @@ async fn the_same_bytes_again_while_somebody_replaces_them() {
     let first = world.root(TREE, "focal").await.unwrap();
     let replace = Arc::new(Replace(Arc::clone(&world), AtomicBool::new(false)));
     let publisher = world.publisher(observed(&world, replace));
-    let outcome = publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+    let outcome = publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap();
     assert_eq!(outcome.lost_commits, 1);
     let root = world.root(TREE, "focal").await.unwrap();
     assert_eq!(world.read_deb(TREE, "focal", &root).await, world.read_deb(TREE, "focal", &first).await);
@@ -395,8 +395,8 @@ async fn malformed_packages_are_listed_until_they_are_gone() {
     let force = Publisher::new(world.store(), Arc::clone(&world.catalogue), Malformed::Skip);
     let synchronise = async || {
         world.tick();
-        let occasion = Occasion { synchronise: true, ..Occasion::default() };
-        force.reconcile(&id(FOCAL), occasion).await.unwrap().synchronised.unwrap();
+        let triggers = Triggers::of(&[Trigger::Synchronise]);
+        force.reconcile(&id(FOCAL), triggers).await.unwrap().synchronised.unwrap();
         world.get(&list).await.map(|bytes| String::from_utf8(bytes).unwrap())
     };
     assert_eq!(synchronise().await, Some(names.join("\n")));
@@ -429,7 +429,7 @@ async fn what_another_tool_did_is_taken_in_at_start_and_with_an_upload() {
             Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
             assert_eq!(world.leftovers().await, Vec::<String>::new());
         } else {
-            let start = Occasion { start: true, ..Occasion::default() };
+            let start = Triggers::of(&[Trigger::Start]);
             world.publisher(world.store()).reconcile(&id(FOCAL), start).await.unwrap();
         }
         let root = world.root(TREE, "focal").await.unwrap();
@@ -454,8 +454,8 @@ async fn indexes_that_another_tool_deleted_are_made_anew() {
     world.tick();
     let counted = Crash::at(usize::MAX, Moment::Before);
     let publisher = world.publisher(observed(&world, counted.clone()));
-    let occasion = Occasion { synchronise: true, ..Occasion::default() };
-    assert!(publisher.reconcile(&id(FOCAL), occasion).await.unwrap().published_at.is_some());
+    let triggers = Triggers::of(&[Trigger::Synchronise]);
+    assert!(publisher.reconcile(&id(FOCAL), triggers).await.unwrap().published_at.is_some());
     let root = world.root(TREE, "focal").await.unwrap();
     assert_eq!(world.read_deb(TREE, "focal", &root).await, before);
     world.check_plain(TREE, "focal").await;

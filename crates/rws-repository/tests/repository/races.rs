@@ -15,16 +15,16 @@ use futures::future::BoxFuture;
 use rws_model::Listed;
 use rws_openpgp::SigningKey;
 use rws_repository::Heads;
-use rws_repository::Reception;
+use rws_repository::IncomingFiles;
 use rws_repository::intake::{self, Destination};
-use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
+use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
 
 const FOCAL: &str = "release/2.8/ubuntu/focal";
 const TREE: &str = "release/2.8/ubuntu";
 const POOL: &str = "release/2.8/ubuntu/pool/focal/main/p/product";
-const SYNCHRONISE: Occasion = Occasion { synchronise: true, rebuild: false, start: false, tidy: false, create: false };
+const SYNCHRONISE: Triggers = Triggers::of(&[Trigger::Synchronise]);
 
 type Action = Box<dyn Fn(Arc<World>) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -52,7 +52,7 @@ impl Observer for Meanwhile {
 /// Reconciles, while others do something at an operation, which must occur.
 async fn reconcile_while(
     world: &Arc<World>,
-    occasion: Occasion,
+    triggers: Triggers,
     at: (Moment, &'static str, &'static str),
     action: impl Fn(Arc<World>) -> BoxFuture<'static, ()> + Send + Sync + 'static,
 ) -> Outcome {
@@ -62,7 +62,7 @@ async fn reconcile_while(
     let meanwhile = Arc::new(meanwhile);
     world.tick();
     let publisher = world.publisher(observed(world, meanwhile.clone()));
-    let outcome = publisher.reconcile(&id(FOCAL), occasion).await.unwrap();
+    let outcome = publisher.reconcile(&id(FOCAL), triggers).await.unwrap();
     assert!(meanwhile.done.load(Ordering::SeqCst), "{verb} {prefix} did not occur");
     outcome
 }
@@ -114,12 +114,12 @@ async fn a_pointer_that_is_seen_again_brings_nothing_back() {
     let rehearsal = world_with(&["aa"]).await;
     upload(&rehearsal, "bb", "b").await;
     let publisher = rehearsal.publisher(observed(&rehearsal, counted.clone()));
-    publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+    publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap();
     let deletion = counted.names.lock().unwrap().iter().position(|one| one.verb == "delete").unwrap();
 
     world.tick();
     let publisher = world.publisher(observed(&world, Crash::at(deletion, Moment::Before)));
-    publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap_err();
+    publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap_err();
     assert_eq!(packages(&world).await, ["aa", "bb"]);
     assert_eq!(world.leftovers().await.len(), 2, "the pointer and the package file");
     delete(&world, "bb").await;
@@ -145,7 +145,7 @@ async fn of_two_contents_at_the_same_time_the_later_one_stays() {
     ] {
         let world = world_with(&["aa"]).await;
         upload(&world, "bb", "earlier").await;
-        let outcome = reconcile_while(&world, Occasion::default(), (moment, verb, prefix), |world| {
+        let outcome = reconcile_while(&world, Triggers::NONE, (moment, verb, prefix), |world| {
             async move {
                 upload(&world, "bb", "later").await;
                 world.publish(FOCAL).await.unwrap();
@@ -242,7 +242,7 @@ async fn a_request_that_takes_half_a_day_is_refused() {
     let targets = world.catalogue.resolve(FOCAL).unwrap();
     for (hours, is_accepted) in [(11, true), (13, false)] {
         let files = received(&targets[0], &[world.deb("aa", "1", "amd64", "a")]);
-        let reception = Reception::begin(world.store()).await.unwrap();
+        let reception = IncomingFiles::begin(world.store()).await.unwrap();
         world.pass(hours * 3600);
         let to = Destination { targets: &targets, product: Some("product"), listed: Listed::InUpload };
         let answer = intake::accept(reception, to, files).await;
@@ -274,7 +274,7 @@ async fn what_an_unanswered_upload_left_is_not_published() {
 async fn a_content_that_came_back_is_another_head() {
     let world = world_with(&["aa"]).await;
     upload(&world, "cc", "c").await;
-    let outcome = reconcile_while(&world, Occasion::default(), (Moment::Before, "write", ".rws/heads/"), |world| {
+    let outcome = reconcile_while(&world, Triggers::NONE, (Moment::Before, "write", ".rws/heads/"), |world| {
         async move {
             upload(&world, "bb", "b").await;
             world.publish(FOCAL).await.unwrap();
@@ -298,7 +298,7 @@ async fn a_publisher_that_slept_through_a_clean_up_loses() {
     const HOUR: i64 = 60 * 60;
     let world = world_with(&["aa"]).await;
     upload(&world, "bb", "b").await;
-    let outcome = reconcile_while(&world, Occasion::default(), (Moment::Before, "write", ".rws/heads/"), |world| {
+    let outcome = reconcile_while(&world, Triggers::NONE, (Moment::Before, "write", ".rws/heads/"), |world| {
         async move {
             for text in ["1", "2", "3", "4", "5"] {
                 upload(&world, "aa", text).await;
@@ -326,8 +326,8 @@ async fn replicas_with_different_keys_do_not_flap() {
     let other = Publisher::new(world.store(), signed, Malformed::Stop);
     let reconcile = async |publisher: &Publisher, start: bool| {
         world.tick();
-        let occasion = Occasion { start, ..Occasion::default() };
-        publisher.reconcile(&id(FOCAL), occasion).await.unwrap().published_at.is_some()
+        let triggers = Triggers::NONE.and_if(start, Trigger::Start);
+        publisher.reconcile(&id(FOCAL), triggers).await.unwrap().published_at.is_some()
     };
     let own = world.publisher(world.store());
     assert!(!reconcile(&other, false).await);
@@ -363,7 +363,7 @@ async fn a_commit_whose_answer_was_lost_and_that_was_followed_by_another_counts(
     upload(&world, "bb", "b").await;
     world.tick();
     let publisher = world.publisher(observed(&world, Arc::new(Lost(Arc::clone(&world), AtomicBool::new(false)))));
-    let outcome = publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+    let outcome = publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap();
     assert_eq!(outcome.lost_commits, 0);
     assert_eq!(packages(&world).await, ["aa", "bb", "cc"]);
     assert_eq!(world.leftovers().await, Vec::<String>::new());
@@ -391,16 +391,16 @@ async fn what_was_written_for_nothing_goes() {
             let rehearsal = world_with(&["aa"]).await;
             upload(&rehearsal, "bb", "b").await;
             let publisher = rehearsal.publisher(observed(&rehearsal, died.clone()));
-            publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap();
+            publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap();
             let is_commit = |one: &Operation| one.verb == "write" && one.key.starts_with(".rws/heads/");
             let commit = died.names.lock().unwrap().iter().position(is_commit).unwrap();
             world.tick();
             let publisher = world.publisher(observed(&world, Crash::at(commit, Moment::Before)));
-            publisher.reconcile(&id(FOCAL), Occasion::default()).await.unwrap_err();
+            publisher.reconcile(&id(FOCAL), Triggers::NONE).await.unwrap_err();
             meanwhile(Arc::clone(&world)).await;
         } else {
             let at = (Moment::Before, "write", ".rws/heads/");
-            let outcome = reconcile_while(&world, Occasion::default(), at, move |world| meanwhile(world).boxed()).await;
+            let outcome = reconcile_while(&world, Triggers::NONE, at, move |world| meanwhile(world).boxed()).await;
             assert_eq!(outcome.lost_commits, 1);
             // whoever lost it, and lives, does not wait for that
             let head = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap().0;

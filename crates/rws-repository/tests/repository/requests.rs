@@ -13,8 +13,8 @@ use rws_model::Signer;
 use rws_openpgp::SigningKey;
 use rws_repository::catalogue::Catalogue;
 use rws_repository::intake::Accepted;
-use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
-use rws_repository::tree::{Found, Tree, Wanted};
+use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
+use rws_repository::tree::{FileRequest, PublicFile, Tree};
 use rws_repository::{IntakeError, RepositoryError};
 use rws_store::{
     Addressing, CachedStore, Conditions, GuardedStore, LeaseTimes, S3Settings, S3Store, Span, Store, collect,
@@ -47,7 +47,7 @@ impl Process {
     }
 
     async fn publish(&self, repository: &str) -> Result<Outcome, RepositoryError> {
-        self.publisher.reconcile(&id(repository), Occasion::default()).await
+        self.publisher.reconcile(&id(repository), Triggers::NONE).await
     }
 }
 
@@ -104,12 +104,12 @@ async fn cost(repository: &str, path: &str, count: usize, first: &Path, files: [
     };
     let package = format!("{package}{}", files[1].file_name().unwrap().to_str().unwrap());
     proxy.forget();
-    tree.file(root, Wanted::Stat, None).await.unwrap().expect(root);
+    tree.file(root, FileRequest::Stat, None).await.unwrap().expect(root);
     assert_eq!(proxy.seen().len(), 1 + 3, "the head, and the files of the root");
     for path in [root, &package] {
         proxy.forget();
-        let found = tree.file(path, Wanted::Bytes(Span::Whole), None).await.unwrap().expect(path);
-        if let Found::Object { content, .. } = found {
+        let found = tree.file(path, FileRequest::Bytes(Span::Whole), None).await.unwrap().expect(path);
+        if let PublicFile::Object { content, .. } = found {
             let bytes = collect(content.unwrap().bytes).await.unwrap();
             assert_eq!(bytes, std::fs::read(files[1]).unwrap());
         }
@@ -209,8 +209,8 @@ async fn run_with_fault(
     assert!(between.iter().any(|line| line.starts_with("first ")), "{shown}: {between:?}");
     // another replica, or this one when it starts again, completes the work
     let next = Process::start(&direct, catalogue).await;
-    let occasion = Occasion { start: true, ..Occasion::default() };
-    next.publisher.reconcile(&id(repository), occasion).await.expect(&shown);
+    let triggers = Triggers::of(&[Trigger::Start]);
+    next.publisher.reconcile(&id(repository), triggers).await.expect(&shown);
     let after = read().await;
     let has_second = after.iter().any(|line| line.starts_with("second "));
     assert!(has_second || uploaded.is_err(), "{shown}: an answered upload is lost: {after:?}");

@@ -13,12 +13,13 @@ use rws_model::{Reading, RepositoryId, RepositorySettings};
 use rws_openpgp::SigningKey;
 use rws_repository::catalogue::{Catalogue, Policy};
 use rws_repository::intake::Accepted;
-use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
 use rws_repository::removal::{self, Removal};
 use rws_repository::scheduler::{Progress, Scheduler};
 use rws_repository::verify::{Checked, Depth, Verifier};
 use rws_store::{
-    Body, Condition, Key, Kind, MemoryStore, Moment, ObservedStore, Observer, Operation, Store, StoreError, Write,
+    Body, Condition, Key, MemoryStore, Moment, ObjectClass, ObservedStore, Observer, Operation, Store, StoreError,
+    Write,
 };
 use tokio::sync::Semaphore;
 
@@ -40,7 +41,7 @@ async fn upload(world: &World, store: &Arc<dyn Store>, path: &str, file: PathBuf
 }
 
 async fn put(store: &dyn Store, key: &str, bytes: impl Into<Vec<u8>>) {
-    let write = Write { condition: Condition::Always, kind: Kind::Mutable };
+    let write = Write { condition: Condition::Always, kind: ObjectClass::Mutable };
     store.write(&Key::parse(key).unwrap(), Body::from(bytes.into()), write).await.unwrap();
 }
 
@@ -213,7 +214,7 @@ async fn the_start_creates_untouched_repositories() {
     let store: Arc<dyn Store> = Arc::new(ObservedStore::new(Arc::clone(&inner), Arc::new(gate)));
     let publisher = Publisher::new(store, Arc::clone(&catalogue), Malformed::Stop);
     for repository in &broken_off {
-        publisher.reconcile(repository, Occasion { create: true, ..Occasion::default() }).await.unwrap_err();
+        publisher.reconcile(repository, Triggers::of(&[Trigger::Create])).await.unwrap_err();
     }
     for (tree, root) in [("release/2.8/ubuntu/", "/Release"), ("live/2.8/el/7/x86_64/", "/repomd.xml")] {
         let left = keys(&*inner, tree).await;

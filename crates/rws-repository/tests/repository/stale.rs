@@ -16,7 +16,8 @@ use rws_repository::publish::{Malformed, Publisher};
 use rws_repository::scheduler::{Progress, Scheduler};
 use rws_repository::verify::{Checked, Depth, Verifier};
 use rws_store::{
-    Body, Condition, Key, Kind, MemoryStore, Moment, ObservedStore, Observer, Operation, Span, Store, StoreError, Write,
+    Body, Condition, Key, MemoryStore, Moment, ObjectClass, ObservedStore, Observer, Operation, Span, Store,
+    StoreError, Write,
 };
 
 const DEB: &str = "release/2.8/ubuntu/focal";
@@ -221,7 +222,7 @@ async fn a_package_that_cannot_be_read_keeps_its_entry() {
     let directory = tempfile::tempdir().unwrap();
     let (watch, store, _) = published(directory.path()).await;
     let path = "release/2.8/ubuntu/pool/focal/main/p/product/bb_1_amd64.deb";
-    let write = Write { condition: Condition::Always, kind: Kind::Mutable };
+    let write = Write { condition: Condition::Always, kind: ObjectClass::Mutable };
     store.write(&Key::parse(path).unwrap(), Body::from(b"no package".to_vec()), write).await.unwrap();
     let later = Replica::new(&later_catalogue(), &store);
     later.start().await;

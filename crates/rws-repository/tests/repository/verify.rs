@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use crate::support::{World, id, record};
-use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
 use rws_repository::{UploadBuilder, UploadId};
 use rws_store::{Key, Store};
@@ -30,16 +30,16 @@ async fn faults(world: &World, depth: Depth) -> Vec<(String, Remedy)> {
     check(world, depth).await.faults.into_iter().map(|fault| (fault.name, fault.remedy)).collect()
 }
 
-async fn reconcile(world: &World, occasion: Occasion) {
+async fn reconcile(world: &World, triggers: Triggers) {
     world.tick();
-    world.publisher(world.store()).reconcile(&id(FOCAL), occasion).await.unwrap();
+    world.publisher(world.store()).reconcile(&id(FOCAL), triggers).await.unwrap();
 }
 
 async fn delete(world: &World, name: &str) {
     world.memory.delete(&[Key::parse(name).unwrap()]).await.unwrap();
 }
 
-const REBUILD: Occasion = Occasion { rebuild: true, synchronise: false, start: true, tidy: false, create: false };
+const REBUILD: Triggers = Triggers::of(&[Trigger::Rebuild, Trigger::Start]);
 
 #[tokio::test]
 async fn a_whole_repository_has_no_faults() {
@@ -58,7 +58,7 @@ async fn a_public_file_that_somebody_broke_is_exposed_again() {
     delete(&world, &format!("{DISTS}/Release")).await;
     let expected = [("dists/focal/Release".to_owned(), Remedy::Expose), (name.to_owned(), Remedy::Expose)];
     assert_eq!(faults(&world, Depth::Presence).await, expected);
-    reconcile(&world, Occasion { start: true, ..Occasion::default() }).await;
+    reconcile(&world, Triggers::of(&[Trigger::Start])).await;
     assert_eq!(faults(&world, Depth::Presence).await, []);
 }
 
@@ -159,7 +159,7 @@ async fn an_entry_that_clients_cannot_read() {
     assert_eq!((fault.name.as_str(), fault.remedy), (path, Remedy::Synchronise));
     assert!(fault.problem.contains("clients cannot read its entry") && fault.problem.contains("Depends"), "{fault:?}");
 
-    let synchronise = Occasion { synchronise: true, ..Occasion::default() };
+    let synchronise = Triggers::of(&[Trigger::Synchronise]);
     let run = async |malformed: Malformed| {
         world.tick();
         let publisher = Publisher::new(world.store(), std::sync::Arc::clone(&world.catalogue), malformed);

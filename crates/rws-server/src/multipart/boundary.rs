@@ -28,7 +28,7 @@ pub(super) struct Boundary {
 
 /// What a chunk starts with. It has been advanced past it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum BoundaryMatch {
     /// Data, not empty.
     Data(Bytes),
     /// The end of the boundary.
@@ -74,7 +74,7 @@ impl Boundary {
     }
 
     /// Looks at the beginning of `chunk`, which is not empty, and advances it.
-    pub(super) fn scan(&mut self, chunk: &mut Bytes) -> Found {
+    pub(super) fn scan(&mut self, chunk: &mut Bytes) -> BoundaryMatch {
         if self.matched > 0 {
             return self.proceed(chunk);
         }
@@ -87,29 +87,29 @@ impl Boundary {
             },
         };
         if start > 0 {
-            return Found::Data(chunk.split_to(start));
+            return BoundaryMatch::Data(chunk.split_to(start));
         }
         self.proceed(chunk)
     }
 
     /// Compares the beginning of `chunk` with what must follow the part of the delimiter that was matched before.
-    fn proceed(&mut self, chunk: &mut Bytes) -> Found {
+    fn proceed(&mut self, chunk: &mut Bytes) -> BoundaryMatch {
         let expected = &self.delimiter[self.matched..];
         let common = expected.iter().zip(chunk.iter()).take_while(|(left, right)| left == right).count();
         if common == expected.len() {
             chunk.advance(common);
             (self.matched, self.assumed) = (0, 0);
-            return Found::Boundary;
+            return BoundaryMatch::Boundary;
         }
         if common == chunk.len() {
             chunk.advance(common);
             self.matched += common;
-            return Found::Nothing;
+            return BoundaryMatch::Nothing;
         }
         // what was matched is data after all; `common` bytes are left in the chunk, to be looked at as data
         let data = self.delimiter.slice(self.assumed..self.matched);
         (self.matched, self.assumed) = (0, 0);
-        if data.is_empty() { Found::Nothing } else { Found::Data(data) }
+        if data.is_empty() { BoundaryMatch::Nothing } else { BoundaryMatch::Data(data) }
     }
 }
 

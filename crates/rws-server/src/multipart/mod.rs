@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
-use self::boundary::{Boundary, Found};
+use self::boundary::{Boundary, BoundaryMatch};
 use self::part::PartHeader;
 
 pub use self::boundary::is_form;
@@ -153,9 +153,9 @@ impl MultipartParser {
         while !chunk.is_empty() {
             match &mut self.state {
                 State::Preamble { skipped } => match self.boundary.scan(&mut chunk) {
-                    Found::Data(data) => skip(skipped, data.len(), self.limits.outside_bytes)?,
-                    Found::Boundary => self.state = State::BoundaryLine(BoundaryLine::Start),
-                    Found::Nothing => {}
+                    BoundaryMatch::Data(data) => skip(skipped, data.len(), self.limits.outside_bytes)?,
+                    BoundaryMatch::Boundary => self.state = State::BoundaryLine(BoundaryLine::Start),
+                    BoundaryMatch::Nothing => {}
                 },
                 State::BoundaryLine(line) => {
                     let line = *line;
@@ -172,12 +172,12 @@ impl MultipartParser {
                     }
                 }
                 State::Data => match self.boundary.scan(&mut chunk) {
-                    Found::Data(data) => self.events.push_back(Event::Data(data)),
-                    Found::Boundary => {
+                    BoundaryMatch::Data(data) => self.events.push_back(Event::Data(data)),
+                    BoundaryMatch::Boundary => {
                         self.events.push_back(Event::PartEnd);
                         self.state = State::BoundaryLine(BoundaryLine::Start);
                     }
-                    Found::Nothing => {}
+                    BoundaryMatch::Nothing => {}
                 },
                 State::Epilogue { skipped } => {
                     skip(skipped, chunk.len(), self.limits.outside_bytes)?;

@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::kept::KeptFiles;
 use super::links::Links;
 use super::listings::Listings;
-use crate::{Body, Condition, Key, Kind, Reserved, Stat, Version, Write};
+use crate::{Body, Condition, Key, ObjectClass, Reserved, Stat, Version, Write};
 
 /// The modes of new directories.
 const PUBLIC_DIRECTORY: u32 = 0o755;
@@ -158,14 +158,14 @@ impl Directory {
     fn copy_file(&self, source: &Path, to: &Key, write: &Write) -> io::Result<Stat> {
         let temporary = self.temporary_file();
         // a plain name must not share its bytes with a file that never changes: other tools write plain names in place
-        if write.kind == Kind::Mutable || fs::hard_link(source, &temporary).is_err() {
+        if write.kind == ObjectClass::Mutable || fs::hard_link(source, &temporary).is_err() {
             fs::copy(source, &temporary)?;
             let file = OpenOptions::new().write(true).open(&temporary)?;
             self.stamp(&file, None)?;
             self.flush_file(&file)?;
         }
         // a linked file has this mode by all its names: the private ones lie in a private directory
-        if !self.is_private(to) || write.kind == Kind::Mutable {
+        if !self.is_private(to) || write.kind == ObjectClass::Mutable {
             fs::set_permissions(&temporary, Permissions::from_mode(self.mode(to)))?;
         }
         let placed = self.place(&temporary, to, &write.condition);

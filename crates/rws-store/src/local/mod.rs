@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
 use crate::{
-    Body, Content, Depth, Key, Listed, MOST_OF_A_PAGE, Page, Reserved, Span, Stat, Store, StoreError, Version, Write,
+    Body, Content, Depth, Key, Listed, MAX_PAGE_ENTRIES, Page, Reserved, Span, Stat, Store, StoreError, Version, Write,
     low_priority, private,
 };
 use durable::{Directory, Durability};
@@ -134,7 +134,7 @@ impl Store for LocalStore {
 
     async fn page(&self, prefix: &str, depth: Depth, from: Option<&str>, most: usize) -> Result<Page, StoreError> {
         let (path, from) = (prefix.to_owned(), from.unwrap_or_default().to_owned());
-        let most = most.min(MOST_OF_A_PAGE);
+        let most = most.min(MAX_PAGE_ENTRIES);
         if from.is_empty() {
             return self.run("list", prefix, move |directory| tree::page(directory, &path, depth, &from, most)).await;
         }
@@ -149,7 +149,7 @@ impl Store for LocalStore {
         self.run("write", &first, move |directory| directory.reserve(&copies, bytes)).await
     }
 
-    fn doubts(&self) -> Option<String> {
+    fn suspect_answers(&self) -> Option<String> {
         self.directory.lack_of_room()
     }
 

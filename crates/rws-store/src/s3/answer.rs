@@ -147,7 +147,7 @@ fn number(headers: &HeaderMap) -> Option<&[u8]> {
 
 /// The numbers of a service's answers.
 #[derive(Debug, Default)]
-pub struct Numbers {
+pub struct RequestIds {
     seen: Mutex<Seen>,
 }
 
@@ -161,7 +161,7 @@ struct Seen {
     repeats: bool,
 }
 
-impl Numbers {
+impl RequestIds {
     /// Whether an answer can be a new one of the service. What came with a number before has one ever after.
     ///
     /// # Errors
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn an_answer_without_its_number_is_somebody_elses() {
-        let numbers = Numbers::default();
+        let numbers = RequestIds::default();
         let head = |number: &str| {
             let mut headers = HeaderMap::new();
             if !number.is_empty() {
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_service_may_give_all_answers_one_number() {
-        let numbers = Numbers::default();
+        let numbers = RequestIds::default();
         let mut headers = HeaderMap::new();
         headers.insert("x-amz-request-id", "4442587FB7D0A2F9".parse().unwrap());
         assert!((0..20).all(|_| numbers.check(Method::Put, StatusCode::OK, &headers).is_ok()));

@@ -15,13 +15,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use metrics::{counter, histogram};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 
-use super::answer::{self, Numbers};
+use super::answer::{self, RequestIds};
 use super::clock::StoreClock;
-use super::doubts::Doubts;
 use super::failure::Failure;
 use super::request::Request;
 use super::resolver::Resolver;
 use super::settings::{Addressing, S3Settings};
+use super::suspect_answers::SuspectAnswers;
 use super::upload::{Progress, Upload};
 
 /// How long connecting may take.
@@ -76,13 +76,13 @@ pub struct Client {
     retries: u32,
     /// The clock of the store.
     pub clock: StoreClock,
-    numbers: Numbers,
+    numbers: RequestIds,
     /// Whether the ETag of what one request wrote is its MD5: with some kinds of encryption it is not.
     pub tags_are_md5: AtomicBool,
     /// Whether files in parts have ETags of another form than digests with the number of their parts.
     pub tags_vary: AtomicBool,
     /// How often something other than the store answered.
-    pub doubts: Doubts,
+    pub suspect_answers: SuspectAnswers,
 }
 
 impl Client {
@@ -115,10 +115,10 @@ impl Client {
             timeout: settings.timeout,
             retries: settings.retries,
             clock: StoreClock::new(),
-            numbers: Numbers::default(),
+            numbers: RequestIds::default(),
             tags_are_md5: AtomicBool::new(false),
             tags_vary: AtomicBool::new(false),
-            doubts: Doubts::default(),
+            suspect_answers: SuspectAnswers::default(),
         })
     }
 
@@ -198,7 +198,7 @@ impl Client {
                 Err(failure) => failure,
             };
             if failure.nonsense {
-                self.doubts.note(request, &failure.message);
+                self.suspect_answers.note(request, &failure.message);
             }
             // the answer has shown the store's time, and the next signature has it
             let again = failure.may_pass() && attempt < self.retries || failure.is_skewed() && !skewed;

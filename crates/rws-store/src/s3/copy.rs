@@ -18,7 +18,7 @@ use super::multipart::{Part, SentPart, parts};
 use super::origin::WriteId;
 use super::{Request, S3Store, headers};
 use crate::private::CLAIMS;
-use crate::{Body, Condition, Key, Kind, Span, Stat, Store, StoreError, Version, Write};
+use crate::{Body, Condition, Key, ObjectClass, Span, Stat, Store, StoreError, Version, Write};
 
 /// So many settled claims are deleted even when nothing else is.
 const MOST_SETTLED: usize = 500;
@@ -65,7 +65,7 @@ impl S3Store {
         let text = format!("{CLAIMS}{to}");
         let conflict = || StoreError::Conflict { key: to.to_string() };
         let claim = Key::parse(&text).ok_or_else(conflict)?;
-        let write = Write { condition: Condition::Absent, kind: Kind::Private };
+        let write = Write { condition: Condition::Absent, kind: ObjectClass::Private };
         match self.write(&claim, Body::from(from.as_str().as_bytes().to_vec()), write).await {
             Ok(_) => Ok(claim),
             Err(StoreError::Conflict { .. }) => {

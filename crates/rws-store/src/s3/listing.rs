@@ -11,7 +11,7 @@ use rusty_s3::actions::{
 use super::answer::Expected;
 use super::failure::{Failure, element, in_namespace};
 use super::{Request, S3Store, headers};
-use crate::{Depth, DirectoryEntry, Key, Listed, MOST_OF_A_PAGE, Page, Stat, StoreError};
+use crate::{Depth, DirectoryEntry, Key, Listed, MAX_PAGE_ENTRIES, Page, Stat, StoreError};
 
 /// No service gives more at once.
 const KEYS_AT_ONCE: usize = 1000;
@@ -23,7 +23,7 @@ impl S3Store {
         let failed = |failure: Failure| failure.error("list", prefix);
         let (mut listed, mut token) = (Vec::new(), None);
         loop {
-            let page = self.ask(prefix, None, token.as_deref(), MOST_OF_A_PAGE).await.map_err(failed)?;
+            let page = self.ask(prefix, None, token.as_deref(), MAX_PAGE_ENTRIES).await.map_err(failed)?;
             for content in page.contents {
                 let Some(key) = content.key.strip_prefix(&self.inner.prefix).and_then(Key::parse) else { continue };
                 if let Some(stat) = self.stat_of(&key, content).await.map_err(failed)? {

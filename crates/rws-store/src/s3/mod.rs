@@ -12,7 +12,6 @@ mod client;
 mod clock;
 mod copy;
 mod delete;
-mod doubts;
 mod download;
 mod failure;
 mod headers;
@@ -24,6 +23,7 @@ mod probe;
 mod request;
 mod resolver;
 mod settings;
+mod suspect_answers;
 mod tls;
 mod unfinished;
 mod upload;
@@ -39,8 +39,8 @@ use async_trait::async_trait;
 use rusty_s3::Method;
 
 use crate::{
-    Body, Condition, Content, Depth, Key, Kind, Listed, Page, Retry, Span, Stat, Store, StoreError, Version, Write,
-    content_type, private,
+    Body, Condition, Content, Depth, Key, Listed, ObjectClass, Page, Retry, Span, Stat, Store, StoreError, Version,
+    Write, content_type, private,
 };
 use answer::Expected;
 use client::Client;
@@ -151,13 +151,13 @@ impl S3Store {
     }
 
     /// What a new object is to be, in headers.
-    fn attributes(&self, request: Request, key: &Key, kind: Kind) -> Request {
+    fn attributes(&self, request: Request, key: &Key, kind: ObjectClass) -> Request {
         let caching = match kind {
-            Kind::Private | Kind::PrivateImmutable => "private, no-store",
-            Kind::Immutable => "public, max-age=31536000, immutable",
-            Kind::Mutable => "no-cache",
+            ObjectClass::Private | ObjectClass::PrivateImmutable => "private, no-store",
+            ObjectClass::Immutable => "public, max-age=31536000, immutable",
+            ObjectClass::Mutable => "no-cache",
         };
-        let is_public = matches!(kind, Kind::Immutable | Kind::Mutable);
+        let is_public = matches!(kind, ObjectClass::Immutable | ObjectClass::Mutable);
         let request = request.header("content-type", content_type::of(key.as_str())).header("cache-control", caching);
         if is_public && self.inner.public_read { request.header("x-amz-acl", "public-read") } else { request }
     }
@@ -224,12 +224,12 @@ impl Store for S3Store {
         Ok(self.client().clock.now_milliseconds())
     }
 
-    async fn give_up_unfinished(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
+    async fn abort_unfinished_uploads(&self, prefix: &str, before_milliseconds: i64) -> Result<usize, StoreError> {
         self.give_up(prefix, before_milliseconds).await
     }
 
-    fn doubts(&self) -> Option<String> {
-        self.client().doubts.sentence()
+    fn suspect_answers(&self) -> Option<String> {
+        self.client().suspect_answers.sentence()
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {

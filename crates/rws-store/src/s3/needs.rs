@@ -14,13 +14,13 @@ use super::failure::Failure;
 use super::multipart::{Part, SentPart};
 use super::write::{Md5Digest, base64};
 use super::{S3Store, headers};
-use crate::{Body, Condition, Key, Kind, Retry, Span, Store, StoreError, Write};
+use crate::{Body, Condition, Key, ObjectClass, Retry, Span, Store, StoreError, Write};
 
 /// A name as packages have them: `1:2.0~rc1+b1^git%3a`.
 const ODD: &str = "a+b~1^2%3ac.deb";
 
 /// How objects are written here.
-const WRITE: Write = Write { condition: Condition::Always, kind: Kind::Private };
+const WRITE: Write = Write { condition: Condition::Always, kind: ObjectClass::Private };
 
 impl S3Store {
     /// Tries all that RWS needs below a directory, and says what was left there.

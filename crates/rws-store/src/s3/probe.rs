@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::S3Store;
 use crate::private::{PREFIX, PROBES};
-use crate::{Body, Condition, Key, Kind, Retry, Stat, Store, StoreError, Write};
+use crate::{Body, Condition, Key, ObjectClass, Retry, Stat, Store, StoreError, Write};
 
 /// How many writers race.
 const WRITERS: usize = 16;
@@ -42,7 +42,7 @@ impl S3Store {
         let conditions = async {
             // nothing of value: whether the bucket takes ACLs is seen before a package is refused for one
             if self.inner.public_read {
-                self.write(&open, Body::from(b"probe".to_vec()), always(Kind::Mutable)).await?;
+                self.write(&open, Body::from(b"probe".to_vec()), always(ObjectClass::Mutable)).await?;
             }
             if !self.creates_once(&created).await? {
                 return Ok(Conditions::NotKept);
@@ -72,7 +72,7 @@ impl S3Store {
     }
 
     async fn swaps_once(&self, key: &Key) -> Result<bool, StoreError> {
-        let first = self.write(key, Body::from(random()), always(Kind::Private)).await?.version;
+        let first = self.write(key, Body::from(random()), always(ObjectClass::Private)).await?.version;
         let fresh = Condition::Matches(first.clone());
         if !self.holds_when(key, fresh.clone(), &random()).await? {
             // some services compare the condition with an ETag without quotes
@@ -103,7 +103,7 @@ impl S3Store {
 
     /// Whether a write on a condition takes place.
     async fn holds_when(&self, key: &Key, condition: Condition, content: &[u8]) -> Result<bool, StoreError> {
-        let write = Write { condition, kind: Kind::Private };
+        let write = Write { condition, kind: ObjectClass::Private };
         match self.write(key, Body::from(content.to_vec()), write).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),
@@ -133,7 +133,7 @@ impl S3Store {
     }
 }
 
-fn always(kind: Kind) -> Write {
+fn always(kind: ObjectClass) -> Write {
     Write { condition: Condition::Always, kind }
 }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rws_lab::S3Server;
 use rws_store::{
-    Addressing, Body, Condition, Conditions, Depth, DirectoryEntry, Key, Kind, LocalFile, LocalStore, MemoryStore,
-    Page, S3Settings, S3Store, Span, Store, StoreError, Version, Write, collect,
+    Addressing, Body, Condition, Conditions, Depth, DirectoryEntry, Key, LocalFile, LocalStore, MemoryStore,
+    ObjectClass, Page, S3Settings, S3Store, Span, Store, StoreError, Version, Write, collect,
 };
 
 pub fn key(text: &str) -> Key {
@@ -17,7 +17,7 @@ pub fn key(text: &str) -> Key {
 }
 
 pub fn write(condition: Condition) -> Write {
-    Write { condition, kind: Kind::Mutable }
+    Write { condition, kind: ObjectClass::Mutable }
 }
 
 pub async fn put(store: &dyn Store, name: &str, text: &str) -> Version {
@@ -264,7 +264,7 @@ async fn one_of_many_copies_wins(store: Arc<dyn Store>) {
             let (store, to) = (Arc::clone(&store), to.clone());
             copies.push(tokio::spawn(async move {
                 let from = key(&format!("private/{copier}"));
-                let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+                let write = Write { condition: Condition::Absent, kind: ObjectClass::Immutable };
                 store.copy(&from, &to, write).await.map(|_| copier)
             }));
         }
@@ -279,7 +279,7 @@ async fn one_of_many_copies_wins(store: Arc<dyn Store>) {
         assert_eq!(winners.len(), 1, "{winners:?}");
         assert_eq!(get(&*store, to.as_str()).await, Some(format!("{round} {}", winners[0])));
         // and nobody comes later
-        let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+        let write = Write { condition: Condition::Absent, kind: ObjectClass::Immutable };
         let later = store.copy(&key("private/0"), &to, write).await;
         assert!(matches!(later, Err(StoreError::Conflict { .. })), "{later:?}");
     }

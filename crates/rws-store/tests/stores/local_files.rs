@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use rws_store::{Body, Condition, Depth, Kind, LocalFile, LocalStore, Store, Write};
+use rws_store::{Body, Condition, Depth, LocalFile, LocalStore, ObjectClass, Store, Write};
 
 use crate::conformance::{get, key, put, write};
 
@@ -115,7 +115,7 @@ async fn modes_are_fixed() {
     put(&store, ".rws/a/private", "x").await;
     let file = Body::File(LocalFile::whole(&received));
     store.write(&key(".rws/incoming/file"), file, write(Condition::Always)).await.unwrap();
-    let immutable = || Write { condition: Condition::Always, kind: Kind::Immutable };
+    let immutable = || Write { condition: Condition::Always, kind: ObjectClass::Immutable };
     let mode = |name: &str| std::fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(".rws/incoming/file"), 0o600);
     store.copy(&key(".rws/incoming/file"), &key("live/pool/file"), immutable()).await.unwrap();

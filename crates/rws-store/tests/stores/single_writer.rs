@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rws_store::{
-    Body, Condition, Conditions, Content, Depth, GuardedStore, Key, Kind, LeaseTimes, Listed, MemoryStore, Moment,
-    ObservedStore, Observer, Operation, Page, Span, Stat, Store, StoreError, Version, Write, Writing,
+    Body, Condition, Conditions, Content, Depth, GuardedStore, Key, LeaseTimes, Listed, MemoryStore, Moment,
+    ObjectClass, ObservedStore, Observer, Operation, Page, Span, Stat, Store, StoreError, Version, Write, WriteAccess,
 };
 use tokio::sync::Barrier;
 use tokio::time::{Instant, sleep, timeout};
@@ -62,24 +62,24 @@ fn replica(store: Arc<dyn Store>, name: &str) -> Arc<GuardedStore> {
 }
 
 async fn put(store: &dyn Store, name: &str, text: &str, condition: Condition) -> Result<Version, StoreError> {
-    let write = Write { condition, kind: Kind::Private };
+    let write = Write { condition, kind: ObjectClass::Private };
     store.write(&key(name), Body::from(text.as_bytes().to_vec()), write).await.map(|stat| stat.version)
 }
 
-async fn until(guard: &GuardedStore, wanted: fn(&Writing) -> bool) {
+async fn until(guard: &GuardedStore, wanted: fn(&WriteAccess) -> bool) {
     timeout(Duration::from_secs(600), guard.writing().wait_for(wanted)).await.unwrap().unwrap();
 }
 
-fn is_waiting(writing: &Writing) -> bool {
-    matches!(writing, Writing::Waiting { .. })
+fn is_waiting(writing: &WriteAccess) -> bool {
+    matches!(writing, WriteAccess::Standby { .. })
 }
 
 #[tokio::test(start_paused = true)]
 async fn conditions_hold_within_the_writer() {
     let guard = replica(Arc::new(Careless(MemoryStore::new())), "one");
     assert!(matches!(put(&*guard, "a", "1", Condition::Always).await, Err(StoreError::NotWritable { .. })));
-    until(&guard, Writing::is_allowed).await;
-    assert_eq!(*guard.writing().borrow(), Writing::Alone);
+    until(&guard, WriteAccess::is_allowed).await;
+    assert_eq!(*guard.writing().borrow(), WriteAccess::SoleWriter);
     let first = put(&*guard, "a", "1", Condition::Absent).await.unwrap();
     let again = put(&*guard, "a", "2", Condition::Absent).await;
     assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
@@ -92,7 +92,7 @@ async fn conditions_hold_within_the_writer() {
         winners += usize::from(writer.await.unwrap());
     }
     assert_eq!(winners, 1);
-    let write = Write { condition: Condition::Absent, kind: Kind::Immutable };
+    let write = Write { condition: Condition::Absent, kind: ObjectClass::Immutable };
     guard.copy(&key("a"), &key("b"), write.clone()).await.unwrap();
     let again = guard.copy(&key("a"), &key("b"), write).await;
     assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
@@ -102,9 +102,9 @@ async fn conditions_hold_within_the_writer() {
 async fn a_second_writer_waits_until_the_first_gives_the_lease_back() {
     let store: Arc<dyn Store> = Arc::new(Careless(MemoryStore::new()));
     let first = replica(Arc::clone(&store), "first");
-    until(&first, Writing::is_allowed).await;
+    until(&first, WriteAccess::is_allowed).await;
     let second = replica(store, "second");
-    until(&second, |writing| matches!(writing, Writing::Waiting { holder } if holder.starts_with("first "))).await;
+    until(&second, |writing| matches!(writing, WriteAccess::Standby { holder } if holder.starts_with("first "))).await;
     // as long as the first one lives
     sleep(Duration::from_secs(3600)).await;
     assert!(is_waiting(&second.writing().borrow()) && first.writing().borrow().is_allowed());
@@ -115,7 +115,7 @@ async fn a_second_writer_waits_until_the_first_gives_the_lease_back() {
     // a rolling restart
     let stopped = Instant::now();
     first.release().await;
-    until(&second, Writing::is_allowed).await;
+    until(&second, WriteAccess::is_allowed).await;
     assert!(stopped.elapsed() < LeaseTimes::default().expired);
     assert!(matches!(put(&*first, "a", "2", Condition::Always).await, Err(StoreError::NotWritable { .. })));
     put(&*second, "a", "2", Condition::Always).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_writer_that_cannot_renew_gives_up_before_another_begins() {
     let store: Arc<dyn Store> = Arc::new(Careless(MemoryStore::new()));
     let cut = Arc::new(CutOff::default());
     let first = replica(Arc::new(ObservedStore::new(Arc::clone(&store), cut.clone())), "first");
-    until(&first, Writing::is_allowed).await;
+    until(&first, WriteAccess::is_allowed).await;
     let second = replica(store, "second");
     until(&second, is_waiting).await;
     cut.0.store(true, Ordering::SeqCst);
@@ -149,7 +149,7 @@ async fn a_writer_that_cannot_renew_gives_up_before_another_begins() {
     let gave_up = Instant::now();
     assert!(matches!(put(&*first, "a", "1", Condition::Always).await, Err(StoreError::NotWritable { .. })));
     assert!(is_waiting(&second.writing().borrow()));
-    until(&second, Writing::is_allowed).await;
+    until(&second, WriteAccess::is_allowed).await;
     // what the first one had under way was cut off by then
     assert!(gave_up.elapsed() > times.cut_off);
     // the first one comes back and finds its place taken
@@ -204,7 +204,7 @@ async fn a_write_outlives_the_lease_by_a_moment_only_and_no_longer_than_a_releas
     let cut = Arc::new(CutOff::default());
     let store: Arc<dyn Store> = Arc::new(ObservedStore::new(careless, Arc::new(Stuck)));
     let guard = replica(Arc::new(ObservedStore::new(store, cut.clone())), "one");
-    until(&guard, Writing::is_allowed).await;
+    until(&guard, WriteAccess::is_allowed).await;
     let writer = Arc::clone(&guard);
     let write = tokio::spawn(async move { put(&*writer, "stuck", "1", Condition::Always).await });
     // the lease is renewed: the write may take as long as it takes

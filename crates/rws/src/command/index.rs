@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use rws_model::{RepositoryId, RepositorySettings, Signer, Target};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Policy};
-use rws_repository::publish::{Malformed, Occasion, Publisher};
+use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
 use rws_store::{DirectoryEntry, Key, MountedStore, Store};
 
 use super::output::complain;
@@ -16,7 +16,7 @@ use crate::configuration::environment::{
     RWS_SPOOL_DIR, S3_ACCESS_KEY, S3_BASE_PATH, S3_BUCKET, S3_PUBLIC_READ, S3_REGION, S3_SECRET_KEY, S3_URL,
 };
 use crate::configuration::{Configuration, Environment, Overrides, repositories};
-use crate::installation::{self, Place, installation_above, signing};
+use crate::installation::{self, StoreAccess, installation_above, signing};
 
 /// The name under which a repository at the root of its store is known.
 const MOUNT: &str = "repository";
@@ -88,7 +88,7 @@ async fn index(arguments: &IndexArguments, path: &str, environment: &Environment
     {
         bail!("it belongs to the installation at {0}; use `rws sync --data-dir {0}`", above.display());
     }
-    let place = Place::open(&configuration)?;
+    let place = StoreAccess::open(&configuration)?;
     if let Some(above) = place.installation_above().await? {
         bail!("it belongs to the installation at {above:?} in this bucket; use `rws sync` with its settings");
     }
@@ -107,10 +107,10 @@ async fn index(arguments: &IndexArguments, path: &str, environment: &Environment
     let malformed = if arguments.force || configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
     let publisher = Publisher::new(store, Arc::new(Catalogue::of_repositories(targets)), malformed);
     let publisher = publisher.with_scratch(place.spool.clone());
-    let occasion = Occasion { synchronise: true, start: true, ..Occasion::default() };
+    let triggers = Triggers::of(&[Trigger::Synchronise, Trigger::Start]);
     let mut good = true;
     for id in &ids {
-        let outcome = shown(&publisher, publisher.reconcile(id, occasion)).await;
+        let outcome = shown(&publisher, publisher.reconcile(id, triggers)).await;
         let codename = id.as_str().strip_prefix(MOUNT).unwrap_or_default();
         good &= report(&format!("{}{codename}", path.trim_end_matches('/')), outcome)?;
     }

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use rws_model::RepositoryId;
 use rws_repository::RepositoryError;
-use rws_repository::publish::{Occasion, Outcome, Publisher};
+use rws_repository::publish::{Outcome, Publisher, Trigger, Triggers};
 use rws_repository::scheduler::Scheduler;
 
 use super::output::{complain, say};
@@ -21,11 +21,11 @@ pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Res
     let repositories = installation.repositories(paths)?;
     installation.place.connect_to_write().await?;
     let scheduler = Scheduler::new(installation.publisher());
-    let occasion = Occasion { synchronise: true, ..Occasion::default() };
+    let triggers = Triggers::of(&[Trigger::Synchronise]);
     let (mut count, mut failed) = (0, 0);
     for repository in &scheduler.existing(&repositories).await? {
         count += 1;
-        failed += usize::from(!reconcile(scheduler.publisher(), repository, occasion).await?);
+        failed += usize::from(!reconcile(scheduler.publisher(), repository, triggers).await?);
     }
     installation.place.release().await;
     match (count, failed) {
@@ -51,8 +51,8 @@ pub fn nothing_found(paths: &[String]) -> String {
 /// # Errors
 ///
 /// When nothing can be said.
-pub async fn reconcile(publisher: &Publisher, repository: &RepositoryId, occasion: Occasion) -> anyhow::Result<bool> {
-    report(repository.as_str(), shown(publisher, publisher.reconcile(repository, occasion)).await)
+pub async fn reconcile(publisher: &Publisher, repository: &RepositoryId, triggers: Triggers) -> anyhow::Result<bool> {
+    report(repository.as_str(), shown(publisher, publisher.reconcile(repository, triggers)).await)
 }
 
 /// Says what became of a repository; whether that was good.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use rws_model::RepositoryId;
 use rws_repository::existing;
-use rws_repository::publish::Occasion;
+use rws_repository::publish::{Trigger, Triggers};
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
 
 use super::output::say;
@@ -46,7 +46,9 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
             reconcile(
                 &publisher,
                 repository,
-                Occasion { rebuild, synchronise, start: true, tidy: true, ..Occasion::default() },
+                Triggers::of(&[Trigger::Start, Trigger::CleanUp])
+                    .and_if(rebuild, Trigger::Rebuild)
+                    .and_if(synchronise, Trigger::Synchronise),
             )
             .await?;
             // a root has a second of its own

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rws_store::{
-    CachedStore, DirectoryEntry, GuardedStore, LeaseTimes, S3Settings, S3Store, Store, StoreError, Writing,
+    CachedStore, DirectoryEntry, GuardedStore, LeaseTimes, S3Settings, S3Store, Store, StoreError, WriteAccess,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -66,7 +66,7 @@ impl Bucket {
     }
 
     /// Whether this process may write.
-    pub fn writing(&self) -> watch::Receiver<Writing> {
+    pub fn writing(&self) -> watch::Receiver<WriteAccess> {
         self.guard.writing()
     }
 

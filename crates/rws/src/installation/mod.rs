@@ -19,13 +19,13 @@ use rws_rpm::Rpm;
 use crate::configuration::{Configuration, StoreConfiguration};
 pub use bucket::Use;
 use embedded::Secrets;
-pub use place::{Place, installation_above};
+pub use place::{StoreAccess, installation_above};
 use signing::SigningKeys;
 
 /// One installation.
 pub struct Installation {
     /// Where the repositories are.
-    pub place: Place,
+    pub place: StoreAccess,
     /// What there can be.
     pub catalogue: Arc<Catalogue>,
     /// What signs.
@@ -42,7 +42,7 @@ impl Installation {
     ///
     /// When the data directory or the spool cannot be used, or a key is not fit to sign.
     pub fn open(configuration: &Configuration) -> anyhow::Result<Self> {
-        let place = Place::open(configuration)?;
+        let place = StoreAccess::open(configuration)?;
         let secrets = match &configuration.store {
             StoreConfiguration::Local { directory, .. } => Some(Secrets::open(directory)?),
             StoreConfiguration::S3 { .. } => None,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use rws_store::{LocalStore, Store, Writing, private};
+use rws_store::{LocalStore, Store, WriteAccess, private};
 use tokio::sync::watch;
 
 use super::bucket::{Bucket, Use};
@@ -13,7 +13,7 @@ use crate::command::output::complain;
 use crate::configuration::{Configuration, StoreConfiguration};
 
 /// Where repositories are.
-pub struct Place {
+pub struct StoreAccess {
     /// The store.
     pub store: Arc<dyn Store>,
     /// The local directory for files under way.
@@ -21,7 +21,7 @@ pub struct Place {
     bucket: Option<Arc<Bucket>>,
 }
 
-impl Place {
+impl StoreAccess {
     /// Opens the store of a configuration. Nothing is asked of a bucket yet.
     ///
     /// # Errors
@@ -44,10 +44,10 @@ impl Place {
     }
 
     /// Whether this process may write.
-    pub fn writing(&self) -> watch::Receiver<Writing> {
+    pub fn writing(&self) -> watch::Receiver<WriteAccess> {
         match &self.bucket {
             Some(bucket) => bucket.writing(),
-            None => watch::Sender::new(Writing::Many).subscribe(),
+            None => watch::Sender::new(WriteAccess::MultiWriter).subscribe(),
         }
     }
 
@@ -67,18 +67,18 @@ impl Place {
     pub async fn connect_to_write(&self) -> anyhow::Result<()> {
         self.connect(Use::Write);
         let mut writing = self.writing();
-        let checked = |writing: &Writing| !matches!(writing, Writing::Unknown { .. });
+        let checked = |writing: &WriteAccess| !matches!(writing, WriteAccess::Unknown { .. });
         // its first state says only that nothing was asked yet
         if !checked(&writing.borrow()) {
             writing.changed().await?;
         }
         let now = writing.borrow().clone();
         match &now {
-            Writing::Unknown { .. } => bail!("{}", now.sentence()),
-            Writing::Waiting { .. } => complain(format_args!("waiting: {}", now.sentence())),
-            Writing::Never | Writing::Many | Writing::Alone => {}
+            WriteAccess::Unknown { .. } => bail!("{}", now.sentence()),
+            WriteAccess::Standby { .. } => complain(format_args!("waiting: {}", now.sentence())),
+            WriteAccess::ReadOnly | WriteAccess::MultiWriter | WriteAccess::SoleWriter => {}
         }
-        writing.wait_for(Writing::is_allowed).await?;
+        writing.wait_for(WriteAccess::is_allowed).await?;
         Ok(())
     }
 

@@ -18,11 +18,11 @@ use rws_model::{
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, Destination, ReceivedFile};
-use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
-use rws_repository::{IntakeError, Reception, RepositoryError, UploadBuilder, UploadId};
+use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
+use rws_repository::{IncomingFiles, IntakeError, RepositoryError, UploadBuilder, UploadId};
 use rws_rpm::Rpm;
 use rws_store::{
-    Body, Condition, Key, Kind, LocalFile, MemoryStore, Moment, ObservedStore, Observer, Operation, Span, Store,
+    Body, Condition, Key, LocalFile, MemoryStore, Moment, ObjectClass, ObservedStore, Observer, Operation, Span, Store,
     StoreError, Write, collect,
 };
 use tempfile::TempDir;
@@ -172,7 +172,7 @@ pub async fn accept(
     targets: &[Arc<ConfiguredTarget>],
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
-    let reception = Reception::begin(Arc::clone(store)).await?;
+    let reception = IncomingFiles::begin(Arc::clone(store)).await?;
     let to = Destination { targets, product: Some("product"), listed: Listed::InUpload };
     intake::accept(reception, to, files).await
 }
@@ -237,17 +237,17 @@ impl World {
 
     pub async fn publish(&self, repository: &str) -> Result<Outcome, RepositoryError> {
         self.tick();
-        self.publisher(self.store()).reconcile(&id(repository), Occasion::default()).await
+        self.publisher(self.store()).reconcile(&id(repository), Triggers::NONE).await
     }
 
     pub async fn synchronise(&self, repository: &str) -> Result<Outcome, RepositoryError> {
         self.tick();
-        let occasion = Occasion { synchronise: true, ..Occasion::default() };
-        self.publisher(self.store()).reconcile(&id(repository), occasion).await
+        let triggers = Triggers::of(&[Trigger::Synchronise]);
+        self.publisher(self.store()).reconcile(&id(repository), triggers).await
     }
 
     pub async fn put(&self, key: &str, bytes: Vec<u8>) {
-        let write = Write { condition: Condition::Always, kind: Kind::Mutable };
+        let write = Write { condition: Condition::Always, kind: ObjectClass::Mutable };
         self.memory.write(&Key::parse(key).unwrap(), Body::from(bytes), write).await.unwrap();
     }
 
@@ -444,7 +444,7 @@ pub async fn seed(store: &dyn Store, catalogue: &Arc<Catalogue>, repository: &st
     let upload = upload.finish();
     let write = |kind| Write { condition: Condition::Always, kind };
     let put = async |name: String, bytes: Vec<u8>| {
-        memory.write(&Key::parse(&name).unwrap(), bytes.into(), write(Kind::Private)).await.unwrap();
+        memory.write(&Key::parse(&name).unwrap(), bytes.into(), write(ObjectClass::Private)).await.unwrap();
     };
     for file in upload.records.iter().flat_map(|record| &record.files) {
         put(format!(".rws/incoming/{}/{}", upload.id, file.name), b"package".to_vec()).await;
@@ -453,14 +453,14 @@ pub async fn seed(store: &dyn Store, catalogue: &Arc<Catalogue>, repository: &st
     put(format!(".rws/uploads/{}.json", upload.id), serde_json::to_vec(&upload).unwrap()).await;
     memory.set_clock_milliseconds(1_795_000_000_000);
     let publisher = Publisher::new(memory.clone(), Arc::clone(catalogue), Malformed::Stop);
-    let outcome = publisher.reconcile(&id(repository), Occasion::default()).await.unwrap();
+    let outcome = publisher.reconcile(&id(repository), Triggers::NONE).await.unwrap();
     assert_eq!(outcome.applied.len(), 1);
     for listed in memory.list("").await.unwrap() {
         let is_package = listed.key.as_str().ends_with(".deb") || listed.key.as_str().ends_with(".rpm");
         if !is_package {
             let content = memory.read(&listed.key, Span::Whole).await.unwrap().unwrap();
             let bytes = collect(content.bytes).await.unwrap();
-            store.write(&listed.key, Body::Bytes(bytes), write(Kind::Private)).await.unwrap();
+            store.write(&listed.key, Body::Bytes(bytes), write(ObjectClass::Private)).await.unwrap();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rws_lab::{Fault, S3Server};
-use rws_store::{Addressing, Condition, Conditions, Kind, S3Settings, S3Store, Store};
+use rws_store::{Addressing, Condition, Conditions, ObjectClass, S3Settings, S3Store, Store};
 
 use super::{get, header, key, place, put, settings, write};
 
@@ -83,9 +83,10 @@ async fn a_probe_finds_out_and_cleans_up() {
 async fn the_form_of_tags_is_the_servers() {
     for (server, quoted) in [(S3Server::moto(), true), (S3Server::ceph(), false)] {
         let place = place(server).await;
-        let first = place.store.write(&key("a"), b"1".to_vec().into(), write(Condition::Always, Kind::Private)).await;
+        let first =
+            place.store.write(&key("a"), b"1".to_vec().into(), write(Condition::Always, ObjectClass::Private)).await;
         let condition = Condition::Matches(first.unwrap().version);
-        place.store.write(&key("a"), b"2".to_vec().into(), write(condition, Kind::Private)).await.unwrap();
+        place.store.write(&key("a"), b"2".to_vec().into(), write(condition, ObjectClass::Private)).await.unwrap();
         let seen = place.proxy.seen();
         assert_eq!(header(&seen.last().unwrap().headers, "if-match").starts_with('"'), quoted);
     }
@@ -102,7 +103,7 @@ async fn a_bucket_may_be_a_part_of_the_host() {
     assert_eq!(store.probe().await.unwrap(), Conditions::Kept);
     put(&store, "a/b c+d~é", b"text").await;
     assert_eq!(server.get(&bucket, "a/b c+d~é").unwrap(), b"text");
-    store.copy(&key("a/b c+d~é"), &key("copy"), write(Condition::Absent, Kind::Immutable)).await.unwrap();
+    store.copy(&key("a/b c+d~é"), &key("copy"), write(Condition::Absent, ObjectClass::Immutable)).await.unwrap();
     assert_eq!(get(&store, "copy").await.unwrap(), b"text");
     assert_eq!(store.list("").await.unwrap().len(), 3);
 }

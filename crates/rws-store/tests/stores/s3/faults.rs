@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rws_lab::{Fault, S3Server};
-use rws_store::{Condition, DirectoryEntry, Kind, Retry, Span, Store, StoreError, collect};
+use rws_store::{Condition, DirectoryEntry, ObjectClass, Retry, Span, Store, StoreError, collect};
 
 use super::{Place, get, header, key, large, once, place, put, write};
 
@@ -65,7 +65,7 @@ pub async fn carry_out(place: &Place, operation: &str, name: &str, number: usize
     let (store, direct) = (&place.store, &place.direct);
     let (this, other) = (key(&format!("{name}/this")), key(&format!("{name}/other")));
     put(direct, other.as_str(), b"the other object, of some length").await;
-    let wrote = |condition| write(condition, Kind::Private);
+    let wrote = |condition| write(condition, ObjectClass::Private);
     let swapped = match operation {
         "swap" => Some(direct.write(&this, b"0".to_vec().into(), wrote(Condition::Always)).await.unwrap().version),
         _ => None,
@@ -138,11 +138,12 @@ async fn every_operation_outlives_every_fault_on_ceph() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_race_is_lost_even_after_a_fault() {
     let place = place(S3Server::moto()).await;
-    let first = place.direct.write(&key("head"), b"0".to_vec().into(), write(Condition::Absent, Kind::Private)).await;
+    let first =
+        place.direct.write(&key("head"), b"0".to_vec().into(), write(Condition::Absent, ObjectClass::Private)).await;
     let stale = Condition::Matches(first.unwrap().version);
     put(&place.direct, "head", b"theirs").await;
     place.proxy.set_fault(Some(once(Fault::Reset { effect: true }, |seen| seen.method == "PUT")));
-    let lost = place.store.write(&key("head"), b"ours".to_vec().into(), write(stale, Kind::Private)).await;
+    let lost = place.store.write(&key("head"), b"ours".to_vec().into(), write(stale, ObjectClass::Private)).await;
     assert!(matches!(lost, Err(StoreError::Conflict { .. })), "{lost:?}");
     assert_eq!(get(&place.direct, "head").await.unwrap(), b"theirs");
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rws_lab::{Fault, FaultRule, Forged, S3Server, Seen};
-use rws_store::{Condition, Kind, LocalFile, Retry, Store, StoreError};
+use rws_store::{Condition, LocalFile, ObjectClass, Retry, Store, StoreError};
 
 use super::faults::{OPERATIONS, carry_out};
 use super::{Place, get, key, large, once, place, put, write};
@@ -85,14 +85,14 @@ async fn an_old_object_is_not_what_was_written() {
         let place = place(S3Server::ceph()).await;
         put(&place.direct, "head", b"old").await;
         let first = place.direct.stat(&key("head")).await.unwrap().unwrap();
-        let swap = write(Condition::Matches(first.version), Kind::Private);
+        let swap = write(Condition::Matches(first.version), ObjectClass::Private);
         let fault = Fault::Forge { answer, effect: false };
         place.proxy.set_fault(Some(Arc::new(move |seen| (seen.method == "PUT").then(|| fault.clone()))));
         let failed = place.store.write(&key("head"), b"new".to_vec().into(), swap).await.unwrap_err();
         assert!(failed.is_nonsense(), "{failed}");
         assert!(matches!(failed, StoreError::Failed { retry: Retry::Later, .. }), "{failed}");
         assert_eq!(get(&place.direct, "head").await.unwrap(), b"old");
-        assert!(place.store.doubts().is_some());
+        assert!(place.store.suspect_answers().is_some());
     }
 }
 
@@ -104,7 +104,7 @@ async fn a_source_is_missing_only_when_it_is() {
     let is_copy = |seen: &Seen| seen.header("x-amz-copy-source").is_some();
     let absent = Forged::error(404, "NoSuchKey");
     let (from, to) = (key("a+b"), key("to"));
-    let copy = || place.store.copy(&from, &to, write(Condition::Absent, Kind::Immutable));
+    let copy = || place.store.copy(&from, &to, write(Condition::Absent, ObjectClass::Immutable));
     place.proxy.set_fault(Some(always(absent.clone(), is_copy)));
     let failed = copy().await.unwrap_err();
     assert!(failed.is_nonsense() && failed.to_string().contains("the source is there"), "{failed}");
@@ -115,7 +115,7 @@ async fn a_source_is_missing_only_when_it_is() {
     copy().await.unwrap();
     assert_eq!(get(&place.direct, "to").await.unwrap(), b"bytes");
     place.direct.delete(&[key("a+b")]).await.unwrap();
-    let missing = place.store.copy(&key("a+b"), &key("to2"), write(Condition::Absent, Kind::Immutable)).await;
+    let missing = place.store.copy(&key("a+b"), &key("to2"), write(Condition::Absent, ObjectClass::Immutable)).await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
 }
 
@@ -125,7 +125,7 @@ async fn a_copy_costs_a_look_only_where_its_source_is_not_known() {
     let place = place(S3Server::ceph()).await;
     let requests = async |from: &str, to: &str| {
         place.proxy.forget();
-        place.store.copy(&key(from), &key(to), write(Condition::Always, Kind::Immutable)).await.unwrap();
+        place.store.copy(&key(from), &key(to), write(Condition::Always, ObjectClass::Immutable)).await.unwrap();
         place.proxy.seen().len()
     };
     put(&place.store, "own", b"bytes").await;
@@ -175,7 +175,8 @@ async fn large_files_outlive_forged_answers(server: S3Server) {
             for effect in [false, true] {
                 place.proxy.set_fault(Some(once(Fault::Forge { answer: answer.clone(), effect }, which)));
                 let body = rws_store::Body::File(LocalFile::whole(&file));
-                let written = place.store.write(&key("large"), body, write(Condition::Always, Kind::Immutable)).await;
+                let written =
+                    place.store.write(&key("large"), body, write(Condition::Always, ObjectClass::Immutable)).await;
                 let stat = written.unwrap_or_else(|error| panic!("{answer:?} {effect}: {error}"));
                 assert_eq!(place.direct.stat(&key("large")).await.unwrap().unwrap(), stat);
                 assert_eq!(stat.size_bytes, bytes.len() as u64);

@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use rws_lab::{Fault, FaultRule, Proxy, S3Server, Seen};
 use rws_store::{
-    Addressing, Condition, Conditions, DirectoryEntry, Key, Kind, S3Settings, S3Store, Span, Store, Write, collect,
+    Addressing, Condition, Conditions, DirectoryEntry, Key, ObjectClass, S3Settings, S3Store, Span, Store, Write,
+    collect,
 };
 
 fn key(text: &str) -> Key {
     Key::parse(text).unwrap()
 }
 
-fn write(condition: Condition, kind: Kind) -> Write {
+fn write(condition: Condition, kind: ObjectClass) -> Write {
     Write { condition, kind }
 }
 
@@ -79,7 +80,7 @@ async fn get(store: &S3Store, name: &str) -> Option<Vec<u8>> {
 }
 
 async fn put(store: &S3Store, name: &str, bytes: &[u8]) {
-    store.write(&key(name), bytes.to_vec().into(), write(Condition::Always, Kind::Private)).await.unwrap();
+    store.write(&key(name), bytes.to_vec().into(), write(Condition::Always, ObjectClass::Private)).await.unwrap();
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> &'a str {
@@ -101,12 +102,12 @@ async fn objects_are_what_their_kind_says(server: S3Server) {
     let store = S3Store::new(&S3Settings { public_read: true, ..settings(&server, &bucket) }).unwrap();
     store.probe().await.unwrap();
     let package = b"bytes of a package".to_vec();
-    let private = write(Condition::Always, Kind::PrivateImmutable);
+    let private = write(Condition::Always, ObjectClass::PrivateImmutable);
     store.write(&key(".rws/incoming/u/0123"), package.clone().into(), private).await.unwrap();
     let public = "live/pool/h/hello_1.0~rc1+b1_amd64.deb";
-    let copied = write(Condition::Absent, Kind::Immutable);
+    let copied = write(Condition::Absent, ObjectClass::Immutable);
     store.copy(&key(".rws/incoming/u/0123"), &key(public), copied).await.unwrap();
-    let root = write(Condition::Always, Kind::Mutable);
+    let root = write(Condition::Always, ObjectClass::Mutable);
     store.write(&key("live/dists/focal/InRelease"), b"root".to_vec().into(), root).await.unwrap();
 
     assert_eq!(server.anonymous_status(&bucket, public), 200);
@@ -128,7 +129,10 @@ async fn objects_are_what_their_kind_says(server: S3Server) {
 
     // without S3_PUBLIC_READ nothing is open
     let closed = S3Store::new(&settings(&server, &bucket)).unwrap();
-    closed.write(&key("live/closed.deb"), package.into(), write(Condition::Always, Kind::Immutable)).await.unwrap();
+    closed
+        .write(&key("live/closed.deb"), package.into(), write(Condition::Always, ObjectClass::Immutable))
+        .await
+        .unwrap();
     assert_eq!(server.anonymous_status(&bucket, "live/closed.deb"), 403);
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rws_lab::{Fault, S3Server, Seen};
-use rws_store::{Body, Condition, Kind, LocalFile, Retry, Store, StoreError};
+use rws_store::{Body, Condition, LocalFile, ObjectClass, Retry, Store, StoreError};
 
 use super::{get, key, large, once, place, put, write};
 
@@ -16,7 +16,9 @@ async fn large_files_go_in_parts(server: S3Server) {
     std::fs::write(&file, &bytes).unwrap();
     let (store, proxy) = (&place.store, &place.proxy);
     let send = async || {
-        store.write(&key("large"), Body::File(LocalFile::whole(&file)), write(Condition::Always, Kind::Immutable)).await
+        store
+            .write(&key("large"), Body::File(LocalFile::whole(&file)), write(Condition::Always, ObjectClass::Immutable))
+            .await
     };
 
     // one part fails once: it is sent again, and no other
@@ -68,7 +70,7 @@ async fn a_file_is_sent_while_it_grows() {
     let (file, grower) = LocalFile::growing(&path, Some(1 << 30));
     let store = place.store.clone();
     let written = tokio::spawn(async move {
-        store.write(&key("large"), Body::File(file), write(Condition::Always, Kind::Immutable)).await
+        store.write(&key("large"), Body::File(file), write(Condition::Always, ObjectClass::Immutable)).await
     });
     grower.add(20 << 20, []);
     let parts = || place.proxy.seen().iter().filter(|seen| seen.query.contains("partNumber=")).count();
@@ -94,7 +96,7 @@ async fn parts_of_dead_processes_go(server: S3Server, tells_when_they_began: boo
     let store = place.store.clone();
     let name = key(".rws/incoming/upload/large");
     let sending = tokio::spawn(async move {
-        store.write(&name, Body::File(file), write(Condition::Always, Kind::PrivateImmutable)).await
+        store.write(&name, Body::File(file), write(Condition::Always, ObjectClass::PrivateImmutable)).await
     });
     let sent = |seen: &Seen| seen.query.contains("partNumber=2") && seen.status == 200;
     while !place.proxy.seen().iter().any(sent) {
@@ -103,7 +105,7 @@ async fn parts_of_dead_processes_go(server: S3Server, tells_when_they_began: boo
     sending.abort();
     assert!(sending.await.unwrap_err().is_cancelled());
     let now = place.direct.clock_milliseconds().await.unwrap();
-    let give_up = async |prefix: &str, before| place.direct.give_up_unfinished(prefix, before).await.unwrap();
+    let give_up = async |prefix: &str, before| place.direct.abort_unfinished_uploads(prefix, before).await.unwrap();
     if tells_when_they_began {
         assert_eq!(give_up(".rws/incoming/", now - 3_600_000).await, 0, "it may be under way still");
     }
@@ -137,8 +139,11 @@ async fn what_one_request_cannot_copy_is_copied_in_parts(server: S3Server) {
     place.proxy.set_fault(Some(Arc::new(move |seen| {
         whole(seen).then_some(Fault::Answer { status: 400, code: "InvalidRequest", effect: false })
     })));
-    let version =
-        place.store.copy(&key("from +&é~"), &key("to"), write(Condition::Absent, Kind::Immutable)).await.unwrap();
+    let version = place
+        .store
+        .copy(&key("from +&é~"), &key("to"), write(Condition::Absent, ObjectClass::Immutable))
+        .await
+        .unwrap();
     assert!(get(&place.direct, "to").await.unwrap() == bytes);
     assert_eq!(place.direct.stat(&key("to")).await.unwrap().unwrap().version, version);
 }

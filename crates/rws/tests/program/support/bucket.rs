@@ -5,7 +5,7 @@ use super::program::{Program, Ran};
 use super::server::{Credentials, Options, Server, own_variables};
 use super::{curl, temporary_directory, wait};
 use rws_lab::{Proxy, S3Server};
-use rws_store::{Addressing, Condition, Key, Kind, S3Settings, S3Store, Store, Write};
+use rws_store::{Addressing, Condition, Key, ObjectClass, S3Settings, S3Store, Store, Write};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -148,7 +148,7 @@ impl Bucket {
             retries: 5,
         };
         let store = S3Store::new(&settings).expect("settings");
-        let write = Write { condition: Condition::Always, kind: Kind::Mutable };
+        let write = Write { condition: Condition::Always, kind: ObjectClass::Mutable };
         let key = Key::parse(key).expect("a key");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(store.write(&key, content.into(), write)).expect("the object is written");

@@ -13,7 +13,7 @@ const LOGGED: Duration = Duration::from_secs(10);
 
 /// Answers that were not the store's.
 #[derive(Debug, Default)]
-pub struct Doubts {
+pub struct SuspectAnswers {
     recent: Mutex<Recent>,
 }
 
@@ -24,7 +24,7 @@ struct Recent {
     logged: Option<Instant>,
 }
 
-impl Doubts {
+impl SuspectAnswers {
     /// Takes note of one.
     pub fn note(&self, request: &Request, message: &str) {
         let object = request.object.as_deref().unwrap_or("the bucket");

@@ -61,18 +61,18 @@ fn text(format: &str, settings: &RepositorySettings, key: Option<&str>) -> Strin
 
 impl ConfiguredTarget {
     /// The digest that new heads state.
-    pub fn made_with(&self) -> Sha256 {
+    pub fn configuration_fingerprint(&self) -> Sha256 {
         let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
         sha256(text(self.format.name(), &self.settings, key.as_deref()).as_bytes())
     }
 
     /// Whether a generation whose head states this digest was made as one would be now.
-    pub fn was_made_with(&self, digest: &Sha256) -> bool {
-        *digest == self.made_with() || *digest == self.made_with_before()
+    pub fn matches_fingerprint(&self, digest: &Sha256) -> bool {
+        *digest == self.configuration_fingerprint() || *digest == self.former_fingerprint()
     }
 
     /// What versions before 0.2 stated of the same: a digest of Rust's debug form.
-    fn made_with_before(&self) -> Sha256 {
+    fn former_fingerprint(&self) -> Sha256 {
         let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
         sha256(format!("{EDITION} {} {:?} {key:?}", self.format.name(), self.settings).as_bytes())
     }
