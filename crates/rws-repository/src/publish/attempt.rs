@@ -1,15 +1,16 @@
-//! One way through the protocol.
+//! One way through the protocol: observe, compare, plan and place, decide, commit, expose, clean.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 
-use rws_model::Sha256;
+use rws_store::Key;
 
-use super::commit::HeadUpdate;
-use super::run::{CurrentState, Run};
-use super::synchronise::StoreComparison;
-use super::{Malformed, Outcome, Trigger, Triggers};
-use crate::generation::{Generation, Head, Heads, Swap, path_order, rendered_before};
+use super::commit::{Commit, Committer, HeadUpdate};
+use super::comparison::{Comparer, StoreComparison};
+use super::decide::{Decision, Facts, decide};
+use super::expose::Exposer;
+use super::stored_repository::{CurrentState, StoredRepository};
+use super::{Malformed, Outcome, Publisher, Trigger, Triggers};
+use crate::generation::{Generation, Head, Heads, path_order, rendered_before};
 use crate::pending::{self, Pending};
 use crate::plan::{Origin, Plan, PlannedChange, Present, StoreObservations, join, plan};
 use crate::{RepositoryError, UploadId, private};
@@ -18,178 +19,243 @@ use crate::{RepositoryError, UploadId, private};
 const LARGE_BYTES: u64 = 2 << 20;
 
 /// How often a plan is made anew because a public path holds something else.
-const PLANS: usize = 4;
+const MAX_PLANS: usize = 4;
 
-/// Whether the store was compared, and with what end.
+/// One way through the protocol.
+pub(super) struct Attempt<'a> {
+    pub(super) publisher: &'a Publisher,
+    pub(super) at: &'a StoredRepository<'a>,
+    pub(super) triggers: Triggers,
+    /// Whether the turn of what takes much memory was waited for.
+    pub(super) has_turn: bool,
+    /// Whether packages are not read again for what the settings want of them now: it was tried in vain.
+    pub(super) keeps_entries: bool,
+    /// Whether another tool wrote the root that stands there: what it did is taken in, but for malformed packages.
+    pub(super) takes_over: bool,
+    /// What earlier attempts wrote for commits that they lost.
+    pub(super) unused: &'a BTreeSet<Key>,
+}
+
+/// How an attempt ended.
+pub(super) enum Ended {
+    /// What it did.
+    Done(Box<Outcome>),
+    /// Another publisher was faster. Nothing refers to what was written.
+    Lost(BTreeSet<Key>),
+    /// What is pending takes much memory until it is published; nothing was done.
+    NeedsTurn,
+}
+
+/// The repository before anything is done.
+struct Observed {
+    /// The store's time before the head was read, in seconds since 1970.
+    now: i64,
+    state: CurrentState,
+    /// The generation of which all packages are read again.
+    read_again: Option<Generation>,
+    /// Why, with what was found out.
+    triggers: Triggers,
+    pending: Pending,
+}
+
+/// The store compared with the index.
 struct Compared {
-    looked: bool,
+    comparison: StoreComparison,
+    /// How the comparison ended, where there was one.
     synchronised: Result<(), RepositoryError>,
 }
 
-impl Run<'_> {
-    /// One way through the protocol; `None` when another publisher was faster, or the run needs its turn.
-    pub(super) async fn attempt(
-        &self,
-        triggers: Triggers,
-        lost_commits: usize,
-    ) -> Result<Option<Outcome>, RepositoryError> {
-        let now = self.store().clock_milliseconds().await? / 1000;
-        let mut state = self.state(triggers.has(Trigger::Rebuild)).await?;
-        let (mut triggers, mut read_again) = (triggers, None);
-        if triggers.has(Trigger::Start) && !self.keeps_entries.load(Ordering::Relaxed) && self.needs_reading(&state) {
-            triggers = triggers.and(Trigger::Rebuild);
-            read_again = state.generation.take();
-            state = self.state(true).await?;
-        }
-        if triggers.has(Trigger::Start)
-            && self.publisher.malformed == Malformed::Stop
-            && self.has_malformed(&state).await?
-        {
-            // who starts says what lies there still
-            triggers = triggers.and(Trigger::Synchronise);
-        }
-        if triggers.has(Trigger::Synchronise) {
-            self.set_aside_what_is_broken(&mut state).await?;
-        }
-        let rebuild = triggers.has(Trigger::Rebuild) || state.former.is_some();
-        let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
-        let small = pending::read_small(self.store(), self.repository, &applied, LARGE_BYTES).await?;
-        let mut pending = match small {
-            Some(pending) => pending,
-            None if self.turn.is_some() => pending::read(self.store(), self.repository, &applied).await?,
-            None => {
-                // what is large takes memory several times over until it is published
-                self.needs_turn.store(true, Ordering::Relaxed);
-                return Ok(None);
-            }
-        };
-        let (mut found, synchronised) = self.look(&state, &pending, triggers).await?;
-        let looked = found.looked || synchronised.is_err();
-        let malformed: Vec<String> = std::mem::take(&mut found.malformed).into_iter().map(|(path, _)| path).collect();
-        if let Some(generation) = read_again {
-            self.check_read_again(&generation, &malformed)?;
-        }
-        if found.looked {
-            self.list_malformed(self.public_list()?, malformed).await?;
-            self.list_malformed(private::malformed(self.repository), Vec::new()).await?;
-        }
-        let mut changes = found.changes;
-        for upload in &mut pending.uploads {
-            let origin = Origin::Upload(upload.id.clone());
-            let wanted = upload.take_changes_for(self.repository).into_iter();
-            changes.extend(wanted.map(|change| PlannedChange { change, origin: origin.clone() }));
-        }
-        let rendered = self.publisher.ready.of(self.repository);
-        changes.extend(rendered.iter().flat_map(|rendered| rendered.iter().cloned()));
-        let Some(plan) = self.plan_and_place(&state, &mut changes, &found.noticed).await? else { return Ok(None) };
-        let failed = plan.failed.clone();
-        let stale = rendered_before(&plan.renderers, self.target.format.renderer());
-        let applied: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
+impl Compared {
+    /// Whether there was one.
+    fn looked(&self) -> bool {
+        self.comparison.looked || self.synchronised.is_err()
+    }
+}
 
-        let anew = triggers.has(Trigger::Start)
-            && state.head().is_some_and(|head| !self.target.matches_fingerprint(&head.configuration_fingerprint));
-        let take_over = found.looked && self.is_foreign(&state).await?;
-        let create = triggers.has(Trigger::Create) && state.head.is_none();
-        let renew =
-            state.head().is_some_and(|head| self.target.renew_at(head.published_at).is_some_and(|at| at <= now));
-        let publish = !plan.is_empty() || anew || take_over || rebuild || create || renew;
+impl Attempt<'_> {
+    /// Goes through the protocol.
+    pub(super) async fn run(&self) -> Result<Ended, RepositoryError> {
+        let Some(mut observed) = self.observe().await? else { return Ok(Ended::NeedsTurn) };
+        let mut compared = self.compare(&observed).await?;
+        self.note_malformed(&observed, &mut compared.comparison).await?;
+
+        let mut changes = std::mem::take(&mut compared.comparison.changes);
+        changes.extend(observed.take_changes(self.at));
+        let rendered = self.publisher.ready.of(self.at.repository);
+        changes.extend(rendered.iter().flat_map(|rendered| rendered.iter().cloned()));
+        let noticed = std::mem::take(&mut compared.comparison.noticed);
+        let Some(plan) = self.plan_and_place(&observed.state, &mut changes, &noticed).await? else {
+            return Ok(Ended::Lost(BTreeSet::new()));
+        };
+        let failed = plan.failed.clone();
+        let stale = rendered_before(&plan.renderers, self.at.target.format.renderer());
+
+        let Observed { now, state, triggers, pending, .. } = observed;
+        let applied: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
+        let committer = Committer { at: self.at };
         let due = state.head().map(|head| head.due(now)).unwrap_or_default();
         if !due.is_empty() {
-            self.store().delete(&due).await?;
+            self.at.store().delete(&due).await?;
         }
-        let unused = self.all_unused(&state, triggers.has(Trigger::CleanUp), now).await?;
-        let trims = !due.is_empty() || !unused.is_empty() || state.head().is_some_and(|head| self.can_trim(head, now));
+        let clean_up = triggers.has(Trigger::CleanUp);
+        let unused = committer.all_unused(&state, self.unused.clone(), clean_up, now).await?;
+        let settings_changed = |head: &Head| !self.at.target.matches_fingerprint(&head.configuration_fingerprint);
+        let expires = |head: &Head| self.at.target.renew_at(head.published_at).is_some_and(|at| at <= now);
+        let decision = decide(&Facts {
+            has_head: state.head.is_some(),
+            changes: !plan.is_empty(),
+            settings_changed: triggers.has(Trigger::Start) && state.head().is_some_and(settings_changed),
+            foreign_root: compared.comparison.looked && self.at.is_foreign(&state).await?,
+            is_rebuilt: triggers.has(Trigger::Rebuild) || state.former.is_some(),
+            wants_empty: triggers.has(Trigger::Create) && state.head.is_none(),
+            expires: state.head().is_some_and(expires),
+            has_uploads: !applied.is_empty(),
+            can_trim: !due.is_empty()
+                || !unused.is_empty()
+                || state.head().is_some_and(|head| committer.can_trim(head, now)),
+        });
+
+        let take_over = compared.comparison.looked;
         let deleted = due.into_iter().collect();
-        let step = HeadUpdate { pending: &pending, applied: &applied, take_over: found.looked, now, deleted, unused };
-        let commit = match &state.head {
-            _ if publish => self.publish(&state, plan, &step).await?,
-            // that nothing changes is true of this head only: it has to be the current one still
-            Some((head, version)) if !applied.is_empty() || trims => self.note(head, version, &step).await?,
-            Some((head, _)) => Swap::Won(Box::new(head.clone())),
-            None => {
-                let compared = Compared { looked, synchronised };
-                return self.nothing_to_publish(&pending, failed, compared, lost_commits).await.map(Some);
-            }
+        let update = HeadUpdate { pending: &pending, applied: &applied, take_over, now, deleted, unused };
+        let commit = match (decision, &state.head) {
+            (Decision::Publish, _) => committer.publish(&state, plan, &update).await?,
+            (Decision::UpdateHead, Some((head, version))) => committer.update(head, version, &update).await?,
+            (_, Some((head, _))) => Commit::Won(Box::new(head.clone())),
+            (_, None) => return self.nothing_to_publish(&pending, failed, compared).await,
         };
-        let Swap::Won(head) = commit else { return Ok(None) };
+        let head = match commit {
+            Commit::Won(head) => head,
+            Commit::Lost(written) => return Ok(Ended::Lost(written)),
+        };
         if let Some(rendered) = rendered {
-            self.publisher.ready.taken(self.repository, &rendered);
+            self.publisher.ready.taken(self.at.repository, &rendered);
         }
 
         let remembered = head.applied.iter().filter(|id| pending.pointers.contains(id) && !applied.contains(id));
         let contained: Vec<UploadId> = applied.iter().chain(remembered).cloned().collect();
+        let look = triggers.has(Trigger::Start) || compared.comparison.looked;
         // a pointer of an upload that the head contains: whoever published it did not come to an end
-        if publish || triggers.has(Trigger::Start) || found.looked || !contained.is_empty() {
-            self.expose(&head, triggers.has(Trigger::Start) || found.looked).await?;
+        if decision == Decision::Publish || look || !contained.is_empty() {
+            Exposer { at: self.at, foreign: &self.publisher.foreign }.expose(&head, look).await?;
         }
-        self.clean(&pending, &contained, &failed).await?;
-        Ok(Some(Outcome {
-            published_at: Some(head.published_at).filter(|_| publish),
-            look_again_seconds: head.look_again_in(now, self.target.keep()),
+        self.at.clean(&pending, &contained, &failed).await?;
+        Ok(Ended::Done(Box::new(Outcome {
+            published_at: Some(head.published_at).filter(|_| decision == Decision::Publish),
+            look_again_seconds: head.look_again_in(now, self.at.target.keep()),
             generation: Some(head.generation),
             applied: contained.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect(),
             failed,
-            looked,
-            synchronised,
+            looked: compared.looked(),
+            synchronised: compared.synchronised,
             stale,
-            lost_commits,
+            lost_commits: 0,
             has_more: pending.has_more,
-        }))
+        })))
+    }
+
+    fn comparer(&self) -> Comparer<'_> {
+        Comparer { at: self.at, policy: self.publisher.malformed, progress: &self.publisher.progress }
+    }
+
+    /// Step 1: the head, its generation, and what is pending; `None` where that is large and waits for its turn.
+    async fn observe(&self) -> Result<Option<Observed>, RepositoryError> {
+        let (mut triggers, mut read_again) = (self.triggers, None);
+        let now = self.at.store().clock_milliseconds().await? / 1000;
+        let mut state = self.at.state(triggers.has(Trigger::Rebuild)).await?;
+        if triggers.has(Trigger::Start) && !self.keeps_entries && self.needs_reading(&state) {
+            triggers = triggers.and(Trigger::Rebuild);
+            read_again = state.generation.take();
+            state = self.at.state(true).await?;
+        }
+        let stops = self.publisher.malformed == Malformed::Stop;
+        if triggers.has(Trigger::Start) && stops && self.comparer().has_malformed(&state).await? {
+            // who starts says what lies there still
+            triggers = triggers.and(Trigger::Synchronise);
+        }
+        if triggers.has(Trigger::Synchronise) {
+            self.at.set_aside_what_is_broken(&mut state).await?;
+        }
+        let applied = state.head().map(|head| head.applied.clone()).unwrap_or_default();
+        let (store, repository) = (self.at.store(), self.at.repository);
+        let pending = match pending::read_small(store, repository, &applied, LARGE_BYTES).await? {
+            Some(pending) => pending,
+            // what is large takes memory several times over until it is published
+            None if !self.has_turn => return Ok(None),
+            None => pending::read(store, repository, &applied).await?,
+        };
+        Ok(Some(Observed { now, state, read_again, triggers, pending }))
     }
 
     /// Compares the store with the index where that is asked for, or where the repository has no head yet. What is
     /// wrong there never keeps uploads from being published.
-    async fn look(
-        &self,
-        state: &CurrentState,
-        pending: &Pending,
-        triggers: Triggers,
-    ) -> Result<(StoreComparison, Result<(), RepositoryError>), RepositoryError> {
-        let takes_over = self.takes_over.load(Ordering::Relaxed);
-        if takes_over || (state.head.is_none() && !pending.uploads.is_empty()) {
-            let found = self.synchronise(state, Malformed::Skip).await?;
-            let stopped = self.stopped(&found);
-            return Ok((found, stopped));
+    async fn compare(&self, observed: &Observed) -> Result<Compared, RepositoryError> {
+        let Observed { state, pending, triggers, .. } = observed;
+        let comparer = self.comparer();
+        if self.takes_over || (state.head.is_none() && !pending.uploads.is_empty()) {
+            let comparison = comparer.synchronise(state, Malformed::Skip).await?;
+            let synchronised = comparer.stopped(&comparison);
+            return Ok(Compared { comparison, synchronised });
         }
         // what other tools put there is never taken for nothing
         let create = triggers.has(Trigger::Create) && state.head.is_none();
         if !triggers.has(Trigger::Synchronise) && !triggers.has(Trigger::Rebuild) && !create {
-            return Ok((StoreComparison::default(), Ok(())));
+            return Ok(Compared { comparison: StoreComparison::default(), synchronised: Ok(()) });
         }
-        match self.synchronise(state, self.publisher.malformed).await {
-            Ok(found) => Ok((found, Ok(()))),
+        match comparer.synchronise(state, self.publisher.malformed).await {
+            Ok(comparison) => Ok(Compared { comparison, synchronised: Ok(()) }),
             // without a generation nothing else says what was there
             Err(error) if state.generation.is_none() => Err(error),
             Err(error) => {
                 if let RepositoryError::Malformed { path, .. } = &error {
                     // whoever starts next looks whether it lies there still
-                    self.list_malformed(private::malformed(self.repository), vec![path.clone()]).await?;
+                    let list = private::malformed(self.at.repository);
+                    comparer.list_malformed(list, vec![path.clone()]).await?;
                 }
-                Ok((StoreComparison::default(), Err(error)))
+                Ok(Compared { comparison: StoreComparison::default(), synchronised: Err(error) })
             }
         }
     }
 
-    /// Steps 1 and 2. A public path that turns out to hold something else is avoided, and the plan made again. `None`
-    /// when another publisher was faster.
+    /// Lists what a comparison left out.
+    async fn note_malformed(
+        &self,
+        observed: &Observed,
+        comparison: &mut StoreComparison,
+    ) -> Result<(), RepositoryError> {
+        let malformed = std::mem::take(&mut comparison.malformed).into_iter();
+        let malformed: Vec<String> = malformed.map(|(path, _)| path).collect();
+        if let Some(generation) = &observed.read_again {
+            self.check_read_again(generation, &malformed)?;
+        }
+        if comparison.looked {
+            let comparer = self.comparer();
+            comparer.list_malformed(comparer.public_list()?, malformed).await?;
+            comparer.list_malformed(private::malformed(self.at.repository), Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// The plan, with the files of its packages in their places (step 2). A public path that turns out to hold something else is
+    /// avoided, and the plan made again. `None` when another publisher was faster.
     async fn plan_and_place(
         &self,
         state: &CurrentState,
         changes: &mut Vec<PlannedChange>,
         noticed: &StoreObservations,
     ) -> Result<Option<Plan>, RepositoryError> {
-        let mut taken = self.condemned_paths(state);
+        let mut taken = self.at.condemned_paths(state);
         let mut failed = Vec::new();
-        for _ in 0..PLANS {
+        for _ in 0..MAX_PLANS {
             let present = Present {
-                format: &*self.target.format,
+                format: &*self.at.target.format,
                 generation: state.generation.as_ref(),
                 retired: state.head().map(|head| head.retired.as_slice()).unwrap_or_default(),
                 taken: &taken,
             };
             let plan = plan(&present, changes, noticed);
-            let mut plan = plan.map_err(RepositoryError::generation(self.repository))?;
-            let placed = self.place(&plan).await?;
+            let mut plan = plan.map_err(RepositoryError::generation(self.at.repository))?;
+            let placed = self.at.place(&plan).await?;
             for (path, version) in placed.versions {
                 plan.set_version(&path, version);
             }
@@ -198,7 +264,7 @@ impl Run<'_> {
                 return Ok(Some(plan));
             }
             // a faster publisher deletes the files of uploads that it has published
-            if !placed.missing.is_empty() && self.current_counter().await? != state.head().map(|head| head.counter) {
+            if !placed.missing.is_empty() && self.at.current_counter().await? != state.head().map(|head| head.counter) {
                 return Ok(None);
             }
             for (upload, reason) in placed.missing {
@@ -208,60 +274,29 @@ impl Run<'_> {
             taken.extend(placed.taken);
         }
         let paths: Vec<&str> = taken.iter().map(String::as_str).collect();
-        Err(RepositoryError::damaged(&self.tree, format!("other files stand in the way at {}", paths.join(", "))))
-    }
-
-    /// Paths below the tree that must not be used now.
-    pub(super) fn condemned_paths(&self, state: &CurrentState) -> BTreeSet<String> {
-        let prefix = format!("{}/", self.tree);
-        let keys = state.head().into_iter().flat_map(|head| head.untouchable());
-        keys.filter_map(|key| key.as_str().strip_prefix(&prefix)).map(str::to_owned).collect()
-    }
-
-    /// Whether a head remembers generations that nobody reads any more.
-    fn can_trim(&self, head: &Head, now: i64) -> bool {
-        let mut trimmed = head.clone();
-        self.trim(&mut trimmed, now, &BTreeSet::new(), Vec::new());
-        trimmed != *head
+        Err(RepositoryError::damaged(&self.at.tree, format!("other files stand in the way at {}", paths.join(", "))))
     }
 
     /// Whether the entries of packages are not those that the settings ask for now.
     fn needs_reading(&self, state: &CurrentState) -> bool {
         let Some(generation) = &state.generation else { return false };
-        self.target.format.needs_reading(&generation.partitions, &self.target.settings)
+        self.at.target.format.needs_reading(&generation.partitions, &self.at.target.settings)
     }
 
     /// Fails where a file of a package could not be read again: nobody asked for its package to be left out.
     fn check_read_again(&self, generation: &Generation, malformed: &[String]) -> Result<(), RepositoryError> {
         for path in malformed {
-            let row = generation.files.get(path, &path_order).map_err(RepositoryError::generation(self.repository))?;
+            let row = generation.files.get(path, &path_order);
+            let row = row.map_err(RepositoryError::generation(self.at.repository))?;
             if row.is_some_and(|row| row.users > 0) {
                 return Err(RepositoryError::Malformed {
-                    repository: self.repository.clone(),
-                    path: join(&self.tree, path),
+                    repository: self.at.repository.clone(),
+                    path: join(&self.at.tree, path),
                     reason: "its package is in the index and would be left out".to_owned(),
                 });
             }
         }
         Ok(())
-    }
-
-    /// Whether a plain-named file is there that is none of the head's own.
-    pub(super) async fn is_foreign(&self, state: &CurrentState) -> Result<bool, RepositoryError> {
-        let Some(head) = state.head() else { return Ok(false) };
-        let mut names = self.target.format.root_names(self.repository);
-        names.extend(head.plain.keys().cloned());
-        let digests: Vec<Sha256> = self.digests(&names).await?;
-        Ok(digests.iter().any(|digest| !head.own.contains_key(digest)))
-    }
-
-    /// The digests of those of these files that exist.
-    pub(super) async fn digests(&self, names: &[String]) -> Result<Vec<Sha256>, RepositoryError> {
-        let mut digests = Vec::new();
-        for name in names {
-            digests.extend(self.present(&self.key(name)?).await?.map(|(_, digest)| digest));
-        }
-        Ok(digests)
     }
 
     /// A repository without a head, and nothing that would make one.
@@ -270,26 +305,36 @@ impl Run<'_> {
         pending: &Pending,
         failed: Vec<(UploadId, String)>,
         compared: Compared,
-        lost_commits: usize,
-    ) -> Result<Outcome, RepositoryError> {
-        let Compared { looked, synchronised } = compared;
+    ) -> Result<Ended, RepositoryError> {
         let ids: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
-        if !ids.is_empty() && !Heads(self.store()).is_absent(self.repository).await? {
-            return Err(RepositoryError::Contended(self.repository.clone()));
+        if !ids.is_empty() && !Heads(self.at.store()).is_absent(self.at.repository).await? {
+            return Err(RepositoryError::Contended(self.at.repository.clone()));
         }
-        self.clean(pending, &ids, &failed).await?;
-        let applied = ids.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect();
-        Ok(Outcome {
+        self.at.clean(pending, &ids, &failed).await?;
+        Ok(Ended::Done(Box::new(Outcome {
             generation: None,
             published_at: None,
             look_again_seconds: None,
-            applied,
+            applied: ids.into_iter().filter(|id| !failed.iter().any(|(failed, _)| failed == id)).collect(),
             failed,
-            looked,
-            synchronised,
+            looked: compared.looked(),
+            synchronised: compared.synchronised,
             stale: 0,
-            lost_commits,
+            lost_commits: 0,
             has_more: pending.has_more,
-        })
+        })))
+    }
+}
+
+impl Observed {
+    /// The changes of what is pending.
+    fn take_changes(&mut self, at: &StoredRepository<'_>) -> Vec<PlannedChange> {
+        let mut changes = Vec::new();
+        for upload in &mut self.pending.uploads {
+            let origin = Origin::Upload(upload.id.clone());
+            let wanted = upload.take_changes_for(at.repository).into_iter();
+            changes.extend(wanted.map(|change| PlannedChange { change, origin: origin.clone() }));
+        }
+        changes
     }
 }

@@ -1,14 +1,14 @@
-//! HeadUpdate 7: what a generation contains leaves the private prefix.
+//! Step 7: what a generation contains leaves the private prefix.
 
 use rws_store::{Body, Condition, Key, ObjectClass, Write};
 
-use super::run::Run;
+use super::stored_repository::StoredRepository;
 use crate::catalogue::OnConflict;
 use crate::pending::Pending;
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, conflict, private};
 
-impl Run<'_> {
+impl StoredRepository<'_> {
     /// Deletes the pointers of uploads that the current generation contains, and the package files of uploads that had no
     /// other repository; those of uploads to several repositories go with the sweep, once no pointer of them is left. The
     /// upload object stays for a week, to say what became of it. Uploads that could not be carried out are put aside with

@@ -1,22 +1,20 @@
 //! Steps 3 to 5: the files of the next generation, its manifest, and the swap of the head.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use rws_model::{IndexFile, RootFile, RootInput, Sha256};
-use rws_store::{Body, Condition, Key, ObjectClass, Span, StoreError, Version, Write};
+use rws_store::{Body, Condition, Key, ObjectClass, Version, Write};
 use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
-use super::run::{CurrentState, Run};
-use crate::content::{Content, ContentWriter};
+use super::stored_repository::{CurrentState, StoredRepository};
 use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads, IndexState, Past, Swap};
 use crate::pending::Pending;
 use crate::plan::{self, Plan};
-use crate::render::{NewFile, PresentFiles, Renderer};
+use crate::render::{NewFile, Renderer};
 use crate::{GenerationId, RepositoryError, UploadId, disk_format, private, reading};
 
 /// A manifest that no head knows after this time belongs to a publisher that died.
@@ -44,47 +42,60 @@ pub(super) struct HeadUpdate<'a> {
     pub(super) unused: BTreeSet<Key>,
 }
 
-impl Run<'_> {
+/// What became of a commit.
+pub(super) enum Commit {
+    /// This head is the current one.
+    Won(Box<Head>),
+    /// Another publisher was faster. Nothing refers to what was written for it.
+    Lost(BTreeSet<Key>),
+}
+
+/// Makes the next generation, or the next head, of a repository.
+pub(super) struct Committer<'a> {
+    pub(super) at: &'a StoredRepository<'a>,
+}
+
+impl Committer<'_> {
     /// Steps 3 to 5.
     pub(super) async fn publish(
         &self,
         state: &CurrentState,
         mut plan: Plan,
         step: &HeadUpdate<'_>,
-    ) -> Result<Swap, RepositoryError> {
-        let damaged = RepositoryError::generation(self.repository);
+    ) -> Result<Commit, RepositoryError> {
+        let damaged = RepositoryError::generation(self.at.repository);
         let mut renderer = Renderer {
-            format: &*self.target.format,
-            repository: self.repository,
-            settings: &self.target.settings,
+            format: &*self.at.target.format,
+            repository: self.at.repository,
+            settings: &self.at.target.settings,
             present: state.generation.as_ref(),
             plan: &plan,
-            scratch: &self.publisher.scratch,
+            scratch: self.at.scratch,
             variant: 0,
         };
-        let present_files = self.read_all(renderer.needed()).await?;
-        let tables = plan.tables(&*self.target.format, state.generation.as_ref());
-        let (packages, files) = tables.map_err(RepositoryError::generation(self.repository))?;
+        let present_files = self.at.read_all(renderer.needed()).await?;
+        let tables = plan.tables(&*self.at.target.format, state.generation.as_ref());
+        let (packages, files) = tables.map_err(RepositoryError::generation(self.at.repository))?;
         let mut rendered = renderer.render(&packages, &present_files).map_err(damaged)?;
         while self.is_untouchable(state, &rendered.files)? {
             renderer.variant += 1;
             let again = renderer.render(&packages, &present_files);
-            rendered = again.map_err(RepositoryError::generation(self.repository))?;
+            rendered = again.map_err(RepositoryError::generation(self.at.repository))?;
         }
         drop(present_files);
 
         let (public, written) = match step.take_over || state.head.is_none() {
-            true => self.public_root().await?,
+            true => self.at.public_root().await?,
             false => (Vec::new(), None),
         };
         // a root of another tool is an earlier one too
-        let date = self.target.format.root_date(self.repository, &public);
+        let date = self.at.target.format.root_date(self.at.repository, &public);
         let published_at = self.next_second([state.head().map(|head| head.published_at), written], date).await?;
         let former = state.head().map_or(public.as_slice(), |head| head.root.as_slice());
         let root_entries = std::mem::take(&mut plan.root_entries);
         let root = self.root(&rendered.indexes, &root_entries, published_at, former)?;
         let generation = Generation {
-            repository: self.repository.clone(),
+            repository: self.at.repository.clone(),
             id: GenerationId::new(published_at, Uuid::new_v4()),
             root,
             partitions: std::mem::take(&mut plan.partitions),
@@ -96,29 +107,25 @@ impl Run<'_> {
             renderers: std::mem::take(&mut plan.renderers),
         };
         let manifest = generation.to_bytes().map_err(|error| RepositoryError::damaged(&generation.id, error))?;
-        let written = rendered.files.iter().map(|file| self.key(&file.name)).collect::<Result<Vec<_>, _>>()?;
+        let written = rendered.files.iter().map(|file| self.at.key(&file.name)).collect::<Result<Vec<_>, _>>()?;
         self.write_all(&generation.id, &rendered.files, manifest).await?;
         drop(rendered.files);
-        let taken_over = if step.take_over { self.digests(&self.plain_names(&generation)).await? } else { Vec::new() };
+        let taken_over =
+            if step.take_over { self.at.digests(&self.plain_names(&generation)).await? } else { Vec::new() };
         let head = self.next_head(state, &generation, plan, step, taken_over, published_at);
         let won = head.clone();
         // step 5: the one moment in which the generation becomes current
-        let commit = Heads(self.store()).swap(state.head.as_ref().map(|(_, version)| version), head).await?;
-        if matches!(commit, Swap::Lost) {
-            let current = Heads(self.store()).read(self.repository).await?.map(|(head, _)| head);
-            if current.is_some_and(|head| head.history.iter().any(|past| past.generation == generation.id)) {
-                // it was won, and somebody has published since
-                return Ok(Swap::Won(Box::new(won)));
-            }
-            let manifest = private::manifest(self.repository, &generation.id);
-            self.unused().extend(written.into_iter().chain([manifest]));
+        match Heads(self.at.store()).swap(state.head.as_ref().map(|(_, version)| version), head).await? {
+            Swap::Won(head) => return Ok(Commit::Won(head)),
+            Swap::Lost => {}
         }
-        Ok(commit)
-    }
-
-    /// What this run wrote for commits that it lost.
-    pub(super) fn unused(&self) -> MutexGuard<'_, BTreeSet<Key>> {
-        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
+        let current = Heads(self.at.store()).read(self.at.repository).await?.map(|(head, _)| head);
+        if current.is_some_and(|head| head.history.iter().any(|past| past.generation == generation.id)) {
+            // it was won, and somebody has published since
+            return Ok(Commit::Won(Box::new(won)));
+        }
+        let manifest = private::manifest(self.at.repository, &generation.id);
+        Ok(Commit::Lost(written.into_iter().chain([manifest]).collect()))
     }
 
     /// Whether a new index file would get a name that is condemned: its content was current long ago.
@@ -126,42 +133,17 @@ impl Run<'_> {
         let Some(head) = state.head() else { return Ok(false) };
         let untouchable = head.untouchable();
         for file in files {
-            if untouchable.contains(&self.key(&file.name)?) {
+            if untouchable.contains(&self.at.key(&file.name)?) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    pub(super) async fn read_all(&self, names: BTreeSet<String>) -> Result<PresentFiles, RepositoryError> {
-        let mut reads = Vec::new();
-        for name in names {
-            reads.push(self.read_index_file(name).boxed());
-        }
-        Ok(gather(TRANSFERS_AT_ONCE, reads).await?.into_iter().collect())
-    }
-
-    async fn read_index_file(&self, name: String) -> Result<(String, Content), RepositoryError> {
-        let key = self.key(&name)?;
-        let Some(mut found) = self.store().read(&key, Span::Whole).await? else {
-            return Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist"));
-        };
-        let mut content = ContentWriter::new(&self.publisher.scratch, &[]);
-        while let Some(piece) = found.bytes.next().await {
-            content.push(&piece?).map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
-        }
-        let (content, digest, _) = content.finish();
-        let named = Sha256::from_hex(key.file_name().get(..64).unwrap_or_default());
-        if named.is_some_and(|named| named != digest) {
-            return Err(RepositoryError::damaged(&key, "it has not the digest in its name"));
-        }
-        Ok((name, content))
-    }
-
     /// The time of the next root: later than those before, by the store's clock, and than the `date` that one states. There
     /// is one in a second at most, so that readers that compare whole seconds see every one.
     async fn next_second(&self, before: [Option<i64>; 2], date: Option<i64>) -> Result<i64, RepositoryError> {
-        let now = self.store().clock_milliseconds().await?;
+        let now = self.at.store().clock_milliseconds().await?;
         // a date far in the future is a mistake that clients refuse
         let date = date.filter(|date| *date <= now / 1000 + FUTURE_SECONDS);
         let last = before.into_iter().flatten().max().max(date);
@@ -185,28 +167,28 @@ impl Run<'_> {
         let files: Vec<IndexFile> = indexes.iter().flat_map(|state| state.files.iter().cloned()).collect();
         let indexes: Vec<_> = indexes.iter().map(|state| state.index.clone()).collect();
         let input = RootInput {
-            repository: self.repository,
-            settings: &self.target.settings,
+            repository: self.at.repository,
+            settings: &self.at.target.settings,
             indexes: &indexes,
             files: &files,
             entries: &entries,
             published_at,
             former,
         };
-        Ok(self.target.format.root(&input, self.target.signer.as_deref())?)
+        Ok(self.at.target.format.root(&input, self.at.target.signer.as_deref())?)
     }
 
     /// Writes index files, whose names hold their digest, and the manifest.
     async fn write_all(&self, id: &GenerationId, files: &[NewFile], manifest: Vec<u8>) -> Result<(), RepositoryError> {
         let mut objects =
-            vec![(private::manifest(self.repository, id), Body::from(manifest), ObjectClass::PrivateImmutable)];
+            vec![(private::manifest(self.at.repository, id), Body::from(manifest), ObjectClass::PrivateImmutable)];
         for file in files {
-            objects.push((self.key(&file.name)?, file.content.body(), ObjectClass::Immutable));
+            objects.push((self.at.key(&file.name)?, file.content.body(), ObjectClass::Immutable));
         }
         let mut writes = Vec::new();
         for (key, body, kind) in objects {
             let write = Write { condition: Condition::Always, kind };
-            writes.push(async move { self.store().write(&key, body, write).await }.boxed());
+            writes.push(async move { self.at.store().write(&key, body, write).await }.boxed());
         }
         gather(TRANSFERS_AT_ONCE, writes).await?;
         Ok(())
@@ -244,7 +226,7 @@ impl Run<'_> {
         let plain = plain.filter_map(|file| Some((file.plain_name.clone()?, file.stored_name.clone()))).collect();
         let mut head = Head {
             format: disk_format::HEAD,
-            repository: self.repository.clone(),
+            repository: self.at.repository.clone(),
             generation: generation.id.clone(),
             counter: before.map_or(1, |head| head.counter + 1),
             nonce: Uuid::new_v4(),
@@ -258,20 +240,27 @@ impl Run<'_> {
             history,
             retired,
             condemned: before.map(|head| head.condemned.clone()).unwrap_or_default(),
-            configuration_fingerprint: self.target.configuration_fingerprint(),
+            configuration_fingerprint: self.at.target.configuration_fingerprint(),
         };
         let files = generation.indexes.iter().flat_map(|state| &state.files);
-        let used: BTreeSet<Key> = files.filter_map(|file| self.key(&file.stored_name).ok()).collect();
+        let used: BTreeSet<Key> = files.filter_map(|file| self.at.key(&file.stored_name).ok()).collect();
         let unused = step.unused.difference(&used).cloned().collect();
         self.trim(&mut head, published_at, &step.deleted, unused);
         head
     }
 
+    /// Whether a head remembers generations that nobody reads any more.
+    pub(super) fn can_trim(&self, head: &Head, now: i64) -> bool {
+        let mut trimmed = head.clone();
+        self.trim(&mut trimmed, now, &BTreeSet::new(), Vec::new());
+        trimmed != *head
+    }
+
     /// Drops from a head what nobody reads any more.
-    pub(super) fn trim(&self, head: &mut Head, now: i64, deleted: &BTreeSet<Key>, unused: Vec<Key>) {
-        let keep = self.target.keep();
-        let file = |path: &str| self.key(path).ok();
-        head.trim(now, keep, deleted, unused, file, |id| private::manifest(self.repository, id));
+    fn trim(&self, head: &mut Head, now: i64, deleted: &BTreeSet<Key>, unused: Vec<Key>) {
+        let keep = self.at.target.keep();
+        let file = |path: &str| self.at.key(path).ok();
+        head.trim(now, keep, deleted, unused, file, |id| private::manifest(self.at.repository, id));
     }
 
     /// What no generation refers to, of all that was written for lost commits: by this run, and, where that is looked
@@ -279,17 +268,17 @@ impl Run<'_> {
     pub(super) async fn all_unused(
         &self,
         state: &CurrentState,
-        tidy: bool,
+        mut unused: BTreeSet<Key>,
+        clean_up: bool,
         now: i64,
     ) -> Result<BTreeSet<Key>, RepositoryError> {
-        let mut unused = self.unused().clone();
         let (Some(head), Some(generation)) = (state.head(), &state.generation) else { return Ok(BTreeSet::new()) };
-        if tidy {
+        if clean_up {
             unused.extend(self.of_dead_publishers(head, now).await?);
         }
         let used = generation.indexes.iter().flat_map(|state| &state.files).map(|file| &file.stored_name);
         for name in used.chain(head.retired.iter().map(|retired| &retired.path)) {
-            unused.remove(&self.key(name)?);
+            unused.remove(&self.at.key(name)?);
         }
         head.untouchable().into_iter().for_each(|key| _ = unused.remove(key));
         Ok(unused)
@@ -298,18 +287,18 @@ impl Run<'_> {
     /// The manifests that no head has known for long, and the index files that they name.
     async fn of_dead_publishers(&self, head: &Head, now: i64) -> Result<BTreeSet<Key>, RepositoryError> {
         let known = head.history.iter().map(|past| &past.generation).chain([&head.generation]);
-        let known: BTreeSet<Key> = known.map(|id| private::manifest(self.repository, id)).collect();
+        let known: BTreeSet<Key> = known.map(|id| private::manifest(self.at.repository, id)).collect();
         let mut unused = BTreeSet::new();
-        for listed in self.store().list(&private::generations(self.repository)).await? {
+        for listed in self.at.store().list(&private::generations(self.at.repository)).await? {
             let age = now - listed.stat.modified_milliseconds / 1000;
             if known.contains(&listed.key) || age < ABANDONED_SECONDS {
                 continue;
             }
             if let Some(id) = private::generation_id(&listed.key)
-                && let Ok(generation) = reading::generation(self.store(), self.repository, &id).await
+                && let Ok(generation) = reading::generation(self.at.store(), self.at.repository, &id).await
             {
                 for file in generation.indexes.iter().flat_map(|state| &state.files) {
-                    unused.insert(self.key(&file.stored_name)?);
+                    unused.insert(self.at.key(&file.stored_name)?);
                 }
             }
             unused.insert(listed.key);
@@ -318,22 +307,25 @@ impl Run<'_> {
     }
 
     /// A head with the same generation that contains more uploads, which change nothing, or has less to remember.
-    pub(super) async fn note(
+    pub(super) async fn update(
         &self,
         head: &Head,
         version: &Version,
         step: &HeadUpdate<'_>,
-    ) -> Result<Swap, RepositoryError> {
+    ) -> Result<Commit, RepositoryError> {
         let applied = remember(Some(head), step);
         let mut head = Head { counter: head.counter + 1, nonce: Uuid::new_v4(), applied, ..head.clone() };
         self.trim(&mut head, step.now, &step.deleted, step.unused.iter().cloned().collect());
-        Heads(self.store()).swap(Some(version), head).await
+        Ok(match Heads(self.at.store()).swap(Some(version), head).await? {
+            Swap::Won(head) => Commit::Won(head),
+            Swap::Lost => Commit::Lost(BTreeSet::new()),
+        })
     }
 
     /// All names under which the files of a generation are exposed.
     fn plain_names(&self, generation: &Generation) -> Vec<String> {
         let files = generation.indexes.iter().flat_map(|state| &state.files);
-        let mut names = self.target.format.root_names(self.repository);
+        let mut names = self.at.target.format.root_names(self.at.repository);
         names.extend(files.filter_map(|file| file.plain_name.clone()));
         names
     }

@@ -1,11 +1,10 @@
-//! HeadUpdate 6: the plain-named public files in line with the head.
+//! Step 6: the plain-named public files in line with the head.
 //!
 //! RWS itself serves these names from the head; the files are for readers of the store itself. A file is written over
 //! only when it is one of our own: anything else was put there by another tool and stays. Roots are looked at before
 //! any index is touched, and written after all of them. What this process exposed last it knows without looking; that
 //! somebody wrote in between shows when the condition of the next write does not hold.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -13,23 +12,14 @@ use rws_model::{Sha256, sha256};
 use rws_store::{Body, Condition, Key, ObjectClass, Reserved, Span, StoreError, Version, Write};
 
 use super::TRANSFERS_AT_ONCE;
-use super::run::Run;
+use super::stored_repository::{Exposed, StoredRepository};
 use crate::RepositoryError;
+use crate::foreign::ForeignRoots;
 use crate::gather::gather;
 use crate::generation::Head;
 
 /// How often exposing starts again because somebody wrote in between.
 const TRIES: usize = 5;
-
-/// A plain-named file as this process saw it last.
-#[derive(Clone, Debug)]
-pub(super) struct Exposed {
-    /// What the store said of it.
-    version: Version,
-    content: Sha256,
-    /// When it was written, by the store's clock, in milliseconds since 1970, where this process wrote it as a root.
-    written_milliseconds: Option<i64>,
-}
 
 /// What a plain-named file is to be.
 #[derive(Clone, Copy)]
@@ -75,23 +65,30 @@ enum Comparison<'a> {
     Superseded,
 }
 
-impl Run<'_> {
+/// Brings the plain-named files of a repository in line with its head.
+pub(super) struct Exposer<'a> {
+    pub(super) at: &'a StoredRepository<'a>,
+    /// Told when a root is RWS's own.
+    pub(super) foreign: &'a ForeignRoots,
+}
+
+impl Exposer<'_> {
     /// Brings all plain-named files in line with a head, or leaves that to the publisher of a later one. `look` compares
     /// also those files that this process remembers.
     pub(super) async fn expose(&self, head: &Head, look: bool) -> Result<(), RepositoryError> {
         for _ in 0..TRIES {
             let Comparison::Differences(differences) = self.compare(head, look).await? else { return Ok(()) };
             if self.write_differences(&differences).await? {
-                self.publisher.foreign.is_own(self.repository);
+                self.foreign.is_own(self.at.repository);
                 return Ok(());
             }
         }
-        Err(RepositoryError::Contended(self.repository.clone()))
+        Err(RepositoryError::Contended(self.at.repository.clone()))
     }
 
     async fn compare<'a>(&self, head: &'a Head, look: bool) -> Result<Comparison<'a>, RepositoryError> {
         let mut wanted: Vec<(String, Wanted<'a>)> = Vec::new();
-        for name in self.target.format.root_names(self.repository) {
+        for name in self.at.target.format.root_names(self.at.repository) {
             let file = head.root.iter().find(|file| file.name == name);
             wanted.push((name, file.map_or(Wanted::Absent, |file| Wanted::Text(&file.text))));
         }
@@ -108,13 +105,13 @@ impl Run<'_> {
                 (None, _) => Condition::Absent,
                 (Some((_, present)), Wanted::Text(_) | Wanted::CopyOf(_)) if present == content => continue,
                 (Some((version, present)), _) if !head.own.contains_key(&present) => {
-                    let counter = self.current_counter().await?;
+                    let counter = self.at.current_counter().await?;
                     if counter.is_some_and(|counter| counter > head.counter) {
                         return Ok(Comparison::Superseded);
                     }
                     // of a generation that the head has forgotten: it came to stand there late
-                    if !self.store().is_own(&key).await? {
-                        return Err(RepositoryError::Foreign { repository: self.repository.clone(), file: name });
+                    if !self.at.store().is_own(&key).await? {
+                        return Err(RepositoryError::Foreign { repository: self.at.repository.clone(), file: name });
                     }
                     is_current = Some(counter == Some(head.counter));
                     Condition::Matches(version)
@@ -124,7 +121,7 @@ impl Run<'_> {
                     // does: what this process saw there before is older.
                     let own = remembered.is_some_and(|exposed| exposed.version == version);
                     if !(own && matches!(wanted, Wanted::Text(_))) && is_current.is_none() {
-                        is_current = Some(self.current_counter().await? == Some(head.counter));
+                        is_current = Some(self.at.current_counter().await? == Some(head.counter));
                     }
                     Condition::Matches(version)
                 }
@@ -139,16 +136,16 @@ impl Run<'_> {
 
     /// One file as it is to be, and as it is.
     async fn see<'a>(&self, name: String, wanted: Wanted<'a>, look: bool) -> Result<Seen<'a>, RepositoryError> {
-        let key = self.key(&name)?;
+        let key = self.at.key(&name)?;
         let content = match wanted {
             Wanted::Text(text) => sha256(text.as_bytes()),
             Wanted::CopyOf(stored) => self.stored_digest(stored).await?,
             Wanted::Absent => sha256(b""),
         };
-        let remembered = self.remembered(&key);
+        let remembered = self.at.exposed.get(&key);
         let present = match &remembered {
             Some(exposed) if !look => Some((exposed.version.clone(), exposed.content)),
-            _ => self.present(&key).await?,
+            _ => self.at.present(&key).await?,
         };
         Ok(Seen { name, key, wanted, content, remembered, present })
     }
@@ -159,11 +156,11 @@ impl Run<'_> {
         // a root without its signature is worse than an old one
         let mut left_bytes = Reserved::size_of(differences.iter().filter_map(text_bytes));
         let copies = differences.iter().filter_map(|one| match one.wanted {
-            Wanted::CopyOf(stored) => Some(self.key(stored)),
+            Wanted::CopyOf(stored) => Some(self.at.key(stored)),
             _ => None,
         });
         let copies = copies.collect::<Result<Vec<_>, _>>()?;
-        let reserved = self.store().reserve(&copies, left_bytes).await?;
+        let reserved = self.at.store().reserve(&copies, left_bytes).await?;
         reserved.keep(left_bytes);
         let mut indexes = Vec::new();
         for one in differences.iter().filter(is_index) {
@@ -177,7 +174,7 @@ impl Run<'_> {
         }
         if !written {
             // whoever wrote one has written the others too
-            differences.iter().for_each(|one| self.remember(&one.key, None));
+            differences.iter().for_each(|one| self.at.exposed.set(&one.key, None));
         }
         Ok(written)
     }
@@ -189,21 +186,21 @@ impl Run<'_> {
         let written = match wanted {
             Wanted::Text(text) => {
                 self.wait_for_another_second(key).await?;
-                let written = self.store().write(key, Body::from(text.as_bytes().to_vec()), write).await;
+                let written = self.at.store().write(key, Body::from(text.as_bytes().to_vec()), write).await;
                 written.map(|stat| (stat.version, Some(stat.modified_milliseconds)))
             }
             Wanted::CopyOf(stored) => {
-                self.store().copy(&self.key(stored)?, key, write).await.map(|version| (version, None))
+                self.at.store().copy(&self.at.key(stored)?, key, write).await.map(|version| (version, None))
             }
             Wanted::Absent => {
-                self.store().delete(std::slice::from_ref(key)).await?;
-                self.remember(key, None);
+                self.at.store().delete(std::slice::from_ref(key)).await?;
+                self.at.exposed.set(key, None);
                 return Ok(true);
             }
         };
         match written {
             Ok((version, written_milliseconds)) => {
-                self.remember(key, Some(Exposed { version, content: *content, written_milliseconds }));
+                self.at.exposed.set(key, Some(Exposed { version, content: *content, written_milliseconds }));
                 Ok(true)
             }
             Err(StoreError::Conflict { .. }) => Ok(false),
@@ -213,30 +210,13 @@ impl Run<'_> {
 
     /// Readers of the store itself compare whole seconds: a root that is written twice in one would be missed.
     async fn wait_for_another_second(&self, key: &Key) -> Result<(), RepositoryError> {
-        let Some(written) = self.remembered(key).and_then(|exposed| exposed.written_milliseconds) else {
+        let Some(written) = self.at.exposed.get(key).and_then(|exposed| exposed.written_milliseconds) else {
             return Ok(());
         };
-        let early = (written / 1000 + 1) * 1000 - self.store().clock_milliseconds().await?;
+        let early = (written / 1000 + 1) * 1000 - self.at.store().clock_milliseconds().await?;
         // longer only when somebody has set a clock
         tokio::time::sleep(Duration::from_millis(early.clamp(0, 2000).unsigned_abs())).await;
         Ok(())
-    }
-
-    /// The version and content of a public file.
-    pub(super) async fn present(&self, key: &Key) -> Result<Option<(Version, Sha256)>, RepositoryError> {
-        if let Some(exposed) = self.remembered(key) {
-            match self.store().stat(key).await? {
-                None => return Ok(None),
-                Some(stat) if stat.version == exposed.version => return Ok(Some((exposed.version, exposed.content))),
-                Some(_) => {}
-            }
-        }
-        let Some(read) = self.store().read(key, Span::Whole).await? else { return Ok(None) };
-        let version = read.stat.version.clone();
-        let content = sha256(&read.collect().await?);
-        let exposed = Exposed { version: version.clone(), content, written_milliseconds: None };
-        self.remember(key, Some(exposed));
-        Ok(Some((version, content)))
     }
 
     /// The digest of a stored index file: it is known to be what its name says, and its name holds the digest.
@@ -245,23 +225,10 @@ impl Run<'_> {
         if let Some(digest) = Sha256::from_hex(name.get(..64).unwrap_or_default()) {
             return Ok(digest);
         }
-        let key = self.key(stored)?;
-        match self.store().read(&key, Span::Whole).await? {
+        let key = self.at.key(stored)?;
+        match self.at.store().read(&key, Span::Whole).await? {
             Some(content) => Ok(sha256(&content.collect().await?)),
             None => Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist")),
         }
-    }
-
-    /// What this process knows of a file.
-    fn remembered(&self, key: &Key) -> Option<Exposed> {
-        self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    fn remember(&self, key: &Key, exposed: Option<Exposed>) {
-        let mut known = self.publisher.exposed.lock().unwrap_or_else(PoisonError::into_inner);
-        match exposed {
-            Some(exposed) => known.insert(key.clone(), exposed),
-            None => known.remove(key),
-        };
     }
 }

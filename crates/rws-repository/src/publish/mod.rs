@@ -13,43 +13,40 @@
 //! steps 6 and 7, which only look at what is there.
 
 mod attempt;
-mod carry;
 mod clean;
 mod commit;
+mod comparison;
+mod decide;
 mod expose;
 mod place;
 mod progress;
-mod recorded;
-mod run;
 mod stale;
-mod stored;
-mod synchronise;
+mod stored_repository;
 mod triggers;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Store};
+use rws_store::Store;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::catalogue::Catalogue;
 use crate::foreign::ForeignRoots;
 use crate::{GenerationId, RepositoryError, UploadId};
-use expose::Exposed;
+use attempt::{Attempt, Ended};
 pub use progress::Comparison;
-use run::Run;
 pub use stale::{Batch, Unreadable};
+use stored_repository::{ExposedFiles, StoredRepository};
 pub use triggers::{Trigger, Triggers};
 
 /// How many objects of one publish are read or written at once.
 const TRANSFERS_AT_ONCE: usize = 8;
 
 /// How often a publisher that lost the commit starts again before it lets the others go first.
-const TRIES: usize = 20;
+const MAX_TRIES: usize = 20;
 
 /// What to do with a malformed package that somebody put into the store by other means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +91,7 @@ pub struct Publisher {
     store: Arc<dyn Store>,
     catalogue: Arc<Catalogue>,
     malformed: Malformed,
-    /// The plain-named files that this process wrote last.
-    exposed: Mutex<BTreeMap<Key, Exposed>>,
+    exposed: ExposedFiles,
     progress: progress::All,
     foreign: Arc<ForeignRoots>,
     /// The local directory for index files that are large.
@@ -110,7 +106,8 @@ impl Publisher {
     /// A publisher of the repositories that `catalogue` lists.
     pub fn new(store: Arc<dyn Store>, catalogue: Arc<Catalogue>, malformed: Malformed) -> Self {
         let scratch = std::env::temp_dir();
-        let (exposed, progress, large) = (Mutex::default(), progress::All::default(), Arc::new(Semaphore::new(1)));
+        let (exposed, progress, large) =
+            (ExposedFiles::default(), progress::All::default(), Arc::new(Semaphore::new(1)));
         let (foreign, ready) = (Arc::default(), stale::Ready::default());
         Self { store, catalogue, malformed, exposed, progress, foreign, scratch, large, ready }
     }
@@ -179,38 +176,40 @@ impl Publisher {
     ) -> Result<Option<Outcome>, RepositoryError> {
         let target =
             self.catalogue.repository(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))?;
-        let tree = target.format.layout(repository).tree;
-        let run = Run {
-            publisher: self,
+        let at = StoredRepository {
+            store: &self.store,
             repository,
             target,
-            tree,
-            turn,
-            needs_turn: AtomicBool::default(),
-            unused: Mutex::default(),
-            keeps_entries: AtomicBool::default(),
-            takes_over: AtomicBool::default(),
+            tree: target.format.layout(repository).tree,
+            scratch: &self.scratch,
+            exposed: &self.exposed,
         };
-        let (mut triggers, mut lost_commits) = (triggers, 0);
-        for _ in 0..TRIES {
-            match run.attempt(triggers, lost_commits).await {
-                Ok(None) if run.needs_turn.load(Ordering::Relaxed) => return Ok(None),
-                Ok(None) => lost_commits += 1,
-                Ok(Some(outcome)) => return Ok(Some(outcome)),
+        let (mut triggers, mut lost_commits, mut unused) = (triggers, 0, BTreeSet::new());
+        let (mut keeps_entries, mut takes_over) = (false, false);
+        for _ in 0..MAX_TRIES {
+            let has_turn = turn.is_some();
+            let attempt =
+                Attempt { publisher: self, at: &at, triggers, has_turn, keeps_entries, takes_over, unused: &unused };
+            match attempt.run().await {
+                Ok(Ended::Done(outcome)) => return Ok(Some(Outcome { lost_commits, ..*outcome })),
+                Ok(Ended::NeedsTurn) => return Ok(None),
+                Ok(Ended::Lost(written)) => {
+                    lost_commits += 1;
+                    unused.extend(written);
+                }
                 // Another tool was here since: its root is the newer one, and what it did is taken in. It may have removed index
                 // files that are needed.
                 Err(RepositoryError::Foreign { .. } | RepositoryError::Damaged { .. })
-                    if !run.takes_over.load(Ordering::Relaxed) && run.is_foreign(&run.state(true).await?).await? =>
+                    if !takes_over && at.is_foreign(&at.state(true).await?).await? =>
                 {
-                    run.takes_over.store(true, Ordering::Relaxed);
+                    takes_over = true;
                     triggers = triggers.and(Trigger::Synchronise);
                 }
                 // one bad file keeps nothing else from being published
                 Err(error @ RepositoryError::Malformed { .. })
-                    if triggers.has(Trigger::Start)
-                        && !triggers.has(Trigger::Rebuild)
-                        && !run.keeps_entries.swap(true, Ordering::Relaxed) =>
+                    if triggers.has(Trigger::Start) && !triggers.has(Trigger::Rebuild) && !keeps_entries =>
                 {
+                    keeps_entries = true;
                     tracing::error!(%repository, %error, "packages could not be read again as the settings want it");
                 }
                 Err(error) => return Err(error),

@@ -1,10 +1,10 @@
-//! HeadUpdate 2: package files at their public paths, each written once.
+//! Step 2: package files at their public paths, each written once.
 
 use futures::{FutureExt, StreamExt};
 use rws_model::ContentDigester;
 use rws_store::{Condition, Key, ObjectClass, Span, StoreError, Version, Write};
 
-use super::run::Run;
+use super::stored_repository::StoredRepository;
 use crate::gather::gather;
 use crate::plan::{PlacedFile, Plan};
 use crate::{RepositoryError, UploadId, private};
@@ -29,7 +29,7 @@ enum Place {
     Missing(String),
 }
 
-impl Run<'_> {
+impl StoredRepository<'_> {
     /// Brings the files of a plan to their public paths. What is there already with the same bytes is left alone.
     pub(super) async fn place(&self, plan: &Plan) -> Result<Placed, RepositoryError> {
         let mut places = Vec::new();

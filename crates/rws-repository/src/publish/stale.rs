@@ -11,8 +11,8 @@ use rws_model::{Change, RecordFile, RepositoryId, Role};
 use rws_store::{Key, Listed, Stat};
 
 use super::Publisher;
-use super::recorded::KnownFile;
-use super::stored::{self, ReadFile, StoredFile, StoredFiles};
+use super::comparison::known_digests::KnownFile;
+use super::comparison::stored_files::{self, ReadFile, StoredFile, StoredFiles};
 use crate::catalogue::ConfiguredTarget;
 use crate::generation::{FileRow, Generation, Heads, PackageRow, path_order};
 use crate::plan::{Origin, PlannedChange, join};
@@ -203,7 +203,7 @@ impl Packages<'_> {
 
     fn change(&self, row: &PackageRow, read: &ReadFile) -> Result<PlannedChange, String> {
         let beside = |path: &str| self.file(path).ok().flatten().and_then(|row| row.as_record_file());
-        let record = stored::assemble(self.target, read, &beside).map_err(|refusal| refusal.reason)?;
+        let record = stored_files::assemble(self.target, read, &beside).map_err(|refusal| refusal.reason)?;
         if self.target.format.compare(&record.identity, &rws_model::Identity(row.identity.clone())).is_ne() {
             return Err(format!("it is {} now", record.identity.0));
         }

@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use rws_model::{Change, ListedFile, MetadataOffer, MetadataOrigin, sha256};
 use rws_store::{Condition, ObjectClass, StoreError, Write};
 
-use super::recorded::KnownDigests;
-use super::run::Run;
-use super::synchronise::StoreComparison;
+use super::known_digests::KnownDigests;
+use super::{Comparer, StoreComparison};
 use crate::RepositoryError;
 use crate::plan::{Origin, PlannedChange, join};
 
 /// A larger file is not carried: it would have to be in memory.
 const MOST_BYTES: u64 = 64 << 20;
 
-impl Run<'_> {
+impl Comparer<'_> {
     /// Takes in what an older root lists beside the indexes. Each file gets a name that holds its digest, so that nobody writes
     /// over what a generation refers to.
     pub(super) async fn carry(
@@ -26,7 +25,7 @@ impl Run<'_> {
             match self.carry_one(file).await? {
                 Ok(change) => found.changes.push(change),
                 Err(reason) => tracing::warn!(
-                    repository = %self.repository, kind = file.index, file = ?file.names, reason, "not carried"
+                    repository = %self.at.repository, kind = file.index, file = ?file.names, reason, "not carried"
                 ),
             }
         }
@@ -37,39 +36,40 @@ impl Run<'_> {
         let Some(name) = file.names.first().filter(|_| file.size_bytes <= MOST_BYTES) else {
             return Ok(Err("it is too large".to_owned()));
         };
-        let Ok(from) = self.key(name) else { return Ok(Err("it has no name that can be".to_owned())) };
-        let Some(content) = self.public_bytes(name).await? else { return Ok(Err("it does not exist".to_owned())) };
+        let Ok(from) = self.at.key(name) else { return Ok(Err("it has no name that can be".to_owned())) };
+        let Some(content) = self.at.public_bytes(name).await? else { return Ok(Err("it does not exist".to_owned())) };
         if (content.len() as u64, sha256(&content)) != (file.size_bytes, file.sha256) {
             return Ok(Err("it is not what the root says of it".to_owned()));
         }
-        let timestamp = self.store().stat(&from).await?.map_or(0, |stat| stat.modified_milliseconds.div_euclid(1000));
+        let timestamp =
+            self.at.store().stat(&from).await?.map_or(0, |stat| stat.modified_milliseconds.div_euclid(1000));
         let offer = MetadataOffer {
             kind: &file.index,
             name: from.file_name(),
             content: &content,
             origin: MetadataOrigin::Carried { timestamp },
         };
-        let record = match self.target.format.metadata(&offer) {
+        let record = match self.at.target.format.metadata(&offer) {
             Ok(metadata) => metadata.record,
             Err(refusal) => return Ok(Err(refusal.reason)),
         };
         let mut versions = BTreeMap::new();
         for file in &record.files {
-            let to = self.key(&join(&record.directory, file.name.as_str()))?;
+            let to = self.at.key(&join(&record.directory, file.name.as_str()))?;
             if to != from {
                 let write = Write { condition: Condition::Absent, kind: ObjectClass::Immutable };
-                match self.store().copy(&from, &to, write).await {
+                match self.at.store().copy(&from, &to, write).await {
                     // its name holds its digest
                     Ok(_) | Err(StoreError::Conflict { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
-            if let Some(stat) = self.store().stat(&to).await? {
+            if let Some(stat) = self.at.store().stat(&to).await? {
                 versions.insert(file.name.to_string(), stat.version);
             }
         }
         let change =
-            Change { repository: self.repository.clone(), identity: record.identity.clone(), record: Some(record) };
+            Change { repository: self.at.repository.clone(), identity: record.identity.clone(), record: Some(record) };
         Ok(Ok(PlannedChange { change, origin: Origin::Tree(versions) }))
     }
 }

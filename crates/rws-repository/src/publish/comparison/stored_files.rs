@@ -9,7 +9,7 @@ use rws_model::{
 };
 use rws_store::{Listed, Span, Store, Version};
 
-use super::recorded::KnownFile;
+use super::known_digests::KnownFile;
 use crate::RepositoryError;
 use crate::catalogue::ConfiguredTarget;
 use crate::inspection::Inspection;
@@ -20,33 +20,33 @@ const FRONT_BYTES: u64 = 64 << 10;
 
 /// A file in the store, below the tree.
 #[derive(Clone)]
-pub(super) struct StoredFile {
-    pub(super) path: String,
-    pub(super) name: FileName,
-    pub(super) listed: Listed,
+pub(in crate::publish) struct StoredFile {
+    pub(in crate::publish) path: String,
+    pub(in crate::publish) name: FileName,
+    pub(in crate::publish) listed: Listed,
 }
 
 /// A file that was read.
-pub(super) struct ReadFile {
-    pub(super) path: String,
-    pub(super) name: FileName,
+pub(in crate::publish) struct ReadFile {
+    pub(in crate::publish) path: String,
+    pub(in crate::publish) name: FileName,
     /// What the store said of it while it was read.
-    pub(super) version: Version,
-    pub(super) inspected: Inspected,
+    pub(in crate::publish) version: Version,
+    pub(in crate::publish) inspected: Inspected,
 }
 
 /// Reads files of one format.
 #[derive(Clone)]
-pub(super) struct StoredFiles {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) format: Arc<dyn Format>,
+pub(in crate::publish) struct StoredFiles {
+    pub(in crate::publish) store: Arc<dyn Store>,
+    pub(in crate::publish) format: Arc<dyn Format>,
     /// How much of a package is read.
-    pub(super) depth: Reading,
+    pub(in crate::publish) depth: Reading,
 }
 
 impl StoredFiles {
     /// Reads a file; only its front where it is known what all of it is. The path and the reason of one that is bad.
-    pub(super) async fn read(
+    pub(in crate::publish) async fn read(
         &self,
         file: StoredFile,
         known: Option<KnownFile>,
@@ -122,7 +122,7 @@ impl StoredFiles {
 /// # Errors
 ///
 /// When the file is no package, or one that does not fit the files beside it.
-pub(super) fn assemble(
+pub(in crate::publish) fn assemble(
     target: &ConfiguredTarget,
     file: &ReadFile,
     beside: &dyn Fn(&str) -> Option<RecordFile>,

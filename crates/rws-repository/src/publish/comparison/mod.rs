@@ -1,6 +1,12 @@
-//! The store compared with the index: one listing, and a read of each file that is new or changed.
+//! The store compared with the index: one listing, and a read of each file that is new or changed. What another tool left is
+//! taken over here.
+
+mod carried;
+pub(super) mod known_digests;
+pub(super) mod stored_files;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use rws_model::{Change, FileName, Identity, Record, Refusal, Role};
@@ -9,14 +15,14 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::Malformed;
-use super::progress::Comparing;
-use super::recorded::KnownDigests;
-use super::run::{CurrentState, Run};
-use super::stored::{self, ReadFile, StoredFile, StoredFiles};
+use super::progress::{self, Comparing};
+use super::stored_repository::{CurrentState, StoredRepository};
 use crate::generation::{FileRow, PackageRow};
 use crate::plan::{Origin, PlannedChange, StoreObservations, join};
 use crate::render::StoredIndex;
 use crate::{RepositoryError, private};
+use known_digests::KnownDigests;
+use stored_files::{ReadFile, StoredFile, StoredFiles};
 
 /// The name of the list of malformed packages, in the directory of the metadata.
 const MALFORMED_LIST: &str = "malformed_list.txt";
@@ -35,6 +41,15 @@ pub(super) struct StoreComparison {
     pub(super) noticed: StoreObservations,
     /// The malformed packages that were left out: the path of each, below the tree, and what is wrong with it.
     pub(super) malformed: Vec<(String, String)>,
+}
+
+/// Compares the store with the index of a repository.
+pub(super) struct Comparer<'a> {
+    pub(super) at: &'a StoredRepository<'a>,
+    /// What malformed packages do.
+    pub(super) policy: Malformed,
+    /// Where it says how far it is.
+    pub(super) progress: &'a progress::All,
 }
 
 /// What the index says now.
@@ -58,7 +73,7 @@ fn paths(row: &PackageRow) -> impl Iterator<Item = String> {
     row.files.iter().map(|name| join(&row.directory, name.as_str()))
 }
 
-impl Run<'_> {
+impl Comparer<'_> {
     /// Compares the store with the present generation. A package that the index has goes only when the listing does
     /// not have its file and asking for it says that it is gone, or when the file has become another one.
     pub(super) async fn synchronise(
@@ -74,7 +89,7 @@ impl Run<'_> {
         if listed.is_empty() && (is_rebuilt || indexed.files.values().any(|file| file.users > 0)) {
             let reason = "the listing is empty while the index has packages; nothing was removed. When all packages \
                           were really deleted, delete them through RWS";
-            return Err(RepositoryError::damaged(&self.tree, reason));
+            return Err(RepositoryError::damaged(&self.at.tree, reason));
         }
         let mut gone = self.gone(&indexed, &listed).await?;
         let unreadable = self.unreadable(state).await?;
@@ -101,21 +116,21 @@ impl Run<'_> {
             found.changes.push(self.change(Identity(identity.clone()), None, BTreeMap::new()));
         }
         self.assemble_all(read, &indexed, &gone, malformed, &mut found)?;
-        tracing::info!(repository = %self.repository, changes = found.changes.len(), "compared with the store");
+        tracing::info!(repository = %self.at.repository, changes = found.changes.len(), "compared with the store");
         Ok(found)
     }
 
     fn indexed(&self, state: &CurrentState) -> Result<Indexed, RepositoryError> {
         let mut indexed = Indexed { files: HashMap::new(), packages: BTreeMap::new(), retired: HashSet::new() };
         if let Some(generation) = &state.generation {
-            let files = generation.files.all().map_err(RepositoryError::generation(self.repository))?;
+            let files = generation.files.all().map_err(RepositoryError::generation(self.at.repository))?;
             indexed.files = files.into_iter().map(|row| (row.path.clone(), row)).collect();
-            let packages = generation.packages.all().map_err(RepositoryError::generation(self.repository))?;
+            let packages = generation.packages.all().map_err(RepositoryError::generation(self.at.repository))?;
             indexed.packages = packages.into_iter().map(|row| (row.identity.clone(), row)).collect();
         }
         if let Some(head) = state.head() {
             indexed.retired = head.retired.iter().map(|file| file.path.clone()).collect();
-            indexed.retired.extend(self.condemned_paths(state));
+            indexed.retired.extend(self.at.condemned_paths(state));
         }
         Ok(indexed)
     }
@@ -126,18 +141,18 @@ impl Run<'_> {
         malformed: Malformed,
         found: &mut StoreComparison,
     ) -> Result<Vec<StoredFile>, RepositoryError> {
-        let layout = self.target.format.layout(self.repository);
+        let layout = self.at.target.format.layout(self.at.repository);
         let metadata = format!("{}/{}/", layout.tree, layout.metadata);
         let prefix = format!("{}/", join(&layout.tree, &layout.packages).trim_end_matches('/'));
         let mut stored = Vec::new();
-        for listed in self.store().list(&prefix).await? {
+        for listed in self.at.store().list(&prefix).await? {
             let key = listed.key.as_str();
             if key.starts_with(&metadata) || private::is_private(key) {
                 continue;
             }
             let Some(path) = key.strip_prefix(&format!("{}/", layout.tree)).map(str::to_owned) else { continue };
             match FileName::parse(listed.key.file_name()) {
-                Ok(name) if self.target.format.accepts(&name) => stored.push(StoredFile { path, name, listed }),
+                Ok(name) if self.at.target.format.accepts(&name) => stored.push(StoredFile { path, name, listed }),
                 Ok(_) => {}
                 Err(refusal) if self.would_be_package(listed.key.file_name()) => {
                     self.malformed(path, refusal, malformed, found)?;
@@ -153,7 +168,7 @@ impl Run<'_> {
         let name: String =
             name.chars().map(|one| if one.is_ascii_graphic() && one != '\\' { one } else { '-' }).collect();
         let name = name.trim_start_matches('.');
-        FileName::parse(name).is_ok_and(|name| self.target.format.accepts(&name))
+        FileName::parse(name).is_ok_and(|name| self.at.target.format.accepts(&name))
     }
 
     /// The identities of packages whose files are gone.
@@ -161,7 +176,7 @@ impl Run<'_> {
         let mut gone = BTreeSet::new();
         for row in indexed.packages.values() {
             for path in paths(row) {
-                if !listed.contains(path.as_str()) && self.store().is_gone(&self.key(&path)?).await? {
+                if !listed.contains(path.as_str()) && self.at.store().is_gone(&self.at.key(&path)?).await? {
                     gone.insert(row.identity.clone());
                 }
             }
@@ -173,15 +188,15 @@ impl Run<'_> {
     /// tool. They are read again, and judged as if they came now.
     async fn unreadable(&self, state: &CurrentState) -> Result<HashSet<String>, RepositoryError> {
         let Some(generation) = &state.generation else { return Ok(HashSet::new()) };
-        let format = &self.target.format;
+        let format = &self.at.target.format;
         let mut unreadable = HashSet::new();
         for state in &generation.indexes {
             let Some(file) = state.files.first() else { continue };
-            let contents = self.read_all([file.stored_name.clone()].into()).await?;
+            let contents = self.at.read_all([file.stored_name.clone()].into()).await?;
             let stored = StoredIndex::open_first(state, &contents);
-            let stored = stored.map_err(RepositoryError::generation(self.repository))?;
+            let stored = stored.map_err(RepositoryError::generation(self.at.repository))?;
             for text in stored.texts_of_blocks() {
-                let text = text.map_err(RepositoryError::generation(self.repository))?;
+                let text = text.map_err(RepositoryError::generation(self.at.repository))?;
                 let frame = format.frame(&state.index, 0);
                 let plain = [frame.head, text, frame.tail].concat();
                 // what cannot be read at all is for `rws verify`
@@ -216,7 +231,7 @@ impl Run<'_> {
         if wanted.is_empty() {
             return Ok(read);
         }
-        let comparing = Comparing::begin(&self.publisher.progress, self.repository, wanted.len());
+        let comparing = Comparing::begin(self.progress, self.at.repository, wanted.len());
         let mut reads = stream::iter(wanted).map(|file| self.read(file, &recorded)).buffered(READS_AT_ONCE);
         while let Some(one) = reads.try_next().await? {
             comparing.advance();
@@ -235,9 +250,9 @@ impl Run<'_> {
         recorded: &KnownDigests,
     ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
         let files = StoredFiles {
-            store: self.publisher.store.clone(),
-            format: self.target.format.clone(),
-            depth: self.target.depth(),
+            store: Arc::clone(self.at.store),
+            format: self.at.target.format.clone(),
+            depth: self.at.target.depth(),
         };
         let known = recorded.of(&file.path, &file.listed.stat);
         let (runtime, path) = (Handle::current(), file.path.clone());
@@ -273,7 +288,7 @@ impl Run<'_> {
             let elsewhere = elsewhere.is_some_and(|row| paths(row).all(|path| path != file.path));
             if elsewhere || !taken.insert(identity) {
                 tracing::warn!(
-                    repository = %self.repository, path = %file.path,
+                    repository = %self.at.repository, path = %file.path,
                     "left out: another file is the same package"
                 );
                 continue;
@@ -282,7 +297,7 @@ impl Run<'_> {
                 Some(read) => Some(read.inspected.file.clone()),
                 None => indexed.files.get(path).and_then(FileRow::as_record_file),
             };
-            match stored::assemble(self.target, file, &beside_it) {
+            match stored_files::assemble(self.at.target, file, &beside_it) {
                 Ok(record) => {
                     let versions = record.files.iter().filter_map(|file| {
                         let path = join(&record.directory, file.name.as_str());
@@ -300,7 +315,7 @@ impl Run<'_> {
     }
 
     fn change(&self, identity: Identity, record: Option<Record>, versions: BTreeMap<String, Version>) -> PlannedChange {
-        let change = Change { repository: self.repository.clone(), identity, record };
+        let change = Change { repository: self.at.repository.clone(), identity, record };
         PlannedChange { change, origin: Origin::Tree(versions) }
     }
 
@@ -314,8 +329,8 @@ impl Run<'_> {
         let reason = refusal.reason;
         match malformed {
             Malformed::Skip => {
-                let key = join(&self.tree, &path);
-                tracing::warn!(repository = %self.repository, path = key, reason, "malformed package left out");
+                let key = join(&self.at.tree, &path);
+                tracing::warn!(repository = %self.at.repository, path = key, reason, "malformed package left out");
                 found.malformed.push((path, reason));
                 Ok(())
             }
@@ -324,14 +339,14 @@ impl Run<'_> {
     }
 
     fn is_malformed(&self, path: &str, reason: &str) -> RepositoryError {
-        let (repository, path, reason) = (self.repository.clone(), join(&self.tree, path), reason.to_owned());
+        let (repository, path, reason) = (self.at.repository.clone(), join(&self.at.tree, path), reason.to_owned());
         RepositoryError::Malformed { repository, path, reason }
     }
 
     /// What a comparison ends with that had to leave malformed packages out, where they are to stop it.
     pub(super) fn stopped(&self, found: &StoreComparison) -> Result<(), RepositoryError> {
         match found.malformed.first() {
-            Some((path, reason)) if self.publisher.malformed == Malformed::Stop => Err(self.is_malformed(path, reason)),
+            Some((path, reason)) if self.policy == Malformed::Stop => Err(self.is_malformed(path, reason)),
             _ => Ok(()),
         }
     }
@@ -341,9 +356,9 @@ impl Run<'_> {
         if state.head.is_none() {
             return Ok(false);
         }
-        for key in [self.public_list()?, private::malformed(self.repository)] {
-            if self.store().stat(&key).await?.is_some() {
-                return Ok(!self.is_foreign(state).await?);
+        for key in [self.public_list()?, private::malformed(self.at.repository)] {
+            if self.at.store().stat(&key).await?.is_some() {
+                return Ok(!self.at.is_foreign(state).await?);
             }
         }
         Ok(false)
@@ -351,14 +366,14 @@ impl Run<'_> {
 
     /// The list of what was left out, beside the indexes as the original wrote it.
     pub(super) fn public_list(&self) -> Result<Key, RepositoryError> {
-        self.key(&join(&self.target.format.layout(self.repository).metadata, MALFORMED_LIST))
+        self.at.key(&join(&self.at.target.format.layout(self.at.repository).metadata, MALFORMED_LIST))
     }
 
     /// Lists malformed packages: one path a line, without an end of the last one; no file where there is nothing to list.
     pub(super) async fn list_malformed(&self, key: Key, mut paths: Vec<String>) -> Result<(), RepositoryError> {
         paths.sort();
         let wanted = Some(paths.join("\n").into_bytes()).filter(|list| !list.is_empty());
-        let present = match self.store().read(&key, Span::Whole).await? {
+        let present = match self.at.store().read(&key, Span::Whole).await? {
             Some(content) => Some(content.collect().await?.to_vec()),
             None => None,
         };
@@ -366,9 +381,9 @@ impl Run<'_> {
             _ if wanted == present => {}
             Some(list) => {
                 let write = Write { condition: Condition::Always, kind: ObjectClass::Mutable };
-                self.store().write(&key, list.into(), write).await?;
+                self.at.store().write(&key, list.into(), write).await?;
             }
-            None => self.store().delete(&[key]).await?,
+            None => self.at.store().delete(&[key]).await?,
         }
         Ok(())
     }
