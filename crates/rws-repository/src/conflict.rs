@@ -4,17 +4,17 @@
 //! goes on. A claim goes when the upload is published; then the generation has the package. A claim that is left behind is
 //! taken over after some minutes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rws_model::{Identity, RepositoryId, Sha256};
+use rws_model::{Assembled, Identity, Record, RepositoryId, Sha256};
 use rws_store::{Condition, Key, ObjectClass, Store, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{ConfiguredTarget, OnConflict};
 use crate::error::{Conflict, IntakeError, Present};
-use crate::presence::{ConflictingFile, NewFile, Presence};
-use crate::upload::{Upload, UploadChange};
+use crate::presence::{ConflictingFile, NewFile, Presence, Presences};
+use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, private, reading};
 
 /// From a claim to the upload object it takes seconds; a claim that old is of a process that died.
@@ -40,74 +40,76 @@ enum Claimed {
 
 /// What an upload makes of one identity in one repository that refuses other bytes.
 struct Wanted<'a> {
-    target: &'a ConfiguredTarget,
     repository: &'a RepositoryId,
     identity: &'a Identity,
     content: Sha256,
     file: String,
 }
 
-/// The changes of an upload, by repository.
-fn by_repository(upload: &Upload) -> BTreeMap<&RepositoryId, Vec<&UploadChange>> {
-    let mut all: BTreeMap<&RepositoryId, Vec<&UploadChange>> = BTreeMap::new();
-    for change in &upload.changes {
-        all.entry(&change.repository).or_default().push(change);
-    }
-    all
+/// The repositories that an upload changes, each with its target.
+fn repositories<'a>(
+    upload: &Upload,
+    targets: &'a [Arc<ConfiguredTarget>],
+) -> Vec<(&'a ConfiguredTarget, RepositoryId)> {
+    let changed = upload.repositories();
+    let of_target = |target: &'a Arc<ConfiguredTarget>| {
+        let all = target.repositories().into_iter().filter(|repository| changed.contains(repository));
+        all.map(|repository| (&**target, repository)).collect::<Vec<_>>()
+    };
+    targets.iter().flat_map(of_target).collect()
 }
 
-/// What an upload makes of the repositories that refuse other bytes: those of each that it changes.
-fn wanted<'a>(upload: &'a Upload, targets: &'a [Arc<ConfiguredTarget>]) -> Vec<Vec<Wanted<'a>>> {
-    let changes = by_repository(upload);
-    let mut all = Vec::new();
-    for target in targets.iter().filter(|target| target.policy.on_conflict == OnConflict::Refuse) {
-        for repository in target.repositories() {
-            let Some((repository, changes)) = changes.get_key_value(&repository) else { continue };
-            let of_change = |change: &&'a UploadChange| {
-                let file = upload.records.get(change.record?)?.files.first()?;
-                let (content, file) = (file.digests.sha256, file.name.to_string());
-                Some(Wanted { target, repository, identity: &change.identity, content, file })
-            };
-            all.push(changes.iter().filter_map(of_change).collect());
-        }
+/// The claims of an upload's packages in one repository; none where other bytes are not refused.
+fn wanted<'a>(
+    target: &'a ConfiguredTarget,
+    repository: &'a RepositoryId,
+    records: impl Iterator<Item = &'a Record>,
+) -> Vec<Wanted<'a>> {
+    let of_record = |record: &'a Record| {
+        let file = record.files.first()?;
+        let (content, file) = (file.digests.sha256, file.name.to_string());
+        Some(Wanted { repository, identity: &record.identity, content, file })
+    };
+    match target.policy.on_conflict {
+        OnConflict::Refuse => records.filter_map(of_record).collect(),
+        OnConflict::Replace => Vec::new(),
     }
-    all
 }
 
-/// Refuses an upload that brings other bytes for what is there: for packages where the policy refuses them, for files that
-/// another package names everywhere.
+/// Refuses packages of one target that are there with other bytes, where that is not allowed, and files that other packages name
+/// with other bytes, which is allowed nowhere.
 ///
 /// # Errors
 ///
 /// [`IntakeError::Conflict`], and what the store fails with.
-pub async fn check(store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Result<(), IntakeError> {
-    for of_repository in wanted(upload, targets) {
-        let Some(first) = of_repository.first() else { continue };
-        let presence = Presence::load(store, first.target, first.repository).await?;
-        for one in &of_repository {
-            one.compare(presence.content(one.identity)?)?;
+pub async fn check(
+    presences: &mut Presences<'_>,
+    target: &ConfiguredTarget,
+    assembled: &[Assembled],
+) -> Result<(), IntakeError> {
+    let records_of = |repository: &RepositoryId| {
+        let of_repository = assembled.iter().filter(|one| one.repositories.contains(repository));
+        of_repository.map(|one| &one.record).collect::<Vec<_>>()
+    };
+    let changed: BTreeSet<&RepositoryId> = assembled.iter().flat_map(|one| &one.repositories).collect();
+    for repository in changed {
+        let records = records_of(repository);
+        for one in wanted(target, repository, records.iter().copied()) {
+            one.compare(presences.of(repository).await?.content(one.identity)?)?;
         }
-    }
-    let changes = by_repository(upload);
-    for target in targets {
-        for repository in &target.repositories() {
-            let changes = changes.get(repository).map(Vec::as_slice).unwrap_or_default();
-            check_named(store, upload, changes, target, repository).await?;
-        }
+        check_named(presences, repository, &records).await?;
     }
     Ok(())
 }
 
-/// Refuses other bytes for a file that another package names.
+/// Refuses files that a package of the repository names with other bytes.
 async fn check_named(
-    store: &dyn Store,
-    upload: &Upload,
-    changes: &[&UploadChange],
-    target: &ConfiguredTarget,
+    presences: &mut Presences<'_>,
     repository: &RepositoryId,
+    records: &[&Record],
 ) -> Result<(), IntakeError> {
-    let records = changes.iter().filter_map(|change| upload.records.get(change.record?));
     let files: Vec<NewFile<'_>> = records
+        .iter()
         .flat_map(|record| {
             // a package's own file is nobody else's; one without entries may be one that some package names
             let own = usize::from(!record.entries.is_empty());
@@ -118,9 +120,7 @@ async fn check_named(
     if files.is_empty() {
         return Ok(());
     }
-    if let Some(ConflictingFile { file, by, sha256 }) =
-        Presence::load(store, target, repository).await?.rival(&files)?
-    {
+    if let Some(ConflictingFile { file, by, sha256 }) = presences.of(repository).await?.rival(&files)? {
         let (file, uploaded) = (file.name.to_string(), file.digests.sha256);
         let present = Present::Named { sha256, by };
         return Err(Conflict { file, repository: repository.clone(), present, uploaded }.into());
@@ -134,15 +134,19 @@ async fn check_named(
 ///
 /// [`IntakeError::Conflict`] when another upload was first, and what the store fails with.
 pub async fn claim(store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Result<(), IntakeError> {
-    for of_repository in wanted(upload, targets) {
-        let Some(first) = of_repository.first() else { continue };
+    for (target, repository) in repositories(upload, targets) {
+        let records = upload.changes_for(&repository).filter_map(|(_, record)| record);
+        let of_repository = wanted(target, &repository, records);
+        if of_repository.is_empty() {
+            continue;
+        }
         let mut claimed = Vec::new();
         for one in &of_repository {
             let claim = Claim { upload: upload.id.clone(), content: one.content };
             claimed.push(one.claim(store, &claim).await?);
         }
         // what was published meanwhile has no claim any more: looked at behind it
-        let presence = Presence::load(store, first.target, first.repository).await?;
+        let presence = Presence::load(store, target, &repository).await?;
         for (one, claimed) in of_repository.iter().zip(claimed) {
             let content = presence.content(one.identity)?;
             if let Err(conflict) = one.compare(content) {

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
-use rws_model::{FileName, Inspected, Listed, Metadata, Placement, RecordFile, RepositoryId, Role};
+use rws_model::{Assembled, FileName, Inspected, Listed, Metadata, Placement, RecordFile, Refusal, RepositoryId, Role};
 use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Span, Stat, Store, StoreError, Write};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
 use crate::error::IntakeError;
 use crate::gather::gather;
-use crate::generation::{Heads, path_order};
 use crate::plan::join;
-use crate::presence::Presence;
+use crate::presence::{Presence, Presences};
 use crate::reception::{IncomingFiles, Kept};
+use crate::replacement::Replacements;
 use crate::upload::{Upload, UploadBuilder};
-use crate::{RepositoryError, UploadId, pending, private, reading, replacement};
+use crate::{RepositoryError, UploadId, private};
 
 /// How many objects of one upload are written at once.
 const WRITES_AT_ONCE: usize = 8;
@@ -82,27 +82,22 @@ pub async fn accept(
     to: Destination<'_>,
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
-    let Destination { targets, product, listed } = to;
+    let Destination { targets, listed, .. } = to;
     if reception.store().clock_milliseconds().await? / 1000 - reception.id().seconds() > LONGEST_SECONDS {
         return Err(IntakeError::TooSlow);
     }
     let mut upload = UploadBuilder::new(reception.id().clone());
     let (files, inspected): (Vec<LocalFile>, Vec<Inspected>) =
         files.into_iter().map(|file| (file.file, file.inspected)).unzip();
-    let mut repeated = Vec::new();
+    let (mut repeated, mut replacements) = (Vec::new(), Replacements::new(&inspected));
     for target in targets {
-        let pool = Pool::load(reception.store(), target, &inspected, listed).await?;
-        let placement = Placement {
-            target: &target.target,
-            product,
-            architectures: &target.settings.architectures,
-            contents: target.settings.contents,
-            pool: &|path| pool.get(path),
-            listed,
-            strict_names: target.policy.strict_names,
-        };
-        for assembled in target.format.assemble(&inspected, &placement)? {
-            upload.add(assembled.record, &assembled.repositories);
+        let mut presences = Presences::new(reception.store(), target);
+        let pool = Pool::load(&mut presences, target, &inspected, listed).await?;
+        let assembled = assemble(target, to, &inspected, &pool)?;
+        conflict::check(&mut presences, target, &assembled).await?;
+        replacements.take_known(target, &presences, &assembled);
+        for Assembled { record, repositories } in assembled {
+            upload.add(record, &repositories);
         }
         if upload.changes() > MAX_CHANGES {
             return Err(IntakeError::TooManyChanges { most: MAX_CHANGES });
@@ -117,10 +112,9 @@ pub async fn accept(
         return Ok(Accepted { id: upload.id, repositories: repeated, replaced: Vec::new() });
     }
     check_places(reception.store(), &upload, targets).await?;
-    conflict::check(reception.store(), &upload, targets).await?;
     let store = Arc::clone(reception.shared_store());
     let written = write_parts(&mut reception, &upload, &inspected, &files);
-    let (written, replaced) = tokio::join!(written, replacement::find(&*store, &upload, targets, &inspected));
+    let (written, replaced) = tokio::join!(written, replacements.find(&*store, &upload, targets));
     let (kept, written) = written?;
     if let Err(error) = conflict::claim(reception.store(), &upload, targets).await {
         // what was begun with early goes with `kept`
@@ -280,6 +274,25 @@ async fn write_parts(
     }
 }
 
+/// The records of an upload for one target.
+fn assemble(
+    target: &ConfiguredTarget,
+    to: Destination<'_>,
+    inspected: &[Inspected],
+    pool: &Pool,
+) -> Result<Vec<Assembled>, Refusal> {
+    let placement = Placement {
+        target: &target.target,
+        product: to.product,
+        architectures: &target.settings.architectures,
+        contents: target.settings.contents,
+        pool: &|path| pool.get(path),
+        listed: to.listed,
+        strict_names: target.policy.strict_names,
+    };
+    target.format.assemble(inspected, &placement)
+}
+
 /// What is in a target's repositories, or will be: looked up when a source names a file that is not in the request.
 #[derive(Default)]
 struct Pool {
@@ -288,7 +301,7 @@ struct Pool {
 
 impl Pool {
     async fn load(
-        store: &dyn Store,
+        presences: &mut Presences<'_>,
         target: &ConfiguredTarget,
         files: &[Inspected],
         listed: Listed,
@@ -311,24 +324,7 @@ impl Pool {
             return Ok(pool);
         }
         for repository in target.repositories() {
-            if let Some((head, _)) = Heads(store).read(&repository).await? {
-                let generation = reading::generation(store, &repository, &head.generation).await?;
-                let rows = generation.files.between(None, None, &path_order);
-                for row in rows.map_err(RepositoryError::generation(&repository))? {
-                    let name = row.path.rsplit('/').next().unwrap_or_default();
-                    if let (true, Ok(name)) = (missing.contains(name), rws_model::FileName::parse(name)) {
-                        let file = RecordFile { name, size_bytes: row.size_bytes, digests: row.digests };
-                        pool.files.insert(row.path, file);
-                    }
-                }
-            }
-            for upload in pending::read_outlines(store, &repository, &[]).await? {
-                for record in upload.records {
-                    for file in record.files {
-                        pool.files.insert(join(&record.directory, file.name.as_str()), file);
-                    }
-                }
-            }
+            pool.files.extend(presences.of(&repository).await?.files(&missing)?);
         }
         Ok(pool)
     }

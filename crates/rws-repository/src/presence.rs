@@ -1,6 +1,6 @@
 //! What a repository has, with what uploads have promised and no generation contains yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, Sha256};
 use rws_store::Store;
@@ -15,9 +15,41 @@ use crate::{RepositoryError, reading};
 /// What a repository has at a moment.
 pub struct Presence<'a> {
     target: &'a ConfiguredTarget,
-    repository: &'a RepositoryId,
+    repository: RepositoryId,
     generation: Option<Generation>,
     pending: Vec<Upload>,
+}
+
+/// What the repositories of one target have before an upload claims anything: each is read at most once.
+pub struct Presences<'a> {
+    store: &'a dyn Store,
+    target: &'a ConfiguredTarget,
+    read: BTreeMap<RepositoryId, Presence<'a>>,
+}
+
+impl<'a> Presences<'a> {
+    /// Nothing is read yet.
+    pub fn new(store: &'a dyn Store, target: &'a ConfiguredTarget) -> Self {
+        Self { store, target, read: BTreeMap::new() }
+    }
+
+    /// What a repository has.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or an object of RWS is damaged.
+    pub async fn of(&mut self, repository: &RepositoryId) -> Result<&Presence<'a>, RepositoryError> {
+        if !self.read.contains_key(repository) {
+            let presence = Presence::load(self.store, self.target, repository).await?;
+            self.read.insert(repository.clone(), presence);
+        }
+        self.known(repository).ok_or_else(|| RepositoryError::Unknown(repository.clone()))
+    }
+
+    /// What a repository has, where it was read already.
+    pub fn known(&self, repository: &RepositoryId) -> Option<&Presence<'a>> {
+        self.read.get(repository)
+    }
 }
 
 /// A package that has a file of some name.
@@ -62,7 +94,7 @@ impl<'a> Presence<'a> {
     pub async fn load(
         store: &dyn Store,
         target: &'a ConfiguredTarget,
-        repository: &'a RepositoryId,
+        repository: &RepositoryId,
     ) -> Result<Self, RepositoryError> {
         let head = Heads(store).read(repository).await?.map(|(head, _)| head);
         let applied = head.as_ref().map(|head| head.applied.as_slice()).unwrap_or_default();
@@ -71,7 +103,36 @@ impl<'a> Presence<'a> {
             Some(head) => Some(reading::generation(store, repository, &head.generation).await?),
             None => None,
         };
-        Ok(Self { target, repository, generation, pending })
+        Ok(Self { target, repository: repository.clone(), generation, pending })
+    }
+
+    /// The current generation.
+    pub fn generation(&self) -> Option<&Generation> {
+        self.generation.as_ref()
+    }
+
+    /// The files with some names that it has, and all that pending uploads bring, by their paths below the tree.
+    ///
+    /// # Errors
+    ///
+    /// When the current generation is damaged.
+    pub fn files(&self, names: &BTreeSet<&str>) -> Result<BTreeMap<String, RecordFile>, RepositoryError> {
+        let mut files = BTreeMap::new();
+        if let Some(generation) = &self.generation {
+            let rows = generation.files.between(None, None, &path_order);
+            for row in rows.map_err(RepositoryError::generation(&self.repository))? {
+                if names.contains(row.path.rsplit('/').next().unwrap_or_default())
+                    && let Some(file) = row.as_record_file()
+                {
+                    files.insert(row.path, file);
+                }
+            }
+        }
+        for record in self.pending.iter().flat_map(|upload| &upload.records) {
+            let with_path = |file: &RecordFile| (join(&record.directory, file.name.as_str()), file.clone());
+            files.extend(record.files.iter().map(with_path));
+        }
+        Ok(files)
     }
 
     /// The content of a package's own file; `None` for one that is not there.
@@ -82,7 +143,7 @@ impl<'a> Presence<'a> {
     pub fn content(&self, identity: &Identity) -> Result<Option<Sha256>, RepositoryError> {
         let mut content = match &self.generation {
             Some(generation) => {
-                content_in(generation, self.target, identity).map_err(RepositoryError::generation(self.repository))?
+                content_in(generation, self.target, identity).map_err(RepositoryError::generation(&self.repository))?
             }
             None => None,
         };
@@ -101,7 +162,7 @@ impl<'a> Presence<'a> {
     pub fn owners(&self, name: &FileName) -> Result<Vec<Owner>, RepositoryError> {
         let mut owners: Vec<Owner> = Vec::new();
         if let Some(generation) = &self.generation {
-            for row in generation.packages.all().map_err(RepositoryError::generation(self.repository))? {
+            for row in generation.packages.all().map_err(RepositoryError::generation(&self.repository))? {
                 if let (true, Some(file)) = (row.files.contains(name), row.files.first()) {
                     let (identity, file) = (Identity(row.identity), file.clone());
                     owners.push(Owner { identity, file, directory: row.directory, is_placed: true });
@@ -132,14 +193,14 @@ impl<'a> Presence<'a> {
             place.strip_prefix(file.directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if let Some(generation) = &self.generation {
-            for row in generation.packages.all().map_err(RepositoryError::generation(self.repository))? {
+            for row in generation.packages.all().map_err(RepositoryError::generation(&self.repository))? {
                 for (at, file) in files.iter().enumerate() {
                     if !is_here(file, &row.directory) || !row.files.iter().skip(1).any(|name| *name == file.file.name) {
                         continue;
                     }
                     let path = join(&row.directory, file.file.name.as_str());
                     let found = generation.files.get(&path, &path_order);
-                    if let Some(found) = found.map_err(RepositoryError::generation(self.repository))? {
+                    if let Some(found) = found.map_err(RepositoryError::generation(&self.repository))? {
                         named.entry(Identity(row.identity.clone())).or_default().push((at, found.digests.sha256));
                     }
                 }
@@ -170,7 +231,7 @@ impl<'a> Presence<'a> {
     }
 
     fn changes(&self) -> impl Iterator<Item = (&Identity, Option<&Record>)> {
-        self.pending.iter().flat_map(|upload| upload.changes_for(self.repository))
+        self.pending.iter().flat_map(|upload| upload.changes_for(&self.repository))
     }
 }
 

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use rws_model::{FileName, Inspected, Record, RepositoryId};
+use rws_model::{Assembled, FileName, Inspected, Record, RepositoryId};
 use rws_store::Store;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::catalogue::ConfiguredTarget;
 use crate::gather::gather;
-use crate::generation::Heads;
+use crate::generation::{Generation, Heads};
 use crate::intake::Replaced;
 use crate::plan::join;
-use crate::presence::placed_in;
+use crate::presence::{Presences, placed_in};
 use crate::upload::Upload;
 use crate::vague_names::says_too_little;
 use crate::{RepositoryError, reading};
@@ -29,37 +29,65 @@ const HEADS_AT_ONCE: usize = 8;
 /// Looks into generations, of all uploads: what a large repository has takes megabytes.
 static LOOKS: Semaphore = Semaphore::const_new(1);
 
-/// Finds them. One request for each repository where a package may have been under another name: always where the product
-/// decides its place, else where its file name is not the usual one. What fails, or takes long, is no reason not to take the
-/// upload: then nothing is said.
-pub async fn find(
-    store: &dyn Store,
-    upload: &Upload,
-    targets: &[Arc<ConfiguredTarget>],
-    files: &[Inspected],
-) -> Vec<Replaced> {
-    let is_odd = |file: &&Inspected| file.misnamed.is_some() || says_too_little(file).is_some();
-    let odd: BTreeSet<&FileName> = files.iter().filter(is_odd).map(|file| &file.file.name).collect();
-    let mut looks = Vec::new();
-    for target in targets {
-        let may_move = |record: &&Record| {
-            target.format.places_by_product() || record.files.first().is_some_and(|file| odd.contains(&file.name))
-        };
+/// What an upload replaces: found in what was read of a repository anyway, else asked for while its files are written.
+pub struct Replacements {
+    /// Files whose names are not the usual ones of their packages.
+    odd: BTreeSet<FileName>,
+    found: BTreeSet<Replaced>,
+    known: BTreeSet<RepositoryId>,
+}
+
+impl Replacements {
+    /// Nothing is known yet of an upload of these files.
+    pub fn new(files: &[Inspected]) -> Self {
+        let is_odd = |file: &&Inspected| file.misnamed.is_some() || says_too_little(file).is_some();
+        let odd = files.iter().filter(is_odd).map(|file| file.file.name.clone()).collect();
+        Self { odd, found: BTreeSet::new(), known: BTreeSet::new() }
+    }
+
+    /// Whether a package may have been under another name: always where the product decides its place, else where its file name
+    /// is not the usual one.
+    fn may_move(&self, target: &ConfiguredTarget, record: &Record) -> bool {
+        target.format.places_by_product() || record.files.first().is_some_and(|file| self.odd.contains(&file.name))
+    }
+
+    /// Looks in what was read already.
+    pub fn take_known(&mut self, target: &ConfiguredTarget, presences: &Presences<'_>, assembled: &[Assembled]) {
         for repository in target.repositories() {
-            let records = upload.changes_for(&repository).filter_map(|(_, record)| record);
-            let records: Vec<&Record> = records.filter(may_move).collect();
-            if !records.is_empty() {
-                looks.push(of_repository(store, target, repository, records).boxed());
-            }
+            let Some(presence) = presences.known(&repository) else { continue };
+            let of_repository = assembled.iter().filter(|one| one.repositories.contains(&repository));
+            let records = of_repository.map(|one| &one.record).filter(|record| self.may_move(target, record));
+            let records: Vec<&Record> = records.collect();
+            let found = match presence.generation() {
+                Some(generation) => in_generation(generation, target, &repository, &records),
+                None => Ok(Vec::new()),
+            };
+            // a damaged generation is said by the publisher
+            self.found.extend(found.unwrap_or_default());
+            self.known.insert(repository);
         }
     }
-    match timeout(LONGEST, gather(HEADS_AT_ONCE, looks)).await {
-        Ok(Ok(found)) => found.into_iter().flatten().collect::<BTreeSet<Replaced>>().into_iter().collect(),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, upload = %upload.id, "what an upload replaces is not known");
-            Vec::new()
+
+    /// Looks in all other repositories, with one request for each. What fails, or takes long, is no reason not to take the upload:
+    /// then nothing is said.
+    pub async fn find(self, store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Vec<Replaced> {
+        let mut looks = Vec::new();
+        for target in targets {
+            for repository in target.repositories().into_iter().filter(|one| !self.known.contains(one)) {
+                let records = upload.changes_for(&repository).filter_map(|(_, record)| record);
+                let records: Vec<&Record> = records.filter(|record| self.may_move(target, record)).collect();
+                if !records.is_empty() {
+                    looks.push(of_repository(store, target, repository, records).boxed());
+                }
+            }
         }
-        Err(_) => Vec::new(),
+        let mut found = self.found.clone();
+        match timeout(LONGEST, gather(HEADS_AT_ONCE, looks)).await {
+            Ok(Ok(others)) => found.extend(others.into_iter().flatten()),
+            Ok(Err(error)) => tracing::debug!(%error, upload = %upload.id, "what an upload replaces is not known"),
+            Err(_) => {}
+        }
+        found.into_iter().collect()
     }
 }
 
@@ -69,15 +97,24 @@ async fn of_repository(
     repository: RepositoryId,
     records: Vec<&Record>,
 ) -> Result<Vec<Replaced>, RepositoryError> {
-    let mut replaced = Vec::new();
-    let Some((head, _)) = Heads(store).read(&repository).await? else { return Ok(replaced) };
+    let Some((head, _)) = Heads(store).read(&repository).await? else { return Ok(Vec::new()) };
     // the semaphore is never closed
     let _look = LOOKS.acquire().await;
     let generation = reading::generation(store, &repository, &head.generation).await?;
-    let tree = target.format.layout(&repository).tree;
+    in_generation(&generation, target, &repository, &records)
+}
+
+fn in_generation(
+    generation: &Generation,
+    target: &ConfiguredTarget,
+    repository: &RepositoryId,
+    records: &[&Record],
+) -> Result<Vec<Replaced>, RepositoryError> {
+    let mut replaced = Vec::new();
+    let tree = target.format.layout(repository).tree;
     for record in records {
-        let placed = placed_in(&generation, target, &record.identity);
-        let placed = placed.map_err(RepositoryError::generation(&repository))?;
+        let placed = placed_in(generation, target, &record.identity);
+        let placed = placed.map_err(RepositoryError::generation(repository))?;
         let (Some(own), Some((directory, name))) = (record.files.first(), placed) else { continue };
         // other bytes of the same name are in a directory below
         let below = directory.strip_prefix(&record.directory);

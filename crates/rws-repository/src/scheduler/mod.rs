@@ -1,6 +1,10 @@
 //! Which repositories are reconciled when: at once when woken, one run a repository at a time, in parallel with a
 //! bound, with growing pauses after failures, and in a sweep for what other replicas left.
 
+mod abandoned;
+mod malformed;
+mod pending_uploads;
+mod renewals;
 mod roots;
 mod stale;
 mod stored;

@@ -290,3 +290,44 @@ async fn bytes_that_have_a_place_are_no_rival_beside_others() {
         expect_whole(&world, 5).await;
     }
 }
+
+/// All operations of a store.
+#[derive(Default)]
+struct Operations(Mutex<Vec<Operation>>);
+
+#[async_trait]
+impl Observer for Operations {
+    async fn observe(&self, moment: Moment, operation: &Operation) -> Result<(), StoreError> {
+        if moment == Moment::Before {
+            self.0.lock().unwrap().push(operation.clone());
+        }
+        Ok(())
+    }
+}
+
+/// An upload that needs all that can be asked of a repository: whether a tarball that its `.dsc` names is there, whether other
+/// packages name its files, whether the package is there with other bytes, what it replaces.
+#[tokio::test]
+async fn a_repository_is_read_once_before_the_claim_and_once_after_it() {
+    let world = refusing();
+    world.upload(FOCAL, &source(&world, "1", "upstream")).await.unwrap();
+    world.publish(FOCAL).await.unwrap();
+    world.upload(FOCAL, &[package(&world, "pending")]).await.unwrap();
+    let operations = Arc::new(Operations::default());
+    let store = observed(&world, operations.clone());
+    let targets = world.catalogue.resolve(FOCAL).unwrap();
+    // the upstream tarball is in the repository
+    let files = received(&targets[0], &source(&world, "2", "upstream")[..2]);
+    accept(&store, &targets, files).await.unwrap();
+    let operations = operations.0.lock().unwrap();
+    let is_claim = |one: &&Operation| one.verb == "write" && one.key.starts_with(".rws/identities/");
+    let claims: Vec<usize> = (0..operations.len()).filter(|at| is_claim(&&operations[*at])).collect();
+    assert!(!claims.is_empty());
+    for (verb, prefix) in [("read", ".rws/heads/"), ("read", ".rws/generations/"), ("list", ".rws/pending/")] {
+        let seen: Vec<usize> = (0..operations.len())
+            .filter(|at| operations[*at].verb == verb && operations[*at].key.starts_with(prefix))
+            .collect();
+        let before = seen.iter().filter(|at| **at < claims[0]).count();
+        assert_eq!((before, seen.len() - before), (1, 1), "{verb} {prefix}: {operations:#?}");
+    }
+}
