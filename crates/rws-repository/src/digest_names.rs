@@ -49,8 +49,8 @@ pub fn checked(bytes: ByteStream, digest: Sha256, key: Key) -> ByteStream {
 }
 
 fn other_bytes(key: &Key) -> StoreError {
-    let source = io::Error::new(io::ErrorKind::InvalidData, "its bytes have not the digest in its name");
-    tracing::error!(object = %key, "its bytes have not the digest in its name: a reader does not get all of them");
+    let source = io::Error::new(io::ErrorKind::InvalidData, "its content does not match the digest in its name");
+    tracing::error!(object = %key, "its content does not match the digest in its name: readers do not get all of it");
     StoreError::Failed { operation: "read", key: key.to_string(), retry: Retry::Later, source }
 }
 

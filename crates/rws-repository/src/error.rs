@@ -17,7 +17,7 @@ pub enum RepositoryError {
     #[error(transparent)]
     Sign(#[from] SignError),
     /// An object of RWS itself cannot be read. What to do: synchronise the repository.
-    #[error("{object} cannot be read: {reason}")]
+    #[error("RWS cannot read {object}: {reason}")]
     Damaged {
         /// The object.
         object: String,
@@ -32,8 +32,8 @@ pub enum RepositoryError {
     },
     /// A public file is not RWS's own: another tool wrote it.
     #[error(
-        "{repository}: {file} was written by another tool; it is left alone. Synchronise the repository (POST to its \
-         path) to take over what is there"
+        "{repository}: another tool wrote {file}, and RWS does not overwrite it. Synchronise the repository (POST to its \
+         path) to take over the changes of that tool"
     )]
     Foreign {
         /// The repository.
@@ -57,7 +57,7 @@ pub enum RepositoryError {
     #[error("{0} is not in the configuration")]
     Unknown(RepositoryId),
     /// Other publishers were faster, again and again.
-    #[error("{0} is published by others all the time; its changes stay pending")]
+    #[error("{0}: write contention: other publishers were faster in every attempt; the changes stay pending")]
     Contended(RepositoryId),
 }
 
@@ -118,15 +118,15 @@ impl std::fmt::Display for Conflict {
         match present {
             Present::Content(present) => write!(
                 formatter,
-                "{file}: {repository} has this package with other bytes: SHA-256 {present} there, {uploaded} here"
+                "{file}: {repository} has this package with other content: SHA-256 {present} in the repository, {uploaded} in this upload"
             ),
             Present::Named { sha256, by: Identity(by) } => write!(
                 formatter,
-                "{file}: {by} in {repository} names this file with other bytes: SHA-256 {sha256} there, {uploaded} here"
+                "{file}: {by} in {repository} uses a file of this name with other content: SHA-256 {sha256} in the repository, {uploaded} in this upload"
             ),
             Present::UnderWay => write!(
                 formatter,
-                "{file}: another upload of the same package with other bytes than SHA-256 {uploaded} is under way in \
+                "{file}: another upload of the same package with content other than SHA-256 {uploaded} is running in \
                  {repository}"
             ),
         }
@@ -140,7 +140,7 @@ pub enum IntakeError {
     #[error("{0}")]
     Conflict(Box<Conflict>),
     /// The file is there, but only as a part of a source package.
-    #[error("{file} belongs to the source package {owner}. Delete that one: its files go with it.")]
+    #[error("{file} belongs to the source package {owner}. Delete the source package; RWS then deletes its files too.")]
     PartOfSource {
         /// The file.
         file: String,
@@ -148,7 +148,7 @@ pub enum IntakeError {
         owner: String,
     },
     /// Several packages have a file of this name.
-    #[error("{file} is the name of {} files: {}.", .packages.len(), listed(.packages))]
+    #[error("{} files have the name {file}: {}.", .packages.len(), listed(.packages))]
     Ambiguous {
         /// The name.
         file: String,
@@ -159,11 +159,11 @@ pub enum IntakeError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The request took so long that what it brought first may be taken for abandoned.
-    #[error("The request took longer than 12 hours. Nothing of it was kept.")]
+    #[error("The request took longer than 12 hours. RWS kept nothing of it.")]
     TooSlow,
     /// Too many packages for too many repositories.
     #[error(
-        "The request makes more than {most} changes, one for each package and each repository. Nothing of it was kept."
+        "The request makes more than {most} changes, one for each package and each repository. RWS kept nothing of it."
     )]
     TooManyChanges {
         /// So many may be.

@@ -63,7 +63,7 @@ impl ForeignRoots {
             }
             tracing::warn!(
                 repository = %public.repository,
-                "another tool wrote the root that stands in the store: readers get it as it is until it is taken over"
+                "another tool wrote the root file in the store: RWS serves it as it is until it takes the repository over"
             );
         }
         self.note(&public.repository, is_foreign.then(|| version.clone()));

@@ -181,13 +181,13 @@ impl Asked {
             Entries::Skipped => Upload::outline(&bytes),
         };
         match parsed {
-            Ok(upload) if upload.id != id => tracing::error!(object = %key, "what was read is another upload"),
+            Ok(upload) if upload.id != id => tracing::error!(object = %key, "the store returned another upload"),
             Ok(upload) if upload.is_readable() => return Ok(Some(upload)),
             _ if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::UPLOAD) => {
                 return Err(RepositoryError::later(&key));
             }
-            Ok(_) => tracing::error!(object = %key, "an upload refers to what it does not have"),
-            Err(error) => tracing::error!(object = %key, %error, "an upload cannot be read"),
+            Ok(_) => tracing::error!(object = %key, "an upload refers to a missing file"),
+            Err(error) => tracing::error!(object = %key, %error, "RWS cannot read an upload"),
         }
         Ok(None)
     }

@@ -8,7 +8,7 @@ use crate::generation::Generation;
 use crate::{GenerationId, RepositoryError, disk_format, private};
 
 /// What is wrong with an object that names another one as itself.
-const OTHER: &str = "what was read is another object";
+const OTHER: &str = "the store returned another object";
 
 /// A generation of a repository.
 ///

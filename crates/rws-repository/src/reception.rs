@@ -71,7 +71,7 @@ impl IncomingFiles {
             if keep.await.is_err()
                 && let Err(error) = store.delete(&[key]).await
             {
-                tracing::warn!(%error, "a file of a refused upload stays for a day");
+                tracing::warn!(%error, "RWS could not delete a file of a refused upload; it stays for a day");
             }
         });
         self.early.insert(name.clone(), Early { written, kept });

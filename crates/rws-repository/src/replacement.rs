@@ -84,7 +84,9 @@ impl Replacements {
         let mut found = self.found.clone();
         match timeout(LONGEST, gather(HEADS_AT_ONCE, looks)).await {
             Ok(Ok(others)) => found.extend(others.into_iter().flatten()),
-            Ok(Err(error)) => tracing::debug!(%error, upload = %upload.id, "what an upload replaces is not known"),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, upload = %upload.id, "RWS could not find out what an upload replaces")
+            }
             Err(_) => {}
         }
         found.into_iter().collect()

@@ -26,8 +26,8 @@ pub fn says_too_little(file: &Inspected) -> Option<String> {
         (false, false) => "version and architecture",
     };
     Some(format!(
-        "the file name does not say the {missing} of the package: another one of this name gets an address that nobody can guess, \
-         and a DELETE of the name is refused then"
+        "the file name does not contain the {missing} of the package. A second file of this name gets an address with its digest, \
+         and RWS then refuses a DELETE of the name"
     ))
 }
 
@@ -52,7 +52,11 @@ mod tests {
             misnamed: None,
         });
         let said = said.unwrap_or_default();
-        said.split(" of the package").next().unwrap().trim_start_matches("the file name does not say the ").to_owned()
+        said.split(" of the package")
+            .next()
+            .unwrap()
+            .trim_start_matches("the file name does not contain the ")
+            .to_owned()
     }
 
     #[test]

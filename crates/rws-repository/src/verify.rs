@@ -109,7 +109,7 @@ impl Verifier<'_> {
             Ok(generation) => {
                 checked.stale = generation.rendered_before(target.format.renderer());
                 for id in lost(self.store, target, repository, &head, &generation).await? {
-                    let problem = "it was accepted, and is neither pending nor in the index".to_owned();
+                    let problem = "RWS accepted it, but it is neither pending nor in the index".to_owned();
                     let name = private::upload(&id).to_string();
                     checked.faults.push(Fault { name, problem, remedy: Remedy::Synchronise });
                 }
@@ -198,7 +198,7 @@ fn unpublished((id, since_milliseconds): (UploadId, i64)) -> Fault {
     let since = Timestamp::from_second(since_milliseconds.div_euclid(1000)).unwrap_or_default();
     Fault {
         name: format!("upload {id}"),
-        problem: format!("it was accepted at {since} and is not published"),
+        problem: format!("RWS accepted it at {since} and has not published it"),
         remedy: Remedy::Publish,
     }
 }
@@ -228,14 +228,14 @@ impl Place<'_> {
     async fn index_file(&self, file: &ListedFile) -> Result<Result<Vec<u8>, Fault>, RepositoryError> {
         let name = file.names.first().cloned().unwrap_or_default();
         let fault = |problem: &str| Fault { name: name.clone(), problem: problem.to_owned(), remedy: Remedy::Rebuild };
-        let Some(key) = self.key(&name) else { return Ok(Err(fault("it is no name of a file"))) };
+        let Some(key) = self.key(&name) else { return Ok(Err(fault("it is not a file name"))) };
         let Some(content) = self.store.read(&key, Span::Whole).await? else {
             return Ok(Err(fault("the root lists it, and it does not exist")));
         };
         let bytes = content.collect().await?;
         Ok(match (bytes.len() as u64, sha256(&bytes)) == (file.size_bytes, file.sha256) {
             true => Ok(bytes.to_vec()),
-            false => Err(fault("it is not what the root says of it")),
+            false => Err(fault("its content does not match the root file")),
         })
     }
 
@@ -248,15 +248,15 @@ impl Place<'_> {
         if let Some(reason) = &package.unreadable {
             return Ok(fault(&format!("clients cannot read its entry in the index: {reason}")));
         }
-        let Some(key) = self.key(&package.path) else { return Ok(fault("it is no name of a file")) };
+        let Some(key) = self.key(&package.path) else { return Ok(fault("it is not a file name")) };
         let Some(stat) = self.store.stat(&key).await? else {
             return Ok(fault("the index lists it, and it does not exist"));
         };
         if stat.size_bytes != package.size_bytes {
-            return Ok(fault("it has another size than the index says"));
+            return Ok(fault("its size differs from the index"));
         }
         if self.depth == Depth::Bytes && self.digest(&key).await? != Some(package.digests.sha256) {
-            return Ok(fault("it has another digest than the index says"));
+            return Ok(fault("its digest differs from the index"));
         }
         Ok(None)
     }
@@ -289,9 +289,9 @@ impl Place<'_> {
             let present = self.digest(&key).await?;
             if present != wanted {
                 let problem = match (present, wanted) {
-                    (None, _) => "it does not exist in the store itself",
-                    (_, None) => "it should not exist in the store itself",
-                    _ => "in the store itself it is not what RWS serves",
+                    (None, _) => "direct readers of the store do not find it",
+                    (_, None) => "direct readers of the store find it, but RWS does not serve it",
+                    _ => "direct readers of the store get other content than readers through RWS",
                 };
                 faults.push(Fault { name: name.clone(), problem: problem.to_owned(), remedy: Remedy::Expose });
             }

@@ -61,7 +61,7 @@ pub struct Problem {
     status: StatusCode,
     /// For people.
     message: String,
-    /// For programs: a word that stays.
+    /// A stable word for programs.
     code: &'static str,
     /// The file that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,15 +109,16 @@ impl Problem {
 /// Too much is under way: of this client or user, or of all. `limit` is a plain word: `uploads`, `connections`.
 pub fn busy(limit: &'static str) -> Problem {
     counter!("rws_http_refused_total", "limit" => limit).increment(1);
-    let message = format!("Too much is under way of yours or of all ({limit}). Try again in a moment.");
+    let message =
+        format!("Too many of your requests, or of all requests, are running (limit: {limit}). Try again in a moment.");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
 }
 
 /// A task of the request panicked, or the server is going down.
 impl From<JoinError> for Problem {
     fn from(error: JoinError) -> Self {
-        tracing::error!(%error, "the work for a request ended early");
-        let message = format!("The work for this request ended early: {error}");
+        tracing::error!(%error, "RWS could not finish a request");
+        let message = format!("RWS could not finish this request: {error}");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 }
@@ -125,8 +126,8 @@ impl From<JoinError> for Problem {
 /// There is no thread for the work, or it panicked.
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
-        tracing::error!(%error, "the work for a request could not be done");
-        let message = format!("The work for this request could not be done: {error}");
+        tracing::error!(%error, "RWS could not process a request");
+        let message = format!("RWS could not process this request: {error}");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 }
@@ -171,9 +172,9 @@ impl From<IntakeError> for Problem {
             IntakeError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", error.to_string()),
             IntakeError::Conflict(conflict) => {
                 let hint = match conflict.present {
-                    Present::Content(_) => "raise the version, or delete the package that is there first",
-                    Present::Named { .. } => "give a changed file another name, as a new upstream version has",
-                    Present::UnderWay => "wait until it is answered, then try again",
+                    Present::Content(_) => "raise the version, or delete the existing package first",
+                    Present::Named { .. } => "give a changed file another name, as a new upstream version does",
+                    Present::UnderWay => "wait until the other upload is answered, then try again",
                 };
                 Self::new(StatusCode::CONFLICT, "conflict", conflict.to_string()).of_file(conflict.file).with_hint(hint)
             }
@@ -182,7 +183,7 @@ impl From<IntakeError> for Problem {
             }
             IntakeError::Ambiguous { ref file, .. } => Self::new(StatusCode::CONFLICT, "ambiguous", error.to_string())
                 .of_file(file.clone())
-                .with_hint("DELETE the address of the one that is to go"),
+                .with_hint("send DELETE to the address of the package that you want to remove"),
             IntakeError::Failed(error) => error.into(),
         }
     }

@@ -98,12 +98,15 @@ impl Incoming {
             },
             Ok(Some(Err(error))) => Err(Problem::bad_request(
                 "cut-body",
-                format!("The request was cut off: {error}. Nothing of it was kept."),
+                format!("The connection ended before the request was complete: {error}. RWS kept nothing of it."),
             )),
             Err(_) => Err(Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "stalled",
-                format!("The request made no progress for {} seconds. Nothing of it was kept.", self.stalled.as_secs()),
+                format!(
+                    "The client sent nothing for {} seconds. RWS kept nothing of the request.",
+                    self.stalled.as_secs()
+                ),
             )),
         }
     }
@@ -115,7 +118,7 @@ impl Incoming {
         let least = self.slowest_bytes_per_second.saturating_mul(self.waited.as_secs());
         if self.sent_bytes < least {
             let message = format!(
-                "The request came slower than {} bytes a second. Nothing of it was kept.",
+                "The client sent less than {} bytes a second. RWS kept nothing of the request.",
                 self.slowest_bytes_per_second
             );
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", message)
@@ -161,7 +164,7 @@ impl Incoming {
 
 /// A request that is larger than it may be.
 pub fn too_large(most_bytes: u64) -> Problem {
-    let message = format!("The request has more than {most_bytes} bytes. Nothing of it was kept.");
+    let message = format!("The request has more than {most_bytes} bytes. RWS kept nothing of it.");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
         .with_hint("Send the files in several requests, or raise server.limits.upload_bytes")
 }

@@ -278,7 +278,9 @@ impl HttpBody for Sending {
                 self.sent_bytes += bytes;
                 self.left_bytes = self.left_bytes.map(|left| left.saturating_sub(bytes));
             }
-            Poll::Ready(Some(Err(error))) => tracing::error!(id = self.of.id, %error, "an answer broke off"),
+            Poll::Ready(Some(Err(error))) => {
+                tracing::error!(id = self.of.id, %error, "RWS could not send an answer completely")
+            }
             Poll::Ready(None) => self.left_bytes = Some(0),
             Poll::Pending => {}
         }

@@ -42,7 +42,7 @@ pub fn is_skipped(name: &str) -> bool {
 
 /// What the sender of such a file is told.
 pub fn skipped_warning(name: &str) -> String {
-    format!("{name}: it is not kept: .ddeb packages of debug symbols are skipped here")
+    format!("{name}: RWS skips .ddeb packages of debug symbols; it did not store this file")
 }
 
 /// Where the files of a form go.
@@ -108,7 +108,7 @@ pub async fn read(mut to: Destination<'_>, mut parser: MultipartParser, body: &m
                     } else {
                         let name = file_name_of(&file_name, &**to.format)?;
                         if !names.insert(name.clone()) {
-                            let message = format!("The file name {name} stands twice in the request.");
+                            let message = format!("The request contains the file name {name} twice.");
                             return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
                         }
                         if to.format.accepts(&name) {

@@ -43,7 +43,7 @@ impl IncomingTarget<'_> {
     }
 }
 
-/// Takes one file of an upload, as dput sends them; the `.changes` comes last and is the commit. `path` is what follows
+/// Stores one file of an upload session, as dput sends it. The `.changes` comes last and completes the upload. `path` is what follows
 /// `/-/incoming/`.
 #[utoipa::path(put, path = "/-/incoming/{kind}/{series}/{distribution}/{version}/{product}/{file}", tag = "uploads",
     security(("password" = [])),
@@ -55,8 +55,8 @@ impl IncomingTarget<'_> {
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file."),
     responses(
-        (status = 201, description = "It is kept; with a `.changes` the upload is accepted.", body = Message),
-        (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
+        (status = 201, description = "RWS has stored the file. After a `.changes`: RWS has accepted the upload.", body = Message),
+        (status = 202, description = "Accepted, and not published within the time of `wait`.", body = Message),
         ChangeProblems,
     ))]
 pub async fn put(
@@ -93,8 +93,8 @@ fn waits(place: &IncomingTarget<'_>) -> String {
     let IncomingTarget { path, product, name, .. } = place;
     let hours = aside::KEPT.as_secs() / 3600;
     format!(
-        "{name}: it is not published yet: it waits {hours} hours for a .changes that lists it, and is deleted then. A package \
-         without a .changes goes to /{path} as a form: curl --request PUT --form product={product} --form file=@{name}"
+        "{name}: RWS has not published it yet. It waits {hours} hours for a .changes that lists it, and then deletes it. Upload a \
+         package without a .changes as a form: curl --request PUT --form product={product} --form file=@{name} …/{path}"
     )
 }
 
@@ -107,7 +107,8 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Incomin
     let targets = resolve(service, user, path, "Can't upload the package to S3")?;
     let Some(target) = targets.first().cloned() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     if let Some(other) = targets.iter().find(|target| target.format.name() != "deb") {
-        let message = format!("{} is no apt repository: only these take uploads file by file.", other.target);
+        let message =
+            format!("{} is not an apt repository. Only apt repositories accept uploads file by file.", other.target);
         return Err(Problem::bad_request("path", message));
     }
     let plain = |what: &str, text: &str| {

@@ -305,7 +305,7 @@ fn size(bytes: u64) -> String {
 
 /// 404: a page, or JSON for who wants that.
 pub fn missing(is_json: bool) -> Answer {
-    let text = "There is no such file or directory.";
+    let text = "This file or directory does not exist.";
     let mut answer = match is_json {
         true => Problem::new(StatusCode::NOT_FOUND, "not-found", text).answer(),
         false => message(StatusCode::NOT_FOUND, "Not found", text),

@@ -47,7 +47,7 @@ struct MetadataTarget {
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The file, compressed or not."),
     responses(
         (status = 201, description = "Accepted.", body = Message),
-        (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
+        (status = 202, description = "Accepted, and not published within the time of `wait`.", body = Message),
         ChangeProblems,
     ))]
 pub async fn put(
@@ -74,7 +74,7 @@ pub async fn put(
     ),
     responses(
         (status = 200, description = "Accepted.", body = Message),
-        (status = 202, description = "Accepted, and not published yet when the time of `wait` was up.", body = Message),
+        (status = 202, description = "Accepted, and not published within the time of `wait`.", body = Message),
         ChangeProblems,
     ))]
 pub async fn remove(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
@@ -93,7 +93,7 @@ fn place(service: &Service, user: &User, path: &str) -> Result<MetadataTarget, P
     for target in resolve(service, user, path, "Can't change the metadata")? {
         let found = target.repositories().into_iter().find(|one| one.split_last().1 == architecture);
         let Some(repository) = found.filter(|_| target.format.name() == "rpm") else {
-            let message = format!("There is no rpm repository {}/{architecture}.", target.target);
+            let message = format!("The rpm repository {}/{architecture} does not exist.", target.target);
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
         };
         repositories.push((target, repository));
@@ -112,7 +112,7 @@ async fn describe(
     let memory = &service.budgets.metadata;
     let Some(_memory) = memory.take(&user.name, bytes, LONGEST_QUEUE).await else { return Err(busy("metadata")) };
     let content = timeout(LONGEST_BODY, read(body)).await.map_err(|_| {
-        let message = format!("The file did not come within {} seconds.", LONGEST_BODY.as_secs());
+        let message = format!("The client did not send the whole file within {} seconds.", LONGEST_BODY.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "stalled", message)
     })??;
     let Some((target, _)) = place.repositories.first() else {
@@ -149,7 +149,7 @@ async fn undescribe(service: &Arc<Service>, place: MetadataTarget) -> Result<Acc
     match intake::undescribe(&**service.tree.store(), &place.repositories, kind).await? {
         Some(accepted) => Ok(accepted),
         None => {
-            let message = format!("There is no {} there.", place.kind);
+            let message = format!("The repository has no {} file.", place.kind);
             Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message))
         }
     }

@@ -33,7 +33,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
             return Poll::Ready(Ok(()));
         }
         counter!("rws_http_refused_total", "limit" => "frames").increment(1);
-        Poll::Ready(Err(io::Error::other("more came than requests and their bodies")))
+        Poll::Ready(Err(io::Error::other("the client sent too much data that is neither a request nor a body")))
     }
 }
 

@@ -68,28 +68,24 @@ impl Metrics {
 fn describe() {
     describe_gauge!("rws_build_info", "The version of the program.");
     describe_gauge!("rws_http_connections", "Connections that are open.");
-    describe_gauge!("rws_http_answer_bytes", Unit::Bytes, "Memory of requests and answers that are under way.");
-    describe_counter!("rws_http_refused_total", "Connections and requests that were refused, by the limit.");
-    describe_histogram!(
-        "rws_http_waited_seconds",
-        Unit::Seconds,
-        "How long requests waited for a limit, by the limit."
-    );
-    describe_counter!("rws_http_requests_total", "Requests that were answered, by kind and status.");
+    describe_gauge!("rws_http_answer_bytes", Unit::Bytes, "Memory of running requests and answers.");
+    describe_counter!("rws_http_refused_total", "Connections and requests that RWS refused, by limit.");
+    describe_histogram!("rws_http_waited_seconds", Unit::Seconds, "How long requests waited for a limit, by limit.");
+    describe_counter!("rws_http_requests_total", "Requests that RWS answered, by kind and status.");
     describe_histogram!(
         "rws_http_request_seconds",
         Unit::Seconds,
-        "From the headers of a request to the last byte of its answer."
+        "Time from the headers of a request to the last byte of its answer."
     );
     describe_counter!("rws_http_received_bytes_total", "Bytes of the bodies of requests.");
     describe_counter!("rws_http_sent_bytes_total", "Bytes of the bodies of answers.");
-    describe_counter!("rws_logins_total", "Passwords that were checked, by outcome; remembered ones do not count.");
-    describe_gauge!("rws_uploads_open", "Uploads that are being received.");
+    describe_counter!("rws_logins_total", "Password checks, by outcome, without remembered passwords.");
+    describe_gauge!("rws_uploads_open", "Uploads that RWS is receiving.");
     describe_gauge!("rws_writable", "Whether this replica may write to the store.");
-    describe_gauge!("rws_repositories_failing", "Repositories that could not be published last.");
-    describe_counter!("rws_publishes_total", "Runs over a repository, by outcome.");
-    describe_histogram!("rws_publish_seconds", Unit::Seconds, "How long a run took that published a generation.");
-    describe_counter!("rws_lost_commits_total", "Commits that another publisher was faster with.");
+    describe_gauge!("rws_repositories_failing", "Repositories whose last publish failed.");
+    describe_counter!("rws_publishes_total", "Publisher runs, by outcome.");
+    describe_histogram!("rws_publish_seconds", Unit::Seconds, "Duration of the runs that published a generation.");
+    describe_counter!("rws_lost_commits_total", "Commits that lost to another publisher (write contention).");
     describe_counter!("rws_store_requests_total", "Requests to the S3 service, by operation and outcome.");
     describe_histogram!(
         "rws_store_request_seconds",

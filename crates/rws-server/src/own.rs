@@ -48,7 +48,7 @@ pub async fn get(service: &Arc<Service>, client: &Client, raw: &str, parts: &Par
     };
     match answered {
         Ok(Some(answer)) => answer,
-        Ok(None) => Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address.").answer(),
+        Ok(None) => Problem::new(StatusCode::NOT_FOUND, "not-found", "This address does not exist.").answer(),
         Err(problem) => problem.answer(),
     }
 }
@@ -77,10 +77,10 @@ fn health() -> Answer {
     text(StatusCode::OK, PLAIN, "ok\n")
 }
 
-/// Whether requests can be answered: the store answers. A replica that waits for the lease reads, and is ready: otherwise no
-/// rolling restart would come to an end.
+/// Whether this replica is ready, which means that the store answers. A standby replica can read and is ready: otherwise no
+/// rolling restart would ever finish.
 #[utoipa::path(get, path = "/-/ready", tag = "operation", responses(
-    (status = 200, description = "They can. A further line says it where this replica does not write, and one where something other than the store answered in its place during the last minute.", body = String, content_type = "text/plain"),
+    (status = 200, description = "It is ready. Further lines say if this replica may not write, and if something other than the store answered during the last minute.", body = String, content_type = "text/plain"),
     StoreProblems,
 ))]
 async fn ready(service: &Service) -> Result<Answer, Problem> {
@@ -99,7 +99,7 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
 }
 
 /// Counters and gauges of this process, for Prometheus.
-#[utoipa::path(get, path = "/-/metrics", tag = "operation", responses((status = 200, description = "The text form of Prometheus.", body = String, content_type = "text/plain")))]
+#[utoipa::path(get, path = "/-/metrics", tag = "operation", responses((status = 200, description = "The text format of Prometheus.", body = String, content_type = "text/plain")))]
 fn metrics(service: &Service) -> Answer {
     text(StatusCode::OK, METRICS, service.metrics.text(service))
 }
@@ -111,13 +111,13 @@ fn version(service: &Service) -> Answer {
 }
 
 /// This document.
-#[utoipa::path(get, path = "/-/openapi.json", tag = "operation", responses((status = 200, description = "What is below `/-/`, in the form of OpenAPI 3.1.", body = Object)))]
+#[utoipa::path(get, path = "/-/openapi.json", tag = "operation", responses((status = 200, description = "The addresses below `/-/` as an OpenAPI 3.1 document.", body = Object)))]
 fn openapi() -> Answer {
     text(StatusCode::OK, "application/json", document())
 }
 
-/// How the service is.
-#[utoipa::path(get, path = "/-/status", tag = "operation", responses((status = 200, description = "What this process knows of itself.", body = Overview)))]
+/// The state of the service.
+#[utoipa::path(get, path = "/-/status", tag = "operation", responses((status = 200, description = "The state of this process.", body = Overview)))]
 async fn overview(service: &Service) -> Answer {
     let writing = service.writing.borrow().clone();
     let state = match &writing {
@@ -222,8 +222,8 @@ async fn repositories(service: &Service) -> Result<Answer, Problem> {
 #[utoipa::path(get, path = "/-/status/{upload}", tag = "uploads",
     params(("upload" = String, Path, description = "The last part of `RWS-Status` in the answer to the upload.")),
     responses(
-        (status = 200, description = "What became of it.", body = Upload),
-        (status = 404, description = "No such upload is known (any more).", body = Problem),
+        (status = 200, description = "What happened to it.", body = Upload),
+        (status = 404, description = "RWS does not know this upload, or no longer knows it.", body = Problem),
         StoreProblems,
     ))]
 async fn upload(service: &Service, id: &str) -> Answered {
@@ -258,7 +258,7 @@ fn time(seconds: i64) -> Option<String> {
     params(("name" = String, Path, description = "`main.asc`, or `modules.asc` of the series `modules`.")),
     responses(
         (status = 200, description = "The key.", body = String, content_type = "application/pgp-keys"),
-        (status = 404, description = "Nothing is signed with such a key.", body = Problem),
+        (status = 404, description = "RWS has no such key.", body = Problem),
     ))]
 fn key(service: &Service, name: &str) -> Option<Answer> {
     let key = match name {
@@ -272,14 +272,14 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
 /// A ready-made file for a client: `.sources` and `.list` for apt, with the architectures that the repository has now; `.repo` for dnf, `.zypper.repo`, `.yum.repo`.
 #[utoipa::path(get, path = "/-/setup/{kind}/{series}/{distribution}/{file}", tag = "clients",
     params(
-        ("kind" = String, Path, description = "As in uploads."),
-        ("series" = String, Path, description = "As in uploads."),
-        ("distribution" = String, Path, description = "As in uploads."),
+        ("kind" = String, Path, description = "The same as in the path of an upload."),
+        ("series" = String, Path, description = "The same as in the path of an upload."),
+        ("distribution" = String, Path, description = "The same as in the path of an upload."),
         ("file" = String, Path, description = "The version of the distribution, and which file: `focal.sources`, `9.repo`."),
     ),
     responses(
         (status = 200, description = "The file.", body = String, content_type = "text/plain"),
-        (status = 404, description = "There can be no such repository, or no such file for it.", body = Problem),
+        (status = 404, description = "The configuration does not allow this repository, or RWS does not generate this file for it.", body = Problem),
         StoreProblems,
     ))]
 async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered {
@@ -324,8 +324,8 @@ fn of_address(mut answer: Answer) -> Answer {
         ("architecture" = String, Path, description = "The directory: `x86_64`, `SRPMS`."),
     ),
     responses(
-        (status = 200, description = "One URL in a line.", body = String, content_type = "text/plain"),
-        (status = 404, description = "There is no such repository (yet).", body = Problem),
+        (status = 200, description = "One URL in each line.", body = String, content_type = "text/plain"),
+        (status = 404, description = "The repository does not exist, or does not exist yet.", body = Problem),
         StoreProblems,
     ))]
 async fn mirrorlist(service: &Service, base: &Base<'_>, path: &str) -> Answered {

@@ -59,7 +59,7 @@ enum Function {
 pub enum HashError {
     /// Neither of werkzeug's form nor of the PHC form.
     #[error(
-        "this is no password hash (a password in clear?); write the output of `rws hash-password`, or a hash of the form \
+        "this is not a password hash (a plain-text password?); use the output of `rws hash-password`, or a hash of the form \
          `scrypt:32768:8:1$salt$hex`, `pbkdf2:sha256:600000$salt$hex` or `$argon2id$v=19$…`"
     )]
     NotAHash,
@@ -81,7 +81,7 @@ pub enum HashError {
     #[error(transparent)]
     Cost(#[from] CostError),
     /// The system's memory or the algorithm's own limits do not allow a new hash.
-    #[error("the password cannot be hashed: {0}")]
+    #[error("RWS cannot hash the password: {0}")]
     NotHashed(String),
 }
 

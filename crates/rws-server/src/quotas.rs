@@ -55,7 +55,7 @@ impl Quotas {
     ///
     /// When the user has too much that is not published yet.
     pub fn upload(&self, user: &str, bytes: u64) -> Result<BudgetShare<String>, Problem> {
-        take(&self.pending, user, bytes, "server.limits.pending_bytes", "is not published yet")
+        take(&self.pending, user, bytes, "server.limits.pending_bytes", "pending uploads")
     }
 
     /// Takes room for a file that waits for its list, until that comes or a day has passed.
@@ -68,7 +68,8 @@ impl Quotas {
         waiting.retain(|_, one| one.since.elapsed() < aside::KEPT);
         // sent again, it takes the place of the earlier one
         waiting.remove(&file);
-        let share = take(&self.aside, &file.user, bytes, "server.limits.aside_bytes", "waits for its .changes")?;
+        let share =
+            take(&self.aside, &file.user, bytes, "server.limits.aside_bytes", "files that wait for their .changes")?;
         waiting.insert(file, Waiting { since: Instant::now(), _share: share });
         Ok(())
     }
@@ -99,16 +100,16 @@ fn take(
     why: &str,
 ) -> Result<BudgetShare<String>, Problem> {
     if bytes > shares.total() {
-        let message = format!("It has {bytes} bytes; {limit} allows {}.", shares.total());
+        let message = format!("The upload has {bytes} bytes; {limit} allows {}.", shares.total());
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "quota", message));
     }
     shares.try_take(&user.to_owned(), bytes).map_err(|_| {
         let message = format!(
-            "Too much that you sent {why}: with these {bytes} bytes it would be more than your share of {limit}, {}.",
+            "You have too many {why}: with these {bytes} bytes they exceed your share of {limit} ({} bytes for all users).",
             shares.total()
         );
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "quota", message)
-            .with_hint("Wait until it is published, then send this again")
+            .with_hint("Wait until RWS has published your earlier uploads, then send this again")
     })
 }
 

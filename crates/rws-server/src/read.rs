@@ -44,7 +44,7 @@ pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answ
 fn failed(problem: &Problem, is_json: bool) -> Answer {
     let mut answer = problem.answer();
     if !is_json {
-        let text = "The store does not answer as it should. Try again in a moment.";
+        let text = "The store did not answer correctly. Try again in a moment.";
         let (parts, body) = message(answer.status(), "Not available", text).into_parts();
         *answer.body_mut() = body;
         answer.headers_mut().extend(parts.headers);

@@ -93,7 +93,7 @@ fn refuse(exchange: &Exchange, request: &Request<Body>) -> Option<Problem> {
         Version::HTTP_11 => hosts != 1,
         _ => hosts > 1,
     };
-    let message = "A request has exactly one Host.";
+    let message = "A request must have exactly one Host header.";
     is_wrong.then(|| Problem::bad_request("host", message))
 }
 
@@ -199,7 +199,7 @@ async fn write(
         Ok(user) => user,
         Err(Denied::Wrong) => return Err(Refused::Unauthorized),
         Err(Denied::TooMany) => {
-            let message = "Too many wrong passwords came for this user or from your network. Try again in a moment.";
+            let message = "Too many wrong passwords for this user or from your network. Try again in a moment.";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-logins", message).into());
         }
     };
@@ -239,16 +239,16 @@ async fn change_repository(
 /// The path of a change that can be made now, without the slash before it.
 async fn admit(service: &Service, parts: &Parts) -> Result<String, Problem> {
     if service.settings.read_only {
-        let message = "This server only reads: nothing can be uploaded or changed here.";
+        let message = "This server is read-only: it accepts no uploads or changes.";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", message));
     }
     if let Some(reason) = service.scheduler.outdated() {
-        let message = format!("Nothing can be changed here now; {reason}.");
+        let message = format!("This replica accepts no changes now: {reason}.");
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "later-version", message));
     }
     let writing = service.writing_once_checked(LONGEST_CHECK).await;
     if !writing.is_allowed() {
-        let message = format!("Nothing can be changed here now; {}.", writing.sentence());
+        let message = format!("This replica accepts no changes now: {}.", writing.sentence());
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-writable", message));
     }
     let most_bytes = service.settings.limits.upload_bytes;

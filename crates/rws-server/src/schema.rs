@@ -102,7 +102,7 @@ pub struct Program {
     pub version: &'static str,
 }
 
-/// How the service is.
+/// State of the service.
 #[derive(Serialize, ToSchema)]
 pub struct Overview {
     /// The version of the program.
@@ -151,9 +151,9 @@ pub struct WaitingFile {
 /// Who may write to the store.
 #[derive(Serialize, ToSchema)]
 pub struct Writers {
-    /// In one word.
+    /// The state as one word.
     pub state: WritersState,
-    /// In a sentence.
+    /// The state as a sentence.
     pub message: String,
 }
 
@@ -173,12 +173,12 @@ pub enum WritersState {
     Waiting,
 }
 
-/// How far a comparison is.
+/// Progress of a comparison with the store.
 #[derive(Serialize, ToSchema)]
 pub struct Comparison {
-    /// So many files were read.
+    /// Number of files that RWS has read.
     pub read: usize,
-    /// Of so many.
+    /// Number of files in total.
     pub files: usize,
 }
 
@@ -196,7 +196,7 @@ pub struct Repository {
     pub repository: String,
     /// `deb` or `rpm`; none where it is not configured any more.
     pub format: Option<&'static str>,
-    /// How it is.
+    /// Its state.
     pub state: RepositoryState,
     /// What is current; none before the first publish.
     pub generation: Option<String>,
@@ -208,7 +208,7 @@ pub struct Repository {
     pub last_error: Option<String>,
 }
 
-/// How a repository is.
+/// State of a repository.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RepositoryState {
@@ -222,12 +222,12 @@ pub enum RepositoryState {
     NotConfigured,
 }
 
-/// What became of an upload.
+/// What happened to an upload.
 #[derive(Serialize, ToSchema)]
 pub struct Upload {
     /// Its name.
     pub upload: String,
-    /// In one word.
+    /// The state as one word.
     pub state: UploadState,
     /// Where it was published.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,7 +237,7 @@ pub struct Upload {
     pub reason: Option<String>,
 }
 
-/// What became of an upload.
+/// What happened to an upload.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UploadState {
@@ -252,7 +252,7 @@ pub enum UploadState {
 /// A generation that has an upload.
 #[derive(Serialize, ToSchema)]
 pub struct Generation {
-    /// Its name; none where nobody knows it any more.
+    /// Its name; null if RWS no longer knows it.
     pub generation: Option<String>,
     /// When it was published (RFC 3339).
     pub published_at: Option<String>,

@@ -100,8 +100,8 @@ impl Network {
                         None => open.answer(stream).await,
                         Some(acceptor) => match tokio::time::timeout(HEADERS, acceptor.accept(stream)).await {
                             Ok(Ok(stream)) => open.answer(stream).await,
-                            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
-                            Err(_) => tracing::debug!(%peer, "no TLS in time"),
+                            Ok(Err(error)) => tracing::debug!(%peer, %error, "the TLS handshake failed"),
+                            Err(_) => tracing::debug!(%peer, "the client did not complete the TLS handshake in time"),
                         },
                     }
                 });
@@ -123,17 +123,17 @@ impl Network {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "a connection is slower than it could be");
+                        tracing::debug!(%error, "RWS cannot set TCP_NODELAY on a connection, which is slower");
                     }
                     // what a client does not take waits here, where it is counted, and not in the kernel, where it is not
                     if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(NOT_SENT_BYTES) {
-                        tracing::debug!(%error, "the kernel keeps more of an answer than it need");
+                        tracing::debug!(%error, "RWS cannot limit the send buffer of a connection");
                     }
                     return (stream, peer);
                 }
                 Err(error) if is_of_client(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "no connection can be accepted; trying again");
+                    tracing::error!(%error, "RWS cannot accept connections; trying again");
                     tokio::time::sleep(PAUSE).await;
                 }
             }

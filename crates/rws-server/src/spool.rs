@@ -54,22 +54,22 @@ impl SpoolError {
         match self {
             Self::Refused(refusal) => refusal.into(),
             Self::TooLarge(most_bytes) => {
-                let message = format!("{name} has more than {most_bytes} bytes. Nothing of the request was kept.");
+                let message = format!("{name} has more than {most_bytes} bytes. RWS kept nothing of the request.");
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
                     .of_file(name.as_str())
-                    .with_hint("Raise server.limits.file_bytes if such files are wanted")
+                    .with_hint("Raise server.limits.file_bytes to allow such files")
             }
             Self::Busy => busy("rendering"),
             Self::Disk(error) if is_full(&error) => {
                 tracing::error!(%error, "the spool directory is full");
-                let message = format!("{name} could not be kept: there is no room on the disk for files under way.");
+                let message = format!("RWS could not store {name}: the disk of the spool directory is full.");
                 Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", message)
                     .of_file(name.as_str())
-                    .with_hint("Try again when there is room; RWS_SPOOL_DIR chooses another disk")
+                    .with_hint("Try again when there is space; RWS_SPOOL_DIR selects another disk")
             }
             Self::Disk(error) => {
                 tracing::error!(%error, "the spool directory cannot be written");
-                let message = format!("{name} could not be kept on the local disk. Try again later.");
+                let message = format!("RWS could not write {name} to the spool directory. Try again later.");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "spool", message).of_file(name.as_str())
             }
         }

@@ -26,7 +26,7 @@ pub enum TlsError {
         error: io::Error,
     },
     /// The file is not what it should be.
-    #[error("{} holds no {wanted} in PEM: {error}", path.display())]
+    #[error("{} does not contain a {wanted} in PEM: {error}", path.display())]
     NotPem {
         /// The file.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum TlsError {
         error: pem::Error,
     },
     /// Certificate and key do not belong together, or cannot be used.
-    #[error("the certificate and its key cannot be used: {0}")]
+    #[error("RWS cannot use the certificate and its key: {0}")]
     Unusable(#[from] rustls::Error),
 }
 

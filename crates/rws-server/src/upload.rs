@@ -196,8 +196,8 @@ impl Batch {
         let most_bytes = service.settings.limits.entries_bytes;
         if entries_bytes > most_bytes {
             let message = format!(
-                "What the packages of the request say to the indexes takes {entries_bytes} bytes, and may take \
-                 {most_bytes}. Nothing of it was kept."
+                "The index entries of the packages in this request have {entries_bytes} bytes; the limit is \
+                 {most_bytes}. RWS kept nothing of the request."
             );
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
                 .with_hint("Send the files in several requests, or raise server.limits.entries_bytes"));
@@ -213,7 +213,7 @@ impl Batch {
             quotas::give_back(room, Arc::clone(&service.scheduler), accepted.id.clone());
         }
         let replaced = accepted.iter().flat_map(|accepted| &accepted.replaced).map(|Replaced { file, path }| {
-            format!("{file}: it replaces /{path}, which is the same package under another product or file name")
+            format!("{file} replaces /{path}, which is the same package under another product or file name")
         });
         let warnings: Vec<String> = replaced.chain(warnings).collect();
         accepted.map(|accepted| AcceptedUpload { accepted, warnings, notes: Vec::new() }).map_err(|error| {
@@ -258,7 +258,7 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
         tracing::info!(upload = %accepted.id, repositories = names.join(" "), files = count, bytes, "accepted");
         service.scheduler.take(&accepted);
         if let Err(error) = aside::forget(&**service.tree.store(), aside).await {
-            tracing::warn!(%error, "files that are part of an upload now stay aside for a day");
+            tracing::warn!(%error, "RWS could not delete staged files of an upload; they stay for a day");
         }
         service.waiting.changed();
         Ok(accepted)
@@ -319,7 +319,7 @@ fn check_product(product: Option<&str>) -> Result<(), Problem> {
     let plain =
         plain.and_then(|_| if product.contains("..") { Err("it has two dots in a row".to_owned()) } else { Ok(()) });
     plain.map_err(|reason| {
-        Problem::bad_request("product", format!("The \"product\" form is not the name of a product: {reason}."))
+        Problem::bad_request("product", format!("The \"product\" form is not a valid product name: {reason}."))
     })
 }
 

@@ -56,7 +56,8 @@ pub async fn bounded<T>(exchange: &Exchange, parts: &Parts, change: impl Future<
 }
 
 fn not_taken() -> Problem {
-    let message = "The store takes longer than the time of `wait`: whether this is accepted is not known yet.";
+    let message =
+        "The store takes longer than the time of `wait`. RWS does not know yet whether it has accepted this change.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "slow-store", message)
-        .with_hint("Send it again: what is accepted already stays as it is, and counts once")
+        .with_hint("Send it again: if RWS has accepted it already, the second request changes nothing")
 }

@@ -105,7 +105,7 @@ impl CachedStore {
 
     async fn drop_copies(&self, keys: &[Key]) {
         if let Err(error) = self.copies.delete(keys).await {
-            tracing::warn!(%error, "copies stay on the local disk until the next start");
+            tracing::warn!(%error, "RWS could not delete local copies; they stay until the next start");
         }
     }
 }

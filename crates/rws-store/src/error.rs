@@ -15,7 +15,7 @@ pub enum Retry {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A conditional write found another version: read again, then decide. Nothing was written.
-    #[error("{key} was written by another writer in the meantime")]
+    #[error("another writer changed {key} in the meantime")]
     Conflict {
         /// The object.
         key: String,
@@ -27,7 +27,7 @@ pub enum StoreError {
         key: String,
     },
     /// This process may only read now.
-    #[error("nothing can be written now: {reason}")]
+    #[error("this replica may not write now: {reason}")]
     NotWritable {
         /// Why.
         reason: String,

@@ -83,13 +83,13 @@ impl WriteAccess {
     pub fn sentence(&self) -> String {
         match self {
             Self::Unknown { reason } => format!("the store is not ready: {reason}"),
-            Self::ReadOnly => "read-only: this replica only reads, as configured".to_owned(),
-            Self::MultiWriter => "any number of replicas may write".to_owned(),
+            Self::ReadOnly => "read-only: the configuration says so".to_owned(),
+            Self::MultiWriter => "multi-writer: any number of replicas may write".to_owned(),
             Self::SoleWriter => {
-                "single writer: the store does not keep conditional writes, and this replica writes".to_owned()
+                "sole writer: the store does not honour conditional writes, and this replica holds the lease".to_owned()
             }
             Self::Standby { holder } => format!(
-                "read-only: the store does not keep conditional writes, so that one replica writes at a time; the writer is \
+                "standby: the store does not honour conditional writes, so one replica writes at a time; the sole writer is \
                  {holder}"
             ),
         }
@@ -120,7 +120,7 @@ pub struct GuardedStore {
 impl GuardedStore {
     /// Nothing may be written before [`GuardedStore::allow`]. `name` says to people which process this is.
     pub fn new(inner: Arc<dyn Store>, name: &str, times: LeaseTimes) -> Arc<Self> {
-        let reason = "it is being checked".to_owned();
+        let reason = "RWS is still checking it".to_owned();
         Arc::new(Self {
             inner,
             name: format!("{name} {}", Uuid::new_v4()),
@@ -162,11 +162,11 @@ impl GuardedStore {
             return;
         }
         self.set_valid_until(None);
-        self.become_(WriteAccess::Standby { holder: "nobody: this replica stops".to_owned() });
+        self.become_(WriteAccess::Standby { holder: "none: this replica is stopping".to_owned() });
         // nothing begins any more; the next writer must not begin before what is under way has ended
         let ended = timeout(self.times.cut_off, self.under_way.write()).await.is_ok();
         if ended && let Err(error) = self.delete_lease().await {
-            tracing::warn!(%error, "the lease could not be given back: the next writer waits until it expires");
+            tracing::warn!(%error, "RWS could not release the lease; the next writer waits until it expires");
         }
     }
 
@@ -212,7 +212,7 @@ impl GuardedStore {
         let write = Write { condition: Condition::Always, kind: ObjectClass::Private };
         let bytes = serde_json::to_vec(&lease).unwrap_or_default();
         let written = timeout(self.times.taking, self.inner.write(&lease_key()?, Body::from(bytes), write)).await;
-        written.unwrap_or_else(|_| Err(not_writable("the lease could not be written in time")))?;
+        written.unwrap_or_else(|_| Err(not_writable("RWS could not write the lease in time")))?;
         Ok(())
     }
 
@@ -224,7 +224,7 @@ impl GuardedStore {
                     self.become_(WriteAccess::SoleWriter);
                     self.renew_lease().await;
                 }
-                Err(error) => tracing::warn!(%error, "the lease could not be taken"),
+                Err(error) => tracing::warn!(%error, "RWS could not take the lease"),
             }
             sleep(self.times.renewed).await;
         }
@@ -288,7 +288,7 @@ impl GuardedStore {
                 Ok(Err(error)) if Instant::now() < until => tracing::warn!(%error, "the lease is not renewed yet"),
                 _ => {
                     self.set_valid_until(None);
-                    self.become_(WriteAccess::Standby { holder: "not known: the lease was lost".to_owned() });
+                    self.become_(WriteAccess::Standby { holder: "unknown: this replica lost the lease".to_owned() });
                     return;
                 }
             }
@@ -314,7 +314,7 @@ impl GuardedStore {
             }
             valid = self.valid_until().filter(|later| *later > until);
         }
-        Err(not_writable("the lease was lost while this was written"))
+        Err(not_writable("this replica lost the lease during the write"))
     }
 
     fn is_alone(&self) -> bool {

@@ -37,7 +37,7 @@ impl TryFrom<String> for Key {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text).ok_or_else(|| format!("{text:?} is no key"))
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is not a valid object key"))
     }
 }
 

@@ -78,7 +78,9 @@ impl LocalFile {
         };
         let mut growth = growth.clone();
         let grown = growth.wait_for(|growth| growth.is_whole || growth.size_bytes >= size_bytes).await;
-        grown.map(|growth| *growth).map_err(|_| io::Error::new(io::ErrorKind::UnexpectedEof, "the file was given up"))
+        grown
+            .map(|growth| *growth)
+            .map_err(|_| io::Error::new(io::ErrorKind::UnexpectedEof, "the upload of the file was aborted"))
     }
 
     /// Waits until it is whole, and returns its size in bytes.

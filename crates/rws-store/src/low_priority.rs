@@ -15,7 +15,7 @@ const NICENESS: i32 = 10;
 pub fn lower(niceness: i32) {
     let lowered = getpriority_process(None).and_then(|now| setpriority_process(None, now + niceness));
     if let Err(error) = lowered {
-        tracing::debug!(%error, "the priority of a thread cannot be lowered");
+        tracing::debug!(%error, "RWS cannot lower the priority of a thread");
     }
 }
 
@@ -31,7 +31,7 @@ pub async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
         lower(NICENESS);
         _ = answer.send(span.in_scope(work));
     })?;
-    done.await.map_err(|_| io::Error::other("the work ended early"))
+    done.await.map_err(|_| io::Error::other("the background work failed"))
 }
 
 /// Runs large work so, and other work on a thread of the runtime.

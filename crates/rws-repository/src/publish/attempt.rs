@@ -274,7 +274,7 @@ impl Attempt<'_> {
             taken.extend(placed.taken);
         }
         let paths: Vec<&str> = taken.iter().map(String::as_str).collect();
-        Err(RepositoryError::damaged(&self.at.tree, format!("other files stand in the way at {}", paths.join(", "))))
+        Err(RepositoryError::damaged(&self.at.tree, format!("other files are at {}", paths.join(", "))))
     }
 
     /// Whether the entries of packages are not those that the settings ask for now.
@@ -292,7 +292,7 @@ impl Attempt<'_> {
                 return Err(RepositoryError::Malformed {
                     repository: self.at.repository.clone(),
                     path: join(&self.at.tree, path),
-                    reason: "its package is in the index and would be left out".to_owned(),
+                    reason: "its package is in the index, and RWS would remove it".to_owned(),
                 });
             }
         }

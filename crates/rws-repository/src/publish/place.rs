@@ -61,7 +61,7 @@ impl StoredRepository<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Place::Missing(format!("{} is neither in the upload nor in the repository any more", file.path)))
+        Ok(Place::Missing(format!("{} is no longer in the upload and no longer in the repository", file.path)))
     }
 
     /// What is at a path already.

@@ -180,7 +180,7 @@ impl Packages<'_> {
             return Ok(Err("the index does not know it".to_owned()));
         };
         let Some(RecordFile { name, .. }) = known.as_record_file() else {
-            return Ok(Err("it is no name of a file".to_owned()));
+            return Ok(Err("it is not a file name".to_owned()));
         };
         let stat = match known.version {
             Some(version) => Some(Stat { size_bytes: known.size_bytes, version, modified_milliseconds: 0 }),

@@ -109,7 +109,7 @@ impl StoredRepository<'_> {
         for file in generation.indexes.iter().flat_map(|index| &index.files) {
             let stat = self.store().stat(&self.key(&file.stored_name)?).await?;
             if stat.is_none_or(|stat| stat.size_bytes != file.size_bytes) {
-                tracing::warn!(repository = %self.repository, file = file.stored_name, "gone; the indexes are made anew");
+                tracing::warn!(repository = %self.repository, file = file.stored_name, "index files are missing; RWS makes the indexes again");
                 state.former = state.generation.take();
                 return Ok(());
             }
@@ -203,7 +203,7 @@ impl StoredRepository<'_> {
         let (content, digest, _) = content.finish();
         let named = Sha256::from_hex(key.file_name().get(..64).unwrap_or_default());
         if named.is_some_and(|named| named != digest) {
-            return Err(RepositoryError::damaged(&key, "it has not the digest in its name"));
+            return Err(RepositoryError::damaged(&key, "its content does not match the digest in its name"));
         }
         Ok((name, content))
     }

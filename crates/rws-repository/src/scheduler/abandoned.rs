@@ -46,9 +46,11 @@ impl Scheduler {
             let before = now - ABANDONED_MILLISECONDS;
             match self.publisher.store().abort_unfinished_uploads(prefix, before).await {
                 Ok(0) => {}
-                Ok(files) => tracing::info!(files, "parts of files were given up whose process died"),
+                Ok(files) => tracing::info!(files, "aborted multipart uploads of dead processes"),
                 // a key may lack the right, and a service the request: all else goes on
-                Err(error) => tracing::warn!(%error, "parts of files whose process died stay in the bucket"),
+                Err(error) => {
+                    tracing::warn!(%error, "RWS could not abort multipart uploads of dead processes; their parts stay in the bucket")
+                }
             }
         }
     }

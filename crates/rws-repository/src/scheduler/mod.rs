@@ -330,7 +330,7 @@ impl Scheduler {
             uploads.published(&upload, repository, current.as_ref().map(|head| &head.generation));
         }
         for (upload, reason) in &outcome.failed {
-            tracing::error!(%repository, %upload, reason, "an upload could not be carried out; it is kept for a week");
+            tracing::error!(%repository, %upload, reason, "RWS could not publish an upload; it keeps the upload for a week");
             uploads.end(upload, Progress::Failed(reason.clone()));
         }
         for upload in &outcome.applied {

@@ -24,7 +24,7 @@ impl Scheduler {
                 Ok(head) => head,
                 // others are renewed all the same
                 Err(error @ RepositoryError::Damaged { .. }) => {
-                    tracing::error!(%repository, %error, "its root cannot be renewed");
+                    tracing::error!(%repository, %error, "RWS cannot sign its root file again");
                     continue;
                 }
                 Err(error) => return Err(error),

@@ -31,7 +31,7 @@ impl Scheduler {
                 Ok(false) => {}
                 // the others are looked at all the same
                 Err(error @ RepositoryError::Damaged { .. }) => {
-                    tracing::error!(%repository, %error, "its root cannot be looked at");
+                    tracing::error!(%repository, %error, "RWS cannot read its root file");
                 }
                 Err(error) => return Err(error),
             }

@@ -37,7 +37,7 @@ impl Scheduler {
                 Ok(()) => started = true,
                 Err(error) => {
                     self.note_later(&error);
-                    tracing::error!(%error, "the store could not be looked through; it is tried again");
+                    tracing::error!(%error, "the sweep failed; RWS tries again");
                 }
             }
             tokio::time::sleep(SWEEP).await;

@@ -114,7 +114,7 @@ async fn a_rebuild_never_empties_a_repository() {
     }
     world.tick();
     let refused = world.publisher(world.store()).reconcile(&id(FOCAL), REBUILD).await.unwrap_err();
-    assert!(refused.to_string().contains("nothing was removed"), "{refused}");
+    assert!(refused.to_string().contains("RWS removed nothing"), "{refused}");
 }
 
 /// What an earlier version of RWS accepted: a package whose relations stop apt. The upload was promised, so that it is published.

@@ -27,7 +27,7 @@ impl Disposition {
     pub(super) fn parse(value: &[u8]) -> Result<Self, MultipartError> {
         let (kind, rest) = value.split_at(value.iter().position(|byte| *byte == b';').unwrap_or(value.len()));
         if !kind.trim_ascii().eq_ignore_ascii_case(b"form-data") {
-            return Err(MultipartError::BadDisposition("it is not form-data"));
+            return Err(MultipartError::BadDisposition("its type is not form-data"));
         }
         let (mut name, mut plain, mut extended) = (None, None, None);
         for parameter in parameters(rest) {
@@ -42,7 +42,7 @@ impl Disposition {
                 None
             };
             if before.is_some() {
-                return Err(MultipartError::BadDisposition("a parameter stands twice"));
+                return Err(MultipartError::BadDisposition("a parameter occurs twice"));
             }
         }
         Ok(Self { name, file_name: extended.or(plain) })
@@ -83,7 +83,7 @@ fn parameter(text: &[u8]) -> Result<(Parameter<'_>, &[u8]), &'static str> {
     }
     let (value, after) = rest.split_at(rest.iter().position(|byte| *byte == b';').unwrap_or(rest.len()));
     if value.contains(&b'"') {
-        return Err("a quote stands inside a value");
+        return Err("a value contains a quote");
     }
     Ok((Parameter { name, value: value.trim_ascii().to_vec() }, after))
 }

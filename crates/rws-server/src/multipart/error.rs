@@ -13,16 +13,16 @@ pub enum MultipartError {
     #[error("the boundary in the Content-Type is not 1 to 70 visible ASCII characters, stated once")]
     BadBoundary,
     /// Nothing in the body is the boundary.
-    #[error("the body ended without the boundary that the Content-Type states: it is empty, cut off or no form")]
+    #[error("the body ended without the boundary in the Content-Type: it is empty, incomplete, or not a form")]
     NoBoundaryFound,
     /// The final boundary was not seen.
-    #[error("the body ended before the form's final boundary: it was cut off on its way, so nothing of it was taken")]
+    #[error("the body ended before the final boundary of the form: it is incomplete, and RWS kept nothing of it")]
     CutOff,
     /// A line that starts like a boundary but goes on.
-    #[error("something else than a line end follows a boundary of the form: the boundary occurs in the data")]
+    #[error("a boundary of the form is not followed by a line end: the boundary occurs in the data")]
     BoundaryContinues,
     /// LF without CR where CRLF must stand.
-    #[error("a line of the form's structure ends in LF alone; lines must end in CRLF")]
+    #[error("a header or boundary line of the form ends in LF; it must end in CRLF")]
     BareLineFeed,
     /// Too many parts.
     #[error("the form has more than {limit} parts; send the files in several requests")]

@@ -65,7 +65,7 @@ impl PartHeader {
             }
             if name.eq_ignore_ascii_case(b"content-disposition") {
                 if disposition.replace(Disposition::parse(value)?).is_some() {
-                    return Err(MultipartError::BadHeader("Content-Disposition stands twice"));
+                    return Err(MultipartError::BadHeader("Content-Disposition occurs twice"));
                 }
             } else if name.eq_ignore_ascii_case(b"content-transfer-encoding") {
                 let identity = [&b"binary"[..], b"8bit", b"7bit"];
@@ -85,7 +85,7 @@ fn lines(header: &[u8]) -> Result<Vec<Vec<u8>>, MultipartError> {
     for line in header.split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
-            return Err(MultipartError::BadHeader("a line holds CR or NUL"));
+            return Err(MultipartError::BadHeader("a line contains CR or NUL"));
         }
         match lines.last_mut() {
             _ if line.is_empty() => {}

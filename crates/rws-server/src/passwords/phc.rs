@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<PasswordHash, HashError> {
         ["v=19", costs, salt, digest] => (Version::V0x13, costs, salt, digest),
         ["v=16", costs, salt, digest] | [costs, salt, digest] => (Version::V0x10, costs, salt, digest),
         [_, _, _, _] => return Err(damaged("its version is neither 16 nor 19")),
-        _ => return Err(damaged("it has not all of its parts")),
+        _ => return Err(damaged("parts of it are missing")),
     };
     let parameters = parameters(costs).ok_or_else(|| damaged("its parameters are not m=…,t=…,p=…"))?;
     let [memory_kib, passes, lanes] = parameters;

@@ -78,12 +78,12 @@ fn pbkdf2(arguments: &[&str], salt: &str, digest: &str) -> Result<PasswordHash, 
     };
     let iterations = match iterations.map(number) {
         None => OLD_PBKDF2_ITERATIONS,
-        Some(None | Some(0)) => return Err(damaged("the number of iterations is no positive number")),
+        Some(None | Some(0)) => return Err(damaged("the number of iterations is not a positive number")),
         // what does not fit is too much in any case
         Some(Some(number)) => u32::try_from(number).unwrap_or(u32::MAX),
     };
     cost::check_pbkdf2(function, iterations)?;
-    let digest = hexadecimal(digest, digest_bytes).ok_or_else(|| damaged("the digest has another length"))?;
+    let digest = hexadecimal(digest, digest_bytes).ok_or_else(|| damaged("the digest has the wrong length"))?;
     Ok(PasswordHash { scheme: Scheme::Pbkdf2 { function, iterations }, salt: salt.as_bytes().to_vec(), digest })
 }
 
@@ -93,18 +93,18 @@ fn scrypt(arguments: &[&str], salt: &str, digest: &str) -> Result<PasswordHash, 
         [] => DEFAULT_SCRYPT,
         [blocks, block_factor, lanes] => match (number(blocks), number(block_factor), number(lanes)) {
             (Some(blocks), Some(block_factor), Some(lanes)) => [blocks, block_factor, lanes],
-            _ => return Err(damaged("its three arguments are no numbers")),
+            _ => return Err(damaged("its three arguments are not numbers")),
         },
-        _ => return Err(damaged("it has not three arguments")),
+        _ => return Err(damaged("it does not have three arguments")),
     };
     let (block_factor, lanes) = (narrow(block_factor), narrow(lanes));
     cost::check_scrypt(blocks, block_factor, lanes)?;
     if blocks < 2 || !blocks.is_power_of_two() {
-        return Err(damaged("its first argument is no power of two"));
+        return Err(damaged("its first argument is not a power of two"));
     }
     let parameters =
         scrypt_parameters(blocks, block_factor, lanes).ok_or_else(|| damaged("its arguments are out of range"))?;
-    let digest = hexadecimal(digest, SCRYPT_DIGEST_BYTES).ok_or_else(|| damaged("the digest has another length"))?;
+    let digest = hexadecimal(digest, SCRYPT_DIGEST_BYTES).ok_or_else(|| damaged("the digest has the wrong length"))?;
     Ok(PasswordHash { scheme: Scheme::Scrypt { parameters }, salt: salt.as_bytes().to_vec(), digest })
 }
 

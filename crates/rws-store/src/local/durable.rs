@@ -105,7 +105,7 @@ impl Directory {
         let disk = rustix::fs::statvfs(&self.temporary).ok()?;
         let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
         let lacks = free_bytes < MIN_FREE_BYTES;
-        lacks.then(|| format!("there is no room in the data directory: {free_bytes} bytes are free"))
+        lacks.then(|| format!("the data directory is full: {free_bytes} bytes are free"))
     }
 
     /// The time by the directory's clock, since 1970.

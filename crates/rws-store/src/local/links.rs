@@ -54,7 +54,7 @@ impl Links {
                 Ok(Some(_)) => return Ok(()),
                 Ok(None) => {
                     let reason =
-                        "leads out of the data directory; store.allowed_links names directories that links may lead to";
+                        "leads out of the data directory; add its directory to store.allowed_links to allow it";
                     return Err(io::Error::other(format!("{}: {reason}", directory.display())));
                 }
                 // not made yet, or a link that leads nowhere

@@ -141,7 +141,7 @@ async fn piece(file: &Arc<File>, start: u64, most: usize) -> io::Result<Bytes> {
         Ok((buffer, read))
     });
     match read.await.unwrap_or_else(|error| Err(io::Error::other(error)))? {
-        (_, 0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read")),
+        (_, 0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while RWS read it")),
         (buffer, read) => Ok(buffer.freeze(read)),
     }
 }

@@ -57,12 +57,14 @@ impl Expected {
             Self::Object(name) => {
                 let stat = headers::stat(&head.headers)?;
                 if tags_are_md5 && !has_form_of_md5(&stat.version) {
-                    return Err(not_s3("the ETags of this service have another form"));
+                    return Err(not_s3("the ETag does not have the form of this service's ETags"));
                 }
                 let tag = stat.version.0.as_str();
                 let is_cut = stat.size_bytes == 0 && !tag.contains('-') && !tag.eq_ignore_ascii_case(MD5_OF_NOTHING);
                 if tags_are_md5 && is_cut && !headers::is_encrypted_with_keys(&head.headers) {
-                    return Err(not_s3("it says that the object is empty, and the ETag is that of another"));
+                    return Err(not_s3(
+                        "the answer says that the object is empty, but its ETag is not that of an empty object",
+                    ));
                 }
                 match (name, ObjectName::of(&head.headers)) {
                     (Some(wanted), Some(found)) if *wanted != found => Err(Failure::other_object()),
@@ -110,7 +112,7 @@ pub fn shown(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let text: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN_CHARACTERS).collect();
     let text = if text.is_empty() { String::new() } else { format!(", {text:?}") };
-    format!("what stands in place of S3 answered {} ({kind}{text})", status.as_u16())
+    format!("something in place of S3 answered {} ({kind}{text})", status.as_u16())
 }
 
 /// Whether an ETag is a digest, or that of an object in parts, which has their number behind it.
@@ -174,7 +176,7 @@ impl RequestIds {
         let Some(number) = number(headers) else {
             return match seen.numbered.get(&kind) {
                 Some(count) if *count >= ENOUGH => Err(Failure::nonsense(format!(
-                    "{}: the answers of this service have a number, and this one has none",
+                    "{}: the answers of this service have a request id, and this one has none",
                     shown(status, headers, b"")
                 ))),
                 _ => Ok(()),
@@ -187,9 +189,10 @@ impl RequestIds {
             let repeats = seen.repeats;
             return match repeats {
                 true => Ok(()),
-                false => {
-                    Err(Failure::nonsense(format!("{}: the same answer was there before", shown(status, headers, b""))))
-                }
+                false => Err(Failure::nonsense(format!(
+                    "{}: an earlier answer had the same request id",
+                    shown(status, headers, b"")
+                ))),
             };
         }
         *seen.numbered.entry(kind).or_default() += 1;

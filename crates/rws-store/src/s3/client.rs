@@ -214,7 +214,7 @@ impl Client {
                 status = failure.status,
                 code = failure.code,
                 message = failure.message,
-                "a request to the store is repeated"
+                "RWS repeats a request to the store"
             );
             tokio::time::sleep(pause(attempt)).await;
             attempt += 1;
@@ -311,7 +311,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let mut text = causes.map(ToString::to_string).collect::<Vec<_>>();
     text.dedup();
-    format!("S3 cannot be reached: {}", text.join(": "))
+    format!("RWS cannot reach S3: {}", text.join(": "))
 }
 
 /// The pause after a number of failures: growing, with a random part, so that many clients do not come back together.

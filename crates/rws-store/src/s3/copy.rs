@@ -88,7 +88,7 @@ impl S3Store {
         if count >= MOST_SETTLED
             && let Err(error) = self.delete_objects(&[]).await
         {
-            tracing::warn!(%error, "claims stay for a day");
+            tracing::warn!(%error, "RWS could not delete claims; they stay for a day");
         }
     }
 
@@ -105,7 +105,8 @@ impl S3Store {
                     }
                     repetitions += 1;
                     if repetitions > self.client().retries() {
-                        let message = "it answered 404, and the source is there; S3 copies objects of any name";
+                        let message =
+                            "S3 answered 404 for a copy although the source exists; S3 must copy objects of any name";
                         return Err(failed(Failure::contradiction(message)));
                     }
                     self.client().pause(repetitions).await;
@@ -144,7 +145,9 @@ impl S3Store {
             }
             repetitions += 1;
             if repetitions > self.client().retries() {
-                return Err(Failure::contradiction("a copy is answered as done, and is not there"));
+                return Err(Failure::contradiction(
+                    "S3 answered that it copied the object, but the copy does not exist",
+                ));
             }
             self.client().pause(repetitions).await;
         }

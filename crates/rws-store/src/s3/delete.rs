@@ -55,7 +55,9 @@ impl S3Store {
             }
             repetitions += 1;
             if repetitions > self.client().retries() {
-                return Err(Failure::contradiction("a deletion is answered as done, and the object is there"));
+                return Err(Failure::contradiction(
+                    "S3 answered that it deleted the object, but the object still exists",
+                ));
             }
             self.client().pause(repetitions).await;
         }

@@ -149,7 +149,7 @@ enum Either {
 }
 
 fn not_the_object() -> Failure {
-    Failure::contradiction("the answer has not the bytes that its ETag is made of")
+    Failure::contradiction("the content of the answer does not match its ETag")
 }
 
 fn is_digest(version: &Version, digest: impl AsRef<[u8]>) -> bool {
@@ -165,12 +165,12 @@ fn opened(request: &Request, head: &Parts) -> Result<Opened, Failure> {
         return Ok(Opened { stat, start: 0, length, is_encrypted });
     };
     if head.status.as_u16() != 206 && stat.size_bytes > 0 {
-        return Err(Failure::contradiction("a part was asked for, and the whole came"));
+        return Err(Failure::contradiction("RWS asked for a range, and the answer is the whole object"));
     }
     let (first, last) = headers::range(&head.headers).unwrap_or((0, stat.size_bytes.saturating_sub(1)));
     let part = if stat.size_bytes == 0 { 0 } else { (last + 1).saturating_sub(first) };
     if !is_range(asked, first, last, stat.size_bytes) || length.is_some_and(|length| length != part) {
-        return Err(Failure::contradiction("another part came than was asked for"));
+        return Err(Failure::contradiction("the answer has another range than RWS asked for"));
     }
     Ok(Opened { stat, start: first, length: part, is_encrypted })
 }
@@ -205,7 +205,7 @@ impl Rest {
             let failure = match self.store.client().frame(&mut self.body).await {
                 Ok(Some(piece)) if piece.is_empty() => continue,
                 Ok(Some(piece)) if piece.len() as u64 > self.end - self.next => {
-                    return Err(Failure::contradiction("the object is longer than it said"));
+                    return Err(Failure::contradiction("the object is longer than the answer stated"));
                 }
                 Ok(Some(piece)) => {
                     self.next += piece.len() as u64;
@@ -235,7 +235,7 @@ impl Rest {
         if self.breaks > self.store.client().retries() {
             return Err(failure);
         }
-        tracing::info!(object = %self.key, next = self.next, ?failure, "a read broke off and is taken up again");
+        tracing::info!(object = %self.key, next = self.next, ?failure, "a read was interrupted; RWS continues it");
         let range = format!("bytes={}-{}", self.next, self.end - 1);
         let (opened, body) = self.store.reopen(&self.key, range).await?;
         if opened.stat.version != self.version || (opened.start, opened.length) != (self.next, self.end - self.next) {

@@ -44,7 +44,8 @@ impl Failure {
 
     /// Something else than S3 answered.
     pub fn nonsense(what: impl std::fmt::Display) -> Self {
-        let message = format!("something other than S3 answers at this address: {what}. Correct S3_URL if this lasts");
+        let message =
+            format!("something other than S3 answered at this address: {what}. If this persists, correct S3_URL");
         Self { nonsense: true, ..Self::unanswered(message) }
     }
 
@@ -107,10 +108,10 @@ impl Failure {
     /// What a person can do.
     fn advice(&self, operation: &'static str) -> &'static str {
         match (self.status, self.code.as_str()) {
-            (_, "NoSuchBucket") => ". The bucket does not exist: make it, or correct S3_BUCKET",
-            (_, "InvalidAccessKeyId" | "InvalidSecurity") => ". S3_ACCESS_KEY is not known there",
+            (_, "NoSuchBucket") => ". The bucket does not exist: create it, or correct S3_BUCKET",
+            (_, "InvalidAccessKeyId" | "InvalidSecurity") => ". The store does not know S3_ACCESS_KEY",
             (_, "SignatureDoesNotMatch") => {
-                ". S3_SECRET_KEY does not belong to S3_ACCESS_KEY, or something between changes requests"
+                ". S3_SECRET_KEY does not belong to S3_ACCESS_KEY, or a proxy changes the requests"
             }
             (
                 _,
@@ -118,11 +119,11 @@ impl Failure {
                 | "AuthorizationQueryParametersError"
                 | "IllegalLocationConstraintException",
             ) => ". S3_REGION is not the region of the bucket",
-            (Some(301 | 307 | 308), _) => ". The bucket is elsewhere: correct S3_REGION and S3_URL",
+            (Some(301 | 307 | 308), _) => ". The bucket is in another region: correct S3_REGION and S3_URL",
             (_, "AccessControlListNotSupported" | "InvalidBucketAclWithObjectOwnership") => {
-                ". The bucket does not allow ACLs: allow them, or unset S3_PUBLIC_READ and use a policy of the bucket"
+                ". The bucket does not allow ACLs: allow them, or unset S3_PUBLIC_READ and use a bucket policy"
             }
-            (_, "RequestTimeTooSkewed") => ". The clocks of this machine and of the store are too far apart",
+            (_, "RequestTimeTooSkewed") => ". The clocks of this machine and of the store differ too much",
             (Some(401 | 403), _) => match operation {
                 "list" => ". S3_ACCESS_KEY needs the right to list the bucket",
                 "read" => ". S3_ACCESS_KEY needs the right to read objects",
@@ -131,7 +132,7 @@ impl Failure {
             },
             // a listing has no object that could be missing
             (Some(404), "") if operation == "list" => ". There is no S3 at this address: correct S3_URL",
-            (Some(501), _) => ". The store does not know this request",
+            (Some(501), _) => ". The store does not support this request",
             _ => "",
         }
     }

@@ -98,10 +98,10 @@ impl S3Store {
         let names = page.contents.iter().map(|content| &content.key);
         let mut names = names.chain(page.common_prefixes.iter().map(|common| &common.prefix));
         if said.is_some_and(|said| !is_asked(&said)) || names.any(|name| !name.starts_with(&prefix)) {
-            return Err(Failure::contradiction("the listing is that of another prefix"));
+            return Err(Failure::contradiction("the listing has another prefix than the request"));
         }
         if token.is_some() && page.next_continuation_token.as_deref() == token {
-            return Err(Failure::contradiction("the listing does not come to an end"));
+            return Err(Failure::contradiction("the listing repeats its continuation token"));
         }
         Ok(page)
     }

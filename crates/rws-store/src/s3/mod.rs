@@ -141,7 +141,7 @@ impl S3Store {
         if !failure.other || key.as_str().starts_with(private::PREFIX) {
             return false;
         }
-        tracing::info!(object = %key, "the object has another name in its metadata: another tool has moved it");
+        tracing::info!(object = %key, "the metadata of the object has another name: another tool has moved the object");
         let mut moved = self.inner.moved.lock().unwrap_or_else(PoisonError::into_inner);
         if moved.len() >= MAX_MOVED {
             moved.clear();

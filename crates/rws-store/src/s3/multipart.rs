@@ -112,7 +112,7 @@ impl S3Store {
                 let tag = |reply: Reply| {
                     let tag = headers::written_version(&reply.head.headers).map(|version| version.0);
                     let tag = tag.filter(|tag| !strict || *tag == hexadecimal(&md5));
-                    tag.ok_or_else(|| Failure::contradiction("the answer has not the ETag of the part"))
+                    tag.ok_or_else(|| Failure::contradiction("the answer does not have the ETag of the part"))
                 };
                 let tag = self.client().send_for(&request, tag).await?;
                 Ok(SentPart { tag, md5: Some(md5) })
@@ -146,7 +146,7 @@ impl S3Store {
             Err(failure) => {
                 let abort = self.request("delete", Method::Delete, key).query("uploadId", upload);
                 if let Err(left) = self.client().send(&abort).await {
-                    tracing::warn!(object = %key, ?left, "parts of a failed upload stay in the bucket");
+                    tracing::warn!(object = %key, ?left, "RWS could not abort a failed multipart upload; its parts stay in the bucket");
                 }
                 Err(failure)
             }
@@ -161,7 +161,7 @@ impl S3Store {
         let created = CreateMultipartUpload::parse_response(&in_namespace(text)).map_err(Failure::nonsense)?;
         Some(created.upload_id().to_owned())
             .filter(|id| !id.is_empty())
-            .ok_or_else(|| Failure::nonsense("no upload id"))
+            .ok_or_else(|| Failure::nonsense("the answer has no upload id"))
     }
 
     /// Makes the object of its parts. Whether there is one is seen at the object: the answer's own ETag is empty on some
@@ -179,7 +179,9 @@ impl S3Store {
         let mut repetitions = 0;
         loop {
             let failure = match self.client().send(&request).await {
-                Ok(_) => Failure::contradiction("the end of an upload was answered, and the object is another one"),
+                Ok(_) => Failure::contradiction(
+                    "S3 answered that it completed the multipart upload, but the object has other content",
+                ),
                 // the answer of an earlier attempt may have been lost
                 Err(failure) if failure.unsure => failure,
                 Err(failure) => return Err(failure),

@@ -39,7 +39,7 @@ impl S3Store {
             if let Err(error) = self.unfinished(directory, None).await {
                 // all else works without it
                 let error = error.error("list", "unfinished uploads");
-                tracing::warn!(%error, "parts of large files whose process died will stay in the bucket");
+                tracing::warn!(%error, "RWS cannot list multipart uploads; parts of dead processes will stay in the bucket");
             }
             Ok(())
         };
@@ -62,7 +62,7 @@ impl S3Store {
             Some(_) => Ok(()),
             None => {
                 let names: Vec<&str> = listed.iter().map(|listed| listed.key.file_name()).collect();
-                Err(other("list", key, &format!("the listing has {names:?}"), "the name as it was written"))
+                Err(other("list", key, &format!("the listing has {names:?}"), "the name that RWS wrote"))
             }
         }
     }
@@ -100,7 +100,7 @@ impl S3Store {
                     .body(content);
                 let reply = self.client().send(&request).await?;
                 let tag = headers::written_version(&reply.head.headers).map(|version| version.0);
-                let tag = tag.ok_or_else(|| Failure::contradiction("a part was answered without an ETag"))?;
+                let tag = tag.ok_or_else(|| Failure::contradiction("the answer to a part has no ETag"))?;
                 Ok(SentPart { tag, md5: Some(md5) })
             }
         });
@@ -117,9 +117,9 @@ impl S3Store {
                 bytes if bytes == *expected => return Ok(()),
                 bytes => format!("other bytes, {} of them", bytes.len()),
             },
-            None => "that there is no such object".to_owned(),
+            None => "that the object does not exist".to_owned(),
         };
-        Err(other("read", key, &format!("it answered {found}"), "the bytes that were written"))
+        Err(other("read", key, &format!("it answered {found}"), "the bytes that RWS wrote"))
     }
 }
 

@@ -38,7 +38,7 @@ impl SuspectAnswers {
             tracing::warn!(
                 answers = recent.count,
                 last = sentence,
-                "answers of the store are not S3's; they are asked for again"
+                "some answers do not come from S3; RWS repeats the requests"
             );
             recent.logged = Some(Instant::now());
         }
@@ -50,6 +50,8 @@ impl SuspectAnswers {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, last) = recent.last.as_ref()?;
         let lately = at.elapsed() <= REMEMBERED;
-        lately.then(|| format!("answers of the store are not S3's ({} of late, the last one to {last})", recent.count))
+        lately.then(|| {
+            format!("some answers do not come from S3 ({} in the last minute, the last one to {last})", recent.count)
+        })
     }
 }

@@ -12,7 +12,7 @@ pub fn configuration(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {
-        tracing::warn!(%error, "a certificate of the system cannot be used");
+        tracing::warn!(%error, "RWS cannot use a certificate of the system");
     }
     roots.add_parsable_certificates(system.certs);
     if let Some(path) = ca_file {

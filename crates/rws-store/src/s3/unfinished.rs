@@ -71,7 +71,7 @@ fn page(text: &str, after: Option<&Marker>) -> Result<(Vec<Unfinished>, Option<M
     let is_cut = element(text, "IsTruncated").as_deref() == Some("true");
     let next = element(text, "NextKeyMarker").zip(element(text, "NextUploadIdMarker")).filter(|_| is_cut);
     if next.is_some() && next.as_ref() == after {
-        return Err(Failure::contradiction("the listing does not come to an end"));
+        return Err(Failure::contradiction("the listing repeats its continuation token"));
     }
     Ok((found, next))
 }

@@ -94,7 +94,7 @@ impl S3Store {
                     }
                     (
                         Failure::contradiction(
-                            "the answer has not the ETag of what was sent, and the object is another one",
+                            "the answer does not have the ETag of the content, and the object has other content",
                         ),
                         true,
                     )

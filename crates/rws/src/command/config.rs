@@ -11,7 +11,7 @@ use crate::installation::{now, signing};
 pub enum Action {
     /// Check the configuration: print warnings and a summary, or the first mistake
     Check,
-    /// Print the configuration as JSON with everything resolved and no secrets
+    /// Print the effective configuration as JSON, without secrets
     Show,
 }
 

@@ -14,11 +14,11 @@ const CTRL_C: u8 = 3;
 /// The form of a new hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
-    /// argon2id, the strongest
+    /// argon2id, the default and the strongest
     Argon2id,
-    /// scrypt as werkzeug writes it; the original takes it too
+    /// scrypt in the format of werkzeug, which the original service accepts too
     Scrypt,
-    /// PBKDF2 with SHA-256 as werkzeug writes it; the original takes it too
+    /// PBKDF2 with SHA-256 in the format of werkzeug, which the original service accepts too
     Pbkdf2,
 }
 
@@ -31,10 +31,10 @@ pub fn run(form: Form) -> anyhow::Result<()> {
     let input = stdin();
     let password = if input.is_terminal() { typed(&input)? } else { line(&input)? };
     if password.is_empty() {
-        bail!("there is no password: write it to standard input, as one line");
+        bail!("standard input has no password: write it there as one line");
     }
     let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
+    getrandom::fill(&mut salt).map_err(|error| anyhow::anyhow!("the system cannot provide random numbers: {error}"))?;
     let method = match form {
         Form::Argon2id => Method::Argon2id,
         Form::Scrypt => Method::Scrypt,
@@ -53,8 +53,8 @@ fn typed(terminal: &Stdin) -> anyhow::Result<String> {
         answer
     };
     let password = ask("Password")?;
-    if password != ask("The same again")? {
-        bail!("the two passwords differ; nothing was hashed");
+    if password != ask("Repeat the password")? {
+        bail!("the two passwords differ; RWS made no hash");
     }
     Ok(password)
 }
@@ -66,7 +66,7 @@ fn typed_line(terminal: &Stdin) -> anyhow::Result<String> {
     let line = input.fill_buf().context(UNREADABLE)?.to_vec();
     input.consume(line.len());
     if line.contains(&CTRL_C) {
-        bail!("interrupted; nothing was hashed");
+        bail!("interrupted; RWS made no hash");
     }
     text(line)
 }
@@ -93,7 +93,7 @@ struct Quiet<'a> {
 
 impl<'a> Quiet<'a> {
     fn new(terminal: &'a Stdin) -> anyhow::Result<Self> {
-        let failed = "the terminal cannot be told to hide the password; write it to standard input, as one line";
+        let failed = "the terminal cannot hide the password; write it to standard input as one line";
         let before = tcgetattr(terminal).context(failed)?;
         let mut hidden = before.clone();
         hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);

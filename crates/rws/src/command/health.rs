@@ -32,13 +32,13 @@ pub fn run(listen: &ListeningAddress) -> anyhow::Result<()> {
     let answer = ask(&address).with_context(|| format!("the server at {address} does not answer"))?;
     let line = answer.lines().next().unwrap_or_default();
     if line.split(' ').nth(1) != Some("200") {
-        bail!("the server at {address} is not well: {line:?}");
+        bail!("the server at {address} answered {line:?} instead of 200");
     }
     say("ok")
 }
 
 fn ask(address: &str) -> std::io::Result<String> {
-    let mut failed = std::io::Error::other("the name has no address");
+    let mut failed = std::io::Error::other("the host name has no address");
     for socket in address.to_socket_addrs()? {
         match ask_socket(&socket, address) {
             Ok(answer) => return Ok(answer),

@@ -26,16 +26,16 @@ const REGION: &str = "us-east-1";
 
 #[derive(Debug, clap::Args)]
 pub struct IndexArguments {
-    /// Directories, or s3://BUCKET/PREFIX: deb with pool/CODENAME/…, else rpm. RWS keeps its own files in .rws there
+    /// Directories, or s3://BUCKET/PREFIX: deb with pool/CODENAME/…, otherwise rpm. RWS keeps its own files there in .rws
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
     /// Sign with the key in GPG_SIGN_KEY_ARMORED
     #[arg(long)]
     sign: bool,
-    /// Leave malformed packages out, and list them in malformed_list.txt, instead of stopping
+    /// Skip malformed packages and list them in malformed_list.txt instead of stopping
     #[arg(long)]
     force: bool,
-    /// Local directory for files under way
+    /// Local directory for temporary files
     #[arg(long, value_name = "DIRECTORY")]
     temp_dir: Option<PathBuf>,
     /// URL of the S3 service, instead of S3_URL
@@ -47,10 +47,10 @@ pub struct IndexArguments {
     /// Access key id, instead of S3_ACCESS_KEY
     #[arg(long, value_name = "KEY")]
     s3_access_key_id: Option<String>,
-    /// Secret access key; everybody on the machine can see it here: rather use S3_SECRET_KEY
+    /// Secret access key. All users of this machine can see it on the command line: use S3_SECRET_KEY instead
     #[arg(long, value_name = "SECRET")]
     s3_secret_access_key: Option<String>,
-    /// Let anonymous users read what is written
+    /// Let anonymous users read the public files
     #[arg(long)]
     s3_public_read: bool,
 }
@@ -75,7 +75,7 @@ pub async fn run(arguments: &IndexArguments, environment: &Environment) -> anyho
         }
     }
     let count = arguments.paths.len();
-    ensure!(failed == 0, "{failed} of {count} could not be published");
+    ensure!(failed == 0, "RWS could not publish {failed} of {count} repositories");
     Ok(())
 }
 
@@ -86,15 +86,17 @@ async fn index(arguments: &IndexArguments, path: &str, environment: &Environment
     if !path.starts_with("s3://")
         && let Some(above) = installation_above(Path::new(path))
     {
-        bail!("it belongs to the installation at {0}; use `rws sync --data-dir {0}`", above.display());
+        bail!("it is part of the installation at {0}; use `rws sync --data-dir {0}`", above.display());
     }
     let place = StoreAccess::open(&configuration)?;
     if let Some(above) = place.installation_above().await? {
-        bail!("it belongs to the installation at {above:?} in this bucket; use `rws sync` with its settings");
+        bail!(
+            "it is part of the installation at {above:?} in this bucket; use `rws sync` with the settings of that installation"
+        );
     }
     let found = find(&*place.store).await?;
     if found.is_empty() {
-        bail!("there are no packages: neither pool/CODENAME/… with debs nor any rpm");
+        bail!("it has no packages: neither pool/CODENAME/… with debs nor any rpm");
     }
     place.connect_to_write().await?;
     let targets = found.into_iter().map(|(repository, base)| {
@@ -130,7 +132,7 @@ fn configuration(arguments: &IndexArguments, path: &str, environment: &Environme
     let mut overrides = Overrides { without_users: true, ..Overrides::default() };
     let Some(bucket) = path.strip_prefix("s3://") else {
         overrides.data_directory = Some(PathBuf::from(path));
-        ensure!(Path::new(path).is_dir(), "it is no directory");
+        ensure!(Path::new(path).is_dir(), "it is not a directory");
         let none = [S3_URL, S3_REGION, S3_BUCKET, S3_BASE_PATH, S3_ACCESS_KEY, S3_SECRET_KEY, S3_PUBLIC_READ];
         return Ok(Configuration::load(&overrides, &environment.with(none.map(|variable| (variable, None))))?);
     };
@@ -165,7 +167,10 @@ async fn find(store: &dyn Store) -> anyhow::Result<Vec<(RepositoryId, &'static s
     for entry in store.list_directory("pool/").await? {
         let DirectoryEntry::Directory(codename) = entry else { continue };
         let id = RepositoryId::parse(&format!("{MOUNT}/{codename}"));
-        found.push((id.with_context(|| format!("pool/{codename} is no codename"))?, "deb"));
+        found.push((
+            id.with_context(|| format!("the directory name in pool/{codename} is not a valid codename"))?,
+            "deb",
+        ));
     }
     if found.is_empty() && holds_rpms(store).await? {
         found.extend(RepositoryId::parse(MOUNT).map(|id| (id, "rpm")));
@@ -185,7 +190,7 @@ async fn holds_rpms(store: &dyn Store) -> anyhow::Result<bool> {
 fn target(base: &'static str, signer: Option<Arc<dyn Signer>>) -> anyhow::Result<ConfiguredTarget> {
     let part = || MOUNT.to_owned();
     let target = Target { kind: part(), series: part(), distribution: part(), version: part() };
-    let format = installation::format(base).map_err(|base| anyhow::anyhow!("{base} is no format"))?;
+    let format = installation::format(base).map_err(|base| anyhow::anyhow!("{base} is not a package format"))?;
     // what its packages have, and no more
     let settings = RepositorySettings { architectures: Vec::new(), ..repositories::settings(&[], &target, base) };
     Ok(ConfiguredTarget { target, format, settings, policy: Policy::default(), signer })

@@ -19,7 +19,7 @@ use log::Log;
 
 use crate::configuration::{Configuration, Environment, ListeningAddress, LogFormat, Overrides, environment};
 
-/// Repository Web Service: takes packages over HTTP and makes signed apt and dnf repositories of them
+/// Repository Web Service: accepts packages over HTTP and publishes them in signed apt and dnf repositories
 #[derive(Debug, Parser)]
 #[command(name = "rws", version, arg_required_else_help = true, after_long_help = environment::documentation())]
 pub struct Arguments {
@@ -32,36 +32,36 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take uploads and serve the repositories
+    /// Accept uploads and serve the repositories
     Serve(ServeArguments),
-    /// Compare repositories with what is stored, and publish what is other; safe beside running servers
+    /// Compare repositories with the store and publish the difference; safe while servers run
     Sync(RepositoriesArguments),
-    /// Check repositories as their clients see them; exit code 1 when something is wrong
+    /// Check repositories as clients see them; exits with 1 if something is wrong
     Verify {
         #[command(flatten)]
         repositories: RepositoriesArguments,
-        /// Read all bytes of all packages, not only their sizes
+        /// Read all bytes of all packages instead of their sizes only
         #[arg(long)]
         deep: bool,
-        /// Mend what is wrong: expose, synchronise, or make the indexes anew from the packages
+        /// Repair what is wrong: expose the public files, synchronise, or make the indexes again from the packages
         #[arg(long)]
         repair: bool,
     },
-    /// Publish plain directories or bucket prefixes, each one repository, without a server and its configuration
+    /// Publish plain directories or bucket prefixes, one repository each, without a server and without its configuration
     Index(index::IndexArguments),
-    /// Print the hash of a password, which is asked for or read from standard input
+    /// Read a password from the terminal or from standard input and print its hash
     HashPassword {
-        /// Form of the hash
+        /// Algorithm and format of the hash
         #[arg(long, value_name = "FORM", default_value = "argon2id")]
         format: hash_password::Form,
     },
-    /// Ask the server on this machine whether it answers; exit code 1 when not
+    /// Check whether the server on this machine answers; exits with 1 if it does not
     Health {
-        /// Address and port that it listens on, instead of RWS_LISTEN or PORT [default: 127.0.0.1:5000]
+        /// Address and port of the server, instead of RWS_LISTEN or PORT [default: 127.0.0.1:5000]
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<String>,
     },
-    /// Look at the configuration
+    /// Check or print the configuration
     Config {
         #[command(subcommand)]
         action: config::Action,

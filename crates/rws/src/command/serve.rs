@@ -101,7 +101,7 @@ async fn serve(network: Network, service: Arc<Service>, signals: Signals) {
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("stopping: running requests may end");
+        tracing::info!("stopping: waiting for running requests");
         stop.send_replace(true);
     });
     tokio::spawn(renew(network.certificate.clone(), hangup));
@@ -111,7 +111,7 @@ async fn serve(network: Network, service: Arc<Service>, signals: Signals) {
         () = async move {
             _ = stopped.wait_for(|stopped| *stopped).await;
             tokio::time::sleep(DRAIN).await;
-        } => tracing::warn!("some requests did not end in time; what they sent was not answered"),
+        } => tracing::warn!("some requests did not end in time; RWS did not answer them and keeps nothing of them"),
     }
 }
 
@@ -127,11 +127,11 @@ async fn renew(certificate: Option<Arc<Certificate>>, mut hangup: Signal) {
     loop {
         let asked = tokio::select! { _ = interval.tick() => false, _ = hangup.recv() => true };
         match certificate.as_ref().map(|certificate| certificate.renew()) {
-            Some(Ok(true)) => tracing::info!("another certificate is used from now on"),
-            Some(Ok(false)) if asked => tracing::info!("SIGHUP: the certificate is the same"),
-            Some(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
+            Some(Ok(true)) => tracing::info!("RWS now uses the renewed certificate"),
+            Some(Ok(false)) if asked => tracing::info!("SIGHUP: the certificate has not changed"),
+            Some(Err(error)) => tracing::error!(%error, "RWS cannot use the new certificate and keeps the old one"),
             None if asked => tracing::warn!(
-                "SIGHUP changes nothing: the configuration is read at start, so start again for another one"
+                "SIGHUP changes nothing without TLS: RWS reads the configuration only at start; restart it to change the configuration"
             ),
             _ => {}
         }
@@ -144,7 +144,7 @@ fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%error, "the number of open files stays limited");
+        tracing::warn!(%error, "RWS cannot raise its limit of open files");
     }
 }
 

@@ -30,8 +30,8 @@ pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Res
     installation.place.release().await;
     match (count, failed) {
         (0, _) => bail!("{}", nothing_found(paths)),
-        (count, 0) => say(format_args!("{count} repositories are as the store is"))?,
-        (count, failed) => bail!("{failed} of {count} repositories could not be synchronised"),
+        (count, 0) => say(format_args!("{count} repositories are in sync with the store"))?,
+        (count, failed) => bail!("RWS could not synchronise {failed} of {count} repositories"),
     }
     Ok(())
 }
@@ -40,7 +40,7 @@ pub async fn run(configuration: &Configuration, paths: &[String]) -> anyhow::Res
 pub fn nothing_found(paths: &[String]) -> String {
     match paths {
         [] => "there is no repository in this store: check the data directory (--data-dir, RWS_DATA_DIR) or the bucket (S3_BUCKET, \
-               S3_BASE_PATH), and that the configuration has what lies there"
+               S3_BASE_PATH), and check that the configuration contains the paths in it"
             .to_owned(),
         paths => format!("there is no repository at {}", paths.join(", ")),
     }

@@ -63,28 +63,30 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
     installation.place.release().await;
     match (count, bad) {
         (0, _) => bail!("{}", nothing_found(paths)),
-        (count, 0) => say(format_args!("{count} repositories are whole"))?,
-        (count, bad) if wish.repair => bail!("{bad} of {count} repositories are not whole, even after the repair"),
-        (count, bad) => bail!("{bad} of {count} repositories are not whole; `rws verify --repair` mends what it can"),
+        (count, 0) => say(format_args!("{count} repositories are consistent"))?,
+        (count, bad) if wish.repair => bail!("{bad} of {count} repositories are not consistent, even after the repair"),
+        (count, bad) => {
+            bail!("{bad} of {count} repositories are not consistent; `rws verify --repair` repairs what it can")
+        }
     }
     Ok(())
 }
 
 fn report(repository: &RepositoryId, checked: &Checked) -> anyhow::Result<()> {
     let Checked { index_files, packages, stale, faults } = checked;
-    let faulty = if faults.is_empty() { "whole".to_owned() } else { format!("{} faults", faults.len()) };
+    let faulty = if faults.is_empty() { "consistent".to_owned() } else { format!("{} faults", faults.len()) };
     say(format_args!("{repository}: {index_files} index files, {packages} package files: {faulty}"))?;
     if *stale > 0 {
         say(format_args!(
-            "  entries of {stale} packages are of an earlier version; a running server renders them again"
+            "  the entries of {stale} packages have an earlier renderer version; a running server makes them again"
         ))?;
     }
     for fault in faults {
         let remedy = match fault.remedy {
-            Remedy::Expose => "it is written again",
-            Remedy::Rebuild => "the indexes are made anew from the packages",
-            Remedy::Synchronise => "upload it again; until then the index does without it",
-            Remedy::Publish => "it is published, or it is said why it cannot be",
+            Remedy::Expose => "RWS writes it again",
+            Remedy::Rebuild => "RWS makes the indexes again from the packages",
+            Remedy::Synchronise => "RWS removes it from the index; upload the package again",
+            Remedy::Publish => "RWS publishes it, or says why it cannot",
         };
         say(format_args!("  {}: {}; with --repair {remedy}", fault.name, fault.problem))?;
     }

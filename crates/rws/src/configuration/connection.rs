@@ -85,10 +85,10 @@ fn find_certificate(path: &Path) -> Result<(), String> {
     let kind = fs::metadata(path).map_err(|error| file::unreadable(&error))?.file_type();
     // a pipe would be empty when it is read to be used
     if !kind.is_file() && !kind.is_dir() {
-        return Err("is no regular file".to_owned());
+        return Err("is not a regular file".to_owned());
     }
     let content = fs::read(path).map_err(|error| file::unreadable(&error))?;
     let mut lines = content.split(|byte| matches!(byte, b'\n' | b'\r'));
     let found = lines.any(|line| line.trim_ascii_end() == BEGIN_CERTIFICATE);
-    found.then_some(()).ok_or_else(|| "has no line -----BEGIN CERTIFICATE-----".to_owned())
+    found.then_some(()).ok_or_else(|| "does not contain the line -----BEGIN CERTIFICATE-----".to_owned())
 }

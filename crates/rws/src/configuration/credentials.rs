@@ -53,13 +53,14 @@ pub fn read(
     if let Some(text) = environment.text(RWS_CREDENTIALS)? {
         warnings.extend(nodes.map(|node| node.warning("is not used, as RWS_CREDENTIALS is set")));
         let value: Value = serde_json::from_str(text).map_err(|error| {
-            let place = format!("is no JSON at line {}, column {} (not shown)", error.line(), error.column());
+            let place = format!("is not valid JSON at line {}, column {} (not shown)", error.line(), error.column());
             Mistake::new(ENVIRONMENT, RWS_CREDENTIALS.name, place, USERS)
         })?;
         let repeated = repeated::keys(text).into_iter();
         warnings.extend(
-            repeated
-                .map(|key| format!("{ENVIRONMENT}: {}.{key} stands twice; the last one counts", RWS_CREDENTIALS.name)),
+            repeated.map(|key| {
+                format!("{ENVIRONMENT}: {}.{key} occurs twice; RWS uses the last one", RWS_CREDENTIALS.name)
+            }),
         );
         let node = Node::root(ENVIRONMENT, RWS_CREDENTIALS.name, &value, Secrecy::Secret);
         return users(&node, warnings).map(Some);
@@ -95,7 +96,9 @@ fn users(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Users, Mistake> 
     let mut users = Users::new();
     for (name, node) in node.object(USERS)?.entries() {
         if name.is_empty() || name.contains(|character: char| character == ':' || character.is_control()) {
-            warnings.push(node.warning("can never log in: names are not empty and have no colon or control character"));
+            warnings.push(node.warning(
+                "can never log in: a name must not be empty and must not contain a colon or a control character",
+            ));
         }
         users.insert(name.to_owned(), user(&node)?);
     }
@@ -110,7 +113,7 @@ fn user(node: &Node<'_>) -> Result<User, Mistake> {
     entry.refuse_unknown(&KEYS)?;
     let hash = Secret::new(entry.required("hash", HASH)?.text(HASH)?);
     let allow = entry.get("allow").map(Node::public).map(|node| {
-        let patterns = node.list("is a list of patterns like live/*/el/*")?;
+        let patterns = node.list("is a list of patterns such as live/*/el/*")?;
         patterns.iter().map(pattern::read).collect::<Result<Vec<_>, _>>()
     });
     Ok(User { hash, allow: allow.transpose()? })

@@ -32,18 +32,18 @@ macro_rules! variables {
 variables! {
     RWS_CFG: Public, "Path of the configuration file (JSON). Default: the built-in copy of config.default.";
     RWS_LISTEN: Public, "Address and port to listen on. Default: 127.0.0.1:5000.";
-    PORT: Public, "Port to listen on, on all addresses, when neither --listen nor RWS_LISTEN is given.";
-    RWS_DATA_DIR: Public, "Directory of the repositories when no S3 store is configured. Default: ./rws-data.";
+    PORT: Public, "Port to listen on, on all addresses. Used only without --listen and RWS_LISTEN.";
+    RWS_DATA_DIR: Public, "Directory of the repositories. Used only without S3. Default: ./rws-data.";
     RWS_SPOOL_DIR: Public,
-        "Local directory for the files of uploads that are under way. Default: .rws/spool in the data directory; with \
+        "Local directory for files that RWS is receiving. Default: .rws/spool in the data directory; with \
          S3 rws-spool in the temporary directory of the system.";
     RWS_CREDENTIALS: Secret,
         "Users who may write, as JSON: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}.";
-    RWS_FORCE_SYNC: Public, "Whether synchronising skips malformed packages instead of stopping. Default: false.";
-    RWS_LOG_FORMAT: Public, "How the log is written: text (the default) or json, an object in each line.";
+    RWS_FORCE_SYNC: Public, "Skip malformed packages when synchronising instead of stopping. Default: false.";
+    RWS_LOG_FORMAT: Public, "Format of the log: text (default) or json, one object in each line.";
     GPG_SIGN_KEY_ARMORED: Secret, "Secret OpenPGP key in ASCII armour that signs the repositories.";
     GPG_SIGN_KEY_PASSPHRASE: Secret, "Passphrase of that key.";
-    GPG_MODULES_SIGN_KEY_ARMORED: Secret, "Secret OpenPGP key that signs the series `modules`. Default: the main key.";
+    GPG_MODULES_SIGN_KEY_ARMORED: Secret, "Secret OpenPGP key in ASCII armour that signs the series `modules`. Default: the main key.";
     GPG_MODULES_SIGN_KEY_PASSPHRASE: Secret, "Passphrase of that key.";
     S3_URL: Public, "URL of the S3 service. Any S3_* variable selects S3 as the store.";
     S3_REGION: Public, "Region of the bucket.";
@@ -51,11 +51,11 @@ variables! {
     S3_BASE_PATH: Public, "Path of the repositories inside the bucket. Default: its root.";
     S3_ACCESS_KEY: Public, "Access key id of the account.";
     S3_SECRET_KEY: Secret, "Secret access key of the account.";
-    S3_PUBLIC_READ: Public, "Whether anonymous users may read the uploaded files from the bucket. Default: false.";
+    S3_PUBLIC_READ: Public, "Let anonymous users read the public files from the bucket. Default: false.";
     S3_ADDRESSING: Public, "How a URL names the bucket: path or virtual-host. Default: path.";
-    S3_CA_FILE: Public, "PEM file of certificate authorities to trust for https beside those of the system.";
-    S3_TIMEOUT: Public, "Seconds without progress after which a request is given up and tried again. Default: 30.";
-    S3_RETRIES: Public, "How often a failed request is repeated. Default: 5.";
+    S3_CA_FILE: Public, "PEM file of certificate authorities to trust for https, in addition to those of the system.";
+    S3_TIMEOUT: Public, "Seconds without progress before RWS repeats a request. Default: 30.";
+    S3_RETRIES: Public, "How often RWS repeats a failed request. Default: 5.";
 }
 
 /// The variables of the process, or those of a test. One that is empty counts as unset.

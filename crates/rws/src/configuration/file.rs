@@ -80,7 +80,7 @@ pub fn parse(origin: &str, text: &str) -> Result<Value, Mistake> {
         let place = format!("line {}, column {}", error.line(), error.column());
         let message = error.to_string();
         let reason = message.split(" at line ").next().unwrap_or_default();
-        Mistake::new(origin, place, format!("is no JSON: {reason}"), "is one JSON object")
+        Mistake::new(origin, place, format!("is not valid JSON: {reason}"), "is one JSON object")
     })
 }
 
@@ -105,7 +105,7 @@ pub fn model<'a>(file: &Object<'a>, warnings: &mut Vec<String>) -> Result<Object
     let keyring = ["gpg_sign_key", "gpg_modules_sign_key"];
     for node in keyring.iter().filter_map(|key| model.get(key)) {
         warnings.push(
-            node.warning("is not used: the key itself must be in GPG_SIGN_KEY_ARMORED or GPG_MODULES_SIGN_KEY_ARMORED"),
+            node.warning("is not used: put the key itself into GPG_SIGN_KEY_ARMORED or GPG_MODULES_SIGN_KEY_ARMORED"),
         );
     }
     let known: Vec<&str> = MODEL_KEYS.into_iter().chain(store::KEYS).collect();

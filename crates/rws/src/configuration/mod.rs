@@ -104,7 +104,7 @@ impl Configuration {
         let file = file::top(&origin, &value)?;
         let repeated = repeated::keys(text).into_iter();
         let mut warnings: Vec<String> =
-            repeated.map(|key| format!("{origin}: {key} stands twice; the last one counts")).collect();
+            repeated.map(|key| format!("{origin}: {key} occurs twice; RWS uses the last one")).collect();
         file.warn_unknown(&file::KEYS, &mut warnings);
         let common = file::common(&file, &mut warnings)?;
         let of_all = |key: &str| match common.as_ref().and_then(|common| common.get(key)) {
@@ -185,7 +185,8 @@ fn require_users(
                 true => (ENVIRONMENT, RWS_CREDENTIALS.name),
                 false => (origin, "users"),
             };
-            let problem = if users.is_none() { "is missing, as S3 is the store" } else { "is empty" };
+            let problem =
+                if users.is_none() { "is missing; it is required because S3 is the store" } else { "is empty" };
             let allowed = "is at least one user: {\"name\": \"hash\"}; or server.read_only: true in the file";
             Err(Mistake::new(origin, key, problem, allowed))
         }

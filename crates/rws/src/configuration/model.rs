@@ -89,14 +89,16 @@ pub fn read(file: &Object<'_>, model: &Object<'_>, warnings: &mut Vec<String>) -
     let mut read =
         Model { kinds: some_names(&kinds, warnings)?, series: some_names(&series, warnings)?, ..Model::default() };
     if read.kinds.iter().any(|kind| kind == "-") {
-        return Err(kinds.problem("has \"-\"", "is any other name: addresses below /-/ are those of the service"));
+        return Err(
+            kinds.problem("has \"-\"", "is any other name, because the addresses below /-/ belong to the service")
+        );
     }
     let listed = read.series.iter().any(|name| name == ENABLED);
     read.series.retain(|name| name != ENABLED);
     match supported.get(ENABLED) {
         Some(node) => read.enabled = enabled(&node, &read.series, warnings)?,
         None if listed => warnings.push(
-            series.warning("has enabled, which stands for nothing without the list model.supported_repos.enabled"),
+            series.warning("contains enabled, which has no meaning without the list model.supported_repos.enabled"),
         ),
         None => {}
     }
@@ -134,7 +136,7 @@ fn distribution(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Distribut
     let base = base_node.text(allowed)?;
     if !BASES.contains(&base) {
         let shown = base_node.shown();
-        warnings.push(base_node.warning(&format!("is {shown}; uploads there are refused; allowed {allowed}")));
+        warnings.push(base_node.warning(&format!("is {shown}; RWS refuses uploads there; allowed {allowed}")));
     }
     let versions = names(&object.required("versions", NAMES)?, warnings)?;
     Ok(Distribution { base: base.to_owned(), versions })
@@ -155,13 +157,13 @@ fn anchors(
             if !good {
                 let shown = item.shown();
                 let line =
-                    format!("is {shown}, which names no repository; allowed are the names of model.supported_repos");
+                    format!("is {shown}, which names no repository; allowed are the names in model.supported_repos");
                 warnings.push(item.warning(&line));
             }
             values.push(value.to_owned());
         }
         if values.is_empty() {
-            warnings.push(node.warning("is empty: it stands for no repository"));
+            warnings.push(node.warning("is empty: it names no repository"));
         }
         anchors.insert(name.to_owned(), values);
     }

@@ -113,7 +113,7 @@ pub fn refuse_signed_urls(file: &Object<'_>, server: &ServerSettings) -> Result<
     let node = file.get("server").and_then(|server| server.object("is an object").ok()?.get("download"));
     match (&server.service.downloads, node) {
         (Downloads::Redirect { base: None, .. }, Some(node)) => {
-            Err(node.mistake("is that with a bucket as the store, or together with server.download_url"))
+            Err(node.mistake("is redirect only with a bucket as the store, or together with server.download_url"))
         }
         _ => Ok(()),
     }
@@ -132,7 +132,7 @@ fn object<'a>(file: &Object<'a>, name: &str, known: &[&str]) -> Result<Option<Ob
 }
 
 fn url(node: &Node<'_>) -> Result<String, Mistake> {
-    let allowed = "is a URL like https://packages.example.org, without user and password";
+    let allowed = "is a URL such as https://packages.example.org, without user and password";
     let text = node.text(allowed)?.trim_end_matches('/');
     if is_url(text) { Ok(text.to_owned()) } else { Err(node.mistake(allowed)) }
 }

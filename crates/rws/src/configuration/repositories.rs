@@ -188,7 +188,7 @@ fn rule(entry: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result
 }
 
 fn architectures(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Vec<String>, Mistake> {
-    let allowed = "are real architectures like amd64 or x86_64; packages for all of them need no entry";
+    let allowed = "are architectures such as amd64 or x86_64; packages for all architectures need no entry";
     for item in node.list(allowed)? {
         if NO_ARCHITECTURES.contains(&item.text(allowed)?) {
             return Err(item.mistake(allowed));
@@ -217,7 +217,7 @@ fn compression(node: &Node<'_>) -> Result<Vec<Compression>, Mistake> {
 }
 
 fn digests(node: &Node<'_>) -> Result<Vec<Algorithm>, Mistake> {
-    let allowed = "is a list of \"md5\", \"sha1\", \"sha512\": what stands beside SHA-256";
+    let allowed = "is a list of \"md5\", \"sha1\", \"sha512\": the digests in addition to SHA-256";
     let mut algorithms = Vec::new();
     for item in node.list(allowed)? {
         algorithms.push(match item.text(allowed)? {
@@ -264,7 +264,7 @@ fn keep(node: &Node<'_>) -> Result<Keep, Mistake> {
 
 /// The value of a Release field: a line break in it would make another field.
 fn line(entry: &Object<'_>, key: &str) -> Result<Option<String>, Mistake> {
-    let allowed = "is one line of text, without blanks at its ends";
+    let allowed = "is one line of text, without blanks at the beginning and at the end";
     let Some(node) = entry.get(key) else { return Ok(None) };
     let text = node.text(allowed)?;
     let good = !text.is_empty() && text.trim() == text && !text.contains(char::is_control);

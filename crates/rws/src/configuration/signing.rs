@@ -37,7 +37,7 @@ fn read(
     let passphrase_text = environment.text(passphrase)?;
     let Some(armored) = environment.text(key)? else {
         if passphrase_text.is_some() {
-            warnings.push(format!("{ENVIRONMENT}: {} is not used, as {} is not set", passphrase.name, key.name));
+            warnings.push(format!("{ENVIRONMENT}: {} is not used, because {} is not set", passphrase.name, key.name));
         }
         return Ok(None);
     };

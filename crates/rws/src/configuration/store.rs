@@ -99,7 +99,7 @@ pub fn read(
         // a wrong value is a mistake also where it is not used
         Connection::read(given.store, environment)?;
         let unused = given.store.iter().flat_map(|store| connection::KEYS.iter().filter_map(|key| store.get(key)));
-        warnings.extend(unused.map(|node| node.warning("is not used, as nothing selects S3")));
+        warnings.extend(unused.map(|node| node.warning("is not used, because nothing selects S3")));
         let option = overrides.data_directory.clone();
         let directory = option.or_else(|| environment.path(RWS_DATA_DIR)).unwrap_or_else(|| DEFAULT_DIRECTORY.into());
         let allowed_links = match links {
@@ -113,14 +113,14 @@ pub fn read(
         warnings.push(node.warning(&format!("is not used, as {selector} selects S3")));
     }
     if overrides.data_directory.is_some() {
-        warnings.push(format!("{COMMAND_LINE}: --data-dir is not used, as {selector} selects S3"));
+        warnings.push(format!("{COMMAND_LINE}: --data-dir is not used, because {selector} selects S3"));
     } else if environment.is_set(RWS_DATA_DIR) {
-        warnings.push(format!("{ENVIRONMENT}: {} is not used, as {selector} selects S3", RWS_DATA_DIR.name));
+        warnings.push(format!("{ENVIRONMENT}: {} is not used, because {selector} selects S3", RWS_DATA_DIR.name));
     }
     given.expect_all(&selector, source)?;
     let url = given.checked(S3_URL, "is a URL like https://s3.example.org, without user and password", is_url)?;
-    let bucket = given
-        .checked(S3_BUCKET, "is a name without blanks and slashes", |name| is_word(name) && !name.contains('/'))?;
+    let bucket =
+        given.checked(S3_BUCKET, "is a name without blanks or slashes", |name| is_word(name) && !name.contains('/'))?;
     let Connection { addressing, ca_file, timeout, retries } = Connection::read(given.store, environment)?;
     if addressing == Addressing::VirtualHost {
         given.expect_host_names()?;
@@ -179,7 +179,7 @@ impl Given<'_> {
         let names = missing.iter().map(|variable| variable.name).collect::<Vec<_>>().join(", ");
         let keys = missing.iter().map(|variable| format!("model.{}", key_of(*variable))).collect::<Vec<_>>().join(", ");
         let verb = if missing.len() == 1 { "is" } else { "are" };
-        let problem = format!("{verb} missing, as {selector} selects S3");
+        let problem = format!("{verb} missing; required because {selector} selects S3");
         let file = match source {
             Source::BuiltIn => "the configuration file".to_owned(),
             Source::File(_) => source.to_string(),

@@ -80,9 +80,9 @@ impl Bucket {
             };
             match conditions {
                 Ok(conditions) => {
-                    tracing::info!(bucket = self.name, path = self.base_path, "the bucket can be used");
+                    tracing::info!(bucket = self.name, path = self.base_path, "the bucket meets all requirements");
                     if let Err(error) = self.look_around().await {
-                        tracing::warn!(%error, "whether another installation overlaps is not known");
+                        tracing::warn!(%error, "RWS cannot check whether another installation overlaps with this one");
                     }
                     return match conditions {
                         Some(conditions) => self.guard.allow(conditions).await,
@@ -120,7 +120,7 @@ impl Bucket {
     /// Warns of other installations above and below.
     async fn look_around(&self) -> Result<(), StoreError> {
         if let Some(path) = self.installation_above().await? {
-            self.overlap(&path, "lies above this one's S3_BASE_PATH");
+            self.overlap(&path, "contains this installation's S3_BASE_PATH");
         }
         let directories = self.store.list_directory("").await?.into_iter().filter_map(|entry| match entry {
             DirectoryEntry::Directory(name) if !name.starts_with('.') => Some(name),
@@ -129,7 +129,7 @@ impl Bucket {
         for name in directories.take(NEIGHBOURS) {
             let path = if self.base_path.is_empty() { name } else { format!("{}/{name}", self.base_path) };
             if self.store.is_installed_at(&path).await? {
-                self.overlap(&path, "lies below this one's S3_BASE_PATH");
+                self.overlap(&path, "is inside this installation's S3_BASE_PATH");
             }
         }
         Ok(())
@@ -138,7 +138,7 @@ impl Bucket {
     fn overlap(&self, path: &str, where_: &str) {
         tracing::error!(
             bucket = self.name,
-            "another installation of RWS at {path:?} {where_}: each shows the files of the other. Give each a path of \
+            "another installation of RWS at {path:?} {where_}: each serves the files of the other. Give each a path of \
              its own"
         );
     }

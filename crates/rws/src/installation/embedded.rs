@@ -71,7 +71,7 @@ impl Secrets {
             }
         };
         let hash = PasswordHash::parse(hash.trim()).with_context(|| {
-            format!("{} is damaged; remove it, and the next start makes a new password", path.display())
+            format!("{} is damaged; remove it, and RWS makes a new password at its next start", path.display())
         })?;
         let user = User { name: USER.to_owned(), hash: Some(hash), may_write: Arc::new(|_| true) };
         Ok((vec![user], made))
@@ -98,10 +98,10 @@ impl Secrets {
             return Ok(key);
         }
         let made = SigningKey::generate("RWS repositories <rws@localhost>", now, &mut random()?)?;
-        let armored = made.export_secret_armored().ok_or_else(|| anyhow!("a new key cannot be exported"))?;
+        let armored = made.export_secret_armored().ok_or_else(|| anyhow!("RWS cannot export a new key"))?;
         keep(&self.directory.join(SIGNING_KEY), armored)?;
         // another process that starts at the same time may have been first: then its key counts
-        self.key(now)?.ok_or_else(|| anyhow!("the signing key was removed while it was made"))
+        self.key(now)?.ok_or_else(|| anyhow!("somebody removed the signing key while RWS made it"))
     }
 }
 
@@ -116,7 +116,7 @@ impl MadeUser {
         say(format_args!(
             "user: {USER}\n\
              password: {password}\n\
-             The password is shown this once; its hash is kept. Try, with files of yours:\n  \
+             RWS shows the password only now and keeps only its hash. Try, with your own files:\n  \
              curl -u {USER}:{password} -F 'file=@hello-1.0-1.x86_64.rpm' -X PUT http://{address}/live/1.10/el/9\n  \
              curl -u {USER}:{password} -F 'product=hello' -F 'file=@hello_1.0-1_amd64.deb' \
              -X PUT http://{address}/live/1.10/debian/bookworm"
@@ -126,7 +126,7 @@ impl MadeUser {
 
 fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system has no random numbers: {error}"))?;
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system cannot provide random numbers: {error}"))?;
     Ok(bytes)
 }
 

@@ -71,7 +71,7 @@ impl Installation {
         }
         for path in paths {
             let path = path.trim_matches('/');
-            let targets = self.catalogue.resolve(path).with_context(|| format!("{path:?} stands for no repository"))?;
+            let targets = self.catalogue.resolve(path).with_context(|| format!("{path:?} names no repository"))?;
             repositories.extend(targets.iter().flat_map(|target| target.repositories()));
         }
         repositories.sort();

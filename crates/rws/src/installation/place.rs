@@ -115,7 +115,7 @@ fn warn_of_neighbours(directory: &Path) {
     let below = below.filter(|entry| entry.path().join(private::HEADS).is_dir()).map(|entry| entry.path());
     for other in installation_above(directory).into_iter().chain(below) {
         tracing::error!(
-            "another installation of RWS at {} overlaps with the one at {}: each shows the files of the other. Give each a \
+            "another installation of RWS at {} overlaps with the one at {}: each serves the files of the other. Give each a \
              directory of its own",
             other.display(),
             directory.display(),

@@ -35,7 +35,7 @@ pub fn open(configuration: &Configuration) -> anyhow::Result<PathBuf> {
         let is_private = found.is_dir() && found.uid() == own && found.mode() & 0o022 == 0;
         ensure!(
             is_private,
-            "{}: it has to be a directory that belongs to this user and that only this user may write",
+            "{}: it must be a directory that belongs to this user, and only this user may have write access",
             unusable()
         );
     }

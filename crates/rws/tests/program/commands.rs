@@ -79,7 +79,7 @@ fn what_waits_and_is_not_published_is_named() {
         Program::new("touch", home.path()).args(["--date", "2026-02-03T04:05:06Z"]).arg(pointer).succeed();
     }
     let name = |at: usize| pointers[at].file_name().unwrap().to_str().unwrap();
-    let since = "it was accepted at 2026-02-03T04:05:06Z and is not published";
+    let since = "RWS accepted it at 2026-02-03T04:05:06Z and has not published it";
     let all = [name(0), name(1), since, "live/1.10/el/7/x86_64", "release/2.8/ubuntu/focal", "2 of 2 repositories"];
     expect(&on(&server, &["verify", "--all"]), 1, &all);
     expect(&on(&server, &["verify", "live/1.10/el/7"]), 1, &[since, "1 of 1 repositories"]);
@@ -88,9 +88,9 @@ fn what_waits_and_is_not_published_is_named() {
     for kind in ["live", "release"] {
         std::fs::remove_file(data.join(kind)).unwrap();
     }
-    expect(&on(&server, &["verify", "--all", "--repair"]), 0, &["2 repositories are whole"]);
+    expect(&on(&server, &["verify", "--all", "--repair"]), 0, &["2 repositories are consistent"]);
     let ran = on(&server, &["verify", "--all", "--deep"]);
-    expect(&ran, 0, &["2 repositories are whole"]);
+    expect(&ran, 0, &["2 repositories are consistent"]);
     assert!(!ran.everything().contains("accepted"), "{}", ran.transcript());
 }
 
@@ -106,7 +106,7 @@ fn what_waits_is_published_by_a_synchronisation() {
     expect(
         &on(&server, &["sync", "--all"]),
         0,
-        &["live/1.10/el/7/x86_64: published", "1 repositories are as the store is"],
+        &["live/1.10/el/7/x86_64: published", "1 repositories are in sync with the store"],
     );
 }
 
@@ -121,7 +121,7 @@ fn what_is_on_its_way_is_waited_for() {
     let failing = |body: &str| body.contains("live/1.10/el/7/x86_64");
     server.wait_for_body("/-/status", failing);
     std::fs::remove_file(in_the_way).unwrap();
-    expect(&on(&server, &["verify", "--all"]), 0, &["1 repositories are whole"]);
+    expect(&on(&server, &["verify", "--all"]), 0, &["1 repositories are consistent"]);
     server.wait_for_body("/-/status", |body| !failing(body));
 }
 

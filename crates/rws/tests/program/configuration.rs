@@ -68,7 +68,11 @@ fn mistakes_are_one_line_and_exit_code_2() {
         &[("RWS_CFG", ".")],
         &format!("environment: RWS_CFG is \".\", which is a directory; allowed {readable}"),
     );
-    refuses("{]", &[FILE], "rws.json: line 1, column 2 is no JSON: key must be a string; allowed is one JSON object");
+    refuses(
+        "{]",
+        &[FILE],
+        "rws.json: line 1, column 2 is not valid JSON: key must be a string; allowed is one JSON object",
+    );
     refuses("{}", &[FILE], "rws.json: model is missing; allowed is an object with supported_repos");
     refuses(
         r#"{"model": {"supported_repos": {"repo_kind": ["live"], "tarantool_series": ["1.10"],
@@ -78,11 +82,15 @@ fn mistakes_are_one_line_and_exit_code_2() {
     );
     let users = "is at least one user: {\"name\": \"hash\"}; or server.read_only: true in the file";
     refuses("", &[("RWS_CREDENTIALS", "{}")], &format!("environment: RWS_CREDENTIALS is empty; allowed {users}"));
-    refuses("", &S3, &format!("environment: RWS_CREDENTIALS is missing, as S3 is the store; allowed {users}"));
+    refuses(
+        "",
+        &S3,
+        &format!("environment: RWS_CREDENTIALS is missing; it is required because S3 is the store; allowed {users}"),
+    );
     refuses(
         "",
         &S3[1..3],
-        "environment: S3_URL, S3_ACCESS_KEY, S3_SECRET_KEY are missing, as S3_REGION selects S3; allowed are a value \
+        "environment: S3_URL, S3_ACCESS_KEY, S3_SECRET_KEY are missing; required because S3_REGION selects S3; allowed are a value \
          there or as model.endpoint_url, model.access_key_id, model.secret_access_key in the configuration file",
     );
 }
@@ -96,7 +104,7 @@ fn mistakes_in_how_s3_is_talked_to_stop_the_start() {
         ("S3_TIMEOUT", "0", "is \"0\"", "is a whole number of seconds from 1 to 600"),
         ("S3_RETRIES", "21", "is \"21\"", "is a whole number from 0 to 20"),
         ("S3_CA_FILE", "absent", "is \"absent\", which does not exist", pem),
-        ("S3_CA_FILE", "rws.json", "is \"rws.json\", which has no line -----BEGIN CERTIFICATE-----", pem),
+        ("S3_CA_FILE", "rws.json", "is \"rws.json\", which does not contain the line -----BEGIN CERTIFICATE-----", pem),
     ] {
         refuses("{}", &with(name, value), &format!("environment: {name} {problem}; allowed {allowed}"));
     }
@@ -109,7 +117,7 @@ fn mistakes_in_how_s3_is_talked_to_stop_the_start() {
     refuses(
         "",
         &[("S3_RETRIES", "1")],
-        "environment: S3_URL, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY are missing, as S3_RETRIES selects \
+        "environment: S3_URL, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY are missing; required because S3_RETRIES selects \
          S3; allowed are a value there or as model.endpoint_url, model.region, model.bucket_name, model.access_key_id, \
          model.secret_access_key in the configuration file",
     );

@@ -80,9 +80,9 @@ fn a_directory_of_rpms_and_what_is_refused() {
     Dnf::new(&repo, "7").makecache().expect_success();
     assert!(!repository.join("repodata/repomd.xml.asc").exists());
 
-    expect(&["index", "/nowhere/at/all"], &[], 1, "it is no directory");
+    expect(&["index", "/nowhere/at/all"], &[], 1, "it is not a directory");
     let empty = temporary_directory();
-    expect(&["index", empty.path().to_str().unwrap()], &[], 1, "there are no packages");
+    expect(&["index", empty.path().to_str().unwrap()], &[], 1, "it has no packages");
     // inside an installation its heads count
     std::fs::create_dir_all(place.path().join(".rws/heads")).unwrap();
     expect(&["index", path], &[], 1, "rws sync --data-dir");

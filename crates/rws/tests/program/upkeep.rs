@@ -49,7 +49,12 @@ fn repositories_are_kept_up_beside_a_running_server() {
         upload.file(&build(version)).send(&server).expect_created();
     };
     upload("1.0-1");
-    expect(&data, &["verify", "--all"], 0, &["9 index files, 1 package files: whole", "1 repositories are whole"]);
+    expect(
+        &data,
+        &["verify", "--all"],
+        0,
+        &["9 index files, 1 package files: consistent", "1 repositories are consistent"],
+    );
     expect(&data, &["sync", TARGET], 0, &["live/1.10/debian/bookworm: unchanged"]);
 
     // somebody puts a package there, and takes one away
@@ -60,7 +65,7 @@ fn repositories_are_kept_up_beside_a_running_server() {
     std::fs::remove_file(data.join(POOL).join("hello_1.0-1_amd64.deb")).unwrap();
     let missing = "hello_1.0-1_amd64.deb: the index lists it, and it does not exist";
     expect(&data, &["verify", TARGET], 1, &[missing, "1 of 1 repositories are not whole"]);
-    expect(&data, &["verify", "--repair", TARGET], 0, &[missing, "1 package files: whole"]);
+    expect(&data, &["verify", "--repair", TARGET], 0, &[missing, "1 package files: consistent"]);
     server.wait_for_body(index, |text| !text.contains("Version: 1.0-1"));
 
     // an index is cut off, as by a full disk
@@ -70,11 +75,11 @@ fn repositories_are_kept_up_beside_a_running_server() {
         let file = std::fs::OpenOptions::new().write(true).open(entry.unwrap().path()).unwrap();
         file.set_len(1).unwrap();
     }
-    expect(&data, &["verify", "--deep", TARGET], 1, &["it is not what the root says of it"]);
-    expect(&data, &["verify", "--deep", "--repair", "--all"], 0, &["1 repositories are whole"]);
+    expect(&data, &["verify", "--deep", TARGET], 1, &["its content does not match the root file"]);
+    expect(&data, &["verify", "--deep", "--repair", "--all"], 0, &["1 repositories are consistent"]);
     // and the server goes on
     upload("1.0-3");
-    expect(&data, &["verify", "--deep", TARGET], 0, &["2 package files: whole"]);
+    expect(&data, &["verify", "--deep", TARGET], 0, &["2 package files: consistent"]);
 }
 
 #[test]

@@ -36,10 +36,10 @@ impl Comparer<'_> {
         let Some(name) = file.names.first().filter(|_| file.size_bytes <= MOST_BYTES) else {
             return Ok(Err("it is too large".to_owned()));
         };
-        let Ok(from) = self.at.key(name) else { return Ok(Err("it has no name that can be".to_owned())) };
+        let Ok(from) = self.at.key(name) else { return Ok(Err("its name is not valid".to_owned())) };
         let Some(content) = self.at.public_bytes(name).await? else { return Ok(Err("it does not exist".to_owned())) };
         if (content.len() as u64, sha256(&content)) != (file.size_bytes, file.sha256) {
-            return Ok(Err("it is not what the root says of it".to_owned()));
+            return Ok(Err("its content does not match the root file".to_owned()));
         }
         let timestamp =
             self.at.store().stat(&from).await?.map_or(0, |stat| stat.modified_milliseconds.div_euclid(1000));

@@ -60,7 +60,7 @@ impl Comparer<'_> {
         let listed = match self.at.target.format.read_root(self.at.repository, &root) {
             Ok(listed) => listed,
             Err(reason) => {
-                tracing::info!(repository = %self.at.repository, reason, "no older index to go by");
+                tracing::info!(repository = %self.at.repository, reason, "there is no older index; RWS reads all packages");
                 return Ok(recorded);
             }
         };
@@ -74,7 +74,7 @@ impl Comparer<'_> {
                 recorded.listed.extend(packages.into_iter().map(|package| (package.path.clone(), package)));
             }
         }
-        tracing::info!(repository = %self.at.repository, files = recorded.listed.len(), "an older index lists package files");
+        tracing::info!(repository = %self.at.repository, files = recorded.listed.len(), "RWS uses the known digests of an older index");
         Ok(recorded)
     }
 
@@ -83,13 +83,15 @@ impl Comparer<'_> {
         for name in &file.names {
             let Some(bytes) = self.at.public_bytes(name).await? else { continue };
             if (bytes.len() as u64, sha256(&bytes)) != (file.size_bytes, file.sha256) {
-                tracing::warn!(repository = %self.at.repository, name, "not what its root says of it; not gone by");
+                tracing::warn!(repository = %self.at.repository, name, "an older index does not match its root file; RWS does not use it");
                 continue;
             }
             let text = codec::decompress_whole(file.codec, &bytes).map_err(|error| error.to_string());
             match text.and_then(|text| self.at.target.format.read_index(&file.index, &text)) {
                 Ok(packages) => return Ok(Some(packages)),
-                Err(reason) => tracing::warn!(repository = %self.at.repository, name, reason, "not gone by"),
+                Err(reason) => {
+                    tracing::warn!(repository = %self.at.repository, name, reason, "RWS cannot read an older index and does not use it")
+                }
             }
         }
         Ok(None)

@@ -87,8 +87,8 @@ impl Comparer<'_> {
         let listed: HashSet<&str> = stored.iter().map(|file| file.path.as_str()).collect();
         let is_rebuilt = state.head.is_some() && state.generation.is_none();
         if listed.is_empty() && (is_rebuilt || indexed.files.values().any(|file| file.users > 0)) {
-            let reason = "the listing is empty while the index has packages; nothing was removed. When all packages \
-                          were really deleted, delete them through RWS";
+            let reason = "the listing is empty, but the index has packages. RWS removed nothing. If all packages \
+                          were deleted on purpose, delete them through RWS";
             return Err(RepositoryError::damaged(&self.at.tree, reason));
         }
         let mut gone = self.gone(&indexed, &listed).await?;
@@ -289,7 +289,7 @@ impl Comparer<'_> {
             if elsewhere || !taken.insert(identity) {
                 tracing::warn!(
                     repository = %self.at.repository, path = %file.path,
-                    "left out: another file is the same package"
+                    "skipped: another file is the same package"
                 );
                 continue;
             }
@@ -330,7 +330,7 @@ impl Comparer<'_> {
         match malformed {
             Malformed::Skip => {
                 let key = join(&self.at.tree, &path);
-                tracing::warn!(repository = %self.at.repository, path = key, reason, "malformed package left out");
+                tracing::warn!(repository = %self.at.repository, path = key, reason, "skipped a malformed package");
                 found.malformed.push((path, reason));
                 Ok(())
             }

@@ -105,7 +105,7 @@ impl StoredFiles {
 
     async fn whole(&self, file: &StoredFile) -> Result<Result<(Version, Inspected), Refusal>, RepositoryError> {
         let Some(mut content) = self.store.read(&file.listed.key, Span::Whole).await? else {
-            return Ok(Err(Refusal::new(file.name.as_str(), "it went away while it was read")));
+            return Ok(Err(Refusal::new(file.name.as_str(), "somebody removed it while RWS read it")));
         };
         let mut inspection = Inspection::new(&*self.format, &file.name, self.depth);
         while let Some(piece) = content.bytes.next().await {
@@ -141,7 +141,7 @@ pub(in crate::publish) fn assemble(
         strict_names: false,
     };
     let assembled = target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;
-    let none = || Refusal::new(file.name.as_str(), "it is no package");
+    let none = || Refusal::new(file.name.as_str(), "it is not a package");
     let Assembled { record, .. } = assembled.into_iter().next().ok_or_else(none)?;
     Ok(Record { directory: directory.to_owned(), ..record })
 }

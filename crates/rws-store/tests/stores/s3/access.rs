@@ -22,9 +22,9 @@ async fn a_bucket_that_cannot_be_used_says_why() {
     let ceph = S3Server::ceph();
     let other = S3Server::ceph_other();
     let wrong_bucket = refused(&ceph, |settings| settings.bucket = "no-such-bucket".to_owned()).await;
-    assert!(wrong_bucket.contains("make it, or correct S3_BUCKET"), "{wrong_bucket}");
+    assert!(wrong_bucket.contains("create it, or correct S3_BUCKET"), "{wrong_bucket}");
     let wrong_key = refused(&ceph, |settings| settings.access_key = "NOBODY".to_owned()).await;
-    assert!(wrong_key.contains("S3_ACCESS_KEY is not known"), "{wrong_key}");
+    assert!(wrong_key.contains("The store does not know S3_ACCESS_KEY"), "{wrong_key}");
     let wrong_secret = refused(&ceph, |settings| settings.secret_key = "wrong".to_owned()).await;
     assert!(wrong_secret.contains("S3_SECRET_KEY does not belong to S3_ACCESS_KEY"), "{wrong_secret}");
     assert!(!wrong_secret.contains("wrong\"") && !wrong_secret.contains("Signature="), "{wrong_secret}");
@@ -35,9 +35,9 @@ async fn a_bucket_that_cannot_be_used_says_why() {
     .await;
     assert!(no_rights.contains("S3_ACCESS_KEY needs the right to list the bucket"), "{no_rights}");
     let unreachable = refused(&ceph, |settings| settings.url = "http://127.0.0.1:1".to_owned()).await;
-    assert!(unreachable.contains("S3 cannot be reached"), "{unreachable}");
+    assert!(unreachable.contains("RWS cannot reach S3"), "{unreachable}");
     let no_tls = refused(&ceph, |settings| settings.url = settings.url.replace("http:", "https:")).await;
-    assert!(no_tls.contains("S3 cannot be reached"), "{no_tls}");
+    assert!(no_tls.contains("RWS cannot reach S3"), "{no_tls}");
 }
 
 /// Rights that a key lacks, as far as a server in a test can take them: the answers are the proxy's.

@@ -171,7 +171,7 @@ async fn what_does_not_pass_is_an_error_that_says_what_to_do() {
     let place = place(S3Server::moto()).await;
     for (fault, expected) in [
         (Fault::Answer { status: 503, code: "SlowDown", effect: false }, "S3 answered 503 SlowDown"),
-        (Fault::Reset { effect: false }, "S3 cannot be reached"),
+        (Fault::Reset { effect: false }, "RWS cannot reach S3"),
         (Fault::Stall { effect: false }, "S3 made no progress for 1.2 seconds"),
     ] {
         place.proxy.forget();

@@ -107,7 +107,7 @@ async fn a_source_is_missing_only_when_it_is() {
     let copy = || place.store.copy(&from, &to, write(Condition::Absent, ObjectClass::Immutable));
     place.proxy.set_fault(Some(always(absent.clone(), is_copy)));
     let failed = copy().await.unwrap_err();
-    assert!(failed.is_nonsense() && failed.to_string().contains("the source is there"), "{failed}");
+    assert!(failed.is_nonsense() && failed.to_string().contains("the source exists"), "{failed}");
     // the source itself is denied, too, by HEAD: GET and the listing know it
     place.proxy.set_fault(Some(always(absent.clone(), move |seen| is_copy(seen) || seen.method == "HEAD")));
     assert!(copy().await.unwrap_err().is_nonsense());

@@ -115,7 +115,7 @@ fn a_file_of_authorities_has_a_certificate() {
     let certificate = std::fs::read_to_string(CA_FILE).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
-    let no_line = Some("has no line -----BEGIN CERTIFICATE-----");
+    let no_line = Some("does not contain the line -----BEGIN CERTIFICATE-----");
     for (name, content, wrong) in [
         ("one.pem", certificate.clone().into_bytes(), None),
         ("two.pem", format!("first\n{certificate}second\n{certificate}").into_bytes(), None),
@@ -135,7 +135,7 @@ fn a_file_of_authorities_has_a_certificate() {
     expect_judged(&path("absent.pem"), Some("does not exist"));
     expect_judged(directory.path().to_str().unwrap(), Some("is a directory"));
     #[cfg(unix)]
-    expect_judged("/dev/null", Some("is no regular file"));
+    expect_judged("/dev/null", Some("is not a regular file"));
 }
 
 /// In the file and in the variable, the path is taken or is wrong for this reason.
@@ -168,7 +168,7 @@ fn keys_of_store_select_nothing() {
         StoreConfiguration::Local { directory: "./rws-data".into(), allowed_links: Vec::new() }
     );
     let keys = ["addressing", "ca_file", "timeout_seconds", "retries"];
-    let lines = keys.map(|key| format!("rws.json: store.{key} is not used, as nothing selects S3"));
+    let lines = keys.map(|key| format!("rws.json: store.{key} is not used, because nothing selects S3"));
     assert_eq!(configuration.warnings, lines);
 }
 

@@ -55,7 +55,10 @@ fn a_key_of_s3_in_the_file_selects_it() {
     for key in crate::configuration::store::KEYS {
         let value = if key == "public_read" { json!(false) } else { json!("x") };
         let line = mistake(&with_model(key, value), &[]);
-        assert!(line.contains(&format!("as model.{key} selects S3; allowed are a value there or as model.")), "{line}");
+        assert!(
+            line.contains(&format!("because model.{key} selects S3; allowed are a value there or as model.")),
+            "{line}"
+        );
         for unset in [json!(null), json!("")] {
             let store = &shown(&resolved(&with_model(key, unset), &[]))["store"];
             assert_eq!(store["local"]["directory"], "./rws-data", "{key}");

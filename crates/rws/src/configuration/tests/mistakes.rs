@@ -95,7 +95,7 @@ fn mistakes_in_the_sections_of_the_process() {
         ),
         (
             with(small(), "/server", json!({ "public_url": "ftp://x" })),
-            "server.public_url is \"ftp://x\"; allowed is a URL like https://packages.example.org, without user and password",
+            "server.public_url is \"ftp://x\"; allowed is a URL such as https://packages.example.org, without user and password",
         ),
         (
             with(small(), "/server", json!({ "trusted_proxies": ["10.0.0.0/33"] })),
@@ -111,7 +111,7 @@ fn mistakes_in_the_sections_of_the_process() {
         ),
         (
             with(small(), "/server", json!({ "download": "redirect" })),
-            "server.download is \"redirect\"; allowed is that with a bucket as the store, or together with server.download_url",
+            "server.download is \"redirect\"; allowed is redirect only with a bucket as the store, or together with server.download_url",
         ),
         (
             with(small(), "/server", json!({ "download_url": "https://cdn.example.org" })),
@@ -141,8 +141,8 @@ fn mistakes_in_the_sections_of_the_process() {
 
 #[test]
 fn mistakes_in_repositories() {
-    let line = "is one line of text, without blanks at its ends";
-    let architectures = "are real architectures like amd64 or x86_64; packages for all of them need no entry";
+    let line = "is one line of text, without blanks at the beginning and at the end";
+    let architectures = "are architectures such as amd64 or x86_64; packages for all architectures need no entry";
     for (entry, expected) in [
         (json!(1), "repositories[0] is 1; allowed is an object with match and settings".to_owned()),
         (json!({}), "repositories[0].match is missing; allowed is a pattern like live/*/el/*".to_owned()),
@@ -216,7 +216,7 @@ fn mistakes_in_the_variables_of_s3() {
         ("S3_URL", "s3.example.org", "is a URL like https://s3.example.org, without user and password"),
         ("S3_URL", "ftp://s3", "is a URL like https://s3.example.org, without user and password"),
         ("S3_REGION", "a b", "is a name without blanks"),
-        ("S3_BUCKET", "a/b", "is a name without blanks and slashes"),
+        ("S3_BUCKET", "a/b", "is a name without blanks or slashes"),
         ("S3_BASE_PATH", "a/../b", "is a path like base/path, without . and .."),
         ("S3_BASE_PATH", "a//b", "is a path like base/path, without . and .."),
         ("S3_ACCESS_KEY", "a\tb", "is a key id without blanks"),
@@ -230,9 +230,9 @@ fn mistakes_in_the_variables_of_s3() {
 #[test]
 fn bad_json_names_line_and_column() {
     let error = file::parse("rws.json", "{\n  \"model\": {},\n  \"anchors\" []\n}").unwrap_err();
-    let line = "rws.json: line 3, column 13 is no JSON: expected `:`; allowed is one JSON object";
+    let line = "rws.json: line 3, column 13 is not valid JSON: expected `:`; allowed is one JSON object";
     assert_eq!(error.to_string(), line);
-    let line = "rws.json: line 1, column 0 is no JSON: EOF while parsing a value; allowed is one JSON object";
+    let line = "rws.json: line 1, column 0 is not valid JSON: EOF while parsing a value; allowed is one JSON object";
     assert_eq!(file::parse("rws.json", "").unwrap_err().to_string(), line);
 }
 

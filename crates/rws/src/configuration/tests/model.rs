@@ -52,11 +52,11 @@ fn anchors_stand_for_paths_and_for_parts_of_them() {
     assert_eq!(configuration.warnings, [""; 0]);
     let anchors = json!({ "a": ["/live/1.10"], "b": ["live/9.9"], "c": [] });
     let configuration = resolved(&with(small(), "/anchors", anchors), &[]);
-    let names_none = "which names no repository; allowed are the names of model.supported_repos";
+    let names_none = "which names no repository; allowed are the names in model.supported_repos";
     let lines = [
         format!("rws.json: anchors.a[0] is \"/live/1.10\", {names_none}"),
         format!("rws.json: anchors.b[0] is \"live/9.9\", {names_none}"),
-        "rws.json: anchors.c is empty: it stands for no repository".to_owned(),
+        "rws.json: anchors.c is empty: it names no repository".to_owned(),
     ];
     assert_eq!(configuration.warnings, lines);
 }

@@ -22,8 +22,8 @@ fn users_of_the_file_are_joined_and_the_environment_replaces_them() {
 
     let configuration = resolved(&file, &[BOB]);
     assert_eq!(names(&configuration), ["bob"]);
-    let lines =
-        ["common.credentials", "users"].map(|key| format!("rws.json: {key} is not used, as RWS_CREDENTIALS is set"));
+    let lines = ["common.credentials", "users"]
+        .map(|key| format!("rws.json: {key} is not used, because RWS_CREDENTIALS is set"));
     assert_eq!(configuration.warnings, lines);
     assert_eq!(
         mistake(&with(file, "/users", json!({ "ann": "hash" })), &[]),
@@ -56,7 +56,9 @@ fn serving_with_no_users_needs_the_local_store_or_an_explicit_word() {
         (&small(), of_variables),
         (&with(small(), "/store", json!({ "retries": 1 })), of_variables),
     ] {
-        let line = format!("environment: RWS_CREDENTIALS is missing, as S3 is the store; allowed {ALLOWED}");
+        let line = format!(
+            "environment: RWS_CREDENTIALS is missing; it is required because S3 is the store; allowed {ALLOWED}"
+        );
         assert_eq!(mistake(file, variables), line);
     }
     for file in [small(), s3.clone()] {
@@ -76,8 +78,11 @@ fn mistakes_in_credentials_do_not_show_them() {
     let patterns = "is one to four parts like live/*/el/*, each of letters, digits and . _ + ~ -, where * stands for \
                     any characters";
     for (text, line) in [
-        ("hush", format!("RWS_CREDENTIALS is no JSON at line 1, column 1 (not shown); allowed {users}")),
-        ("{\"bob\": \"hush", format!("RWS_CREDENTIALS is no JSON at line 1, column 13 (not shown); allowed {users}")),
+        ("hush", format!("RWS_CREDENTIALS is not valid JSON at line 1, column 1 (not shown); allowed {users}")),
+        (
+            "{\"bob\": \"hush",
+            format!("RWS_CREDENTIALS is not valid JSON at line 1, column 13 (not shown); allowed {users}"),
+        ),
         ("\"hush\"", format!("RWS_CREDENTIALS is a text (not shown); allowed {users}")),
         ("[\"hush\"]", format!("RWS_CREDENTIALS is a list (not shown); allowed {users}")),
         (
@@ -108,7 +113,7 @@ fn what_stands_twice_or_matches_nothing_is_named() {
     let users = r#"{"ann": {"hash": "x", "allow": ["live/1.10", "life/*"]}, "bob": "x", "bob": "y"}"#;
     let configuration = resolved(&small(), &[("RWS_CREDENTIALS", users)]);
     let lines = [
-        "environment: RWS_CREDENTIALS.bob stands twice; the last one counts",
+        "environment: RWS_CREDENTIALS.bob occurs twice; RWS uses the last one",
         "user \"ann\": allow has life/*, which matches no repository",
     ];
     assert_eq!(configuration.warnings, lines);

@@ -118,7 +118,10 @@ fn any_variable_of_s3_selects_it_and_what_is_missing_is_named() {
     for selector in all.iter().chain(&optional) {
         let line = mistake(&small(), &[(selector, "0")]);
         let missing: Vec<&str> = all.iter().copied().filter(|name| name != selector).collect();
-        let start = format!("environment: {} are missing, as {selector} selects S3; allowed are", missing.join(", "));
+        let start = format!(
+            "environment: {} are missing; required because {selector} selects S3; allowed are",
+            missing.join(", ")
+        );
         assert!(line.starts_with(&start), "{line}");
     }
     assert_eq!(
@@ -131,7 +134,7 @@ fn any_variable_of_s3_selects_it_and_what_is_missing_is_named() {
 #[test]
 fn a_data_directory_beside_s3_is_a_warning() {
     let variables = [&S3[..], &[("RWS_DATA_DIR", "/data")]].concat();
-    let line = "environment: RWS_DATA_DIR is not used, as S3_URL selects S3";
+    let line = "environment: RWS_DATA_DIR is not used, because S3_URL selects S3";
     assert_eq!(resolved(&small(), &variables).warnings, [line]);
 }
 
@@ -162,7 +165,7 @@ fn modules_is_signed_with_the_main_key_when_it_has_none() {
         assert_eq!(key("modules").as_deref(), of_modules);
         assert_eq!(key("1.10").as_deref(), of_others);
     }
-    let line = "environment: GPG_SIGN_KEY_PASSPHRASE is not used, as GPG_SIGN_KEY_ARMORED is not set";
+    let line = "environment: GPG_SIGN_KEY_PASSPHRASE is not used, because GPG_SIGN_KEY_ARMORED is not set";
     assert_eq!(resolved(&small(), &[("GPG_SIGN_KEY_PASSPHRASE", "x")]).warnings, [line]);
 }
 

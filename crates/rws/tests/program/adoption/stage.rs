@@ -146,7 +146,7 @@ pub fn post(server: &Server, target: &str) {
 #[track_caller]
 pub fn expect_whole(original: &Original, target: &str, repositories: usize) {
     let said = original.command(&["verify", "--deep", target]).expect_success().everything();
-    assert!(said.contains(&format!("\n{repositories} repositories are whole")), "{said}");
+    assert!(said.contains(&format!("\n{repositories} repositories are consistent")), "{said}");
 }
 
 pub fn names<'a>(files: impl IntoIterator<Item = &'a File>) -> BTreeSet<String> {

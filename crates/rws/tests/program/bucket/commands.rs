@@ -33,14 +33,14 @@ fn with_one_repository() -> (Bucket, Proxy) {
 fn synchronising_all_asks_for_what_is_there() {
     let (bucket, _proxy) = with_one_repository();
     let said = bucket.command(&["sync", "--all"]).expect_success().output();
-    assert_eq!(said, "release/2.8/ubuntu/focal: unchanged\n1 repositories are as the store is\n");
+    assert_eq!(said, "release/2.8/ubuntu/focal: unchanged\n1 repositories are in sync with the store\n");
 }
 
 #[test]
 fn verifying_all_asks_for_what_is_there() {
     let (bucket, _proxy) = with_one_repository();
     let said = bucket.command(&["verify", "--all"]).expect_success().output();
-    assert!(said.contains("1 repositories are whole"), "{said}");
+    assert!(said.contains("1 repositories are consistent"), "{said}");
 }
 
 #[test]

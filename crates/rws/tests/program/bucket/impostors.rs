@@ -43,21 +43,21 @@ fn expect_taken(bucket: &Bucket) {
 #[test]
 fn a_page_in_place_of_s3() {
     let (bucket, _proxy) = behind(Fault::Forge { answer: Forged::page(), effect: false }, |_| true);
-    expect_refused(&bucket, &["something other than S3 answers at this address", "text/html", "Maintenance"]);
+    expect_refused(&bucket, &["something other than S3 answered at this address", "text/html", "Maintenance"]);
 }
 
 #[test]
 fn a_service_that_cannot_copy() {
     let absent = Fault::Forge { answer: Forged::error(404, "NoSuchKey"), effect: false };
     let (bucket, _proxy) = behind(absent, |seen| seen.header("x-amz-copy-source").is_some());
-    expect_refused(&bucket, &["could not copy .rws/probe/", "it answered 404", "S3 copies objects of any name"]);
+    expect_refused(&bucket, &["could not copy .rws/probe/", "S3 answered 404", "S3 must copy objects of any name"]);
 }
 
 #[test]
 fn a_service_that_lists_other_names() {
     let (bucket, _proxy) =
         behind(Fault::Replace { from: "a%2Bb", to: "a%20b" }, |seen| seen.query.contains("list-type=2"));
-    expect_refused(&bucket, &["could not list .rws/probe/", "a b~1^2", "S3 answers the name as it was written"]);
+    expect_refused(&bucket, &["could not list .rws/probe/", "a b~1^2", "S3 answers the name that RWS wrote"]);
 }
 
 #[test]

@@ -50,9 +50,9 @@ fn expect_waiting(server: &Server, writer: &Server) {
 #[track_caller]
 fn expect_alone(server: &Server) {
     let said = expect_writers(server, "single", LEASE_BOUND);
-    assert!(said.contains("single writer"), "{said}");
-    assert!(expect_ready(server).contains("single writer"));
-    assert!(server.log().contains("single writer"), "{}", server.log());
+    assert!(said.contains("sole writer"), "{said}");
+    assert!(expect_ready(server).contains("sole writer"));
+    assert!(server.log().contains("sole writer"), "{}", server.log());
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn no_such_bucket() {
 fn an_unknown_access_key() {
     let mut bucket = Bucket::on_ceph();
     bucket.s3.access_key = "UNKNOWN".to_owned();
-    expect_refused(&bucket, &["InvalidAccessKeyId", "S3_ACCESS_KEY is not known there"]);
+    expect_refused(&bucket, &["InvalidAccessKeyId", "The store does not know S3_ACCESS_KEY"]);
 }
 
 #[test]

@@ -37,16 +37,16 @@ fn a_store_that_comes_later_is_used_without_a_restart() {
     proxy.set_fault(Some(Arc::new(|_| Some(Fault::Reset { effect: false }))));
     let server = bucket.through(&proxy).with("S3_RETRIES", "1").start();
     curl::get(&server.url("/-/health")).expect_status(200);
-    expect_not_ready(&server, &["S3 cannot be reached"]);
-    expect_unavailable(&curl::get(&server.url("/-/ready")), "S3 cannot be reached");
-    assert!(expect_writers(&server, "unknown", wait::BOUND).contains("S3 cannot be reached"));
-    expect_unavailable(&upload(&server), "S3 cannot be reached");
+    expect_not_ready(&server, &["RWS cannot reach S3"]);
+    expect_unavailable(&curl::get(&server.url("/-/ready")), "RWS cannot reach S3");
+    assert!(expect_writers(&server, "unknown", wait::BOUND).contains("RWS cannot reach S3"));
+    expect_unavailable(&upload(&server), "RWS cannot reach S3");
     let page = curl::get(&server.url(ROOT)).expect_status(503);
     assert!(page.header("retry-after").is_some(), "{:?}", page.headers);
 
     proxy.set_fault(None);
     expect_ready(&server);
-    assert_eq!(expect_writers(&server, "many", wait::BOUND), "any number of replicas may write");
+    assert_eq!(expect_writers(&server, "many", wait::BOUND), "multi-writer: any number of replicas may write");
     upload(&server).expect_created();
     curl::get(&server.url(ROOT)).expect_status(200);
 }
@@ -74,11 +74,11 @@ fn nobody_listens_at_the_address() {
     let mut bucket = bucket.through(&gone);
     drop(gone);
     let server = bucket.clone().with("S3_RETRIES", "0").start();
-    expect_not_ready(&server, &["S3 cannot be reached", "refused"]);
-    expect_unavailable(&upload(&server), "S3 cannot be reached");
+    expect_not_ready(&server, &["RWS cannot reach S3", "refused"]);
+    expect_unavailable(&upload(&server), "RWS cannot reach S3");
     bucket.s3.url = "http://no-such-host.invalid".to_owned();
     let server = bucket.with("S3_RETRIES", "0").start();
-    expect_not_ready(&server, &["S3 cannot be reached"]);
+    expect_not_ready(&server, &["RWS cannot reach S3"]);
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn another_installation_above_or_below_is_named() {
     let bucket = Bucket::on_ceph();
     upload(&bucket.clone().with("S3_BASE_PATH", "packages/deep").serve()).expect_created();
     for (path, other, place) in [
-        ("packages", "packages/deep", "lies below this one's S3_BASE_PATH"),
-        ("packages/deep/deeper", "packages/deep", "lies above this one's S3_BASE_PATH"),
+        ("packages", "packages/deep", "is inside this installation's S3_BASE_PATH"),
+        ("packages/deep/deeper", "packages/deep", "contains this installation's S3_BASE_PATH"),
     ] {
         let server = bucket.clone().with("S3_BASE_PATH", path).serve();
         let warning = format!("another installation of RWS at {other:?} {place}");
@@ -149,8 +149,8 @@ fn a_change_waits_for_a_store_that_does_not_answer_no_longer_than_a_while() {
     let proxy = Proxy::start(&bucket.s3.url);
     proxy.set_fault(Some(Arc::new(|_| Some(Fault::Stall { effect: false }))));
     let server = bucket.through(&proxy).with("S3_TIMEOUT", "60").start();
-    expect_unavailable(&upload(&server), "it is being checked");
+    expect_unavailable(&upload(&server), "RWS is still checking it");
     // reading and asking how it is do not wait
-    assert!(expect_writers(&server, "unknown", wait::BOUND).contains("it is being checked"));
+    assert!(expect_writers(&server, "unknown", wait::BOUND).contains("RWS is still checking it"));
     proxy.set_fault(None);
 }

@@ -1,4 +1,4 @@
-//! GET and HEAD of files: whole, in parts, and only when they changed.
+//! GET and HEAD of files: consistent, in parts, and only when they changed.
 
 use super::rows::Rows;
 use super::stage::{DEB_TARGET, FIXTURES, RPM_TARGET, deb_form, expect_created, expect_status, get, put};

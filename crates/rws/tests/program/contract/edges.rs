@@ -137,8 +137,9 @@ fn tls() {
     rows.row("a bad one is not", || {
         std::fs::write(&key_file, "nothing").unwrap();
         server.signal("HUP");
-        let said =
-            wait::until_or(wait::BOUND, || server.log().contains("the certificate stays as it was").then_some(()));
+        let said = wait::until_or(wait::BOUND, || {
+            server.log().contains("RWS cannot use the new certificate and keeps the old one").then_some(())
+        });
         assert!(said.is_some(), "{}", server.log());
         assert!(subject().contains("CN=second"));
     });

@@ -39,7 +39,7 @@ fn names_that_say_too_little() {
     ] {
         rows.row(name, || {
             let said = warnings(&upload(&server, "product", &file.named(name)));
-            let expected = format!("{name}: the file name does not say the {missing} of the package");
+            let expected = format!("{name}: the file name does not contain the {missing} of the package");
             assert!(said.lines().any(|line| line.starts_with(&expected)), "{said:?}");
         });
     }

@@ -174,7 +174,7 @@ fn the_run_line_of_the_description_starts_although_its_bucket_cannot_be_reached(
     let user = Credentials { user: "user".to_owned(), password: "password".to_owned() };
     let mut server = image.start(&environment, Some(user));
     curl::get(&server.url("/-/health")).expect_status(200);
-    expect_not_ready(&server, &["S3 cannot be reached", "Connection refused"]);
+    expect_not_ready(&server, &["RWS cannot reach S3", "Connection refused"]);
     let healthy = image.check_health(&port(&server)).expect_success();
     assert_eq!(healthy.everything(), "ok\n");
     let log = server.log();

@@ -81,8 +81,8 @@ fn every_form_is_taken() {
 #[test]
 fn what_is_no_password() {
     for (input, expected) in [
-        ("", "error: there is no password: write it to standard input, as one line\n"),
-        ("\n", "error: there is no password: write it to standard input, as one line\n"),
+        ("", "error: standard input has no password: write it there as one line\n"),
+        ("\n", "error: standard input has no password: write it there as one line\n"),
     ] {
         let ran = hash(&[], input);
         assert_eq!((ran.code, ran.everything().as_str()), (Some(1), expected));
@@ -98,12 +98,12 @@ fn a_terminal_shows_nothing_of_what_is_typed() {
         python.arg(env!("CARGO_BIN_EXE_rws")).args(lines).succeed().output()
     };
     let shown = typed(&["hush-hush\n", "hush-hush\n"]);
-    assert!(shown.starts_with("Password: \nThe same again: \n$argon2id$"), "{shown}");
+    assert!(shown.starts_with("Password: \nRepeat the password: \n$argon2id$"), "{shown}");
     assert!(shown.ends_with(" 0 True\n") && !shown.contains("hush"), "{shown}");
     let hash = shown.lines().nth(2).unwrap_or_default();
     assert!(hash.len() > 80, "{shown}");
     let shown = typed(&["hush-hush\n", "hush\n"]);
-    assert!(shown.ends_with("error: the two passwords differ; nothing was hashed\n 1 True\n"), "{shown}");
+    assert!(shown.ends_with("error: the two passwords differ; RWS made no hash\n 1 True\n"), "{shown}");
     let shown = typed(&["hush\u{3}"]);
-    assert!(shown.ends_with("error: interrupted; nothing was hashed\n 1 True\n"), "{shown}");
+    assert!(shown.ends_with("error: interrupted; RWS made no hash\n 1 True\n"), "{shown}");
 }
