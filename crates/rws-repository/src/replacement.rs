@@ -48,7 +48,7 @@ impl Replacements {
     /// Whether a package may have been under another name: always where the product decides its place, else where its file name
     /// is not the usual one.
     fn may_move(&self, target: &ConfiguredTarget, record: &Record) -> bool {
-        target.format.places_by_product() || record.files.first().is_some_and(|file| self.odd.contains(&file.name))
+        target.format.product_rule().is_some() || record.files.first().is_some_and(|file| self.odd.contains(&file.name))
     }
 
     /// Looks in what was read already.

@@ -1,17 +1,17 @@
 //! Steps 3 to 5: the files of the next generation, its manifest, and the swap of the head.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::FutureExt;
-use rws_model::{IndexFile, RootFile, RootInput, Sha256};
+use rws_model::Sha256;
 use rws_store::{Body, Condition, Key, ObjectClass, Version, Write};
 use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
 use super::stored_repository::{CurrentState, StoredRepository};
 use crate::gather::gather;
-use crate::generation::{Generation, Head, Heads, IndexState, Past, Swap};
+use crate::generation::{Generation, Head, Heads, Past, Swap};
 use crate::pending::Pending;
 use crate::plan::{self, Plan};
 use crate::render::{NewFile, Renderer};
@@ -93,7 +93,7 @@ impl Committer<'_> {
         let published_at = self.next_second([state.head().map(|head| head.published_at), written], date).await?;
         let former = state.head().map_or(public.as_slice(), |head| head.root.as_slice());
         let root_entries = std::mem::take(&mut plan.root_entries);
-        let root = self.root(&rendered.indexes, &root_entries, published_at, former)?;
+        let root = self.root(&rendered, &root_entries, published_at, former).await?;
         let generation = Generation {
             repository: self.at.repository.clone(),
             id: GenerationId::new(published_at, Uuid::new_v4()),
@@ -154,28 +154,6 @@ impl Committer<'_> {
             tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
         }
         Ok(next.max(now / 1000))
-    }
-
-    fn root(
-        &self,
-        indexes: &[IndexState],
-        entries: &BTreeMap<String, Vec<u8>>,
-        published_at: i64,
-        former: &[RootFile],
-    ) -> Result<Vec<RootFile>, RepositoryError> {
-        let entries: Vec<Vec<u8>> = entries.values().cloned().collect();
-        let files: Vec<IndexFile> = indexes.iter().flat_map(|state| state.files.iter().cloned()).collect();
-        let indexes: Vec<_> = indexes.iter().map(|state| state.index.clone()).collect();
-        let input = RootInput {
-            repository: self.at.repository,
-            settings: &self.at.target.settings,
-            indexes: &indexes,
-            files: &files,
-            entries: &entries,
-            published_at,
-            former,
-        };
-        Ok(self.at.target.format.root(&input, self.at.target.signer.as_deref())?)
     }
 
     /// Writes index files, whose names hold their digest, and the manifest.

@@ -20,6 +20,7 @@ mod decide;
 mod expose;
 mod place;
 mod progress;
+mod root;
 mod stale;
 mod stored_repository;
 mod triggers;

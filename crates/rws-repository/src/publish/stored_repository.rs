@@ -170,8 +170,7 @@ impl StoredRepository<'_> {
         for name in self.target.format.root_names(self.repository) {
             let Some(content) = self.store().read(&self.key(&name)?, Span::Whole).await? else { continue };
             written = written.max(Some(content.stat.modified_milliseconds.div_euclid(1000)));
-            let text = String::from_utf8(content.collect().await?.to_vec());
-            root.extend(text.ok().map(|text| RootFile { name, text }));
+            root.push(RootFile::new(name, content.collect().await?));
         }
         Ok((root, written))
     }
@@ -191,7 +190,7 @@ impl StoredRepository<'_> {
         Ok(gather(TRANSFERS_AT_ONCE, reads).await?.into_iter().collect())
     }
 
-    async fn read_index_file(&self, name: String) -> Result<(String, Content), RepositoryError> {
+    pub(super) async fn read_index_file(&self, name: String) -> Result<(String, Content), RepositoryError> {
         let key = self.key(&name)?;
         let Some(mut found) = self.store().read(&key, Span::Whole).await? else {
             return Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist"));

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use rws_deb::Deb;
 use rws_model::{
-    Assembled, Codec, Digests, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
-    ListedPackage, Partition, Placement, Reading, Refusal, RepositoryId, RepositorySettings, RootFile, RootInput,
-    Sha256, SignError, Signer, Target,
+    Assembled, ClientFormat, Codec, Digests, DraftFile, FileName, Format, Frame, Identity, Index, Inspected, Inspector,
+    Layout, ListedFile, ListedPackage, Partition, Placement, PlainDirectory, ProductRule, Reading, Refusal,
+    RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target,
+    UploadFormat,
 };
 use rws_repository::catalogue::{Catalogue, Policy};
 use rws_rpm::Rpm;
@@ -60,6 +61,12 @@ impl Inspector for LaterInspector {
 }
 
 impl<F: Format> Format for Later<F> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl<F: UploadFormat> UploadFormat for Later<F> {
     fn renderer(&self) -> u32 {
         self.0.renderer() + 1
     }
@@ -70,24 +77,34 @@ impl<F: Format> Format for Later<F> {
 
     // all else is as it was
 
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
     fn accepts(&self, name: &FileName) -> bool {
         self.0.accepts(name)
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        self.0.extensions()
     }
 
     fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
         self.0.assemble(files, placement)
     }
 
+    fn product_rule(&self) -> Option<ProductRule> {
+        self.0.product_rule()
+    }
+}
+
+impl<F: RepositoryFormat> RepositoryFormat for Later<F> {
     fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId> {
         self.0.repositories(target, architectures)
     }
 
     fn layout(&self, repository: &RepositoryId) -> Layout {
         self.0.layout(repository)
+    }
+
+    fn plain_directory(&self) -> PlainDirectory {
+        self.0.plain_directory()
     }
 
     fn compare(&self, left: &Identity, right: &Identity) -> Ordering {
@@ -131,8 +148,8 @@ impl<F: Format> Format for Later<F> {
         self.0.root_names(repository)
     }
 
-    fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
-        self.0.root(input, signer)
+    fn root(&self, input: &RootInput<'_>) -> Result<Vec<DraftFile>, RootError> {
+        self.0.root(input)
     }
 
     fn read_root(&self, repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
@@ -150,5 +167,15 @@ impl<F: Format> Format for Later<F> {
         signer: &dyn Signer,
     ) -> Result<(), String> {
         self.0.check_signatures(repository, root, signer)
+    }
+}
+
+impl<F: ClientFormat> ClientFormat for Later<F> {
+    fn content_types(&self) -> &'static [(&'static str, &'static str)] {
+        self.0.content_types()
+    }
+
+    fn is_package(&self, path: &str) -> bool {
+        self.0.is_package(path)
     }
 }
