@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rws_model::{Format, MetadataOffer, MetadataOrigin};
+use rws_model::{MetadataOffer, MetadataOrigin, UploadFormat};
 use rws_rpm::Rpm;
 
 const KINDS: [(&str, &str); 4] = [

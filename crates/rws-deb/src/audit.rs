@@ -8,7 +8,7 @@ use crate::{control, layout};
 /// The file of a root with this name.
 fn file<'a>(repository: &RepositoryId, root: &'a [RootFile], name: &str) -> Option<&'a str> {
     let name = format!("{}/{name}", layout::metadata(repository));
-    root.iter().find(|file| file.name == name).map(|file| file.text.as_str())
+    root.iter().find(|file| file.name == name)?.text()
 }
 
 /// The lines of a field with several lines: `Field:` and what is indented below.
@@ -48,7 +48,10 @@ pub(crate) fn read_root(repository: &RepositoryId, root: &[RootFile]) -> Result<
 
 /// A field of `Release`, of one line.
 pub(crate) fn field(repository: &RepositoryId, root: &[RootFile], name: &str) -> Option<String> {
-    let text = file(repository, root, "Release").or_else(|| file(repository, root, "InRelease"))?;
+    let metadata = layout::metadata(repository);
+    let named = |name: &str| root.iter().find(|file| file.name == format!("{metadata}/{name}"));
+    // a field of another tool's may be in any encoding
+    let text = String::from_utf8_lossy(&named("Release").or_else(|| named("InRelease"))?.content);
     let value = |line: &str| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned());
     text.lines().find_map(value)
 }
@@ -160,7 +163,7 @@ mod tests {
     }
 
     fn date_of(repository: &RepositoryId, text: String) -> Option<i64> {
-        date(repository, &[RootFile { name: "dists/focal/Release".to_owned(), text }])
+        date(repository, &[RootFile::new("dists/focal/Release", text)])
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rws_model::{
-    Digests, Entry, FileName, Inspected, Inspector, Memory, Reading, RecordFile, Refusal, Role, Unlimited,
+    Digests, Entry, FileName, Inspected, Inspector, Memory, Reading, RecordFile, Refusal, Role, Unlimited, unsaid,
 };
 
 use crate::ar;
@@ -207,6 +207,7 @@ fn inspected(package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
     let names = package.installed.as_ref().filter(|_| package.reading == Reading::Contents);
     let text = names.map(|names| contents::entry(names, stanza.value("Section"), &name));
     entries.extend(text.map(|text| Entry { partition: layout::contents_partition(&architecture), text }));
+    let unsaid = unsaid(file.name.as_str(), &name, Some(&architecture));
     Ok(Inspected {
         identity: identity::of_package(kind, &name, &version, &architecture),
         role: Role::Binary,
@@ -216,6 +217,7 @@ fn inspected(package: &Package, file: RecordFile) -> Result<Inspected, Fault> {
         renderer: RENDERER,
         warnings: Vec::new(),
         misnamed: misnamed.err(),
+        unsaid,
         file,
     })
 }

@@ -42,6 +42,7 @@ fn listing(file: RecordFile, names: Vec<rws_model::NamedFile>) -> Inspected {
         renderer: RENDERER,
         warnings: Vec::new(),
         misnamed: None,
+        unsaid: None,
         file,
     }
 }

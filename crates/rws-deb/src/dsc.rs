@@ -1,6 +1,6 @@
 //! A source control file, `.dsc` (Debian Policy 5.4).
 
-use rws_model::{Digests, Entry, FileName, Inspected, Inspector, RecordFile, Refusal, Role};
+use rws_model::{Digests, Entry, FileName, Inspected, Inspector, RecordFile, Refusal, Role, unsaid};
 
 use crate::clear_text::clear_text;
 use crate::fault::Fault;
@@ -84,6 +84,7 @@ fn inspected(bytes: &[u8], file: RecordFile) -> Result<Inspected, Fault> {
         renderer: RENDERER,
         warnings: Vec::new(),
         misnamed: misnamed.err(),
+        unsaid: unsaid(file.name.as_str(), &name, None),
         file,
     })
 }

@@ -1,20 +1,21 @@
-//! The Debian package format behind RWS's trait.
+//! The Debian package format behind RWS's traits.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
-    Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
-    ListedPackage, Partition, Placement, Reading, Refusal, RepositoryId, RepositorySettings, RootFile, RootInput,
-    Sha256, SignError, Signer, Target,
+    Assembled, ClientFormat, ClientSetup, Codec, DraftFile, FileByFile, FileName, Format, Identity, Index, Inspected,
+    Inspector, Layout, ListedFile, ListedPackage, Partition, Placement, PlainDirectory, ProductRule, Reading, Refusal,
+    RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target,
+    UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
 use crate::changes::{Buildinfo, Changes};
 use crate::dsc::{Dsc, Text};
-use crate::file_kind::FileKind;
+use crate::file_kind::{FileKind, is_skipped};
 use crate::part::Part;
-use crate::{audit, identity, layout, release, upload};
+use crate::{audit, identity, layout, product, published_names, release, setup_files, upload};
 
 /// The Debian package format: `base` `deb` of the configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,9 +25,19 @@ impl Format for Deb {
     fn name(&self) -> &'static str {
         "deb"
     }
+}
 
+impl UploadFormat for Deb {
     fn accepts(&self, name: &FileName) -> bool {
         FileKind::of(name.as_str()).is_some()
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &[".deb", ".dsc", ".xz", ".gz"]
+    }
+
+    fn skips(&self, name: &str) -> Option<&'static str> {
+        is_skipped(name).then_some(".ddeb packages of debug symbols are skipped here")
     }
 
     /// `%3a` is how apt and dpkg write the colon of an epoch in names of files: debootstrap, debmirror and wget ask for such a
@@ -51,12 +62,30 @@ impl Format for Deb {
         upload::assemble(files, placement)
     }
 
+    fn product_rule(&self) -> Option<ProductRule> {
+        Some(product::RULE)
+    }
+
+    fn file_by_file(&self) -> Option<FileByFile> {
+        Some(FileByFile { list: ".changes", repositories: "apt" })
+    }
+}
+
+impl RepositoryFormat for Deb {
     fn repositories(&self, target: &Target, _architectures: &[String]) -> Vec<RepositoryId> {
         layout::repository(target).into_iter().collect()
     }
 
+    fn no_architectures(&self) -> &'static [&'static str] {
+        &["all", "any", "source"]
+    }
+
     fn layout(&self, repository: &RepositoryId) -> Layout {
         layout::layout(repository)
+    }
+
+    fn plain_directory(&self) -> PlainDirectory {
+        PlainDirectory::Parts { parent: layout::POOL, description: "pool/CODENAME/… with debs" }
     }
 
     fn compare(&self, left: &Identity, right: &Identity) -> Ordering {
@@ -70,14 +99,6 @@ impl Format for Deb {
         former: &[&Index],
     ) -> Vec<Index> {
         layout::indexes(partitions, settings, former)
-    }
-
-    fn escape_directory(&self, directory: &str) -> Vec<u8> {
-        directory.as_bytes().to_vec()
-    }
-
-    fn frame(&self, _index: &Index, _entries: u64) -> Frame {
-        Frame::default()
     }
 
     fn stored_name(&self, repository: &RepositoryId, index: &Index, _codec: Codec, content: &Sha256) -> String {
@@ -104,24 +125,16 @@ impl Format for Deb {
         ["InRelease", "Release", "Release.gpg"].map(|name| format!("{}/{name}", layout::metadata(repository))).to_vec()
     }
 
-    fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
-        release::root(input, signer)
+    fn root(&self, input: &RootInput<'_>) -> Result<Vec<DraftFile>, RootError> {
+        Ok(release::root(input))
     }
 
     fn read_root(&self, repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
         audit::read_root(repository, root)
     }
 
-    fn places_by_product(&self) -> bool {
-        true
-    }
-
     fn root_date(&self, repository: &RepositoryId, root: &[RootFile]) -> Option<i64> {
         audit::date(repository, root)
-    }
-
-    fn architectures(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
-        audit::architectures(repository, root)
     }
 
     fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
@@ -135,5 +148,47 @@ impl Format for Deb {
         signer: &dyn Signer,
     ) -> Result<(), String> {
         audit::check_signatures(repository, root, signer)
+    }
+}
+
+impl ClientFormat for Deb {
+    fn content_types(&self) -> &'static [(&'static str, &'static str)] {
+        published_names::CONTENT_TYPES
+    }
+
+    fn is_package(&self, path: &str) -> bool {
+        published_names::is_package(path)
+    }
+
+    fn is_immutable(&self, path: &str) -> bool {
+        published_names::is_immutable(path)
+    }
+
+    fn named_digest(&self, path: &str) -> Option<Sha256> {
+        published_names::digest(path)
+    }
+
+    fn other_writing(&self, path: &str) -> Option<String> {
+        published_names::other_writing(path)
+    }
+
+    fn setup_files(&self) -> &'static [&'static str] {
+        &["sources", "list"]
+    }
+
+    fn setup_names_architectures(&self, end: &str) -> bool {
+        self.setup_files().contains(&end)
+    }
+
+    fn setup_file(&self, end: &str, setup: &ClientSetup<'_>) -> Option<String> {
+        match end {
+            "sources" => Some(setup_files::sources(setup)),
+            "list" => Some(setup_files::list(setup)),
+            _ => None,
+        }
+    }
+
+    fn architectures(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
+        audit::architectures(repository, root)
     }
 }

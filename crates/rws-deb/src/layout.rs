@@ -10,6 +10,9 @@ use rws_model::{
 
 use crate::architecture::ALL;
 
+/// Where the packages of all codenames are.
+pub(crate) const POOL: &str = "pool";
+
 /// The only component.
 pub(crate) const COMPONENT: &str = "main";
 /// The part of a component that the installer of Debian reads: its packages are no others'.
@@ -49,7 +52,7 @@ pub(crate) fn repository(target: &Target) -> Option<RepositoryId> {
 /// The root of the archive and the directories of one codename.
 pub(crate) fn layout(repository: &RepositoryId) -> Layout {
     let (tree, codename) = repository.split_last();
-    Layout { tree: tree.to_owned(), metadata: metadata(repository), packages: format!("pool/{codename}") }
+    Layout { tree: tree.to_owned(), metadata: metadata(repository), packages: format!("{POOL}/{codename}") }
 }
 
 /// `dists/<codename>`
@@ -62,7 +65,7 @@ pub(crate) fn metadata(repository: &RepositoryId) -> String {
 /// `l` for `libfoo` too, as existing buckets have it.
 pub(crate) fn pool_directory(codename: &str, product: &str) -> String {
     let letter: String = product.chars().take(1).collect();
-    format!("pool/{codename}/{COMPONENT}/{letter}/{product}")
+    format!("{POOL}/{codename}/{COMPONENT}/{letter}/{product}")
 }
 
 /// The indexes of the architectures that a repository has, also the empty ones: apt reports nothing when one that it looks

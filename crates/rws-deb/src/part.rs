@@ -28,6 +28,7 @@ impl Inspector for Part {
             renderer: RENDERER,
             warnings: Vec::new(),
             misnamed: None,
+            unsaid: None,
             file: RecordFile { name: self.0, size_bytes, digests: digests.clone() },
         })
     }

@@ -4,21 +4,23 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use rws_model::{Algorithm, Codec, Index, IndexFile, RootFile, RootInput, SignError, Signer};
+use rws_model::{Algorithm, Codec, DraftFile, Index, IndexFile, RootInput, SigningPurpose};
 
 use crate::architecture::ALL;
 use crate::audit;
 use crate::layout::{COMPONENT, architecture_of, metadata};
 
 /// The files of the root, in the order in which they are put in place: the one that clients ask for first comes first.
-pub(crate) fn root(input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
+pub(crate) fn root(input: &RootInput<'_>) -> Vec<DraftFile> {
     let metadata = metadata(input.repository);
-    let file = |name: &str, text: String| RootFile { name: format!("{metadata}/{name}"), text };
     let release = release(input);
-    let Some(signer) = signer else { return Ok(vec![file("Release", release)]) };
-    let signed = signer.clear_sign(&release, input.published_at)?;
-    let signature = signer.detach_sign(release.as_bytes(), input.published_at)?;
-    Ok(vec![file("InRelease", signed), file("Release", release), file("Release.gpg", signature)])
+    let plain = DraftFile::new(format!("{metadata}/Release"), release.as_str());
+    if input.public_key.is_none() {
+        return vec![plain];
+    }
+    let signed = |name: &str, purpose| DraftFile::signed(format!("{metadata}/{name}"), purpose, release.as_str());
+    let detached = signed("Release.gpg", SigningPurpose::Detached);
+    vec![signed("InRelease", SigningPurpose::ClearText), plain, detached]
 }
 
 /// The text of `Release`. No line of it ends in a blank: clear-signing would lose that.
@@ -67,7 +69,7 @@ fn architectures<'a>(input: &RootInput<'a>) -> Vec<&'a str> {
 fn suite(input: &RootInput<'_>, codename: &str) -> String {
     match &input.settings.suite {
         Some(suite) => suite.clone(),
-        None if input.former.is_empty() => codename.to_owned(),
+        None if input.former.iter().all(|file| file.text().is_none()) => codename.to_owned(),
         None => audit::field(input.repository, input.former, "Suite").unwrap_or_default(),
     }
 }

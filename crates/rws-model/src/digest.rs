@@ -31,6 +31,12 @@ impl Sha256 {
     pub fn from_hex(text: &str) -> Option<Self> {
         unhex(text).map(Self)
     }
+
+    /// The digest that a name starts with; `None` where a longer one does.
+    pub fn leading(name: &str) -> Option<Self> {
+        let is_longer = name.as_bytes().get(64).is_some_and(u8::is_ascii_hexdigit);
+        Self::from_hex(name.get(..64)?).filter(|_| !is_longer)
+    }
 }
 
 impl fmt::Debug for Sha256 {

@@ -15,11 +15,14 @@ mod refusal;
 mod settings;
 mod signer;
 mod target;
+mod unsaid;
 
 pub use digest::{Algorithm, AlgorithmDigester, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
-    Assembled, Codec, Format, Frame, Index, IndexFile, Inspected, Inspector, Layout, Listed, ListedFile, ListedPackage,
-    ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement, Reading, Role, RootFile, RootInput,
+    Assembled, ClientFormat, ClientKey, ClientSetup, Codec, DraftContent, DraftFile, FileByFile, Format, Formats,
+    Frame, Index, IndexFile, Inspected, Inspector, Layout, Listed, ListedFile, ListedPackage, ListedRole, Metadata,
+    MetadataOffer, MetadataOrigin, NamedFile, Placement, PlainDirectory, ProductRule, Reading, RepositoryFormat, Role,
+    RootError, RootFile, RootInput, UploadFormat,
 };
 pub use md5_pieces::Md5Pieces;
 pub use memory::{Memory, Unlimited};
@@ -27,5 +30,6 @@ pub use name::FileName;
 pub use record::{Change, Entry, Identity, Partition, ROOT, Record, RecordFile, SLOT, fill_slot};
 pub use refusal::{Refusal, RefusalKind};
 pub use settings::{Compression, RepositorySettings};
-pub use signer::{SignError, Signer};
+pub use signer::{SignError, Signer, SigningPurpose, SigningRequest};
 pub use target::{RepositoryId, Target};
+pub use unsaid::unsaid;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Digests, FileName, RepositoryId};
 
 /// What makes a package one thing in a repository. The format chooses the text and orders it
-/// ([`crate::Format::compare`]); everybody else only compares it for equality.
+/// ([`crate::RepositoryFormat::compare`]); everybody else only compares it for equality.
 ///
 /// deb: `deb NAME VERSION ARCHITECTURE`, `source NAME VERSION`, `file NAME` (a file of no source yet).
 /// rpm: `rpm NAME EPOCH VERSION RELEASE ARCHITECTURE`, parts separated by one blank. The parts themselves have none.

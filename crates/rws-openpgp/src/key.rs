@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
 use pgp::composed::{CleartextSignedMessage, Deserializable, DetachedSignature};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{SecretKey, SecretSubkey, Signature, SignatureConfig, SignatureType, Subpacket, SubpacketData};
+use pgp::ser::Serialize;
 use pgp::types::{Password, Timestamp};
-use rws_model::{SignError, Signer};
+use rws_model::{SignError, Signer, SigningPurpose, SigningRequest};
 use zeroize::Zeroizing;
 
 use crate::KeyError;
@@ -73,14 +75,14 @@ impl SigningKey {
     /// Makes a signature and verifies it, so that a damaged key is found at once and not by the clients.
     pub(crate) fn check_itself(&self, now: i64) -> Result<(), KeyError> {
         let bytes = b"RWS";
-        let verified = self.sign(SignatureType::Binary, bytes, now).and_then(|signature| match &self.part {
+        let verified = self.make(SignatureType::Binary, bytes, now).and_then(|signature| match &self.part {
             SecretPart::Primary(key) => signature.verify(key.public_key(), &bytes[..]),
             SecretPart::Subkey(key) => signature.verify(key.public_key(), &bytes[..]),
         });
         verified.map_err(|_| KeyError::Inconsistent { key: self.signing_fingerprint() })
     }
 
-    fn sign(&self, kind: SignatureType, bytes: &[u8], signed_at: i64) -> pgp::errors::Result<Signature> {
+    fn make(&self, kind: SignatureType, bytes: &[u8], signed_at: i64) -> pgp::errors::Result<Signature> {
         match &self.part {
             SecretPart::Primary(key) => self.sign_with(&**key, kind, bytes, signed_at),
             SecretPart::Subkey(key) => self.sign_with(&**key, kind, bytes, signed_at),
@@ -106,16 +108,54 @@ impl SigningKey {
         config.sign(key, &Password::empty(), bytes)
     }
 
+    /// A clear-signed message of `text` (RFC 9580, section 7); `signed_at` is in seconds since 1970.
+    ///
+    /// The verified text is `text` to the byte, where it is a text in the sense of RFC 9580, section 7.2: every line ends in
+    /// LF, none in blanks. What cannot be expressed is changed knowingly, in the message as in the signature: blanks and
+    /// CR at the ends of lines go, and a missing last line end is added.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot sign; trying again does not help.
+    pub fn clear_sign(&self, text: &str, signed_at: i64) -> Result<String, SignError> {
+        let cleartext = Cleartext::new(text).map_err(|reason| self.error(reason.to_owned()))?;
+        let signature = self.sign_armored(SignatureType::Text, cleartext.signed().as_bytes(), signed_at)?;
+        Ok(cleartext.message(&self.hash.to_string(), &signature))
+    }
+
+    /// A detached signature of `bytes` in ASCII armour; `signed_at` is in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot sign; trying again does not help.
+    pub fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
+        self.sign_armored(SignatureType::Binary, bytes, signed_at)
+    }
+
+    /// The same without armour, as rpm keeps it in the signature header of a package.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot sign; trying again does not help.
+    pub fn sign_header(&self, bytes: &[u8], signed_at: i64) -> Result<Vec<u8>, SignError> {
+        let signature = self.sign_detached(SignatureType::Binary, bytes, signed_at)?;
+        signature.to_bytes().map_err(|error| self.error(reason(&error)))
+    }
+
     fn sign_armored(&self, kind: SignatureType, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
+        let signature = self.sign_detached(kind, bytes, signed_at)?;
+        signature.to_armored_string(armor::OPTIONS).map_err(|error| self.error(reason(&error)))
+    }
+
+    fn sign_detached(&self, kind: SignatureType, bytes: &[u8], signed_at: i64) -> Result<DetachedSignature, SignError> {
         if let Some(expires_at) = self.expires_at.filter(|expires_at| *expires_at <= signed_at) {
             return Err(self.error(format!(
                 "it expired on {}: extend it with `gpg --quick-set-expire`, export it again and restart",
                 day(expires_at)
             )));
         }
-        self.sign(kind, bytes, signed_at)
-            .and_then(|signature| DetachedSignature::new(signature).to_armored_string(armor::OPTIONS))
-            .map_err(|error| self.error(reason(&error)))
+        let signature = self.make(kind, bytes, signed_at).map_err(|error| self.error(reason(&error)))?;
+        Ok(DetachedSignature::new(signature))
     }
 
     fn error(&self, reason: String) -> SignError {
@@ -123,6 +163,7 @@ impl SigningKey {
     }
 }
 
+#[async_trait]
 impl Signer for SigningKey {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
@@ -132,17 +173,16 @@ impl Signer for SigningKey {
         &self.public_armored
     }
 
-    /// The verified text is `text` to the byte, where it is a text in the sense of RFC 9580, section 7.2: every line ends in
-    /// LF, none in blanks. What cannot be expressed is changed knowingly, in the message as in the signature: blanks and
-    /// CR at the ends of lines go, and a missing last line end is added.
-    fn clear_sign(&self, text: &str, signed_at: i64) -> Result<String, SignError> {
-        let cleartext = Cleartext::new(text).map_err(|reason| self.error(reason.to_owned()))?;
-        let signature = self.sign_armored(SignatureType::Text, cleartext.signed().as_bytes(), signed_at)?;
-        Ok(cleartext.message(&self.hash.to_string(), &signature))
-    }
-
-    fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
-        self.sign_armored(SignatureType::Binary, bytes, signed_at)
+    async fn sign(&self, request: SigningRequest<'_>) -> Result<Vec<u8>, SignError> {
+        let SigningRequest { purpose, bytes, signed_at } = request;
+        match purpose {
+            SigningPurpose::ClearText => {
+                let text = std::str::from_utf8(bytes).map_err(|error| self.error(error.to_string()))?;
+                self.clear_sign(text, signed_at).map(String::into_bytes)
+            }
+            SigningPurpose::Detached => self.detach_sign(bytes, signed_at).map(String::into_bytes),
+            SigningPurpose::RpmHeader => self.sign_header(bytes, signed_at),
+        }
     }
 
     fn verify_clear(&self, message: &str) -> Option<String> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::generation::Keep;
 use crate::plan::join;
 use crate::private;
-use rws_model::{Format, RepositoryId, RepositorySettings, Signer, Target};
+use rws_model::{Format, Formats, RepositoryId, RepositorySettings, Signer, Target};
 use rws_store::Key;
 
 /// The most targets that one path may stand for.
@@ -154,6 +154,8 @@ pub struct Catalogue {
     lengths: BTreeSet<usize>,
     /// Repositories by the public path of their packages.
     packages: HashMap<String, RepositoryId>,
+    /// All formats that there are, whether a repository has them or not.
+    formats: Formats,
 }
 
 /// Where readers find a repository: worked out once, as it is asked for with every request.
@@ -208,6 +210,7 @@ impl Catalogue {
             metadata: HashMap::new(),
             lengths: BTreeSet::new(),
             packages: HashMap::new(),
+            formats: Formats::default(),
         };
         for (repository, target) in repositories {
             catalogue.add(repository, &Arc::new(target));
@@ -216,6 +219,7 @@ impl Catalogue {
     }
 
     fn add(&mut self, repository: RepositoryId, target: &Arc<ConfiguredTarget>) {
+        self.formats.add(&target.format);
         let layout = target.format.layout(&repository);
         let root_names = target.format.root_names(&repository);
         let path = format!("{}/{}", layout.tree, layout.metadata);
@@ -230,6 +234,17 @@ impl Catalogue {
         self.lengths.insert(path.len());
         self.metadata.insert(path, public);
         self.repositories.insert(repository, Arc::clone(target));
+    }
+
+    /// The same with all formats of the installation: what they say of names holds where no repository has them, too.
+    #[must_use]
+    pub fn with_formats(self, formats: Formats) -> Self {
+        Self { formats, ..self }
+    }
+
+    /// All formats that there are.
+    pub fn formats(&self) -> &Formats {
+        &self.formats
     }
 
     /// All repositories that can exist.

@@ -7,14 +7,6 @@ use futures::{StreamExt, stream};
 use rws_model::{ContentDigester, Sha256};
 use rws_store::{ByteStream, Key, Retry, StoreError};
 
-/// The digest in the path of a file of metadata: `…/by-hash/SHA256/DIGEST`, `…/repodata/DIGEST-primary.xml.gz`.
-pub fn digest_in(path: &str) -> Option<Sha256> {
-    let (directory, name) = path.rsplit_once('/')?;
-    let is_metadata = directory.ends_with("/by-hash/SHA256") || directory.ends_with("/repodata");
-    let is_longer = name.as_bytes().get(64).is_some_and(u8::is_ascii_hexdigit);
-    Sha256::from_hex(name.get(..64)?).filter(|_| is_metadata && !is_longer)
-}
-
 /// What is read of a file.
 struct Reading {
     bytes: ByteStream,
@@ -60,18 +52,6 @@ mod tests {
     use rws_store::collect;
 
     use super::*;
-
-    #[test]
-    fn digests_are_found_in_names_of_metadata() {
-        let digest = sha256(b"x");
-        for path in [format!("a/by-hash/SHA256/{digest}"), format!("a/repodata/{digest}-primary.xml.gz")] {
-            assert_eq!(digest_in(&path), Some(digest), "{path}");
-        }
-        let longer = format!("a/repodata/{digest}{digest}-primary.xml.gz");
-        for path in [format!("a/pool/{digest}.deb"), format!("a/by-hash/SHA512/{digest}"), longer, "a/b".to_owned()] {
-            assert_eq!(digest_in(&path), None, "{path}");
-        }
-    }
 
     #[tokio::test]
     async fn the_last_bytes_come_only_with_the_digest() {

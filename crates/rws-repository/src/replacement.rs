@@ -42,7 +42,7 @@ pub async fn find(
     let mut looks = Vec::new();
     for target in targets {
         let may_move = |record: &&Record| {
-            target.format.places_by_product() || record.files.first().is_some_and(|file| odd.contains(&file.name))
+            target.format.product_rule().is_some() || record.files.first().is_some_and(|file| odd.contains(&file.name))
         };
         for repository in target.repositories() {
             let records = upload.changes_for(&repository).filter_map(|(_, record)| record);

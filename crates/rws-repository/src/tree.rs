@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use rws_model::{RepositoryId, RootFile, sha256};
+use rws_model::{Formats, RepositoryId, RootFile, sha256};
 use rws_store::{Content, Depth, Key, MOST_OF_A_PAGE, Page, Span, Stat, Store, Version};
 
 use crate::catalogue::{Catalogue, PublicTree};
@@ -53,15 +53,15 @@ struct Current {
 struct Root {
     /// Its name relative to the tree.
     name: String,
-    text: Bytes,
+    content: Bytes,
     /// Half of its SHA-256, in hexadecimal digits.
     tag: String,
 }
 
 impl From<RootFile> for Root {
     fn from(file: RootFile) -> Self {
-        let tag = sha256(file.text.as_bytes()).hex()[..32].to_owned();
-        Self { name: file.name, text: file.text.into(), tag }
+        let tag = sha256(&file.content).hex()[..32].to_owned();
+        Self { name: file.name, content: file.content.into(), tag }
     }
 }
 
@@ -119,7 +119,7 @@ pub enum Found {
     /// A file of a root, whose content is in the head.
     Root {
         /// The content.
-        text: Bytes,
+        content: Bytes,
         /// What tells it from all other contents, safe inside an HTTP ETag.
         tag: String,
         /// When it was published, in seconds since 1970.
@@ -146,7 +146,7 @@ pub enum Lasting {
     /// Its next publish may change that.
     Revalidated,
     /// It is a package's: its bytes never change while anything refers to them, and the name stays taken for ten minutes after
-    /// they are gone.
+    /// they are gone. What else lies in the tree is somebody else's.
     Minutes,
     /// For ever: the name holds the digest of the bytes.
     Immutable,
@@ -176,6 +176,10 @@ impl Tree {
         &self.store
     }
 
+    fn formats(&self) -> &Formats {
+        self.catalogue.formats()
+    }
+
     /// The file at a path without slashes at its ends; `None` where there is none. A `reader` goes on with the state of a
     /// repository that it began with.
     ///
@@ -194,7 +198,7 @@ impl Tree {
                 None => Ok(None),
             };
         }
-        if is_immutable(path) {
+        if self.formats().is_immutable(path) {
             return self.object(path, wanted, Lasting::Immutable, None).await;
         }
         let Some(public) = self.catalogue.by_metadata(path) else { return self.package(path, wanted).await };
@@ -204,8 +208,12 @@ impl Tree {
             return self.object(path, wanted, Lasting::Revalidated, None).await;
         };
         let head = &current.head;
-        if let Some(Root { text, tag, .. }) = current.root.iter().find(|file| file.name == place.name) {
-            return Ok(Some(Found::Root { text: text.clone(), tag: tag.clone(), published_at: head.published_at }));
+        if let Some(Root { content, tag, .. }) = current.root.iter().find(|file| file.name == place.name) {
+            return Ok(Some(Found::Root {
+                content: content.clone(),
+                tag: tag.clone(),
+                published_at: head.published_at,
+            }));
         }
         if place.is_root {
             // of another time, or of another tool: the root of this repository has no such file
@@ -220,12 +228,13 @@ impl Tree {
         }
     }
 
-    /// A package, or what else lies there. Where an epoch is in its name, `%3a` and `:` are the same to readers: some undo the
-    /// escape before they ask, some do not.
+    /// A package, or what else lies there, under its name or another writing of it.
     async fn package(&self, path: &str, wanted: Wanted) -> Result<Option<Found>, RepositoryError> {
-        let found = self.object(path, wanted, lasting_of_package(path), None).await?;
-        match other_writing(path) {
-            Some(other) if found.is_none() => self.object(&other, wanted, lasting_of_package(&other), None).await,
+        let formats = self.formats();
+        let lasting = |path: &str| if formats.is_package(path) { Lasting::Minutes } else { Lasting::Revalidated };
+        let found = self.object(path, wanted, lasting(path), None).await?;
+        match formats.other_writing(path) {
+            Some(other) if found.is_none() => self.object(&other, wanted, lasting(&other), None).await,
             _ => Ok(found),
         }
     }
@@ -285,13 +294,13 @@ impl Tree {
         let Some(public) = self.catalogue.by_metadata(path) else { return self.package(path, wanted).await };
         let (repository, place) = (&public.repository, Place::of(public, path));
         let Some(names) = self.names(repository, id).await? else { return Ok(None) };
-        if let Some(Root { text, tag, .. }) = names.root.iter().find(|file| file.name == place.name) {
-            return Ok(Some(Found::Root { text: text.clone(), tag: tag.clone(), published_at: id.seconds() }));
+        if let Some(Root { content, tag, .. }) = names.root.iter().find(|file| file.name == place.name) {
+            return Ok(Some(Found::Root { content: content.clone(), tag: tag.clone(), published_at: id.seconds() }));
         }
         match names.files.get(place.name) {
             Some(stored) => self.object(&join(place.tree, stored), wanted, Lasting::Immutable, None).await,
             // sent and carried metadata: like packages, one file for all generations
-            None if is_immutable(path) => self.object(path, wanted, Lasting::Immutable, None).await,
+            None if self.formats().is_immutable(path) => self.object(path, wanted, Lasting::Immutable, None).await,
             None => Ok(None),
         }
     }
@@ -337,8 +346,7 @@ impl Tree {
             let Some(key) = Key::parse(&join(&tree, &name)) else { continue };
             let found = self.store.read(&key, Span::Whole).await?;
             if let Some(content) = found.filter(|content| content.stat.size_bytes <= LARGEST_ROOT_BYTES) {
-                let text = String::from_utf8_lossy(&content.collect().await?).into_owned();
-                root.push(RootFile { name, text });
+                root.push(RootFile::new(name, content.collect().await?));
             }
         }
         Ok(root)
@@ -423,7 +431,8 @@ impl Tree {
             Wanted::Stat => (self.store.stat(&key).await?, None),
             Wanted::Bytes(span) => {
                 let mut content = self.store.read(&key, span).await?;
-                if let (Some(content), Some(digest), Span::Whole) = (&mut content, digest_names::digest_in(path), span)
+                if let (Some(content), Some(digest), Span::Whole) =
+                    (&mut content, self.formats().named_digest(path), span)
                 {
                     let bytes = std::mem::replace(&mut content.bytes, Box::pin(futures::stream::empty()));
                     content.bytes = digest_names::checked(bytes, digest, key.clone());
@@ -437,30 +446,4 @@ impl Tree {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The same path with the colon of an epoch written the other way.
-fn other_writing(path: &str) -> Option<String> {
-    let (directory, name) = path.rsplit_once('/')?;
-    let other = match name.contains(':') {
-        true => name.replace(':', "%3a"),
-        false => name.replace("%3a", ":").replace("%3A", ":"),
-    };
-    (other != name).then(|| format!("{directory}/{other}"))
-}
-
-/// What else lies in the tree is somebody else's.
-fn lasting_of_package(path: &str) -> Lasting {
-    let of_package = [".deb", ".udeb", ".rpm", ".dsc", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".asc"];
-    match of_package.iter().any(|end| path.ends_with(end)) {
-        true => Lasting::Minutes,
-        false => Lasting::Revalidated,
-    }
-}
-
-/// Whether a name holds the digest of what it names.
-fn is_immutable(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    path.contains("/by-hash/")
-        || name.get(..64).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }

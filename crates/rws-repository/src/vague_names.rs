@@ -8,25 +8,9 @@ pub fn says_too_little(file: &Inspected) -> Option<String> {
     if !matches!(file.role, Role::Binary | Role::Source) || file.misnamed.is_some() {
         return None;
     }
-    let name = file.file.name.as_str();
-    let (stem, _) = name.rsplit_once('.')?;
-    // sources of Debian have none: their name says all with the version
-    let architecture = Some(file.architecture.as_str()).filter(|name| !matches!(*name, "" | "source"));
-    let (rest, says_architecture) = match architecture.and_then(|architecture| stem.rsplit_once(architecture)) {
-        Some((before, after)) => (format!("{before}{after}"), true),
-        None => (stem.to_owned(), architecture.is_none()),
-    };
-    // the second word of an identity is the name of the package
-    let package = file.identity.0.split(' ').nth(1).unwrap_or_default();
-    let rest = rest.strip_prefix(package).unwrap_or(&rest);
-    let missing = match (rest.contains(|one: char| one.is_ascii_digit()), says_architecture) {
-        (true, true) => return None,
-        (false, true) => "version",
-        (true, false) => "architecture",
-        (false, false) => "version and architecture",
-    };
+    let unsaid = file.unsaid?;
     Some(format!(
-        "the file name does not say the {missing} of the package: another one of this name gets an address that nobody can guess, \
+        "the file name does not say the {unsaid} of the package: another one of this name gets an address that nobody can guess, \
          and a DELETE of the name is refused then"
     ))
 }
@@ -37,50 +21,29 @@ mod tests {
 
     use super::*;
 
-    fn missing(name: &str, identity: &str, architecture: &str, role: Role) -> String {
-        let (size_bytes, digests) = ShaDigester::default().finish([0; 16]);
-        let file = RecordFile { name: FileName::parse(name).unwrap(), size_bytes, digests };
-        let said = says_too_little(&Inspected {
-            file,
-            role,
-            identity: Identity(identity.to_owned()),
-            architecture: architecture.to_owned(),
-            entries: Vec::new(),
-            names: Vec::new(),
-            renderer: 1,
-            warnings: Vec::new(),
-            misnamed: None,
-        });
-        let said = said.unwrap_or_default();
-        said.split(" of the package").next().unwrap().trim_start_matches("the file name does not say the ").to_owned()
-    }
-
     #[test]
-    fn names_say_version_and_architecture_or_are_named() {
-        let rpm = |name: &str| missing(name, "rpm cat2 0 1.0 1 x86_64", "x86_64", Role::Binary);
-        for (name, expected) in [
-            ("cat2-1.0-1.x86_64.rpm", ""),
-            ("cat2.rpm", "version and architecture"),
-            ("cat.rpm", "version and architecture"),
-            ("cat2.x86_64.rpm", "version"),
-            ("cat2_latest_x86_64.rpm", "version"),
-            ("cat2-1.0.rpm", "architecture"),
-            ("other-1.0.x86_64.rpm", ""),
-        ] {
-            assert_eq!(rpm(name), expected, "{name}");
-        }
-        let deb = |name: &str| missing(name, "deb cat2 1:1.0-1 amd64", "amd64", Role::Binary);
-        for (name, expected) in [
-            ("cat2_1.0-1_amd64.deb", ""),
-            ("cat2_current_amd64.deb", "version"),
-            ("cat2.deb", "version and architecture"),
-            ("agent.udeb", "version and architecture"),
-        ] {
-            assert_eq!(deb(name), expected, "{name}");
-        }
-        assert_eq!(missing("cat2_1.0.dsc", "source cat2 1.0", "source", Role::Source), "");
-        assert_eq!(missing("cat2.dsc", "source cat2 1.0", "source", Role::Source), "version");
-        assert_eq!(missing("cat2-1-1.src.rpm", "rpm cat2 0 1 1 src", "src", Role::Source), "");
-        assert_eq!(missing("cat2.tar.gz", "file cat2.tar.gz", "", Role::Part), "");
+    fn only_packages_are_named_and_once() {
+        let said = |role: Role, misnamed: Option<&str>, unsaid: Option<&'static str>| {
+            let (size_bytes, digests) = ShaDigester::default().finish([0; 16]);
+            let file = RecordFile { name: FileName::parse("cat2.rpm").unwrap(), size_bytes, digests };
+            says_too_little(&Inspected {
+                file,
+                role,
+                identity: Identity("rpm cat2 0 1.0 1 x86_64".to_owned()),
+                architecture: "x86_64".to_owned(),
+                entries: Vec::new(),
+                names: Vec::new(),
+                renderer: 1,
+                warnings: Vec::new(),
+                misnamed: misnamed.map(str::to_owned),
+                unsaid,
+            })
+        };
+        let version = Some("version");
+        assert!(said(Role::Binary, None, version).unwrap().starts_with("the file name does not say the version of"));
+        assert!(said(Role::Source, None, version).is_some());
+        assert_eq!(said(Role::Binary, None, None), None);
+        assert_eq!(said(Role::Binary, Some("it is another package"), version), None);
+        assert_eq!(said(Role::Part, None, version), None);
     }
 }

@@ -273,7 +273,7 @@ impl Place<'_> {
         let mut wanted: Vec<(&String, Option<Sha256>)> = Vec::new();
         for name in root_names {
             let file: Option<&RootFile> = head.root.iter().find(|file| file.name == *name);
-            wanted.push((name, file.map(|file| sha256(file.text.as_bytes()))));
+            wanted.push((name, file.map(|file| sha256(&file.content))));
         }
         for (name, stored) in &head.plain {
             let digest = stored.rsplit('/').next().and_then(|name| Sha256::from_hex(name.get(..64)?));

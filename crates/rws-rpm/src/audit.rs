@@ -6,7 +6,7 @@ use crate::repomd::DIRECTORY;
 
 fn file<'a>(root: &'a [RootFile], name: &str) -> Result<&'a str, String> {
     let full = format!("{DIRECTORY}/{name}");
-    let found = root.iter().find(|file| file.name == full).map(|file| file.text.as_str());
+    let found = root.iter().find(|file| file.name == full).and_then(RootFile::text);
     found.ok_or_else(|| format!("there is no {name}"))
 }
 

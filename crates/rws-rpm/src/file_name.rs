@@ -64,9 +64,12 @@ const ARCHITECTURES: &[&str] = &[
     "x86_64_v4",
 ];
 
+/// What the names of packages end in.
+pub const EXTENSION: &str = ".rpm";
+
 /// Whether a file of this name can be a package.
 pub fn is_package(name: &str) -> bool {
-    name.ends_with(".rpm")
+    name.ends_with(EXTENSION)
 }
 
 /// What the file name says otherwise than the package; nothing where they agree.
@@ -75,7 +78,7 @@ pub fn is_package(name: &str) -> bool {
 /// `NAME-VERSION-RELEASE.ARCHITECTURE.rpm` says all of it. Any other name says nothing. Whatever it says decides nothing:
 /// two of three public repositories have such files, and clients read only the metadata.
 pub fn contradiction(file_name: &FileName, nevra: &Nevra) -> Option<String> {
-    let stem = file_name.as_str().strip_suffix(".rpm").unwrap_or(file_name.as_str());
+    let stem = file_name.as_str().strip_suffix(EXTENSION).unwrap_or(file_name.as_str());
     let (nvr, architecture) = stem.rsplit_once('.')?;
     let is_own = if nevra.architecture == "src" {
         matches!(architecture, "src" | "nosrc")

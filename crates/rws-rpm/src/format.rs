@@ -4,13 +4,15 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use rws_model::{
-    Assembled, Codec, FileName, Format, Frame, Identity, Index, Inspected, Inspector, Layout, ListedFile,
-    ListedPackage, Metadata, MetadataOffer, Partition, Placement, Reading, Refusal, RepositoryId, RepositorySettings,
-    RootFile, RootInput, Sha256, SignError, Signer, Target,
+    Assembled, ClientFormat, ClientSetup, Codec, DraftFile, FileName, Format, Frame, Identity, Index, Inspected,
+    Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, Partition, Placement, PlainDirectory,
+    Reading, Refusal, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256,
+    Signer, Target, UploadFormat,
 };
 
 use crate::inspector::RpmInspector;
-use crate::{audit, file_name, identity, metadata, placement, repomd};
+use crate::setup_files::Client;
+use crate::{audit, file_name, identity, metadata, placement, published_names, repomd, setup_files};
 
 /// The RPM package format.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,9 +22,15 @@ impl Format for Rpm {
     fn name(&self) -> &'static str {
         "rpm"
     }
+}
 
+impl UploadFormat for Rpm {
     fn accepts(&self, name: &FileName) -> bool {
         file_name::is_package(name.as_str())
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &[file_name::EXTENSION]
     }
 
     fn inspector(&self, name: &FileName, _reading: Reading) -> Box<dyn Inspector> {
@@ -33,12 +41,43 @@ impl Format for Rpm {
         placement::assemble(files, placement)
     }
 
+    fn takes_metadata(&self) -> bool {
+        true
+    }
+
+    fn metadata_kind<'name>(&self, name: &'name str) -> &'name str {
+        // clients say comps where the root says group
+        if name == "comps" { "group" } else { name }
+    }
+
+    fn metadata_bytes(&self, content: &[u8]) -> u64 {
+        metadata::unpacked_bytes(content)
+    }
+
+    fn metadata(&self, offer: &MetadataOffer<'_>) -> Result<Metadata, Refusal> {
+        metadata::read(offer)
+    }
+}
+
+impl RepositoryFormat for Rpm {
     fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId> {
         placement::repositories(target, architectures)
     }
 
+    fn default_architectures(&self) -> &'static [&'static str] {
+        &["x86_64", "aarch64"]
+    }
+
+    fn no_architectures(&self) -> &'static [&'static str] {
+        &["noarch", "src", "nosrc", "SRPMS"]
+    }
+
     fn layout(&self, repository: &RepositoryId) -> Layout {
         Layout { tree: repository.as_str().to_owned(), metadata: repomd::DIRECTORY.to_owned(), packages: String::new() }
+    }
+
+    fn plain_directory(&self) -> PlainDirectory {
+        PlainDirectory::Whole { root: "repodata/repomd.xml", package: file_name::EXTENSION, description: "any rpm" }
     }
 
     fn compare(&self, left: &Identity, right: &Identity) -> Ordering {
@@ -66,10 +105,6 @@ impl Format for Rpm {
         format!("{}/{content}-{}.xml{}", repomd::DIRECTORY, index.name, codec.extension())
     }
 
-    fn plain_name(&self, _repository: &RepositoryId, _index: &Index, _codec: Codec) -> Option<String> {
-        None
-    }
-
     fn keep_seconds(&self) -> i64 {
         // dnf's metadata_expire is two days by default
         3 * 24 * 60 * 60
@@ -79,20 +114,12 @@ impl Format for Rpm {
         ["repomd.xml", "repomd.xml.asc", "repomd.xml.key"].map(|name| format!("{}/{name}", repomd::DIRECTORY)).to_vec()
     }
 
-    fn root(&self, input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
-        repomd::root(input, signer)
+    fn root(&self, input: &RootInput<'_>) -> Result<Vec<DraftFile>, RootError> {
+        Ok(repomd::root(input))
     }
 
     fn read_root(&self, _repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
         audit::read_root(root)
-    }
-
-    fn metadata_bytes(&self, content: &[u8]) -> u64 {
-        metadata::unpacked_bytes(content)
-    }
-
-    fn metadata(&self, offer: &MetadataOffer<'_>) -> Result<Metadata, Refusal> {
-        metadata::read(offer)
     }
 
     fn read_index(&self, index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String> {
@@ -106,5 +133,37 @@ impl Format for Rpm {
         signer: &dyn Signer,
     ) -> Result<(), String> {
         audit::check_signatures(root, signer)
+    }
+}
+
+impl ClientFormat for Rpm {
+    fn content_types(&self) -> &'static [(&'static str, &'static str)] {
+        published_names::CONTENT_TYPES
+    }
+
+    fn is_package(&self, path: &str) -> bool {
+        file_name::is_package(path)
+    }
+
+    fn is_immutable(&self, path: &str) -> bool {
+        published_names::is_immutable(path)
+    }
+
+    fn named_digest(&self, path: &str) -> Option<Sha256> {
+        published_names::digest(path)
+    }
+
+    fn setup_files(&self) -> &'static [&'static str] {
+        &["zypper.repo", "yum.repo", "repo"]
+    }
+
+    fn setup_file(&self, end: &str, setup: &ClientSetup<'_>) -> Option<String> {
+        let client = match end {
+            "repo" => Client::Dnf,
+            "zypper.repo" => Client::Zypper,
+            "yum.repo" => Client::Yum,
+            _ => return None,
+        };
+        Some(setup_files::repo(setup, client))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rws_model::{Digests, Entry, FileName, Inspected, Inspector, Memory, RecordFile, Refusal, Role};
+use rws_model::{Digests, Entry, FileName, Inspected, Inspector, Memory, RecordFile, Refusal, Role, unsaid};
 
 use crate::fault::Fault;
 use crate::markup::Written;
@@ -85,6 +85,7 @@ fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<
     // last, so that tests with damaged packages get to all other rules
     integrity::check_covered(&headers.signature, &headers.main)?;
     let misnamed = file_name::contradiction(&file.name, &nevra);
+    let unsaid = unsaid(file.name.as_str(), &nevra.name, Some(&nevra.architecture));
     let dropped = written.iter().any(|(_, entry)| entry.dropped);
     let warnings = if dropped { vec![DROPPED.to_owned()] } else { Vec::new() };
     let entry = |(partition, Written { text, .. }): (&str, Written)| Entry {
@@ -103,5 +104,6 @@ fn inspect(headers: &Headers, nevra: Option<Nevra>, file: RecordFile) -> Result<
         renderer: RENDERER,
         warnings,
         misnamed,
+        unsaid,
     })
 }

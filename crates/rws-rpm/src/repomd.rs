@@ -1,7 +1,7 @@
 //! The metadata of a repository: what stands around the entries of its indexes, and `repomd.xml`, its root.
 
 use rws_model::{
-    Codec, Compression, Frame, Index, IndexFile, RepositorySettings, RootFile, RootInput, SignError, Signer,
+    Codec, Compression, DraftFile, Frame, Index, IndexFile, RepositorySettings, RootInput, SigningPurpose,
 };
 
 use crate::markup::{Markup, escape_value};
@@ -48,20 +48,14 @@ pub fn frame(index: &str, entries: u64) -> Frame {
     Frame { head: head.into_bytes(), tail: format!("</{element}>").into_bytes() }
 }
 
-/// Renders `repomd.xml`, and with a signer its detached signature and the public key.
-pub fn root(input: &RootInput<'_>, signer: Option<&dyn Signer>) -> Result<Vec<RootFile>, SignError> {
-    let file = |name: &str, text: String| RootFile { name: format!("{DIRECTORY}/{name}"), text };
+/// Renders `repomd.xml`, and with a key its detached signature and the public key.
+pub fn root(input: &RootInput<'_>) -> Vec<DraftFile> {
+    let name = |name: &str| format!("{DIRECTORY}/{name}");
     let text = render(input);
-    let mut files = Vec::with_capacity(3);
-    if let Some(signer) = signer {
-        let signature = signer.detach_sign(text.as_bytes(), input.published_at)?;
-        files.push(file("repomd.xml", text));
-        files.push(file("repomd.xml.asc", signature));
-        files.push(file("repomd.xml.key", signer.public_key_armored().to_owned()));
-    } else {
-        files.push(file("repomd.xml", text));
-    }
-    Ok(files)
+    let plain = DraftFile::new(name("repomd.xml"), text.as_str());
+    let Some(key) = input.public_key else { return vec![plain] };
+    let signature = DraftFile::signed(name("repomd.xml.asc"), SigningPurpose::Detached, text);
+    vec![plain, signature, DraftFile::new(name("repomd.xml.key"), key)]
 }
 
 fn render(input: &RootInput<'_>) -> String {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use bytes::Bytes;
 use rws_repository::RepositoryError;
 use rws_repository::tree::{Found, Lasting, OfReader, Wanted};
-use rws_store::{Content, Key, Span, Store, Version, content_type};
+use rws_store::{Content, Key, Span, Store, Version};
 
 use crate::answer::Answer;
 use crate::path::encoded;
@@ -50,12 +50,11 @@ impl File {
         }
     }
 
-    fn of_tree(found: Found, path: &str) -> Self {
-        let content_type = content_type::of(path);
+    fn of_tree(found: Found, content_type: &'static str) -> Self {
         match found {
-            Found::Root { text, tag, published_at } => Self {
-                size_bytes: text.len() as u64,
-                source: Source::Text(text),
+            Found::Root { content, tag, published_at } => Self {
+                size_bytes: content.len() as u64,
+                source: Source::Text(content),
                 validators: Validators { tag: Some(format!("\"{tag}\"")), modified_seconds: published_at },
                 caching: caching(Lasting::Revalidated),
                 content_type,
@@ -170,7 +169,7 @@ pub async fn file(
     };
     let Some(found) = service.tree.file(path, wanted, reader).await? else { return Ok(None) };
     let elsewhere = if redirects { elsewhere(service, &found) } else { None };
-    let file = File::of_tree(found, path);
+    let file = File::of_tree(found, service.content_types.of(path));
     match elsewhere {
         // what the client has already it need not get from elsewhere
         Some(address) if !is_unchanged(headers, &file.validators) => Ok(Some(redirection(address))),

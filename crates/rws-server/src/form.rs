@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::Stream;
-use rws_model::{FileName, Format, Reading};
+use rws_model::{FileName, Format, Formats, Reading};
 use rws_repository::Reception;
 use rws_repository::inspection::Inspection;
 
@@ -24,7 +24,7 @@ pub struct Form {
     pub files: Vec<Spooled>,
     /// A file of another format, which is not kept.
     pub unfit: Option<FileName>,
-    /// The names of files that are skipped: [`is_skipped`].
+    /// What is said of files that are taken and not kept.
     pub skipped: Vec<String>,
 }
 
@@ -35,14 +35,9 @@ impl Form {
     }
 }
 
-/// Whether a file of this name is taken and not kept, as the original did with packages of debug symbols.
-pub fn is_skipped(name: &str) -> bool {
-    name.ends_with(".ddeb")
-}
-
-/// What the sender of such a file is told.
-pub fn skipped_warning(name: &str) -> String {
-    format!("{name}: it is not kept: .ddeb packages of debug symbols are skipped here")
+/// What the sender is told of a file that is taken and not kept; `None` for one that is kept.
+pub fn skipped_warning(formats: &Formats, name: &str) -> Option<String> {
+    formats.skips(name).map(|reason| format!("{name}: it is not kept: {reason}"))
 }
 
 /// Where the files of a form go.
@@ -53,6 +48,8 @@ pub struct Destination<'a> {
     pub reception: &'a mut Reception,
     /// What they have to be.
     pub format: &'a Arc<dyn Format>,
+    /// All formats that there are.
+    pub formats: &'a Formats,
     /// How much of each is read.
     pub reading: Reading,
     /// The size of the request, where the client has said it.
@@ -102,11 +99,11 @@ pub async fn read(mut to: Destination<'_>, mut parser: MultipartParser, body: &m
                     part = if is_product { Part::Product(Vec::new()) } else { Part::Ignored };
                 }
                 Event::PartBegin { file_name: Some(file_name), .. } => {
-                    part = if is_skipped(&file_name) {
-                        form.skipped.push(file_name);
+                    part = if let Some(warning) = skipped_warning(to.formats, &file_name) {
+                        form.skipped.push(warning);
                         Part::Ignored
                     } else {
-                        let name = file_name_of(&file_name, &**to.format)?;
+                        let name = file_name_of(&file_name, &to)?;
                         if !names.insert(name.clone()) {
                             let message = format!("The file name {name} stands twice in the request.");
                             return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
@@ -172,9 +169,10 @@ pub fn broken(error: MultipartError) -> Problem {
 }
 
 /// A good file name with an extension that some format takes.
-fn file_name_of(text: &str, format: &dyn Format) -> Result<FileName, Problem> {
+fn file_name_of(text: &str, to: &Destination<'_>) -> Result<FileName, Problem> {
     let extensions = || {
-        let message = "Invalid filename. Allowed file extensions: .rpm, .deb, .dsc, .xz, .gz";
+        let extensions = to.formats.extensions().collect::<Vec<_>>().join(", ");
+        let message = format!("Invalid filename. Allowed file extensions: {extensions}");
         Problem::bad_request("file-name", message).of_file(text.escape_debug().to_string())
     };
     if text.is_empty() {
@@ -183,8 +181,8 @@ fn file_name_of(text: &str, format: &dyn Format) -> Result<FileName, Problem> {
     let name = FileName::parse(text).map_err(|refusal| {
         Problem::bad_request("file-name", format!("Invalid filename: {}.", refusal.reason)).of_file(refusal.file)
     })?;
-    let is_known = [".rpm", ".deb", ".dsc", ".xz", ".gz"].iter().any(|extension| text.ends_with(extension));
-    if format.accepts(&name) || is_known { Ok(format.published_name(name)) } else { Err(extensions()) }
+    let is_known = to.formats.extensions().any(|extension| text.ends_with(extension));
+    if to.format.accepts(&name) || is_known { Ok(to.format.published_name(name)) } else { Err(extensions()) }
 }
 
 fn product_text(value: Vec<u8>) -> Result<String, Problem> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use futures::TryStreamExt;
-use rws_model::{FileName, Listed, Refusal};
+use rws_model::{FileByFile, FileName, Listed, Refusal};
 use rws_repository::aside::{self, Sender};
 use rws_repository::catalogue::{ConfiguredTarget, normal_path};
 use rws_repository::inspection::Inspection;
@@ -17,7 +17,7 @@ use rws_repository::{Reception, RepositoryError};
 use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
-use crate::form::{Destination, is_skipped, skipped_warning};
+use crate::form::{Destination, skipped_warning};
 use crate::quotas::AsideFile;
 use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
@@ -29,6 +29,8 @@ struct Place<'a> {
     target: Arc<ConfiguredTarget>,
     targets: Vec<Arc<ConfiguredTarget>>,
     user: &'a str,
+    /// How uploads come there.
+    rules: FileByFile,
     /// Of the targets, normalised.
     path: String,
     product: &'a str,
@@ -67,15 +69,15 @@ pub async fn put(
     let permit = permit(service, user).await?;
     let place = place(service, user, path)?;
     let name = place.name.as_str();
-    if is_skipped(name) {
+    if let Some(warning) = skipped_warning(service.catalogue.formats(), name) {
         // as in a form
         while body.next().await?.is_some() {}
-        return Ok(with_notes(message(StatusCode::CREATED, "OK"), &[skipped_warning(name)]));
+        return Ok(with_notes(message(StatusCode::CREATED, "OK"), &[warning]));
     }
     if !place.target.format.accepts(&place.name) {
         return Err(unfit(name, &*place.target.format));
     }
-    if name.ends_with(".changes") {
+    if name.ends_with(place.rules.list) {
         let taken = commit(service, place, &parts.headers, body).await?;
         drop(permit);
         return Ok(taken.answer(service, parts).await);
@@ -88,11 +90,11 @@ pub async fn put(
 
 /// What the sender of a file is told that waits: one who sends a package alone would wait in vain.
 fn waits(place: &Place<'_>) -> String {
-    let Place { path, product, name, .. } = place;
+    let Place { path, product, name, rules: FileByFile { list, .. }, .. } = place;
     let hours = aside::KEPT.as_secs() / 3600;
     format!(
-        "{name}: it is not published yet: it waits {hours} hours for a .changes that lists it, and is deleted then. A package \
-         without a .changes goes to /{path} as a form: curl --request PUT --form product={product} --form file=@{name}"
+        "{name}: it is not published yet: it waits {hours} hours for a {list} that lists it, and is deleted then. A package \
+         without a {list} goes to /{path} as a form: curl --request PUT --form product={product} --form file=@{name}"
     )
 }
 
@@ -104,10 +106,10 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Place<'
     };
     let targets = resolve(service, user, path, "Can't upload the package to S3")?;
     let Some(target) = targets.first().cloned() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
-    if let Some(other) = targets.iter().find(|target| target.format.name() != "deb") {
-        let message = format!("{} is no apt repository: only these take uploads file by file.", other.target);
-        return Err(Problem::bad_request("path", message));
+    if let Some(other) = targets.iter().find(|target| target.format.file_by_file().is_none()) {
+        return Err(no_single_files(service, other));
     }
+    let Some(rules) = target.format.file_by_file() else { return Err(no_single_files(service, &target)) };
     let plain = |what: &str, text: &str| {
         FileName::parse(text).map_err(|Refusal { file, reason, .. }| {
             Problem::bad_request("file-name", format!("Invalid {what}: {reason}.")).of_file(file)
@@ -116,7 +118,15 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Place<'
     plain("product", product)?;
     let name = target.format.published_name(plain("filename", name)?);
     let path = normal_path(path).map_err(|error| Problem::bad_request("path", error.to_string()))?;
-    Ok(Place { target, targets, user: &user.name, path, product, name })
+    Ok(Place { target, targets, user: &user.name, rules, path, product, name })
+}
+
+/// The refusal of a target whose clients send no uploads file by file.
+fn no_single_files(service: &Service, target: &ConfiguredTarget) -> Problem {
+    let rules = service.catalogue.formats().iter().filter_map(|format| format.file_by_file());
+    let repositories = rules.map(|rules| rules.repositories).collect::<Vec<_>>().join(" or ");
+    let message = format!("{} is no {repositories} repository: only these take uploads file by file.", target.target);
+    Problem::bad_request("path", message)
 }
 
 /// Keeps a good file until its `.changes` comes. It goes into the store while it arrives.
@@ -177,6 +187,7 @@ async fn commit(
         place: service.place(sender.user),
         reception: &mut reception,
         format: &target.format,
+        formats: service.catalogue.formats(),
         reading: reading(targets),
         expected_bytes: expected_bytes(headers),
     };

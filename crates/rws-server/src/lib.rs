@@ -36,7 +36,6 @@ mod schema;
 mod serve;
 mod service;
 pub mod settings;
-mod setup;
 mod shares;
 mod spool;
 mod tls;

@@ -92,8 +92,10 @@ fn place(service: &Service, user: &User, path: &str) -> Result<Place, Problem> {
     let mut repositories = Vec::new();
     for target in resolve(service, user, path, "Can't change the metadata")? {
         let found = target.repositories().into_iter().find(|one| one.split_last().1 == architecture);
-        let Some(repository) = found.filter(|_| target.format.name() == "rpm") else {
-            let message = format!("There is no rpm repository {}/{architecture}.", target.target);
+        let Some(repository) = found.filter(|_| target.format.takes_metadata()) else {
+            let formats = service.catalogue.formats().iter().filter(|format| format.takes_metadata());
+            let formats = formats.map(|format| format.name()).collect::<Vec<_>>().join(" or ");
+            let message = format!("There is no {formats} repository {}/{architecture}.", target.target);
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
         };
         repositories.push((target, repository));
@@ -144,8 +146,8 @@ async fn describe(
 }
 
 async fn undescribe(service: &Arc<Service>, place: Place) -> Result<Accepted, Problem> {
-    // clients say comps where the root says group
-    let kind = if place.kind == "comps" { "group" } else { &place.kind };
+    let format = place.repositories.first().map(|(target, _)| &target.format);
+    let kind = format.map_or(place.kind.as_str(), |format| format.metadata_kind(&place.kind));
     match intake::undescribe(&**service.tree.store(), &place.repositories, kind).await? {
         Some(accepted) => Ok(accepted),
         None => {

@@ -8,6 +8,7 @@ use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
+use rws_model::{ClientKey, ClientSetup};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::scheduler::Progress;
 use rws_repository::{UploadId, aside};
@@ -23,7 +24,6 @@ use crate::schema::{
     Upload, UploadState, WaitingFile, Writers, WritersState,
 };
 use crate::service::Service;
-use crate::setup::{self, Setup};
 
 /// How long the store is waited for by who asks for the status, which says more than what is in the store.
 const LONGEST_LIST: Duration = Duration::from_secs(2);
@@ -272,19 +272,20 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
         StoreProblems,
     ))]
 async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered {
-    let Some((target, extension)) = setup::parts(path) else { return Ok(None) };
+    let Some((target, end)) = service.catalogue.formats().setup_file(path) else { return Ok(None) };
     let Ok(targets) = service.catalogue.resolve(target) else { return Ok(None) };
     let (Some(base), [target]) = (base(), targets.as_slice()) else { return Ok(None) };
     let key = target.signer.as_ref().map(|signer| {
         let is_modules = service.keys.modules.as_deref() == Some(signer.public_key_armored());
         let name = if is_modules && service.keys.main != service.keys.modules { "modules.asc" } else { "main.asc" };
-        (signer.public_key_armored(), name)
+        ClientKey { armored: signer.public_key_armored(), name }
     });
-    let architectures = match setup::names_architectures(extension) {
+    let architectures = match target.format.setup_names_architectures(end) {
         true => architectures(service, target).await?,
         false => Vec::new(),
     };
-    let file = Setup { base: &base, target, architectures: &architectures, key }.file(extension);
+    let setup = ClientSetup { base: &base, target: &target.target, architectures: &architectures, key };
+    let file = target.format.setup_file(end, &setup);
     Ok(file.map(|file| of_address(text(StatusCode::OK, PLAIN, file))))
 }
 

@@ -8,7 +8,7 @@ use rws_repository::catalogue::Catalogue;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 
-use rws_store::Writing;
+use rws_store::{ContentTypes, Writing};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -37,6 +37,8 @@ pub struct Service {
     pub catalogue: Arc<Catalogue>,
     /// What readers see.
     pub tree: Tree,
+    /// What files are, by their names.
+    pub content_types: ContentTypes,
     /// Who may write.
     pub users: Users,
     /// The public keys.

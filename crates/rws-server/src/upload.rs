@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use rws_model::{FileName, Format, Listed, Reading, RefusalKind};
+use rws_model::{Format, Listed, Reading, RefusalKind};
 use rws_repository::aside;
 use rws_repository::catalogue::{ConfiguredTarget, PathError};
 use rws_repository::intake::{self, Accepted, Replaced};
@@ -115,7 +115,8 @@ async fn receive(
     let expected_bytes = expected_bytes(headers);
     let reading = reading(targets);
     let (place, format) = (service.place(&user.name), &first.format);
-    let to = Destination { place, reception: &mut reception, format, reading, expected_bytes };
+    let formats = service.catalogue.formats();
+    let to = Destination { place, reception: &mut reception, format, formats, reading, expected_bytes };
     let mut form = form::read(to, parser, body).await?;
     let product = form.product.take();
     if !form.has_files() {
@@ -123,8 +124,8 @@ async fn receive(
     }
     if !form.files.is_empty() || form.unfit.is_some() {
         // the product is missed before a file of another type is
-        if targets.iter().any(|target| target.format.name() == "deb") {
-            check_product(product.as_deref())?;
+        for format in targets.iter().map(|target| &target.format) {
+            check_product(product.as_deref(), &**format)?;
         }
         if let Some(name) = &form.unfit {
             return Err(unfit(name.as_str(), &*first.format));
@@ -140,7 +141,7 @@ async fn receive(
         aside: Vec::new(),
     };
     let mut taken = batch.take(service).await?;
-    taken.notes.extend(form.skipped.iter().map(|name| form::skipped_warning(name)));
+    taken.notes.extend(form.skipped);
     Ok(Some(taken))
 }
 
@@ -308,17 +309,18 @@ pub fn unfit(name: &str, format: &dyn Format) -> Problem {
     Problem::bad_request("file-type", message).of_file(name)
 }
 
-fn check_product(product: Option<&str>) -> Result<(), Problem> {
+fn check_product(product: Option<&str>, format: &dyn Format) -> Result<(), Problem> {
+    let Some(rule) = format.product_rule() else { return Ok(()) };
     let Some(product) = product.filter(|product| !product.is_empty()) else {
-        let message = "Can't upload the package to S3: The \"product\" form is absent in request. The \"product\" form \
-                       is used to place package files in deb repositories. Example: \
-                       .../release/series-2/ubuntu/pool/focal/main/p/product_name/...";
+        let message = format!(
+            "Can't upload the package to S3: The \"product\" form is absent in request. The \"product\" form is used to \
+             place package files in {} repositories. Example: {}",
+            format.name(),
+            rule.example,
+        );
         return Err(Problem::bad_request("product", message));
     };
-    let plain = FileName::parse(product).map_err(|refusal| refusal.reason.replace("the file name", "it"));
-    let plain =
-        plain.and_then(|_| if product.contains("..") { Err("it has two dots in a row".to_owned()) } else { Ok(()) });
-    plain.map_err(|reason| {
+    (rule.check)(product).map_err(|reason| {
         Problem::bad_request("product", format!("The \"product\" form is not the name of a product: {reason}."))
     })
 }

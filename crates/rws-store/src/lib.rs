@@ -6,7 +6,7 @@
 //! (`tests/conformance.rs`) runs over all of them.
 
 mod cached;
-pub mod content_type;
+mod content_type;
 mod error;
 mod guarded;
 mod key;
@@ -21,6 +21,7 @@ mod s3;
 mod store;
 
 pub use cached::CachedStore;
+pub use content_type::ContentTypes;
 pub use error::{Retry, StoreError};
 pub use guarded::{GuardedStore, LeaseTimes, Writing};
 pub use key::Key;

@@ -1,67 +1,12 @@
-//! The Repository Web Service: the command line and the wiring of its parts.
-
-mod command;
-#[cfg_attr(not(test), expect(dead_code, reason = "what only `serve` reads, until all of it is wired"))]
-mod configuration;
-mod installation;
+//! The Repository Web Service: see [`rws`].
 
 use std::process::ExitCode;
-
-use clap::Parser;
-use clap::error::ErrorKind;
-use rws_openpgp::KeyError;
-use rws_repository::catalogue::PathError;
-
-use crate::command::Arguments;
-use crate::command::output::complain;
-use crate::configuration::{Environment, Mistake};
 
 /// A server publishes now and then, and rests for long: an allocator that gives memory back.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// The command line or the configuration is wrong: trying again without a change cannot help.
-const USAGE: u8 = 2;
-
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return refuse(&error),
-    };
-    match command::run(arguments, &Environment::of_process()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(format_args!("error: {}", line(&error)));
-            let is_usage = error.is::<Mistake>() || error.is::<KeyError>() || error.is::<PathError>();
-            if is_usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
-        }
-    }
-}
-
-/// An error and its causes in one line, each text once.
-fn line(error: &anyhow::Error) -> String {
-    let mut line = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !line.contains(&cause) {
-            line = format!("{line}: {cause}");
-        }
-    }
-    line
-}
-
-/// Says in one line what is wrong with the command line; prints the help where that was asked for.
-fn refuse(error: &clap::Error) -> ExitCode {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // nobody is left to tell when the reader has gone
-            let _ = error.print();
-        }
-        _ => {
-            let text = error.to_string();
-            let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-            complain(lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" "));
-        }
-    }
-    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+    rws::run(rws::formats(), std::env::args_os())
 }

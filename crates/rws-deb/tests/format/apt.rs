@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::support::{inspect, run};
 use rws_deb::Deb;
 use rws_model::{
-    Codec, Entry, Format, IndexFile, Listed, Placement, RecordFile, RepositoryId, RepositorySettings, RootInput,
-    Target, fill_slot, sha256,
+    Codec, DraftContent, DraftFile, Entry, IndexFile, Listed, Placement, RecordFile, RepositoryFormat, RepositoryId,
+    RepositorySettings, RootError, RootInput, Target, UploadFormat, fill_slot, sha256,
 };
 
 /// The files of one upload for `live/1.10/debian/bookworm`, published below a directory.
@@ -108,9 +108,12 @@ fn publish(root: &Path, upload: &Path) {
         entries: &[],
         published_at: 1_700_000_000,
         former: &[],
+        read: &|file| Err(RootError::Unread(file.stored_name.clone())),
+        public_key: None,
     };
-    for file in Deb.root(&input, None).unwrap() {
-        write(&file.name, file.text.as_bytes());
+    for DraftFile { name, content } in Deb.root(&input).unwrap() {
+        let DraftContent::Bytes(bytes) = content else { panic!("{name} is signed") };
+        write(&name, &bytes);
     }
 }
 

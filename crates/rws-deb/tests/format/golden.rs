@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{inspect, run};
 use rws_deb::Deb;
-use rws_model::{Assembled, Format, Inspected, Listed, Placement, RecordFile, Target, fill_slot};
+use rws_model::{Assembled, Inspected, Listed, Placement, RecordFile, Target, UploadFormat, fill_slot};
 
 /// The stanzas that `apt-ftparchive` writes for the files in `directory/pool`.
 fn reference(command: &str, directory: &Path, pool: &str) -> Vec<Vec<u8>> {

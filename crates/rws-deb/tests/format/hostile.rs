@@ -6,7 +6,7 @@ use crate::support::{
     CONTROL, archive, gzip, inspect, inspect_in_pieces, member, member_with_size, package, package_of, tar, xz,
 };
 use rws_deb::Deb;
-use rws_model::{FileName, Format, Inspected, Reading, Refusal, SLOT};
+use rws_model::{FileName, Inspected, Reading, Refusal, SLOT, UploadFormat};
 
 const NAME: &str = "hello_1.0-1_amd64.deb";
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::{CONTROL, archive, gzip, inspect, inspect_with_contents, member, tar};
 use rws_deb::Deb;
 use rws_model::{
-    Algorithm, Codec, Compression, Format, Index, IndexFile, RepositoryId, RepositorySettings, RootFile, RootInput,
-    SignError, Signer, Target, sha256,
+    Algorithm, Codec, Compression, DraftContent, DraftFile, Index, IndexFile, RepositoryFormat, RepositoryId,
+    RepositorySettings, RootError, RootFile, RootInput, SigningPurpose, Target, sha256,
 };
 
 fn settings() -> RepositorySettings {
@@ -51,53 +51,42 @@ fn empty_files(indexes: &[Index]) -> Vec<IndexFile> {
     indexes.iter().flat_map(|index| index.codecs.iter().map(move |codec| file(index, *codec))).collect()
 }
 
-struct Echo;
-
-impl Signer for Echo {
-    fn fingerprint(&self) -> &str {
-        "AB"
-    }
-
-    fn public_key_armored(&self) -> &str {
-        ""
-    }
-
-    fn clear_sign(&self, text: &str, signed_at: i64) -> Result<String, SignError> {
-        Ok(format!("clear {signed_at}\n{text}"))
-    }
-
-    fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
-        Ok(format!("detached {signed_at} {}\n", bytes.len()))
-    }
-
-    fn verify_clear(&self, _message: &str) -> Option<String> {
-        None
-    }
-
-    fn verify_detached(&self, _bytes: &[u8], _signature: &str) -> bool {
-        false
-    }
-}
-
-fn root(settings: &RepositorySettings, published_at: i64, signer: Option<&dyn Signer>) -> Vec<RootFile> {
-    root_of(settings, published_at, &[], signer)
+fn root(settings: &RepositorySettings, published_at: i64) -> Vec<RootFile> {
+    root_of(settings, published_at, &[])
 }
 
 fn root_after(former: &[RootFile], settings: &RepositorySettings, published_at: i64) -> Vec<RootFile> {
-    root_of(settings, published_at, former, None)
+    root_of(settings, published_at, former)
 }
 
-fn root_of(
+fn root_of(settings: &RepositorySettings, published_at: i64, former: &[RootFile]) -> Vec<RootFile> {
+    let file = |DraftFile { name, content }| match content {
+        DraftContent::Bytes(content) => RootFile { name, content },
+        DraftContent::Signed { .. } => panic!("{name} is signed"),
+    };
+    draft_of(settings, published_at, former, None).into_iter().map(file).collect()
+}
+
+fn draft_of(
     settings: &RepositorySettings,
     published_at: i64,
     former: &[RootFile],
-    signer: Option<&dyn Signer>,
-) -> Vec<RootFile> {
+    public_key: Option<&str>,
+) -> Vec<DraftFile> {
     let indexes = indexes(&["binary-riscv64", "binary-all", "source"], settings);
     let (files, repository) = (empty_files(&indexes), &focal());
-    let input =
-        RootInput { repository, settings, indexes: &indexes, files: &files, entries: &[], published_at, former };
-    Deb.root(&input, signer).unwrap()
+    let input = RootInput {
+        repository,
+        settings,
+        indexes: &indexes,
+        files: &files,
+        read: &|file| Err(RootError::Unread(file.stored_name.clone())),
+        entries: &[],
+        published_at,
+        former,
+        public_key,
+    };
+    Deb.root(&input).unwrap()
 }
 
 #[test]
@@ -221,7 +210,7 @@ fn release_text() {
     let plain = sha256(b"").hex();
     let gz = sha256(b".gz").hex();
     let xz = sha256(b".xz").hex();
-    let text = &root(&settings(), 1_606_041_397, None)[0].text;
+    let text = root(&settings(), 1_606_041_397)[0].text().unwrap().to_owned();
     let mut expected = String::from(
         "Origin: Tarantool\nLabel: tarantool.org\nSuite: focal\nCodename: focal\nDate: Sun, 22 Nov 2020 10:36:37 +0000\n\
          Acquire-By-Hash: yes\nNo-Support-for-Architecture-all: Packages\nArchitectures: riscv64\n\
@@ -232,21 +221,21 @@ fn release_text() {
         expected.push_str(&format!(" {gz} 1234567890 main/{name}.gz\n"));
         expected.push_str(&format!(" {xz} 1234567890 main/{name}.xz\n"));
     }
-    assert_eq!(text, &expected);
+    assert_eq!(text, expected);
 }
 
 #[test]
 fn suite_and_valid_until_are_stated_when_configured() {
     let configured =
         RepositorySettings { suite: Some("stable".to_owned()), valid_until_seconds: Some(7 * 86_400), ..settings() };
-    let text = &root(&configured, 1_606_041_397, None)[0].text;
+    let text = root(&configured, 1_606_041_397)[0].text().unwrap().to_owned();
     assert!(text.contains(
         "Label: tarantool.org\nSuite: stable\nCodename: focal\nDate: Sun, 22 Nov 2020 10:36:37 +0000\n\
          Valid-Until: Sun, 29 Nov 2020 10:36:37 +0000\nAcquire-By-Hash: yes\n"
     ));
     for published_at in [i64::MIN, -1, 0, i64::MAX] {
         let endless = RepositorySettings { valid_until_seconds: Some(u64::MAX), ..settings() };
-        assert!(root(&endless, published_at, None)[0].text.contains("\nValid-Until: "));
+        assert!(root(&endless, published_at)[0].text().unwrap().contains("\nValid-Until: "));
     }
 }
 
@@ -259,14 +248,14 @@ fn configured_text_cannot_add_fields_and_no_line_ends_in_a_blank() {
         description: "\n\n-----BEGIN PGP SIGNATURE-----\n ".to_owned(),
         ..settings()
     };
-    let text = &root(&hostile, 0, None)[0].text;
+    let text = root(&hostile, 0)[0].text().unwrap().to_owned();
     assert!(text.starts_with("Origin: A Codename: evil\nLabel: B   Suite: evil\nCodename: focal\n"), "{text}");
     for line in text.lines() {
         assert_eq!(line.trim_end(), line);
         assert!(!line.starts_with('-') && !line.is_empty());
     }
     let empty = RepositorySettings { origin: String::new(), label: " ".to_owned(), ..settings() };
-    assert!(root(&empty, 0, None)[0].text.starts_with("Suite: focal\nCodename: focal\n"));
+    assert!(root(&empty, 0)[0].text().unwrap().starts_with("Suite: focal\nCodename: focal\n"));
 }
 
 /// What clients of apt before 2.1.10 refuse to see changed: only the configuration changes it.
@@ -274,24 +263,25 @@ fn configured_text_cannot_add_fields_and_no_line_ends_in_a_blank() {
 fn origin_label_and_suite_never_change_by_accident() {
     let names = |root: &[RootFile]| -> Vec<String> {
         let lines = root[0]
-            .text
+            .text()
+            .unwrap()
             .lines()
             .filter(|line| ["Origin", "Label", "Suite", "Codename"].contains(&line.split(':').next().unwrap()));
         lines.map(str::to_owned).collect()
     };
-    let new = root(&settings(), 5, None);
+    let new = root(&settings(), 5);
     let defaults = ["Origin: Tarantool", "Label: tarantool.org", "Suite: focal", "Codename: focal"];
     assert_eq!(names(&new), defaults);
     assert_eq!(names(&root_after(&new, &settings(), 6)), defaults);
     for (suite, expected) in [("", None), ("Suite: stable\n", Some("Suite: stable"))] {
         for name in ["Release", "InRelease"] {
             let text = format!("Origin: Tarantool\n{suite}Codename: focal\n");
-            let former = vec![RootFile { name: format!("dists/focal/{name}"), text }];
+            let former = vec![RootFile::new(format!("dists/focal/{name}"), text)];
             let after = root_after(&former, &settings(), 6);
             assert_eq!(names(&after).into_iter().find(|line| line.starts_with("Suite")).as_deref(), expected);
         }
         let configured = RepositorySettings { suite: Some("ours".to_owned()), ..settings() };
-        assert!(root_after(&new, &configured, 6)[0].text.contains("\nSuite: ours\n"));
+        assert!(root_after(&new, &configured, 6)[0].text().unwrap().contains("\nSuite: ours\n"));
     }
 }
 
@@ -299,7 +289,7 @@ fn origin_label_and_suite_never_change_by_accident() {
 fn version_and_further_digests_are_stated_where_configured() {
     let digests = vec![Algorithm::Md5, Algorithm::Sha512];
     let configured = RepositorySettings { version: Some("12.5".to_owned()), digests, ..settings() };
-    let text = &root(&configured, 5, None)[0].text;
+    let text = root(&configured, 5)[0].text().unwrap().to_owned();
     assert!(text.contains("\nCodename: focal\nVersion: 12.5\nDate: "), "{text}");
     let lists: Vec<&str> =
         text.lines().filter(|line| ["MD5Sum:", "SHA1:", "SHA256:", "SHA512:"].contains(line)).collect();
@@ -313,13 +303,15 @@ fn version_and_further_digests_are_stated_where_configured() {
 
 #[test]
 fn the_root_is_three_files_when_signed_and_one_when_not() {
-    let plain = root(&settings(), 5, None);
+    let plain = root(&settings(), 5);
     assert_eq!(plain.len(), 1);
     assert_eq!(plain[0].name, "dists/focal/Release");
-    let signed = root(&settings(), 5, Some(&Echo));
-    let names: Vec<_> = signed.iter().map(|file| file.name.as_str()).collect();
-    assert_eq!(names, ["dists/focal/InRelease", "dists/focal/Release", "dists/focal/Release.gpg"]);
-    assert_eq!(signed[0].text, format!("clear 5\n{}", plain[0].text));
-    assert_eq!(signed[1], plain[0]);
-    assert_eq!(signed[2].text, format!("detached 5 {}\n", plain[0].text.len()));
+    let release = plain[0].content.as_slice();
+    let signed = |name: &str, purpose| DraftFile::signed(format!("dists/focal/{name}"), purpose, release);
+    let expected = [
+        signed("InRelease", SigningPurpose::ClearText),
+        DraftFile::new("dists/focal/Release", release),
+        signed("Release.gpg", SigningPurpose::Detached),
+    ];
+    assert_eq!(draft_of(&settings(), 5, &[], Some("the key")), expected);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::support::{CONTROL, inspect, package};
 use rws_deb::Deb;
-use rws_model::{Assembled, Format, Inspected, Listed, Placement, RecordFile, Refusal, Target};
+use rws_model::{Assembled, Inspected, Listed, Placement, RecordFile, Refusal, Target, UploadFormat};
 
 const DIRECTORY: &str = "pool/focal/main/h/hello";
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::run;
 use proptest::prelude::*;
 use rws_deb::Deb;
-use rws_model::{Format, Identity};
+use rws_model::{Identity, RepositoryFormat};
 
 fn compare(left: &str, right: &str) -> Ordering {
     let identity = |version: &str| Identity(format!("deb hello {version} amd64"));

@@ -101,7 +101,7 @@ impl Generation {
     /// The digests of all files that the generation has under plain names.
     pub fn plain_digests(&self) -> Vec<Sha256> {
         let indexes = self.indexes.iter().flat_map(|index| &index.files).filter(|file| file.plain_name.is_some());
-        let roots = self.root.iter().map(|file| rws_model::sha256(file.text.as_bytes()));
+        let roots = self.root.iter().map(|file| rws_model::sha256(&file.content));
         indexes.map(|file| file.sha256).chain(roots).collect()
     }
 }

@@ -1,11 +1,11 @@
 //! Steps 3 to 5: the files of the next generation, its manifest, and the swap of the head.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use rws_model::{IndexFile, RootFile, RootInput, Sha256};
+use rws_model::Sha256;
 use rws_store::{Body, Condition, Key, Kind, Span, StoreError, Version, Write};
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::TRANSFERS_AT_ONCE;
 use super::run::{Run, State};
 use crate::content::{Content, ContentWriter};
 use crate::gather::gather;
-use crate::generation::{Generation, Head, IndexState, Past};
+use crate::generation::{Generation, Head, Past};
 use crate::pending::Pending;
 use crate::plan::{self, Plan};
 use crate::render::{NewFile, PresentFiles, Renderer};
@@ -90,7 +90,7 @@ impl Run<'_> {
         let published_at = self.next_second([state.head().map(|head| head.published_at), written], date).await?;
         let former = state.head().map_or(public.as_slice(), |head| head.root.as_slice());
         let root_entries = std::mem::take(&mut plan.root_entries);
-        let root = self.root(&rendered.indexes, &root_entries, published_at, former)?;
+        let root = self.root(&rendered, &root_entries, published_at, former).await?;
         let generation = Generation {
             repository: self.repository.clone(),
             id: GenerationId::new(published_at, Uuid::new_v4()),
@@ -147,7 +147,7 @@ impl Run<'_> {
         Ok(gather(TRANSFERS_AT_ONCE, reads).await?.into_iter().collect())
     }
 
-    async fn read_index_file(&self, name: String) -> Result<(String, Content), RepositoryError> {
+    pub(super) async fn read_index_file(&self, name: String) -> Result<(String, Content), RepositoryError> {
         let key = self.key(&name)?;
         let Some(mut found) = self.store().read(&key, Span::Whole).await? else {
             return Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist"));
@@ -178,28 +178,6 @@ impl Run<'_> {
             tokio::time::sleep(Duration::from_millis(early.unsigned_abs())).await;
         }
         Ok(next.max(now / 1000))
-    }
-
-    fn root(
-        &self,
-        indexes: &[IndexState],
-        entries: &BTreeMap<String, Vec<u8>>,
-        published_at: i64,
-        former: &[RootFile],
-    ) -> Result<Vec<RootFile>, RepositoryError> {
-        let entries: Vec<Vec<u8>> = entries.values().cloned().collect();
-        let files: Vec<IndexFile> = indexes.iter().flat_map(|state| state.files.iter().cloned()).collect();
-        let indexes: Vec<_> = indexes.iter().map(|state| state.index.clone()).collect();
-        let input = RootInput {
-            repository: self.repository,
-            settings: &self.target.settings,
-            indexes: &indexes,
-            files: &files,
-            entries: &entries,
-            published_at,
-            former,
-        };
-        Ok(self.target.format.root(&input, self.target.signer.as_deref())?)
     }
 
     /// Writes index files, whose names hold their digest, and the manifest.

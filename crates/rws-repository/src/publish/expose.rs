@@ -35,7 +35,7 @@ pub(super) struct Exposed {
 #[derive(Clone, Copy)]
 enum Wanted<'a> {
     /// These bytes.
-    Text(&'a str),
+    Bytes(&'a [u8]),
     /// What this object has.
     CopyOf(&'a str),
     /// Gone: the head has no file of this name.
@@ -53,7 +53,7 @@ struct Difference<'a> {
 /// How many bytes of its own a file has that is not a copy.
 fn text_bytes(one: &Difference<'_>) -> Option<u64> {
     match one.wanted {
-        Wanted::Text(text) => Some(text.len() as u64),
+        Wanted::Bytes(bytes) => Some(bytes.len() as u64),
         _ => None,
     }
 }
@@ -93,7 +93,7 @@ impl Run<'_> {
         let mut wanted: Vec<(String, Wanted<'a>)> = Vec::new();
         for name in self.target.format.root_names(self.repository) {
             let file = head.root.iter().find(|file| file.name == name);
-            wanted.push((name, file.map_or(Wanted::Absent, |file| Wanted::Text(&file.text))));
+            wanted.push((name, file.map_or(Wanted::Absent, |file| Wanted::Bytes(&file.content))));
         }
         wanted.extend(head.plain.iter().map(|(name, stored)| (name.clone(), Wanted::CopyOf(stored))));
         let mut seen = Vec::new();
@@ -106,7 +106,7 @@ impl Run<'_> {
             let condition = match (present, wanted) {
                 (None, Wanted::Absent) => continue,
                 (None, _) => Condition::Absent,
-                (Some((_, present)), Wanted::Text(_) | Wanted::CopyOf(_)) if present == content => continue,
+                (Some((_, present)), Wanted::Bytes(_) | Wanted::CopyOf(_)) if present == content => continue,
                 (Some((version, present)), _) if !head.own.contains_key(&present) => {
                     let counter = self.current_counter().await?;
                     if counter.is_some_and(|counter| counter > head.counter) {
@@ -123,7 +123,7 @@ impl Run<'_> {
                     // An old content, and with it a version, may have come back with a later head. That of a root never
                     // does: what this process saw there before is older.
                     let own = remembered.is_some_and(|exposed| exposed.version == version);
-                    if !(own && matches!(wanted, Wanted::Text(_))) && is_current.is_none() {
+                    if !(own && matches!(wanted, Wanted::Bytes(_))) && is_current.is_none() {
                         is_current = Some(self.current_counter().await? == Some(head.counter));
                     }
                     Condition::Matches(version)
@@ -141,7 +141,7 @@ impl Run<'_> {
     async fn see<'a>(&self, name: String, wanted: Wanted<'a>, look: bool) -> Result<Seen<'a>, RepositoryError> {
         let key = self.key(&name)?;
         let content = match wanted {
-            Wanted::Text(text) => sha256(text.as_bytes()),
+            Wanted::Bytes(bytes) => sha256(bytes),
             Wanted::CopyOf(stored) => self.stored_digest(stored).await?,
             Wanted::Absent => sha256(b""),
         };
@@ -187,9 +187,9 @@ impl Run<'_> {
         let Difference { key, wanted, content, condition } = difference;
         let write = Write { condition: condition.clone(), kind: Kind::Mutable };
         let written = match wanted {
-            Wanted::Text(text) => {
+            Wanted::Bytes(bytes) => {
                 self.wait_for_another_second(key).await?;
-                let written = self.store().write(key, Body::from(text.as_bytes().to_vec()), write).await;
+                let written = self.store().write(key, Body::from(bytes.to_vec()), write).await;
                 written.map(|stat| (stat.version, Some(stat.modified_milliseconds)))
             }
             Wanted::CopyOf(stored) => {

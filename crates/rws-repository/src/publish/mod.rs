@@ -20,6 +20,7 @@ mod expose;
 mod place;
 mod progress;
 mod recorded;
+mod root;
 mod run;
 mod stored;
 mod synchronise;

@@ -83,8 +83,7 @@ impl Run<'_> {
         for name in self.target.format.root_names(self.repository) {
             let Some(content) = self.store().read(&self.key(&name)?, Span::Whole).await? else { continue };
             written = written.max(Some(content.stat.modified_milliseconds.div_euclid(1000)));
-            let text = String::from_utf8(content.collect().await?.to_vec());
-            root.extend(text.ok().map(|text| RootFile { name, text }));
+            root.push(RootFile::new(name, content.collect().await?));
         }
         Ok((root, written))
     }

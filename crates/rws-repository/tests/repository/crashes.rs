@@ -156,7 +156,10 @@ async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option
         assert_eq!(packages.len(), work.packages(), "{context}: {packages:?}");
         check_plain(&*world.memory, tree, "focal").await;
         let head = head(&*world.memory, &id(&format!("{tree}/focal"))).await.unwrap().unwrap().0;
-        assert!(head.root.iter().any(|file| file.text == root), "{context}: readers of the store have another root");
+        assert!(
+            head.root.iter().any(|file| file.text() == Some(&root)),
+            "{context}: readers of the store have another root"
+        );
     }
     expect_old_readers(world, work, &old, &context).await;
     Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();

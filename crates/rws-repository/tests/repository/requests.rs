@@ -18,7 +18,8 @@ use rws_repository::publish::{Malformed, Occasion, Outcome, Publisher};
 use rws_repository::tree::{Found, Tree, Wanted};
 use rws_repository::{IntakeError, RepositoryError};
 use rws_store::{
-    Addressing, CachedStore, Conditions, GuardedStore, LeaseTimes, S3Settings, S3Store, Span, Store, collect,
+    Addressing, CachedStore, Conditions, ContentTypes, GuardedStore, LeaseTimes, S3Settings, S3Store, Span, Store,
+    collect,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -69,6 +70,7 @@ fn settings(server: &S3Server, url: &str, bucket: &str, base_path: &str) -> S3Se
         ca_file: None,
         timeout: PATIENCE,
         retries: 3,
+        content_types: ContentTypes::default(),
     }
 }
 

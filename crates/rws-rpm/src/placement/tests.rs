@@ -22,6 +22,7 @@ fn file(name: &str, architecture: &str) -> Inspected {
         renderer: 1,
         warnings: Vec::new(),
         misnamed: None,
+        unsaid: None,
     }
 }
 

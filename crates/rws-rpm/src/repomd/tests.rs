@@ -1,5 +1,6 @@
 use rws_model::{
-    Codec, Compression, IndexFile, RepositoryId, RepositorySettings, RootInput, SignError, Signer, sha256,
+    Codec, Compression, DraftContent, DraftFile, IndexFile, RepositoryId, RepositorySettings, RootError, RootInput,
+    SigningPurpose, sha256,
 };
 
 use super::{escape_directory, frame, indexes, root};
@@ -16,34 +17,6 @@ fn settings(compression: Vec<Compression>) -> RepositorySettings {
         contents: false,
         version: None,
         digests: Vec::new(),
-    }
-}
-
-struct Key;
-
-impl Signer for Key {
-    fn fingerprint(&self) -> &str {
-        "00"
-    }
-
-    fn public_key_armored(&self) -> &str {
-        "the key"
-    }
-
-    fn clear_sign(&self, _text: &str, _signed_at: i64) -> Result<String, SignError> {
-        Err(SignError { key: String::new(), reason: String::new() })
-    }
-
-    fn detach_sign(&self, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
-        Ok(format!("signature of {} bytes at {signed_at}", bytes.len()))
-    }
-
-    fn verify_clear(&self, _message: &str) -> Option<String> {
-        None
-    }
-
-    fn verify_detached(&self, _bytes: &[u8], _signature: &str) -> bool {
-        false
     }
 }
 
@@ -95,13 +68,18 @@ fn the_root_names_all_indexes_and_is_signed_behind_itself() {
         entries: &[],
         published_at: 77,
         former: &[],
+        read: &|file| Err(RootError::Unread(file.stored_name.clone())),
+        public_key: None,
     };
-    let signed = root(&input, Some(&Key)).unwrap();
+    let signed = root(&RootInput { public_key: Some("the key"), ..input });
     let names: Vec<_> = signed.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["repodata/repomd.xml", "repodata/repomd.xml.asc", "repodata/repomd.xml.key"]);
-    assert_eq!(signed[1].text, format!("signature of {} bytes at 77", signed[0].text.len()));
-    assert_eq!(signed[2].text, "the key");
-    assert_eq!(root(&input, None).unwrap(), signed[..1]);
+    let DraftContent::Bytes(repomd) = &signed[0].content else { panic!("{:?}", signed[0]) };
+    let signature = DraftFile::signed("repodata/repomd.xml.asc", SigningPurpose::Detached, repomd.as_slice());
+    assert_eq!(signed[1], signature);
+    assert_eq!(signed[2], DraftFile::new("repodata/repomd.xml.key", "the key"));
+    assert_eq!(root(&input), signed[..1]);
+    let repomd = std::str::from_utf8(repomd).unwrap();
     let expected = format!(
         "  <data type=\"primary\">\n    <checksum type=\"sha256\">{}</checksum>\n    \
          <open-checksum type=\"sha256\">{}</open-checksum>\n    <location href=\"repodata/x-primary.xml.gz\"/>\n    \
@@ -109,11 +87,11 @@ fn the_root_names_all_indexes_and_is_signed_behind_itself() {
         sha256(b"packed"),
         sha256(b"open"),
     );
-    assert!(signed[0].text.contains(&expected), "{}", signed[0].text);
-    let document = roxmltree::Document::parse(&signed[0].text).unwrap();
+    assert!(repomd.contains(&expected), "{repomd}");
+    let document = roxmltree::Document::parse(repomd).unwrap();
     let types = document.descendants().filter_map(|node| node.attribute("type")).filter(|name| *name != "sha256");
     assert_eq!(types.collect::<Vec<_>>(), ["primary", "filelists", "other"]);
-    assert!(signed[0].text.contains("<revision>77</revision>"));
+    assert!(repomd.contains("<revision>77</revision>"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use rws_model::{Format, MetadataOffer, MetadataOrigin};
+use rws_model::{MetadataOffer, MetadataOrigin, UploadFormat};
 use rws_rpm::Rpm;
 
 #[rustfmt::skip]

@@ -39,8 +39,8 @@ use async_trait::async_trait;
 use rusty_s3::Method;
 
 use crate::{
-    Body, Condition, Content, Depth, Key, Kind, Listed, Page, Retry, Span, Stat, Store, StoreError, Version, Write,
-    content_type,
+    Body, Condition, Content, ContentTypes, Depth, Key, Kind, Listed, Page, Retry, Span, Stat, Store, StoreError,
+    Version, Write,
 };
 use answer::Expected;
 use client::Client;
@@ -73,6 +73,7 @@ struct Inner {
     /// Before all names; empty, or with a slash at its end.
     prefix: String,
     public_read: bool,
+    content_types: ContentTypes,
     /// Whether the name of a copy's source is wanted with its reserved characters as they are (RFC 3986, section 2.2).
     plain_sources: AtomicBool,
     /// Whether If-Match wants an ETag without its quotes (Ceph).
@@ -106,6 +107,7 @@ impl S3Store {
             client,
             prefix,
             public_read: settings.public_read,
+            content_types: settings.content_types.clone(),
             plain_sources: AtomicBool::new(false),
             bare_tags: AtomicBool::new(false),
             settled: Mutex::default(),
@@ -161,7 +163,8 @@ impl S3Store {
             Kind::Mutable => "no-cache",
         };
         let is_public = matches!(kind, Kind::Immutable | Kind::Mutable);
-        let request = request.header("content-type", content_type::of(key.as_str())).header("cache-control", caching);
+        let content_type = self.inner.content_types.of(key.as_str());
+        let request = request.header("content-type", content_type).header("cache-control", caching);
         if is_public && self.inner.public_read { request.header("x-amz-acl", "public-read") } else { request }
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::ContentTypes;
+
 /// How a URL names the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addressing {
@@ -38,6 +40,8 @@ pub struct S3Settings {
     pub timeout: Duration,
     /// How often a failed request is repeated.
     pub retries: u32,
+    /// What new objects are.
+    pub content_types: ContentTypes,
 }
 
 impl fmt::Debug for S3Settings {

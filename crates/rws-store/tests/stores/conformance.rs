@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rws_lab::S3Server;
 use rws_store::{
-    Addressing, Body, Condition, Conditions, Depth, DirectoryEntry, Key, Kind, LocalFile, LocalStore, MemoryStore,
-    Page, S3Settings, S3Store, Span, Store, StoreError, Version, Write, collect,
+    Addressing, Body, Condition, Conditions, ContentTypes, Depth, DirectoryEntry, Key, Kind, LocalFile, LocalStore,
+    MemoryStore, Page, S3Settings, S3Store, Span, Store, StoreError, Version, Write, collect,
 };
 
 pub fn key(text: &str) -> Key {
@@ -320,6 +320,7 @@ async fn s3(server: S3Server) -> Arc<S3Store> {
         ca_file: None,
         timeout: std::time::Duration::from_secs(30),
         retries: 5,
+        content_types: ContentTypes::default(),
     };
     let store = Arc::new(S3Store::new(&settings).unwrap());
     assert_eq!(store.probe().await.unwrap(), Conditions::Kept);

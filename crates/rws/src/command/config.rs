@@ -1,5 +1,6 @@
 //! `rws config`: what the configuration is, and whether it is right.
 
+use rws_model::Formats;
 use rws_server::passwords::PasswordHash;
 
 use super::output::say;
@@ -16,8 +17,8 @@ pub enum Action {
 }
 
 /// Runs the action.
-pub fn run(action: Action, overrides: &Overrides, environment: &Environment) -> anyhow::Result<()> {
-    let configuration = Configuration::load(overrides, environment)?;
+pub fn run(action: Action, overrides: &Overrides, environment: &Environment, formats: &Formats) -> anyhow::Result<()> {
+    let configuration = Configuration::load(overrides, environment, formats)?;
     let listen = ListeningAddress::resolve(None, environment)?;
     match action {
         Action::Check => {

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
-use rws_model::{RepositoryId, RepositorySettings, Signer, Target};
+use rws_model::{Format, Formats, RepositoryId, RepositorySettings, Signer, Target};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Policy};
 use rws_repository::publish::{Malformed, Occasion, Publisher};
-use rws_store::{DirectoryEntry, Key, MountedStore, Store};
+use rws_store::MountedStore;
 
 use super::output::complain;
+use super::plain_directory;
 use super::progress::shown;
 use super::sync::report;
 use crate::configuration::environment::{
@@ -19,7 +20,7 @@ use crate::configuration::{Configuration, Environment, Overrides, repositories};
 use crate::installation::{self, Place, installation_above, signing};
 
 /// The name under which a repository at the root of its store is known.
-const MOUNT: &str = "repository";
+pub const MOUNT: &str = "repository";
 
 /// What RWS says of a bucket where nothing else is said.
 const REGION: &str = "us-east-1";
@@ -60,10 +61,10 @@ pub struct IndexArguments {
 /// # Errors
 ///
 /// When a path cannot be used, or a repository could not be published.
-pub async fn run(arguments: &IndexArguments, environment: &Environment) -> anyhow::Result<()> {
+pub async fn run(arguments: &IndexArguments, environment: &Environment, formats: &Formats) -> anyhow::Result<()> {
     let mut failed = 0;
     for path in &arguments.paths {
-        match index(arguments, path, environment).await.with_context(|| path.clone()) {
+        match index(arguments, path, (environment, formats)).await.with_context(|| path.clone()) {
             Ok(true) => {}
             Ok(false) => failed += 1,
             // a wrong setting is wrong for all of them
@@ -80,8 +81,12 @@ pub async fn run(arguments: &IndexArguments, environment: &Environment) -> anyho
 }
 
 /// Publishes what is at one path; whether all of it was good.
-async fn index(arguments: &IndexArguments, path: &str, environment: &Environment) -> anyhow::Result<bool> {
-    let configuration = configuration(arguments, path, environment)?;
+async fn index(
+    arguments: &IndexArguments,
+    path: &str,
+    (environment, formats): (&Environment, &Formats),
+) -> anyhow::Result<bool> {
+    let configuration = configuration(arguments, path, environment, formats)?;
     let signer = signer(arguments, &configuration)?;
     if !path.starts_with("s3://")
         && let Some(above) = installation_above(Path::new(path))
@@ -92,20 +97,17 @@ async fn index(arguments: &IndexArguments, path: &str, environment: &Environment
     if let Some(above) = place.installation_above().await? {
         bail!("it belongs to the installation at {above:?} in this bucket; use `rws sync` with its settings");
     }
-    let found = find(&*place.store).await?;
+    let found = plain_directory::find(&*place.store, formats).await?;
     if found.is_empty() {
-        bail!("there are no packages: neither pool/CODENAME/… with debs nor any rpm");
+        bail!("there are no packages: {}", plain_directory::missing(formats));
     }
     place.connect_to_write().await?;
-    let targets = found.into_iter().map(|(repository, base)| {
-        let target = target(base, signer.clone())?;
-        Ok((repository, target))
-    });
-    let targets = targets.collect::<anyhow::Result<Vec<_>>>()?;
-    let ids: Vec<RepositoryId> = targets.iter().map(|(id, _)| id.clone()).collect();
+    let ids: Vec<RepositoryId> = found.iter().map(|(id, _)| id.clone()).collect();
+    let targets = found.into_iter().map(|(repository, format)| (repository, target(format, signer.as_slice())));
+    let catalogue = Catalogue::of_repositories(targets).with_formats(formats.clone());
     let store = Arc::new(MountedStore::new(Arc::clone(&place.store), MOUNT));
     let malformed = if arguments.force || configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
-    let publisher = Publisher::new(store, Arc::new(Catalogue::of_repositories(targets)), malformed);
+    let publisher = Publisher::new(store, Arc::new(catalogue), malformed);
     let publisher = publisher.with_scratch(place.spool.clone());
     let occasion = Occasion { synchronise: true, start: true, ..Occasion::default() };
     let mut good = true;
@@ -119,7 +121,12 @@ async fn index(arguments: &IndexArguments, path: &str, environment: &Environment
 }
 
 /// The configuration of one path: the environment's, with the bucket or the directory of the path.
-fn configuration(arguments: &IndexArguments, path: &str, environment: &Environment) -> anyhow::Result<Configuration> {
+fn configuration(
+    arguments: &IndexArguments,
+    path: &str,
+    environment: &Environment,
+    formats: &Formats,
+) -> anyhow::Result<Configuration> {
     let environment = environment.clone();
     let given = |option: &Option<String>, otherwise: Option<&str>| option.clone().or(otherwise.map(str::to_owned));
     let spool = arguments.temp_dir.as_ref().map(|directory| directory.display().to_string());
@@ -132,7 +139,7 @@ fn configuration(arguments: &IndexArguments, path: &str, environment: &Environme
         overrides.data_directory = Some(PathBuf::from(path));
         ensure!(Path::new(path).is_dir(), "it is no directory");
         let none = [S3_URL, S3_REGION, S3_BUCKET, S3_BASE_PATH, S3_ACCESS_KEY, S3_SECRET_KEY, S3_PUBLIC_READ];
-        return Ok(Configuration::load(&overrides, &environment.with(none.map(|variable| (variable, None))))?);
+        return Ok(Configuration::load(&overrides, &environment.with(none.map(|variable| (variable, None))), formats)?);
     };
     let (bucket, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
     let mut values = vec![(S3_BUCKET, Some(bucket.to_owned())), (S3_BASE_PATH, Some(prefix.to_owned()))];
@@ -148,7 +155,7 @@ fn configuration(arguments: &IndexArguments, path: &str, environment: &Environme
             values.push((variable, value));
         }
     }
-    Ok(Configuration::load(&overrides, &environment.with(values))?)
+    Ok(Configuration::load(&overrides, &environment.with(values), formats)?)
 }
 
 fn signer(arguments: &IndexArguments, configuration: &Configuration) -> anyhow::Result<Option<Arc<dyn Signer>>> {
@@ -159,34 +166,11 @@ fn signer(arguments: &IndexArguments, configuration: &Configuration) -> anyhow::
     }
 }
 
-/// The repositories of a store, each with the `base` of its packages.
-async fn find(store: &dyn Store) -> anyhow::Result<Vec<(RepositoryId, &'static str)>> {
-    let mut found = Vec::new();
-    for entry in store.list_directory("pool/").await? {
-        let DirectoryEntry::Directory(codename) = entry else { continue };
-        let id = RepositoryId::parse(&format!("{MOUNT}/{codename}"));
-        found.push((id.with_context(|| format!("pool/{codename} is no codename"))?, "deb"));
-    }
-    if found.is_empty() && holds_rpms(store).await? {
-        found.extend(RepositoryId::parse(MOUNT).map(|id| (id, "rpm")));
-    }
-    Ok(found)
-}
-
-/// Whether there is an rpm, or an index of some: an indexed directory is not listed once more for this.
-async fn holds_rpms(store: &dyn Store) -> anyhow::Result<bool> {
-    let indexed = Key::parse("repodata/repomd.xml").context("a path of every rpm repository")?;
-    if store.stat(&indexed).await?.is_some() {
-        return Ok(true);
-    }
-    Ok(store.list("").await?.iter().any(|listed| listed.key.as_str().ends_with(".rpm")))
-}
-
-fn target(base: &'static str, signer: Option<Arc<dyn Signer>>) -> anyhow::Result<ConfiguredTarget> {
+fn target(format: Arc<dyn Format>, signers: &[Arc<dyn Signer>]) -> ConfiguredTarget {
     let part = || MOUNT.to_owned();
     let target = Target { kind: part(), series: part(), distribution: part(), version: part() };
-    let format = installation::format(base).map_err(|base| anyhow::anyhow!("{base} is no format"))?;
     // what its packages have, and no more
-    let settings = RepositorySettings { architectures: Vec::new(), ..repositories::settings(&[], &target, base) };
-    Ok(ConfiguredTarget { target, format, settings, policy: Policy::default(), signer })
+    let settings = RepositorySettings { architectures: Vec::new(), ..repositories::settings(&[], &target, &*format) };
+    let signer = format.signer(signers);
+    ConfiguredTarget { target, format, settings, policy: Policy::default(), signer }
 }

@@ -6,6 +6,7 @@ mod health;
 mod index;
 mod log;
 pub mod output;
+mod plain_directory;
 mod progress;
 mod serve;
 mod sync;
@@ -14,6 +15,7 @@ mod verify;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use rws_model::Formats;
 
 use log::Log;
 
@@ -97,37 +99,42 @@ struct RepositoriesArguments {
 /// # Errors
 ///
 /// A [`crate::configuration::Mistake`] where the configuration is wrong; anything else where the work failed.
-pub fn run(arguments: Arguments, environment: &Environment) -> anyhow::Result<()> {
+pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -> anyhow::Result<()> {
     let file = arguments.config;
     match arguments.command {
         Command::HashPassword { format } => hash_password::run(format),
         Command::Health { listen } => health::run(&ListeningAddress::resolve(listen.as_deref(), environment)?),
         Command::Index(arguments) => {
             let _log = Log::start("warn", LogFormat::Text);
-            runtime()?.block_on(index::run(&arguments, environment))
+            runtime()?.block_on(index::run(&arguments, environment, formats))
         }
-        Command::Config { action } => config::run(action, &Overrides { file, ..Overrides::default() }, environment),
+        Command::Config { action } => {
+            config::run(action, &Overrides { file, ..Overrides::default() }, environment, formats)
+        }
         Command::Serve(ServeArguments { listen, data_dir }) => {
-            let configuration = load(Overrides { file, data_directory: data_dir, without_users: false }, environment)?;
+            let configuration =
+                load(Overrides { file, data_directory: data_dir, without_users: false }, environment, formats)?;
             let listen = ListeningAddress::resolve(listen.as_deref(), environment)?;
             let _log = Log::start("info", configuration.server.log_format);
             runtime()?.block_on(serve::run(listen, configuration))
         }
         Command::Sync(RepositoriesArguments { paths, data_dir, .. }) => {
-            let configuration = load(Overrides { file, data_directory: data_dir, without_users: true }, environment)?;
+            let configuration =
+                load(Overrides { file, data_directory: data_dir, without_users: true }, environment, formats)?;
             let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(sync::run(&configuration, &paths))
         }
         Command::Verify { repositories: RepositoriesArguments { paths, data_dir, .. }, deep, repair } => {
-            let configuration = load(Overrides { file, data_directory: data_dir, without_users: true }, environment)?;
+            let configuration =
+                load(Overrides { file, data_directory: data_dir, without_users: true }, environment, formats)?;
             let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(verify::run(&configuration, &paths, &verify::Wish { deep, repair }))
         }
     }
 }
 
-fn load(overrides: Overrides, environment: &Environment) -> anyhow::Result<Configuration> {
-    let configuration = Configuration::load(&overrides, environment)?;
+fn load(overrides: Overrides, environment: &Environment, formats: &Formats) -> anyhow::Result<Configuration> {
+    let configuration = Configuration::load(&overrides, environment, formats)?;
     for warning in &configuration.warnings {
         output::complain(format_args!("warning: {warning}"));
     }

@@ -9,6 +9,7 @@ use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::passwords::PasswordHash;
 use rws_server::{Budgets, Certificate, Keys, Metrics, Network, Quotas, Service, User, Users, WaitingFiles};
+use rws_store::ContentTypes;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -46,6 +47,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         tree: Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue))
             .with_foreign_roots(scheduler.publisher().foreign_roots()),
         catalogue: Arc::clone(&installation.catalogue),
+        content_types: ContentTypes::new(configuration.formats.content_types()),
         users: Users::new(users, configuration.server.service.limits.passwords_bytes),
         keys: Keys {
             main: installation.keys.main.as_ref().map(|key| key.public_key_armored().to_owned()),

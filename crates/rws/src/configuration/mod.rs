@@ -24,7 +24,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use rws_model::{RepositorySettings, Target};
+use rws_model::{Format, Formats, RepositorySettings, Target};
 use rws_repository::catalogue::Policy;
 pub use rws_store::Addressing;
 
@@ -81,6 +81,8 @@ pub struct Configuration {
     pub model: Model,
     /// Settings of the HTTP server.
     pub server: ServerSettings,
+    /// The formats that there are.
+    pub formats: Formats,
     /// What looks wrong but does not stop the program, one line each.
     pub warnings: Vec<String>,
     rules: Vec<repositories::Rule>,
@@ -92,13 +94,19 @@ impl Configuration {
     /// # Errors
     ///
     /// The first mistake.
-    pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Self, Mistake> {
-        let (source, text) = file::read(overrides, environment)?;
-        Self::resolve(source, &text, overrides, environment)
+    pub fn load(overrides: &Overrides, environment: &Environment, formats: &Formats) -> Result<Self, Mistake> {
+        let file = file::read(overrides, environment)?;
+        Self::resolve(file, overrides, environment, formats)
     }
 
-    /// Resolves everything, `text` being the file.
-    fn resolve(source: Source, text: &str, overrides: &Overrides, environment: &Environment) -> Result<Self, Mistake> {
+    /// Resolves everything; the file is where it comes from, and its text.
+    fn resolve(
+        (source, text): (Source, String),
+        overrides: &Overrides,
+        environment: &Environment,
+        formats: &Formats,
+    ) -> Result<Self, Mistake> {
+        let text = text.as_str();
         let origin = source.to_string();
         let value = file::parse(&origin, text)?;
         let file = file::top(&origin, &value)?;
@@ -117,7 +125,7 @@ impl Configuration {
             Some(node) => node.boolean()?,
             None => false,
         };
-        let model = model::read(&file, &section, &mut warnings)?;
+        let model = model::read(&file, &section, formats, &mut warnings)?;
         let of_process = process::store(&file)?;
         let given = store::Given { model: &section, store: of_process.as_ref(), environment };
         let store = store::read(&given, &source, overrides, &mut warnings)?;
@@ -125,7 +133,8 @@ impl Configuration {
         if matches!(store, StoreConfiguration::Local { .. }) {
             process::refuse_signed_urls(&file, &server)?;
         }
-        let rules = repositories::read(&file, &model, &mut warnings)?;
+        let known = repositories::Known { model: &model, formats };
+        let rules = repositories::read(&file, &known, &mut warnings)?;
         let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
         warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
         Ok(Self {
@@ -143,6 +152,7 @@ impl Configuration {
             create_empty,
             model,
             server,
+            formats: formats.clone(),
             warnings,
             rules,
         })
@@ -155,9 +165,9 @@ impl Configuration {
         own.or(self.main_key.as_ref())
     }
 
-    /// What is said of the repositories of a target; `format_name` is `deb` or `rpm`.
-    pub fn settings_for(&self, target: &Target, format_name: &str) -> RepositorySettings {
-        repositories::settings(&self.rules, target, format_name)
+    /// What is said of the repositories of a target, which are of this format.
+    pub fn settings_for(&self, target: &Target, format: &dyn Format) -> RepositorySettings {
+        repositories::settings(&self.rules, target, format)
     }
 
     /// What is said of a target beside the form of its indexes.

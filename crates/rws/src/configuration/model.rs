@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rws_model::Target;
+use rws_model::{Formats, Target};
 
-use super::mistake::Mistake;
+use super::mistake::{Mistake, quoted};
 use super::node::{Node, Object};
 
 /// The series that stands for all enabled ones.
 const ENABLED: &str = "enabled";
-
-/// The formats of packages that RWS knows.
-const BASES: [&str; 2] = ["deb", "rpm"];
 
 /// The keys of `model.supported_repos`.
 pub const KEYS: [&str; 4] = ["repo_kind", "tarantool_series", "distrs", "enabled"];
@@ -28,7 +25,7 @@ const ANCHORS: &str = "is an object of lists of paths: {\"modules\": [\"live/1.1
 /// One distribution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// `deb`, `rpm`, or a name that RWS does not know: uploads there are refused.
+    /// The name of a format, or one that RWS does not know: uploads there are refused.
     pub base: String,
     /// `focal`, `8` …
     pub versions: Vec<String>,
@@ -80,7 +77,12 @@ impl Model {
 }
 
 /// Reads `model.supported_repos`, and `anchors` at the top of the file.
-pub fn read(file: &Object<'_>, model: &Object<'_>, warnings: &mut Vec<String>) -> Result<Model, Mistake> {
+pub fn read(
+    file: &Object<'_>,
+    model: &Object<'_>,
+    formats: &Formats,
+    warnings: &mut Vec<String>,
+) -> Result<Model, Mistake> {
     let supported = "is an object with repo_kind, tarantool_series, distrs and enabled";
     let supported = model.required("supported_repos", supported)?.object(supported)?;
     supported.warn_unknown(&KEYS, warnings);
@@ -103,7 +105,7 @@ pub fn read(file: &Object<'_>, model: &Object<'_>, warnings: &mut Vec<String>) -
     let distributions = supported.required("distrs", DISTRIBUTIONS)?;
     for (name, node) in distributions.object(DISTRIBUTIONS)?.entries() {
         check_name(name, &node)?;
-        read.distributions.insert(name.to_owned(), distribution(&node, warnings)?);
+        read.distributions.insert(name.to_owned(), distribution(&node, formats, warnings)?);
     }
     if read.distributions.is_empty() {
         return Err(distributions.problem("is empty", DISTRIBUTIONS));
@@ -126,13 +128,15 @@ fn enabled(node: &Node<'_>, series: &[String], warnings: &mut Vec<String>) -> Re
     names(node, warnings)
 }
 
-fn distribution(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Distribution, Mistake> {
-    let allowed = "is \"deb\" or \"rpm\"";
+fn distribution(node: &Node<'_>, formats: &Formats, warnings: &mut Vec<String>) -> Result<Distribution, Mistake> {
+    let bases: Vec<String> = formats.names().into_iter().map(quoted).collect();
+    let allowed = format!("is {}", bases.join(" or "));
+    let allowed = allowed.as_str();
     let object = node.object("is an object with base and versions")?;
     object.warn_unknown(&DISTRIBUTION_KEYS, warnings);
     let base_node = object.required("base", allowed)?;
     let base = base_node.text(allowed)?;
-    if !BASES.contains(&base) {
+    if formats.named(base).is_none() {
         let shown = base_node.shown();
         warnings.push(base_node.warning(&format!("is {shown}; uploads there are refused; allowed {allowed}")));
     }
@@ -192,11 +196,7 @@ pub fn names(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Vec<String>,
 }
 
 fn check_name(name: &str, node: &Node<'_>) -> Result<(), Mistake> {
-    if is_name(name) {
-        Ok(())
-    } else {
-        Err(node.problem(format!("has the name {}", super::mistake::quoted(name)), NAME))
-    }
+    if is_name(name) { Ok(()) } else { Err(node.problem(format!("has the name {}", quoted(name)), NAME)) }
 }
 
 /// Whether it can be one part of a path: of a URL, of a file and of a repository's id.

@@ -1,6 +1,6 @@
 //! What the configuration says of single repositories: the list `repositories`, whose later entries win.
 
-use rws_model::{Algorithm, Compression, RepositorySettings, Target};
+use rws_model::{Algorithm, Compression, Format, Formats, RepositorySettings, Target};
 use rws_repository::catalogue::{OnConflict, Policy};
 use serde_json::{Value, json};
 
@@ -30,9 +30,6 @@ pub const KEYS: [&str; 15] = [
 
 /// The keys of `keep`.
 pub const KEEP_KEYS: [&str; 2] = ["generations", "hours"];
-
-/// Names that stand for no single architecture.
-const NO_ARCHITECTURES: [&str; 7] = ["all", "any", "source", "noarch", "src", "nosrc", "SRPMS"];
 
 /// One entry: what it does not mention is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,12 +99,10 @@ impl Keep {
     }
 }
 
-/// The settings of a target whose packages are of the format (`deb`, `rpm`).
-pub fn settings(rules: &[Rule], target: &Target, format: &str) -> RepositorySettings {
-    // none: all that the format knows
-    let architectures: &[&str] = if format == "rpm" { &["x86_64", "aarch64"] } else { &[] };
+/// The settings of a target whose packages are of this format.
+pub fn settings(rules: &[Rule], target: &Target, format: &dyn Format) -> RepositorySettings {
     let mut settings = RepositorySettings {
-        architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
+        architectures: format.default_architectures().iter().map(|&name| name.to_owned()).collect(),
         compression: Vec::new(),
         origin: "Tarantool".to_owned(),
         label: "tarantool.org".to_owned(),
@@ -153,24 +148,35 @@ fn replace<Setting: Clone>(old: &mut Setting, new: Option<&Setting>) {
     }
 }
 
+/// What the rest of the configuration says.
+pub struct Known<'a> {
+    /// Which repositories there can be.
+    pub model: &'a Model,
+    /// The formats that there are.
+    pub formats: &'a Formats,
+}
+
 /// Reads the list `repositories`.
-pub fn read(file: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result<Vec<Rule>, Mistake> {
+pub fn read(file: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Result<Vec<Rule>, Mistake> {
     let allowed = "is a list of objects, each with match and settings";
     let Some(node) = file.get("repositories") else { return Ok(Vec::new()) };
     let entries = node.list(allowed)?;
-    entries.iter().map(|entry| rule(&entry.object("is an object with match and settings")?, model, warnings)).collect()
+    entries.iter().map(|entry| rule(&entry.object("is an object with match and settings")?, known, warnings)).collect()
 }
 
-fn rule(entry: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result<Rule, Mistake> {
+fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Result<Rule, Mistake> {
     entry.refuse_unknown(&KEYS)?;
     let node = entry.required("match", "is a pattern like live/*/el/*")?;
     let pattern = pattern::read(&node)?;
-    if !model.targets().any(|target| pattern.matches(&target)) {
+    if !known.model.targets().any(|target| pattern.matches(&target)) {
         warnings.push(node.warning(&format!("is {}, which matches no repository", node.shown())));
     }
     Ok(Rule {
         pattern,
-        architectures: entry.get("architectures").map(|node| architectures(&node, warnings)).transpose()?,
+        architectures: entry
+            .get("architectures")
+            .map(|node| architectures(&node, known.formats, warnings))
+            .transpose()?,
         compression: entry.get("compression").map(|node| compression(&node)).transpose()?,
         origin: line(entry, "origin")?,
         label: line(entry, "label")?,
@@ -187,10 +193,11 @@ fn rule(entry: &Object<'_>, model: &Model, warnings: &mut Vec<String>) -> Result
     })
 }
 
-fn architectures(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Vec<String>, Mistake> {
+fn architectures(node: &Node<'_>, formats: &Formats, warnings: &mut Vec<String>) -> Result<Vec<String>, Mistake> {
     let allowed = "are real architectures like amd64 or x86_64; packages for all of them need no entry";
     for item in node.list(allowed)? {
-        if NO_ARCHITECTURES.contains(&item.text(allowed)?) {
+        let name = item.text(allowed)?;
+        if formats.no_architectures().any(|word| word == name) {
             return Err(item.mistake(allowed));
         }
     }

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 use rws_model::Target;
 use serde_json::{Value, json};
 
+use crate::installation::formats;
+
 use super::{Configuration, Environment, ListeningAddress, Mistake, Overrides, Source};
 
 /// A small file in the original's format.
@@ -49,7 +51,7 @@ fn with_model(key: &str, value: Value) -> Value {
 fn resolve(file: &Value, variables: &[(&'static str, &str)]) -> Result<Configuration, Mistake> {
     let environment = Environment::new(variables.iter().copied());
     let source = Source::File(PathBuf::from("rws.json"));
-    Configuration::resolve(source, &file.to_string(), &Overrides::default(), &environment)
+    Configuration::resolve((source, file.to_string()), &Overrides::default(), &environment, &formats())
 }
 
 #[track_caller]
@@ -66,7 +68,7 @@ fn mistake(file: &Value, variables: &[(&'static str, &str)]) -> String {
 }
 
 fn built_in() -> Configuration {
-    Configuration::load(&Overrides::default(), &Environment::default()).unwrap()
+    Configuration::load(&Overrides::default(), &Environment::default(), &formats()).unwrap()
 }
 
 /// What `config show` prints.

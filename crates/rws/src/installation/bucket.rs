@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rws_store::{
-    CachedStore, DirectoryEntry, GuardedStore, LeaseTimes, S3Settings, S3Store, Store, StoreError, Writing,
+    CachedStore, ContentTypes, DirectoryEntry, GuardedStore, LeaseTimes, S3Settings, S3Store, Store, StoreError,
+    Writing,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use crate::configuration::StoreConfiguration;
+use crate::configuration::{Configuration, StoreConfiguration};
 
 /// What the names of cache directories in the spool start with.
 pub const CACHE_PREFIX: &str = "rws-cache-";
@@ -50,7 +51,7 @@ impl Bucket {
     /// # Errors
     ///
     /// When the settings or the directory for the cache cannot be used.
-    pub fn open(configuration: &StoreConfiguration, spool: &Path) -> anyhow::Result<(Arc<dyn Store>, Arc<Self>)> {
+    pub fn open(configuration: &Configuration, spool: &Path) -> anyhow::Result<(Arc<dyn Store>, Arc<Self>)> {
         let settings = settings(configuration)?;
         let store = S3Store::new(&settings)?;
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -144,7 +145,7 @@ impl Bucket {
     }
 }
 
-fn settings(configuration: &StoreConfiguration) -> anyhow::Result<S3Settings> {
+fn settings(configuration: &Configuration) -> anyhow::Result<S3Settings> {
     let StoreConfiguration::S3 {
         url,
         region,
@@ -157,7 +158,7 @@ fn settings(configuration: &StoreConfiguration) -> anyhow::Result<S3Settings> {
         ca_file,
         timeout,
         retries,
-    } = configuration
+    } = &configuration.store
     else {
         bail!("no bucket is configured")
     };
@@ -173,5 +174,6 @@ fn settings(configuration: &StoreConfiguration) -> anyhow::Result<S3Settings> {
         ca_file: ca_file.clone(),
         timeout: *timeout,
         retries: *retries,
+        content_types: ContentTypes::new(configuration.formats.content_types()),
     })
 }

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rws_deb::Deb;
-use rws_model::{Format, RepositoryId};
+use rws_model::{Format, Formats, RepositoryId};
 use rws_repository::catalogue::{Catalogue, Configured, Distribution, Model};
 use rws_repository::publish::{Malformed, Publisher};
 use rws_rpm::Rpm;
@@ -86,19 +86,16 @@ pub fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The one place where formats are chosen.
-pub fn format(base: &str) -> Result<Arc<dyn Format>, String> {
-    match base {
-        "deb" => Ok(Arc::new(Deb)),
-        "rpm" => Ok(Arc::new(Rpm)),
-        other => Err(other.to_owned()),
-    }
+/// The formats of RWS, in the order in which their files are listed to who sends others. This is the one place where formats
+/// are chosen.
+pub fn formats() -> Formats {
+    Formats::new([Arc::new(Rpm) as Arc<dyn Format>, Arc::new(Deb)])
 }
 
 fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
     let known = &configuration.model;
     let distribution = |known: &crate::configuration::Distribution| Distribution {
-        format: format(&known.base),
+        format: configuration.formats.named(&known.base).cloned().ok_or_else(|| known.base.clone()),
         versions: known.versions.clone(),
     };
     let model = Model {
@@ -108,9 +105,10 @@ fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
         distributions: known.distributions.iter().map(|(name, known)| (name.clone(), distribution(known))).collect(),
         anchors: known.anchors.clone(),
     };
-    Catalogue::new(model, |target, format| Configured {
-        settings: configuration.settings_for(target, format.name()),
+    let catalogue = Catalogue::new(model, |target, format| Configured {
+        settings: configuration.settings_for(target, format),
         policy: configuration.policy_for(target),
-        signer: keys.of(&target.series),
-    })
+        signer: format.signer(keys.of(&target.series).as_slice()),
+    });
+    catalogue.with_formats(configuration.formats.clone())
 }

@@ -37,7 +37,7 @@ impl Place {
                 Ok(Self { store: Arc::new(store), spool, bucket: None })
             }
             StoreConfiguration::S3 { .. } => {
-                let (store, bucket) = Bucket::open(&configuration.store, &spool)?;
+                let (store, bucket) = Bucket::open(configuration, &spool)?;
                 Ok(Self { store, spool, bucket: Some(bucket) })
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rws_deb::Deb;
-use rws_model::{Digester, FileName, Format, Inspected, Inspector, Reading, Refusal};
+use rws_model::{Digester, FileName, Inspected, Inspector, Reading, Refusal, UploadFormat};
 
 /// Inspects a file whose bytes arrive in pieces of this length.
 pub fn inspect_in_pieces(name: &str, bytes: &[u8], piece_bytes: usize) -> Result<Inspected, Refusal> {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rws_model::{Digester, FileName, Format, Inspected, Reading, Refusal};
+use rws_model::{Digester, FileName, Inspected, Reading, Refusal, UploadFormat};
 use rws_rpm::Rpm;
 
 /// The real packages beside the project. Only tests in modules named `of_shared` ask for them: `tests/run` leaves those out,

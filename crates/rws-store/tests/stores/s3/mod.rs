@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use rws_lab::{Fault, FaultRule, Proxy, S3Server, Seen};
 use rws_store::{
-    Addressing, Condition, Conditions, DirectoryEntry, Key, Kind, S3Settings, S3Store, Span, Store, Write, collect,
+    Addressing, Condition, Conditions, ContentTypes, DirectoryEntry, Key, Kind, S3Settings, S3Store, Span, Store,
+    Write, collect,
 };
 
 fn key(text: &str) -> Key {
@@ -37,6 +38,10 @@ fn settings(server: &S3Server, bucket: &str) -> S3Settings {
         ca_file: None,
         timeout: Duration::from_secs(20),
         retries: 5,
+        content_types: ContentTypes::new([
+            (".deb", "application/vnd.debian.binary-package"),
+            ("InRelease", "text/plain; charset=utf-8"),
+        ]),
     }
 }
 

@@ -252,5 +252,5 @@ fn a_variable_that_is_no_text_is_refused() {
         Environment::new([("S3_REGION", OsStr::from_bytes(b"\xff")), ("S3_URL", OsStr::new("http://s3"))]);
     let error = ListeningAddress::resolve(None, &Environment::new([("PORT", OsStr::from_bytes(b"\xff"))])).unwrap_err();
     assert_eq!(error.to_string(), "environment: PORT is not UTF-8; allowed is text in UTF-8");
-    assert!(Configuration::load(&Overrides::default(), &environment).is_err());
+    assert!(Configuration::load(&Overrides::default(), &environment, &formats()).is_err());
 }

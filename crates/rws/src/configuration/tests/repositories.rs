@@ -1,18 +1,20 @@
 //! The list `repositories`.
 
 use super::*;
+use rws_deb::Deb;
 use rws_model::Compression;
 use rws_repository::catalogue::OnConflict;
+use rws_rpm::Rpm;
 
 #[test]
 fn the_defaults_depend_on_the_format_only() {
     let configuration = built_in();
-    let deb = configuration.settings_for(&target("live/1.10/ubuntu/focal"), "deb");
+    let deb = configuration.settings_for(&target("live/1.10/ubuntu/focal"), &Deb);
     assert_eq!(deb.architectures, [""; 0], "all that dpkg knows");
     assert_eq!((deb.origin.as_str(), deb.label.as_str(), deb.suite), ("Tarantool", "tarantool.org", None));
     assert_eq!(deb.description, "Tarantool DBMS and Tarantool modules");
     assert_eq!((deb.compression, deb.valid_until_seconds), (Vec::new(), None));
-    let rpm = configuration.settings_for(&target("live/1.10/el/7"), "rpm");
+    let rpm = configuration.settings_for(&target("live/1.10/el/7"), &Rpm);
     assert_eq!(rpm.architectures, ["x86_64", "aarch64"]);
 }
 
@@ -29,7 +31,7 @@ fn later_entries_win_for_what_they_mention() {
         ]),
     );
     let configuration = resolved(&file, &[]);
-    let seven = configuration.settings_for(&target("live/1.10/el/7"), "rpm");
+    let seven = configuration.settings_for(&target("live/1.10/el/7"), &Rpm);
     assert_eq!(
         (seven.origin.as_str(), seven.label.as_str(), seven.suite.as_deref()),
         ("Seven", "l", Some("stable/seven"))
@@ -37,9 +39,9 @@ fn later_entries_win_for_what_they_mention() {
     assert_eq!(seven.architectures, ["x86_64", "ppc64le"]);
     assert_eq!(seven.compression, [Compression::Gz, Compression::Zstd]);
     assert_eq!(seven.valid_until_seconds, Some(3600));
-    let eight = configuration.settings_for(&target("live/1.10/el/8"), "rpm");
+    let eight = configuration.settings_for(&target("live/1.10/el/8"), &Rpm);
     assert_eq!((eight.origin.as_str(), eight.suite, eight.valid_until_seconds), ("Ours", None, None));
-    let focal = configuration.settings_for(&target("release/1.10/ubuntu/focal"), "deb");
+    let focal = configuration.settings_for(&target("release/1.10/ubuntu/focal"), &Deb);
     assert_eq!((focal.origin.as_str(), focal.description.as_str()), ("Ours", "d"));
     assert_eq!(focal.architectures, [""; 0]);
     assert!(focal.contents);

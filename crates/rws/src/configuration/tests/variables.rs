@@ -143,7 +143,7 @@ fn the_command_line_wins_over_the_environment() {
     std::fs::write(&file, small().to_string()).unwrap();
     let overrides =
         Overrides { file: Some(file.clone()), data_directory: Some("option".into()), ..Overrides::default() };
-    let configuration = Configuration::load(&overrides, &environment).unwrap();
+    let configuration = Configuration::load(&overrides, &environment, &formats()).unwrap();
     assert_eq!(configuration.source, Source::File(file));
     assert_eq!(shown(&configuration)["store"]["local"]["directory"], "option");
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rws_lab::Chroot;
-use rws_model::{Digester, FileName, Format as _, Inspected, Listed, Placement, Reading, Target, fill_slot};
+use rws_model::{Digester, FileName, Inspected, Listed, Placement, Reading, Target, UploadFormat as _, fill_slot};
 
 use self::headers::Generated;
 use self::judges::{Nevra, System, Verdict};

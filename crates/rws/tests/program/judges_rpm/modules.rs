@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rws_lab::Chroot;
-use rws_model::{Format as _, MetadataOffer, MetadataOrigin};
+use rws_model::{MetadataOffer, MetadataOrigin, UploadFormat as _};
 
 use super::generated::judges::System;
 use super::generated::number;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rws_lab::Chroot;
-use rws_model::{Format as _, MetadataOffer, MetadataOrigin};
+use rws_model::{MetadataOffer, MetadataOrigin, UploadFormat as _};
 
 use super::generated::judges::System;
 use super::generated::number;

@@ -5,7 +5,7 @@ use super::program::{Program, Ran};
 use super::server::{Credentials, Options, Server, own_variables};
 use super::{curl, temporary_directory, wait};
 use rws_lab::{Proxy, S3Server};
-use rws_store::{Addressing, Condition, Key, Kind, S3Settings, S3Store, Store, Write};
+use rws_store::{Addressing, Condition, ContentTypes, Key, Kind, S3Settings, S3Store, Store, Write};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -135,6 +135,7 @@ impl Bucket {
             ca_file: None,
             timeout: wait::BOUND,
             retries: 5,
+            content_types: ContentTypes::default(),
         };
         let store = S3Store::new(&settings).expect("settings");
         let write = Write { condition: Condition::Always, kind: Kind::Mutable };

@@ -1,0 +1,49 @@
+//! Ready-made files for apt (sources.list(5)).
+
+use rws_model::{ClientKey, ClientSetup};
+
+fn archive(setup: &ClientSetup<'_>) -> String {
+    let target = setup.target;
+    format!("{}/{}/{}/{}/", setup.base, target.kind, target.series, target.distribution)
+}
+
+/// `.sources`: deb822 form with the key inline.
+pub(crate) fn sources(setup: &ClientSetup<'_>) -> String {
+    let version = &setup.target.version;
+    let mut file = format!(
+        "# save as /etc/apt/sources.list.d/{}.sources\nTypes: deb deb-src\nURIs: {}\nSuites: {version}\nComponents: main\n",
+        setup.name(),
+        archive(setup),
+    );
+    if !setup.architectures.is_empty() {
+        file.push_str(&format!("Architectures: {}\n", setup.architectures.join(" ")));
+    }
+    if let Some(ClientKey { armored, .. }) = setup.key {
+        file.push_str("Signed-By:\n");
+        for line in armored.trim_end().lines() {
+            file.push_str(if line.trim().is_empty() { " ." } else { " " });
+            file.push_str(line.trim_end());
+            file.push('\n');
+        }
+    }
+    file
+}
+
+/// `.list`: the one-line form, for apt before 2.3.10, which knows no inline keys.
+pub(crate) fn list(setup: &ClientSetup<'_>) -> String {
+    let (name, version, archive) = (setup.name(), &setup.target.version, archive(setup));
+    let mut file = format!("# save as /etc/apt/sources.list.d/{name}.list\n");
+    let mut options = Vec::new();
+    if !setup.architectures.is_empty() {
+        options.push(format!("arch={}", setup.architectures.join(",")));
+    }
+    if let Some(ClientKey { name: key, .. }) = setup.key {
+        file.push_str(&format!("# the key: curl -o /usr/share/keyrings/{name}.asc {}/-/keys/{key}\n", setup.base));
+        options.push(format!("signed-by=/usr/share/keyrings/{name}.asc"));
+    }
+    let options = if options.is_empty() { String::new() } else { format!(" [{}]", options.join(" ")) };
+    for kind in ["deb", "deb-src"] {
+        file.push_str(&format!("{kind}{options} {archive} {version} main\n"));
+    }
+    file
+}

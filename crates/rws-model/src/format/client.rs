@@ -1,0 +1,82 @@
+//! What clients are told: of files, by their names, and how to set up a repository.
+
+use crate::{RepositoryId, RootFile, Sha256, Target};
+
+/// What clients of a format are told.
+///
+/// What is said of names holds for all public paths of an installation, whatever the format of the repository: files of
+/// other tools lie beside. Paths are relative and have no slash at their ends.
+pub trait ClientFormat: Send + Sync {
+    /// The media types of files: of those whose names end so, with the dot before it, or are so.
+    fn content_types(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Whether a path is that of a file of a package: its bytes never change while anything refers to them, and caches may
+    /// keep them for minutes.
+    fn is_package(&self, path: &str) -> bool;
+
+    /// Whether a path holds the digest of what it names: caches may keep that for ever.
+    fn is_immutable(&self, _path: &str) -> bool {
+        false
+    }
+
+    /// The digest of the bytes that a path of metadata names, where it has it.
+    fn named_digest(&self, _path: &str) -> Option<Sha256> {
+        None
+    }
+
+    /// The same path of a package in another writing, which some clients ask for.
+    fn other_writing(&self, _path: &str) -> Option<String> {
+        None
+    }
+
+    /// What the names of client files end in, without the dot before it; where one is the end of another, the longer one
+    /// comes first.
+    fn setup_files(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether the client file of which the name ends so says which architectures there are ([`ClientSetup::architectures`]).
+    fn setup_names_architectures(&self, _end: &str) -> bool {
+        false
+    }
+
+    /// The client file of which the name ends so; `None` where there is none of this kind.
+    fn setup_file(&self, _end: &str, _setup: &ClientSetup<'_>) -> Option<String> {
+        None
+    }
+
+    /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
+    /// not be told.
+    fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What a client file is made of.
+pub struct ClientSetup<'a> {
+    /// The URL at which clients reach the service, without a slash at its end.
+    pub base: &'a str,
+    /// The target.
+    pub target: &'a Target,
+    /// [`ClientFormat::architectures`] of its repositories; none: not known, or not asked for.
+    pub architectures: &'a [String],
+    /// What signs it; `None` where nothing does.
+    pub key: Option<ClientKey<'a>>,
+}
+
+impl ClientSetup<'_> {
+    /// A name for the repository among others of a client.
+    pub fn name(&self) -> String {
+        let Target { kind, series, distribution, version } = self.target;
+        format!("rws-{kind}-{series}-{distribution}-{version}")
+    }
+}
+
+/// A public key for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientKey<'a> {
+    /// In ASCII armour.
+    pub armored: &'a str,
+    /// Its name below `/-/keys/`.
+    pub name: &'a str,
+}

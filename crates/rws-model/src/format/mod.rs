@@ -1,0 +1,28 @@
+//! What a package format has to know.
+
+mod client;
+mod list;
+mod repository;
+mod root;
+mod upload;
+
+pub use client::{ClientFormat, ClientKey, ClientSetup};
+pub use list::Formats;
+pub use repository::{
+    Codec, Frame, Index, IndexFile, Layout, ListedFile, ListedPackage, ListedRole, PlainDirectory, RepositoryFormat,
+};
+pub use root::{DraftContent, DraftFile, RootError, RootFile, RootInput};
+pub use upload::{
+    Assembled, FileByFile, Inspected, Inspector, Listed, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement,
+    ProductRule, Reading, Role, UploadFormat,
+};
+
+/// A package format: reads files into records ([`UploadFormat`]), says how a repository of it looks
+/// ([`RepositoryFormat`]), and what its clients are told ([`ClientFormat`]).
+///
+/// Pure: no clock, network, file or random number. Everything above the format crates uses formats through this trait
+/// only, and gets them as a list ([`Formats`]): no other code knows their names or the names of their files.
+pub trait Format: UploadFormat + RepositoryFormat + ClientFormat {
+    /// The name in the configuration's `base`: `deb`, `rpm`.
+    fn name(&self) -> &'static str;
+}

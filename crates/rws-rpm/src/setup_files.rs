@@ -1,0 +1,42 @@
+//! Ready-made `.repo` files for dnf, yum and zypper.
+
+use rws_model::{ClientKey, ClientSetup};
+
+/// Who reads a `.repo` file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    Dnf,
+    Zypper,
+    /// yum on EL 6 and 7.
+    Yum,
+}
+
+/// A mirror list makes dnf read one immutable generation; zypper and old yum keep a mirror list too long and use
+/// the plain address.
+pub fn repo(setup: &ClientSetup<'_>, client: Client) -> String {
+    let (name, target, base) = (setup.name(), setup.target, setup.base);
+    let directory = if client == Client::Zypper { "/etc/zypp/repos.d" } else { "/etc/yum.repos.d" };
+    let mut file = format!("# save as {directory}/{name}.repo\n");
+    if client == Client::Dnf {
+        let others = format!("{base}/-/setup/{target}");
+        file.push_str(&format!("# zypper: {others}.zypper.repo; yum on EL 6 and 7: {others}.yum.repo\n"));
+    }
+    for (suffix, title, architecture, enabled) in [("", "", "$basearch", 1), ("-source", ", sources", "SRPMS", 0)] {
+        let plain = format!("baseurl={base}/{target}/{architecture}/");
+        let address = match client {
+            Client::Dnf => format!("mirrorlist={base}/-/mirrorlist/{target}/{architecture}\n#{plain}"),
+            Client::Zypper => format!("{plain}\ntype=rpm-md\nautorefresh=1"),
+            Client::Yum => plain,
+        };
+        file.push_str(&format!(
+            "[{name}{suffix}]\nname={target}{title}\n{address}\nenabled={enabled}\nmetadata_expire=300\ngpgcheck=0\n\
+             repo_gpgcheck={}\n",
+            u8::from(setup.key.is_some()),
+        ));
+        if let Some(ClientKey { name: key, .. }) = setup.key {
+            file.push_str(&format!("gpgkey={base}/-/keys/{key}\n"));
+        }
+        file.push('\n');
+    }
+    file
+}
