@@ -1,4 +1,7 @@
-use rws_model::Signer;
+use std::task::{Context, Poll, Waker};
+
+use pgp::composed::{Deserializable, DetachedSignature};
+use rws_model::{SignError, Signer, SigningPurpose, SigningRequest};
 
 use super::gnupg::{Home, gpgv};
 use super::*;
@@ -133,4 +136,31 @@ fn what_clear_signed_text_cannot_hold_is_changed_knowingly() {
     for text in ["a\rb\n", "a\0b\n", &format!("{longest}{}", "x".repeat(19_001))] {
         assert!(key.clear_sign(text, now()).is_err());
     }
+}
+
+/// The key is in this process: what it makes is there at once.
+fn signed(key: &SigningKey, purpose: SigningPurpose, bytes: &[u8]) -> Result<Vec<u8>, SignError> {
+    let mut signing = key.sign(SigningRequest { purpose, bytes, signed_at: now() });
+    match signing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(signed) => signed,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+#[test]
+fn a_signer_is_told_the_purpose() {
+    let home = Home::new();
+    home.key("ed25519", "sign", "0");
+    let key = imported(&home);
+    let public = key.public_key_armored();
+    let text = b"Origin: RWS\n";
+    let message = signed(&key, SigningPurpose::ClearText, text).unwrap();
+    assert_eq!(gpgv(public, &message, None).unwrap(), text);
+    let detached = String::from_utf8(signed(&key, SigningPurpose::Detached, text).unwrap()).unwrap();
+    gpgv(public, text, Some(&detached)).unwrap();
+    // the same packet, without armour
+    let header = signed(&key, SigningPurpose::RpmHeader, text).unwrap();
+    let packet = DetachedSignature::from_bytes(&header[..]).unwrap();
+    gpgv(public, text, Some(&packet.to_armored_string(crate::armor::OPTIONS).unwrap())).unwrap();
+    assert!(signed(&key, SigningPurpose::ClearText, b"\xff").is_err());
 }
