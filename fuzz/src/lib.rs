@@ -1,6 +1,6 @@
 //! What the targets share.
 
-use rws_model::{Digester, FileName, Format, Inspected, MetadataOffer, MetadataOrigin, Reading, Refusal, SLOT};
+use rws_model::{Digester, FileName, Format, Inspected, MetadataOffer, MetadataOrigin, Reading, Refusal, SLOT, UploadFormat};
 use rws_rpm::Rpm;
 
 /// Reads a file as it arrives: in pieces, whose length depends on the input so that cuts fall everywhere.

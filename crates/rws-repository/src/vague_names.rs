@@ -10,7 +10,7 @@ pub fn says_too_little(file: &Inspected) -> Option<String> {
     }
     let unsaid = file.unsaid?;
     Some(format!(
-        "the file name does not say the {unsaid} of the package: another one of this name gets an address that nobody can guess, \
+        "the file name does not contain the {unsaid} of the package: another one of this name gets an address that nobody can guess, \
          and RWS then refuses a DELETE of the name"
     ))
 }
@@ -40,7 +40,9 @@ mod tests {
             })
         };
         let version = Some("version");
-        assert!(said(Role::Binary, None, version).unwrap().starts_with("the file name does not say the version of"));
+        assert!(
+            said(Role::Binary, None, version).unwrap().starts_with("the file name does not contain the version of")
+        );
         assert!(said(Role::Source, None, version).is_some());
         assert_eq!(said(Role::Binary, None, None), None);
         assert_eq!(said(Role::Binary, Some("it is another package"), version), None);

@@ -198,9 +198,9 @@ pub fn unauthorized() -> Answer {
 }
 
 /// The methods of a path, for OPTIONS and 405.
-pub fn allowed(status: StatusCode, methods: &'static str) -> Answer {
+pub fn allowed(status: StatusCode, methods: &str) -> Answer {
     let mut answer = text(status, "text/html; charset=utf-8", Body::empty());
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    answer.headers_mut().extend(HeaderValue::from_str(methods).ok().map(|methods| (ALLOW, methods)));
     answer
 }
 

@@ -12,6 +12,7 @@ use rws_repository::tree::{CacheLifetime, FileRequest, OfReader, PublicFile};
 use rws_store::{Content, Key, Span, Store, Version};
 
 use crate::answer::Answer;
+use crate::gate::Readable;
 use crate::path::encoded;
 use crate::range::{Selection, Validators, date, is_conditional, is_other, is_unchanged, selection, span};
 use crate::service::Service;
@@ -152,7 +153,7 @@ fn caching(lasting: CacheLifetime) -> &'static str {
 /// When the store fails before the first byte is sent.
 pub async fn file(
     service: &Service,
-    path: &str,
+    readable: &Readable,
     method: &Method,
     headers: &HeaderMap,
     reader: Option<&OfReader<'_>>,
@@ -167,13 +168,13 @@ pub async fn file(
         true => FileRequest::Stat,
         false => FileRequest::Bytes(span(headers)),
     };
-    let Some(found) = service.tree.file(path, wanted, reader).await? else { return Ok(None) };
+    let Some(found) = readable.file(wanted, reader).await? else { return Ok(None) };
     let elsewhere = if redirects { elsewhere(service, &found) } else { None };
-    let file = File::of_tree(found, service.content_types.of(path));
+    let file = File::of_tree(found, service.content_types.of(readable.path()));
     match elsewhere {
         // what the client has already it need not get from elsewhere
         Some(address) if !is_unchanged(headers, &file.validators) => Ok(Some(redirection(address))),
-        _ => file.answer(&**service.tree.store(), method, headers).await.map(Some),
+        _ => file.answer(&**service.gate.store(), method, headers).await.map(Some),
     }
 }
 
@@ -184,7 +185,7 @@ fn elsewhere(service: &Service, found: &PublicFile) -> Option<String> {
         PublicFile::Object { key, stat, lasting: CacheLifetime::Minutes, .. } if stat.size_bytes >= *from_bytes => {
             match base {
                 Some(base) => Some(format!("{base}/{}", encoded(key.as_str()))),
-                None => service.tree.store().presigned_url(key, SIGNED_SECONDS),
+                None => service.gate.store().presigned_url(key, SIGNED_SECONDS),
             }
         }
         _ => None,

@@ -18,18 +18,17 @@ use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
 use crate::form::{Destination, skipped_warning};
+use crate::gate::Writable;
 use crate::quotas::AsideFile;
 use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
-use crate::upload::{
-    AcceptedUpload, Batch, expected_bytes, permit, reading, resolve, unfit, with_notes, with_warnings,
-};
+use crate::upload::{AcceptedUpload, Batch, expected_bytes, permit, reading, unfit, with_notes, with_warnings};
 
 /// What the path of a request stands for.
 struct IncomingTarget<'a> {
     target: Arc<ConfiguredTarget>,
-    targets: Vec<Arc<ConfiguredTarget>>,
+    writable: Writable,
     user: &'a str,
     /// How uploads come there.
     rules: FileByFile,
@@ -71,7 +70,7 @@ pub async fn put(
     let permit = permit(service, user).await?;
     let place = place(service, user, path)?;
     let name = place.name.as_str();
-    if let Some(warning) = skipped_warning(service.catalogue.formats(), name) {
+    if let Some(warning) = skipped_warning(service.gate.formats(), name) {
         // as in a form
         while body.next().await?.is_some() {}
         return Ok(with_notes(message(StatusCode::CREATED, "OK"), &[warning]));
@@ -95,8 +94,8 @@ fn waits(place: &IncomingTarget<'_>) -> String {
     let IncomingTarget { path, product, name, rules: FileByFile { list, .. }, .. } = place;
     let hours = aside::KEPT.as_secs() / 3600;
     format!(
-        "{name}: it is not published yet: it waits {hours} hours for a {list} that lists it, and is deleted then. A package \
-         without a {list} goes to /{path} as a form: curl --request PUT --form product={product} --form file=@{name}"
+        "{name}: RWS has not published it yet. It waits {hours} hours for a {list} that lists it, and then deletes it. Upload a \
+         package without a {list} as a form: curl --request PUT --form product={product} --form file=@{name} …/{path}"
     )
 }
 
@@ -106,9 +105,11 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Incomin
         return Err(Problem::bad_request("path", "Invalid URL.")
             .with_hint("The address is /-/incoming/KIND/SERIES/DISTRIBUTION/VERSION/PRODUCT/FILE"));
     };
-    let targets = resolve(service, user, path, "Can't upload the package to S3")?;
-    let Some(target) = targets.first().cloned() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
-    if let Some(other) = targets.iter().find(|target| target.format.file_by_file().is_none()) {
+    let writable = service.gate.writable(user, path, "Can't upload the package to S3")?;
+    let Some(target) = writable.targets().first().cloned() else {
+        return Err(Problem::bad_request("path", "Invalid URL."));
+    };
+    if let Some(other) = writable.targets().iter().find(|target| target.format.file_by_file().is_none()) {
         return Err(no_single_files(service, other));
     }
     let Some(rules) = target.format.file_by_file() else { return Err(no_single_files(service, &target)) };
@@ -120,14 +121,17 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Incomin
     plain("product", product)?;
     let name = target.format.published_name(plain("filename", name)?);
     let path = normal_path(path).map_err(|error| Problem::bad_request("path", error.to_string()))?;
-    Ok(IncomingTarget { target, targets, user: &user.name, rules, path, product, name })
+    Ok(IncomingTarget { target, writable, user: &user.name, rules, path, product, name })
 }
 
 /// The refusal of a target whose clients send no uploads file by file.
 fn no_single_files(service: &Service, target: &ConfiguredTarget) -> Problem {
-    let rules = service.catalogue.formats().iter().filter_map(|format| format.file_by_file());
+    let rules = service.gate.formats().iter().filter_map(|format| format.file_by_file());
     let repositories = rules.map(|rules| rules.repositories).collect::<Vec<_>>().join(" or ");
-    let message = format!("{} is no {repositories} repository: only these take uploads file by file.", target.target);
+    let message = format!(
+        "{} is not an {repositories} repository. Only {repositories} repositories accept uploads file by file.",
+        target.target
+    );
     Problem::bad_request("path", message)
 }
 
@@ -162,12 +166,12 @@ async fn receive_aside(
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<Spooled, Problem> {
-    let IncomingTarget { target, targets, name, .. } = place;
+    let IncomingTarget { target, writable, name, .. } = place;
     let sender = place.sender();
-    let inspection = Inspection::new(&*target.format, name, reading(targets));
+    let inspection = Inspection::new(&*target.format, name, reading(writable.targets()));
     let spool = Spool::start(service.place(sender.user), inspection, expected_bytes(headers)).await;
     let spool = spool.map_err(|error| error.problem(name))?;
-    let written = sender.keep(service.tree.store(), name, spool.file());
+    let written = sender.keep(service.gate.store(), name, spool.file());
     // a bad file never becomes whole, so that nothing is written of it
     let received = spool.take(name, pieces(body)).await?;
     written.await?.map_err(RepositoryError::from)?;
@@ -181,16 +185,16 @@ async fn commit(
     headers: &HeaderMap,
     body: &mut Incoming,
 ) -> Result<AcceptedUpload, Problem> {
-    let store = service.tree.store();
+    let store = service.gate.store();
     let sender = place.sender();
-    let IncomingTarget { target, targets, name, .. } = &place;
+    let IncomingTarget { target, writable, name, .. } = &place;
     let mut reception = IncomingFiles::begin(Arc::clone(store)).await?;
     let mut to = Destination {
         place: service.place(sender.user),
         reception: &mut reception,
         format: &target.format,
-        formats: service.catalogue.formats(),
-        reading: reading(targets),
+        formats: service.gate.formats(),
+        reading: reading(writable.targets()),
         expected_bytes: expected_bytes(headers),
     };
     let list = to.receive(name, pieces(body)).await?;
@@ -207,8 +211,8 @@ async fn commit(
     let taken: Vec<AsideFile> = list.names().map(|name| waiting(&sender, name)).collect();
     files.push(list);
     let product = Some(sender.product.to_owned());
-    let targets = targets.clone();
-    let batch = Batch { user, reception, targets, product, files, listed: Listed::InUploadOrPool, aside };
+    let to = writable.clone();
+    let batch = Batch { user, reception, to, product, files, listed: Listed::InUploadOrPool, aside };
     let accepted = batch.take(service).await?;
     taken.iter().for_each(|file| service.quotas.forget(file));
     Ok(accepted)

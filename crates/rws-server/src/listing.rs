@@ -18,6 +18,7 @@ use rws_store::{Depth, DirectoryEntry, MAX_PAGE_ENTRIES, Page, Stat};
 use serde::Serialize;
 
 use crate::answer::{Answer, Problem, json, json_text, text};
+use crate::gate::Readable;
 use crate::path::{encoded, query};
 use crate::service::Service;
 
@@ -128,7 +129,7 @@ impl<'a> Entry<'a> {
 /// When the store fails before the first byte is sent.
 pub async fn directory(
     service: &Arc<Service>,
-    path: &str,
+    readable: &Readable,
     method: &Method,
     headers: &HeaderMap,
     of_url: Option<&str>,
@@ -143,11 +144,12 @@ pub async fn directory(
         _ => (None, MAX_PAGE_ENTRIES),
     };
     // of all files the first level is enough to see whether there are any
-    let Some(first) = service.tree.page(path, Depth::Directory, from.as_deref(), most).await? else { return Ok(None) };
+    let Some(first) = readable.page(Depth::Directory, from.as_deref(), most).await? else { return Ok(None) };
+    let path = readable.path();
     let mut answer = match depth {
-        Depth::All => lines(files(service, path, first)),
+        Depth::All => lines(files(service, readable, first)),
         Depth::Directory if is_json => one_part(path, &first, most),
-        Depth::Directory => whole(service, path, first),
+        Depth::Directory => whole(service, readable, first),
     };
     if method == Method::HEAD {
         *answer.body_mut() = Body::empty();
@@ -160,19 +162,19 @@ pub async fn directory(
 /// A listing part by part, from its first one on.
 fn parts(
     service: &Arc<Service>,
-    path: &str,
+    readable: &Readable,
     depth: Depth,
     first: Page,
 ) -> impl Stream<Item = Result<Page, RepositoryError>> + Send + use<> {
-    let (service, path) = (Arc::clone(service), path.to_owned());
+    let (service, readable) = (Arc::clone(service), readable.clone());
     let next = first.next.clone();
     let rest = try_unfold(next, move |next| {
-        let (service, path) = (Arc::clone(&service), path.clone());
+        let (service, readable) = (Arc::clone(&service), readable.clone());
         async move {
             let Some(from) = next else { return Ok(None) };
             // never closed
             let _turn = service.budgets.listing_parts.acquire().await.ok();
-            let page = service.tree.page(&path, depth, Some(&from), MAX_PAGE_ENTRIES).await?.unwrap_or_default();
+            let page = readable.page(depth, Some(&from), MAX_PAGE_ENTRIES).await?.unwrap_or_default();
             let next = page.next.clone();
             Ok(Some((page, next)))
         }
@@ -184,27 +186,27 @@ fn parts(
 /// for private ones.
 fn files(
     service: &Arc<Service>,
-    path: &str,
+    readable: &Readable,
     first: Page,
 ) -> impl Stream<Item = Result<Page, RepositoryError>> + Send + use<> {
-    let (of_entries, path_of_entries) = (Arc::clone(service), path.to_owned());
-    let pages = parts(service, path, Depth::Directory, first);
+    let (of_entries, above) = (Arc::clone(service), readable.clone());
+    let pages = parts(service, readable, Depth::Directory, first);
     let entries = pages.map_ok(|page| futures::stream::iter(page.entries.into_iter().map(Ok))).try_flatten();
-    let of_entry = entries.and_then(move |entry| below(Arc::clone(&of_entries), path_of_entries.clone(), entry));
+    let of_entry = entries.and_then(move |entry| below(Arc::clone(&of_entries), above.clone(), entry));
     of_entry.try_flatten()
 }
 
 /// All files of an entry of a directory, with its name before theirs.
 async fn below(
     service: Arc<Service>,
-    path: String,
+    above: Readable,
     entry: DirectoryEntry,
 ) -> Result<impl Stream<Item = Result<Page, RepositoryError>> + Send + 'static, RepositoryError> {
     let (prefix, below, first) = match entry {
-        DirectoryEntry::File(..) => (String::new(), path, Page { entries: vec![entry], next: None }),
+        DirectoryEntry::File(..) => (String::new(), above, Page { entries: vec![entry], next: None }),
         DirectoryEntry::Directory(name) => {
-            let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-            let first = service.tree.page(&below, Depth::All, None, MAX_PAGE_ENTRIES).await?.unwrap_or_default();
+            let below = above.below(&name);
+            let first = below.page(Depth::All, None, MAX_PAGE_ENTRIES).await?.unwrap_or_default();
             (format!("{name}/"), below, first)
         }
     };
@@ -234,7 +236,8 @@ fn one_part(path: &str, page: &Page, most: usize) -> Answer {
 }
 
 /// The page: subdirectories first, then files, each in the order of the store.
-fn whole(service: &Arc<Service>, path: &str, first: Page) -> Answer {
+fn whole(service: &Arc<Service>, readable: &Readable, first: Page) -> Answer {
+    let path = readable.path();
     let base = if path.is_empty() { String::from("/") } else { format!("/{path}/") };
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
     let head = Head { path: base.clone(), parent: encoded(&format!("/{parent}")) };
@@ -249,9 +252,9 @@ fn whole(service: &Arc<Service>, path: &str, first: Page) -> Answer {
     // all parts twice: nothing is held of a directory with a million files
     let again = first.clone();
     let of_files = base.clone();
-    let directories = parts(service, path, Depth::Directory, first);
+    let directories = parts(service, readable, Depth::Directory, first);
     let directories = directories.map_ok(move |page| rows(&base, &page, Kind::Directories));
-    let files = parts(service, path, Depth::Directory, again);
+    let files = parts(service, readable, Depth::Directory, again);
     let files = files.map_ok(move |page| rows(&of_files, &page, Kind::Files));
     let pieces = once(async { Ok(head) }).chain(directories).chain(files).chain(once(async { Ok(tail) }));
     html(StatusCode::OK, Body::from_stream(pieces.map_ok(Bytes::from)))

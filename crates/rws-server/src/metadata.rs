@@ -17,7 +17,7 @@ use crate::answer::{Answer, Problem, busy};
 use crate::body::Incoming;
 use crate::schema::{ChangeProblems, Message, MetadataPath, TargetPath, Wait};
 use crate::service::Service;
-use crate::upload::{answer, expected_bytes, resolve};
+use crate::upload::{answer, expected_bytes};
 use crate::wait;
 
 /// The largest file that is taken, as it is sent.
@@ -90,15 +90,15 @@ fn place(service: &Service, user: &User, path: &str) -> Result<MetadataTarget, P
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
     let mut repositories = Vec::new();
-    for target in resolve(service, user, path, "Can't change the metadata")? {
+    for target in service.gate.writable(user, path, "Can't change the metadata")?.targets() {
         let found = target.repositories().into_iter().find(|one| one.split_last().1 == architecture);
         let Some(repository) = found.filter(|_| target.format.takes_metadata()) else {
-            let formats = service.catalogue.formats().iter().filter(|format| format.takes_metadata());
+            let formats = service.gate.formats().iter().filter(|format| format.takes_metadata());
             let formats = formats.map(|format| format.name()).collect::<Vec<_>>().join(" or ");
-            let message = format!("There is no {formats} repository {}/{architecture}.", target.target);
+            let message = format!("The {formats} repository {}/{architecture} does not exist.", target.target);
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
         };
-        repositories.push((target, repository));
+        repositories.push((Arc::clone(target), repository));
     }
     Ok(MetadataTarget { repositories, kind: kind.to_owned() })
 }
@@ -120,7 +120,7 @@ async fn describe(
     let Some((target, _)) = place.repositories.first() else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
-    let store = Arc::clone(service.tree.store());
+    let store = Arc::clone(service.gate.store());
     let (format, kind) = (Arc::clone(&target.format), place.kind);
     let checking = &service.budgets.checking;
     let Some(turn) = checking.take(&user.name, 1, LONGEST_QUEUE).await else { return Err(busy("metadata")) };
@@ -148,7 +148,7 @@ async fn describe(
 async fn undescribe(service: &Arc<Service>, place: MetadataTarget) -> Result<Accepted, Problem> {
     let format = place.repositories.first().map(|(target, _)| &target.format);
     let kind = format.map_or(place.kind.as_str(), |format| format.metadata_kind(&place.kind));
-    match intake::undescribe(&**service.tree.store(), &place.repositories, kind).await? {
+    match intake::undescribe(&**service.gate.store(), &place.repositories, kind).await? {
         Some(accepted) => Ok(accepted),
         None => {
             let message = format!("The repository has no {} file.", place.kind);

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use rws_model::{ClientKey, ClientSetup};
-use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::publish::Unreadable;
 use rws_repository::scheduler::{self, Progress};
 use rws_repository::{UploadId, aside};
-use rws_store::{Depth, WriteAccess};
+use rws_store::WriteAccess;
 use tokio::time::timeout;
 
 use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
+use crate::gate::{ReadableRepository, ReadableTarget};
 use crate::openapi::document;
 use crate::path;
 use crate::schema::{
@@ -25,6 +25,7 @@ use crate::schema::{
     TargetPath, Upload, UploadState, WaitingFile, Writers, WritersState,
 };
 use crate::service::Service;
+use crate::table::{Endpoint, Route};
 
 /// How long the store is waited for by who asks for the status, which says more than what is in the store.
 const LONGEST_LIST: Duration = Duration::from_secs(2);
@@ -39,34 +40,41 @@ type Base<'a> = dyn Fn() -> Option<String> + Send + Sync + 'a;
 /// What is answered: nothing where nothing is at an address.
 type Answered = Result<Option<Answer>, Problem>;
 
-/// Answers a GET below `/-/`; `raw` is what follows.
-pub async fn get(service: &Arc<Service>, client: &Client, raw: &str, parts: &Parts) -> Answer {
+/// Answers a GET below `/-/`.
+pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
     let base = || client.base(&service.settings, &parts.uri, &parts.headers);
-    let answered = match path::decoded(raw) {
+    let answered = match path::decoded(path::absolute(parts.uri.path())) {
         Some(path) => answer(service, &base, &path).await,
         None => Ok(None),
     };
     match answered {
         Ok(Some(answer)) => answer,
-        Ok(None) => Problem::new(StatusCode::NOT_FOUND, "not-found", "This address does not exist.").answer(),
+        Ok(None) => nothing().answer(),
         Err(problem) => problem.answer(),
     }
 }
 
+/// Nothing is at an address.
+pub fn nothing() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "This address does not exist.")
+}
+
 async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str) -> Answered {
-    let (word, rest) = path.split_once('/').map_or((path, None), |(word, rest)| (word, Some(rest)));
-    match (word, rest) {
-        ("health", None) => Ok(Some(health())),
-        ("ready", None) => ready(service).await.map(Some),
-        ("metrics", None) => Ok(Some(metrics(service))),
-        ("version", None) => Ok(Some(version(service))),
-        ("openapi.json", None) => Ok(Some(openapi())),
-        ("repositories", None) => repositories(service).await.map(Some),
-        ("status", None) => Ok(Some(overview(service).await)),
-        ("status", Some(id)) => upload(service, id).await,
-        ("keys", Some(name)) => Ok(key(service, name)),
-        ("setup", Some(rest)) => client_file(service, base, rest).await,
-        ("mirrorlist", Some(rest)) => mirrorlist(service, base, rest).await,
+    // a path may be written in other ways
+    let route = Route::of(path);
+    let Some(row) = route.row(&Method::GET) else { return Ok(None) };
+    match row.endpoint {
+        Endpoint::Health => Ok(Some(health())),
+        Endpoint::Ready => ready(service).await.map(Some),
+        Endpoint::Metrics => Ok(Some(metrics(service))),
+        Endpoint::Version => Ok(Some(version(service))),
+        Endpoint::OpenApi => Ok(Some(openapi())),
+        Endpoint::Repositories => repositories(service).await.map(Some),
+        Endpoint::Status => Ok(Some(overview(service).await)),
+        Endpoint::UploadStatus => upload(service, route.rest).await,
+        Endpoint::Key => Ok(key(service, route.rest)),
+        Endpoint::ClientFile => client_file(service, base, route.rest).await,
+        Endpoint::Mirrorlist => mirrorlist(service, base, route.rest).await,
         _ => Ok(None),
     }
 }
@@ -91,9 +99,9 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
     if let Some(reason) = service.scheduler.outdated() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "later-version", reason));
     }
-    service.tree.page("", Depth::Directory, None, 1).await?;
+    service.gate.check().await?;
     let writes = (writing != WriteAccess::MultiWriter).then(|| writing.sentence());
-    let lines = [Some("ready".to_owned()), writes, service.tree.store().suspect_answers()];
+    let lines = [Some("ready".to_owned()), writes, service.gate.store().suspect_answers()];
     let said: String = lines.into_iter().flatten().map(|line| line + "\n").collect();
     Ok(text(StatusCode::OK, PLAIN, said))
 }
@@ -145,7 +153,7 @@ async fn waiting(service: &Service, writing: &WriteAccess) -> Option<Vec<Waiting
     if matches!(writing, WriteAccess::Unknown { .. }) {
         return None;
     }
-    let files = timeout(LONGEST_LIST, service.waiting.list(&**service.tree.store())).await.ok()?.ok()?;
+    let files = timeout(LONGEST_LIST, service.waiting.list(&**service.gate.store())).await.ok()?.ok()?;
     let kept_seconds = i64::try_from(aside::KEPT.as_secs()).unwrap_or(i64::MAX);
     let file = |file: &aside::ListedFile| {
         let since = file.since_milliseconds.div_euclid(1000);
@@ -185,18 +193,17 @@ async fn repositories(service: &Service) -> Result<Answer, Problem> {
         service.scheduler.failing().into_iter().map(|(repository, error)| (repository.to_string(), error)).collect();
     let comparing = comparing(service);
     let mut repositories = Vec::new();
-    for published in service.tree.generations().await? {
+    for ReadableRepository { published, format } in service.gate.readable_repositories().await? {
         let name = published.repository.to_string();
         let last_error = errors.remove(&name);
-        let configured = service.catalogue.repository(&published.repository);
         repositories.push(Repository {
-            state: match configured {
+            state: match format {
                 None => RepositoryState::NotConfigured,
                 Some(_) if last_error.is_some() => RepositoryState::Failing,
                 Some(_) if comparing.contains_key(&name) => RepositoryState::Comparing,
                 Some(_) => RepositoryState::Published,
             },
-            format: configured.map(|target| target.format.name()),
+            format,
             repository: name,
             generation: Some(published.generation.to_string()),
             published_at: time(published.published_at),
@@ -218,7 +225,7 @@ async fn repositories(service: &Service) -> Result<Answer, Problem> {
     Ok(json(StatusCode::OK, &Repositories { repositories }))
 }
 
-/// What became of an upload. It is known for seven days.
+/// What happened to an upload. It is known for seven days.
 #[utoipa::path(get, path = "/-/status/{upload}", tag = "uploads",
     params(("upload" = String, Path, description = "The last part of `RWS-Status` in the answer to the upload.")),
     responses(
@@ -283,16 +290,17 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
         StoreProblems,
     ))]
 async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered {
-    let Some((target, end)) = service.catalogue.formats().setup_file(path) else { return Ok(None) };
-    let Ok(targets) = service.catalogue.resolve(target) else { return Ok(None) };
-    let (Some(base), [target]) = (base(), targets.as_slice()) else { return Ok(None) };
+    let Some((path, end)) = service.gate.formats().setup_file(path) else { return Ok(None) };
+    let Some(readable) = service.gate.readable_target(path) else { return Ok(None) };
+    let Some(base) = base() else { return Ok(None) };
+    let target = readable.configured();
     let key = target.signer.as_ref().map(|signer| {
         let is_modules = service.keys.modules.as_deref() == Some(signer.public_key_armored());
         let name = if is_modules && service.keys.main != service.keys.modules { "modules.asc" } else { "main.asc" };
         ClientKey { armored: signer.public_key_armored(), name }
     });
     let architectures = match target.format.setup_names_architectures(end) {
-        true => architectures(service, target).await?,
+        true => architectures(&readable).await?,
         false => Vec::new(),
     };
     let setup = ClientSetup { base: &base, target: &target.target, architectures: &architectures, key };
@@ -301,10 +309,11 @@ async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered
 }
 
 /// The architectures that the repositories of a target have, for clients that have to be told.
-async fn architectures(service: &Service, target: &ConfiguredTarget) -> Result<Vec<String>, Problem> {
+async fn architectures(readable: &ReadableTarget<'_>) -> Result<Vec<String>, Problem> {
+    let target = readable.configured();
     let mut architectures = Vec::new();
     for repository in target.repositories() {
-        let root = service.tree.root(&repository).await?;
+        let root = readable.root(&repository).await?;
         architectures.extend(target.format.architectures(&repository, &root));
     }
     Ok(architectures)
@@ -331,13 +340,14 @@ fn of_address(mut answer: Answer) -> Answer {
     ))]
 async fn mirrorlist(service: &Service, base: &Base<'_>, path: &str) -> Answered {
     let Some((target, architecture)) = path.rsplit_once('/') else { return Ok(None) };
-    let Ok(targets) = service.catalogue.resolve(target) else { return Ok(None) };
-    let (Some(base), [target]) = (base(), targets.as_slice()) else { return Ok(None) };
+    let Some(readable) = service.gate.readable_target(target) else { return Ok(None) };
+    let Some(base) = base() else { return Ok(None) };
+    let target = readable.configured();
     let repositories = target.repositories();
     let Some(repository) = repositories.iter().find(|repository| repository.split_last().1 == architecture) else {
         return Ok(None);
     };
-    let generation = service.tree.generation(repository).await?;
+    let generation = readable.generation(repository).await?;
     Ok(generation.map(|generation| {
         let tree = target.format.layout(repository).tree;
         of_address(text(StatusCode::OK, PLAIN, format!("{base}/@{generation}/{tree}/\n")))

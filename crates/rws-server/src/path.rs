@@ -31,11 +31,6 @@ pub fn absolute(path: &str) -> &str {
     path.get(slashes.saturating_sub(1)..).unwrap_or(path)
 }
 
-/// What follows `/-/` in a path of a URL: what is not a path of a repository.
-pub fn own(path: &str) -> Option<&str> {
-    absolute(path).strip_prefix("/-/")
-}
-
 /// The path of a URL with its escapes undone; `None` when the result is no UTF-8 or has control characters.
 pub fn decoded(path: &str) -> Option<Cow<'_, str>> {
     let path = percent_decode_str(path).decode_utf8().ok()?;
@@ -87,7 +82,7 @@ mod tests {
         {
             assert_eq!(absolute(path), absolute_path, "{path}");
         }
-        assert_eq!((own("//-/health"), own("/-"), own("/a/-/b")), (Some("health"), None, None));
+        assert_eq!((absolute("//-/health"), absolute("/-")), ("/-/health", "/-"));
     }
 
     #[test]

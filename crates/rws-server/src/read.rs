@@ -14,6 +14,7 @@ use crate::answer::{Answer, Problem, busy};
 use crate::budgets::{FILE_BYTES, Network, PAGE_BYTES, REQUEST_BYTES};
 use crate::connection::Client;
 use crate::exchange::Held;
+use crate::gate::Readable;
 use crate::listing::{message, missing, wants_json};
 use crate::service::Service;
 use crate::shares::BudgetShare;
@@ -26,14 +27,14 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
     let raw = path::absolute(parts.uri.path());
     if let Some(name) = raw.strip_prefix("/static/") {
-        let file = Box::pin(assets::file(&**service.tree.store(), name, parts)).await;
+        let file = Box::pin(assets::file(&**service.gate.store(), name, parts)).await;
         return file.unwrap_or_else(|| missing(false));
     }
     let is_json = || wants_json(&parts.headers, parts.uri.query());
     let Some(path) = path::decoded(raw) else { return missing(is_json()) };
     let Some(path) = path::normalized(&path) else { return missing(is_json()) };
     let path = if path == "index" { "" } else { &path };
-    match answer(service, client, path, parts).await {
+    match answer(service, client, &service.gate.readable(path), parts).await {
         Ok(Some(answer)) => answer,
         Ok(None) => missing(is_json()),
         Err(error) => failed(&Problem::from(error), is_json()),
@@ -56,7 +57,7 @@ fn failed(problem: &Problem, is_json: bool) -> Answer {
 async fn answer(
     service: &Arc<Service>,
     client: &Client,
-    path: &str,
+    readable: &Readable,
     parts: &Parts,
 ) -> Result<Option<Answer>, RepositoryError> {
     let (method, headers, query) = (&parts.method, &parts.headers, parts.uri.query());
@@ -71,12 +72,12 @@ async fn answer(
     // a look is no beginning
     let reader: Option<&OfReader<'_>> = if method == Method::GET { Some(&of_client) } else { None };
     if file
-        && !path.is_empty()
-        && let Some(answer) = download::file(service, path, method, headers, reader).await?
+        && !readable.path().is_empty()
+        && let Some(answer) = download::file(service, readable, method, headers, reader).await?
     {
         return Ok(Some(hold(service, client, answer, FILE_BYTES).await));
     }
-    if directory && let Some(answer) = Box::pin(listing::directory(service, path, method, headers, query)).await? {
+    if directory && let Some(answer) = Box::pin(listing::directory(service, readable, method, headers, query)).await? {
         let is_large = is_streamed(&answer);
         let answer = hold(service, client, answer, PAGE_BYTES).await;
         return Ok(Some(if is_large { place(service, client, answer).await } else { answer }));

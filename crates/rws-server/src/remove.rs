@@ -11,30 +11,31 @@ use rws_repository::removal::{self, Address, Removal};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem};
+use crate::gate::{Writable, WritableFile};
 use crate::service::Service;
-use crate::upload::{allow, answer, resolve};
+use crate::upload::answer;
 use crate::{path, wait};
 
 /// Where something goes, and what.
-type Wanted = (Vec<Arc<ConfiguredTarget>>, Removal);
+type Wanted = (Writable, Removal);
 
 /// Removes a package: the index forgets it first, its file goes when no reader needs it any more.
 pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let Some((directory, name)) = path.rsplit_once('/') else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
-    let (targets, removal) = match at_address(service, user, directory, path)? {
+    let (targets, removal) = match at_address(service, user, path)? {
         Some(found) => found,
         None => {
-            let targets = resolve(service, user, directory, "Can't delete the package")?;
-            let name = file_name(name, &targets)?;
+            let targets = service.gate.writable(user, directory, "Can't delete the package")?;
+            let name = file_name(name, targets.targets())?;
             (targets, Removal::Named(name))
         }
     };
     let removing = Arc::clone(service);
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
-        let accepted = removal::remove(&**removing.tree.store(), &targets, &removal).await?;
+        let accepted = removal::remove(&**removing.gate.store(), targets.targets(), &removal).await?;
         accepted.iter().for_each(|accepted| removing.scheduler.take(accepted));
         Ok::<_, Problem>(accepted)
     });
@@ -48,16 +49,14 @@ pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Par
 }
 
 /// What stands at the address of a file; `None` for a path that is none.
-fn at_address(service: &Service, user: &User, directory: &str, path: &str) -> Result<Option<Wanted>, Problem> {
+fn at_address(service: &Service, user: &User, path: &str) -> Result<Option<Wanted>, Problem> {
     let Some(path) = path::normalized(path) else { return Ok(None) };
-    // a path as in uploads is one, whatever lies there
-    let found = service.catalogue.by_package(&path).filter(|_| service.catalogue.resolve(directory).is_err());
-    let Some((repository, target, below)) = found else { return Ok(None) };
-    let targets = vec![Arc::clone(target)];
-    allow(user, &targets)?;
-    let (directory, name) = below.rsplit_once('/').unwrap_or(("", below));
-    let (repository, directory, name) = (repository.clone(), directory.to_owned(), file_name(name, &targets)?);
-    Ok(Some((targets, Removal::At(Address { repository, directory, name }))))
+    let Some(WritableFile { target, repository, path }) = service.gate.writable_file(user, &path)? else {
+        return Ok(None);
+    };
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    let (directory, name) = (directory.to_owned(), file_name(name, target.targets())?);
+    Ok(Some((target, Removal::At(Address { repository, directory, name }))))
 }
 
 /// The name under which a file is published that is asked for by this one.

@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::counter;
 use tracing::Instrument;
 
-use crate::access::{Denied, User};
+use crate::access::Denied;
 use crate::activity::ActiveRequest;
 use crate::answer::{Answer, Problem, allowed, busy, reads, unauthorized};
 use crate::body::{Drained, Incoming, too_large};
@@ -18,12 +18,8 @@ use crate::budgets::Taker;
 use crate::connection::Connection;
 use crate::exchange::{Exchange, Sending};
 use crate::service::Service;
+use crate::table::{Endpoint, Resource, Right, Route};
 use crate::{incoming, metadata, own, path, read, remove, schedule, upload, wait};
-
-const READ_METHODS: &str = "GET, HEAD, OPTIONS";
-const METADATA_METHODS: &str = "DELETE, OPTIONS, PUT";
-const INCOMING_METHODS: &str = "OPTIONS, PUT";
-const PATH_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, POST, PUT";
 
 /// How long a change waits for the check of the store with which the program starts.
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
@@ -57,22 +53,23 @@ pub async fn handle(
         return Err(h2::Reason::REFUSED_STREAM.into());
     }
     let has_connection = request.version() <= Version::HTTP_11;
-    let place = Route::of(request.uri().path());
+    let path = request.uri().path().to_owned();
+    let route = Route::of(path::absolute(&path));
     let refused = refuse(&exchange, &request);
     let ends = ends || refused.is_some();
     // the rarer ones are boxed: the state of a request is moved about, and has room for the largest
     let mut answer = if let Some(problem) = refused {
         problem.answer()
-    } else if reads(request.method()) && place.is_read() {
+    } else if let Some(row) = route.row(request.method()).filter(|_| reads(request.method())) {
         let (parts, _) = request.into_parts();
-        let answer = match path::own(parts.uri.path()) {
-            Some(path) => Box::pin(own::get(&service, &exchange.client, path, &parts)).await,
-            None => read::get(&service, &exchange.client, &parts).await,
+        let answer = match row.resource {
+            Resource::Path => read::get(&service, &exchange.client, &parts).await,
+            _ => Box::pin(own::get(&service, &exchange.client, &parts)).await,
         };
         exchange.hold(&service.budgets, answer)
     } else {
         let span = exchange.span();
-        Box::pin(change(&service, &exchange, &place, request).instrument(span)).await
+        Box::pin(change(&service, &exchange, &route, request).instrument(span)).await
     };
     let headers = answer.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -98,73 +95,36 @@ fn refuse(exchange: &Exchange, request: &Request<Body>) -> Option<Problem> {
 }
 
 /// Answers a request that is no reading one. What is left of the body of a refused one is read behind the answer.
-async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, place: &Route, request: Request<Body>) -> Answer {
+async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, route: &Route<'_>, request: Request<Body>) -> Answer {
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(Arc::clone(exchange));
     let mut body = Incoming::new(body, &parts, &service.settings.limits);
     let mut answer = match parts.method {
-        Method::OPTIONS => allowed(StatusCode::OK, place.methods()),
-        _ if !place.methods().split(", ").any(|method| method == parts.method.as_str()) => {
-            allowed(StatusCode::METHOD_NOT_ALLOWED, place.methods())
-        }
-        _ => match wait::bounded(exchange, &parts, write(service, exchange, place, &parts, &mut body)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(Refused::Unauthorized)) => unauthorized(),
-            Ok(Err(Refused::Because(problem))) | Err(problem) => problem.answer(),
+        Method::OPTIONS => allowed(StatusCode::OK, &route.methods()),
+        _ => match route.row(&parts.method).filter(|row| row.right == Right::Write) {
+            None => allowed(StatusCode::METHOD_NOT_ALLOWED, &route.methods()),
+            Some(row) => {
+                match wait::bounded(exchange, &parts, write(service, exchange, row.endpoint, &parts, &mut body)).await {
+                    Ok(Ok(answer)) => answer,
+                    Ok(Err(Refused::Unauthorized)) => unauthorized(),
+                    Ok(Err(Refused::Because(problem))) | Err(problem) => problem.answer(),
+                }
+            }
         },
     };
     if !answer.status().is_success() && body.is_open() {
         if parts.version <= Version::HTTP_11 {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let drained = match place {
-            Route::Incoming => INCOMING_DRAINED,
+        let is_incoming = route.row(&Method::PUT).is_some_and(|row| row.endpoint == Endpoint::PutIncoming);
+        let drained = match is_incoming {
+            true => INCOMING_DRAINED,
             _ if answer.status() == StatusCode::UNAUTHORIZED => STRANGERS_DRAINED,
             _ => DRAINED,
         };
         body.drain(drained, &service.budgets.drained, exchange.client.network());
     }
     answer
-}
-
-/// What a path stands for.
-enum Route {
-    /// `/`
-    Top,
-    /// A path of a repository.
-    Repository,
-    /// `/-/metadata/…`
-    Metadata,
-    /// `/-/incoming/…`
-    Incoming,
-    /// Anything else below `/-/`.
-    Own,
-}
-
-impl Route {
-    fn of(path: &str) -> Self {
-        match path::own(path) {
-            Some(own) if own.starts_with("metadata/") => Self::Metadata,
-            Some(own) if own.starts_with("incoming/") => Self::Incoming,
-            Some(_) => Self::Own,
-            None if path::absolute(path) == "/" => Self::Top,
-            None => Self::Repository,
-        }
-    }
-
-    /// Whether there is anything to read.
-    fn is_read(&self) -> bool {
-        !matches!(self, Self::Metadata | Self::Incoming)
-    }
-
-    fn methods(&self) -> &'static str {
-        match self {
-            Self::Top | Self::Own => READ_METHODS,
-            Self::Repository => PATH_METHODS,
-            Self::Metadata => METADATA_METHODS,
-            Self::Incoming => INCOMING_METHODS,
-        }
-    }
 }
 
 /// Why a change is not made.
@@ -182,7 +142,7 @@ impl From<Problem> for Refused {
 async fn write(
     service: &Arc<Service>,
     exchange: &Exchange,
-    place: &Route,
+    endpoint: Endpoint,
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Refused> {
@@ -206,34 +166,16 @@ async fn write(
     exchange.of_user(&user.name);
     body.wait_unread(&budgets.unread_of_users, &Taker::User(user.name.clone()))?;
     let path = admit(service, parts).await?;
-    Ok(match place {
-        Route::Metadata => {
-            let path = path.strip_prefix("-/metadata/").unwrap_or_default();
-            match parts.method {
-                Method::PUT => metadata::put(service, &user, path, parts, body).await?,
-                _ => metadata::remove(service, &user, path, parts).await?,
-            }
-        }
-        Route::Incoming => {
-            let path = path.strip_prefix("-/incoming/").unwrap_or_default();
-            incoming::put(service, &user, path, parts, body).await?
-        }
-        _ => change_repository(service, &user, &path, parts, body).await?,
+    let rest = |words: &str| path.strip_prefix(words).unwrap_or_default().to_owned();
+    Ok(match endpoint {
+        Endpoint::PutMetadata => metadata::put(service, &user, &rest("-/metadata/"), parts, body).await?,
+        Endpoint::RemoveMetadata => metadata::remove(service, &user, &rest("-/metadata/"), parts).await?,
+        Endpoint::PutIncoming => incoming::put(service, &user, &rest("-/incoming/"), parts, body).await?,
+        Endpoint::Upload => upload::put(service, &user, &path, parts, body).await?,
+        Endpoint::Synchronise => schedule::post(service, &user, &path, parts, body).await?,
+        Endpoint::Remove => remove::delete(service, &user, &path, parts).await?,
+        _ => own::nothing().answer(),
     })
-}
-
-async fn change_repository(
-    service: &Arc<Service>,
-    user: &User,
-    path: &str,
-    parts: &Parts,
-    body: &mut Incoming,
-) -> Result<Answer, Problem> {
-    match parts.method {
-        Method::PUT => upload::put(service, user, path, parts, body).await,
-        Method::POST => schedule::post(service, user, path, parts, body).await,
-        _ => remove::delete(service, user, path, parts).await,
-    }
 }
 
 /// The path of a change that can be made now, without the slash before it.

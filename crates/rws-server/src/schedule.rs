@@ -16,7 +16,7 @@ use crate::body::Incoming;
 use crate::form;
 use crate::multipart::{MultipartError, is_form};
 use crate::service::Service;
-use crate::upload::{permit, resolve, take_form};
+use crate::upload::{permit, take_form};
 use crate::wait;
 
 /// Takes the files of a form; without any, schedules a synchronisation of all repositories of a path that exist.
@@ -55,9 +55,9 @@ async fn is_words(body: &mut Incoming, most_bytes: usize) -> Result<bool, Proble
 
 async fn schedule(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
-    let targets = resolve(service, user, path, "Can't update repository")?;
+    let writable = service.gate.writable(user, path, "Can't update repository")?;
     let (mut existing, mut missing) = (Vec::new(), Vec::new());
-    for target in &targets {
+    for target in writable.targets() {
         let found = service.scheduler.existing(&target.repositories()).await?;
         if found.is_empty() {
             missing.push(target.target.to_string());

@@ -12,13 +12,13 @@ use crate::answer::Problem;
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "for the document only")]
 pub struct TargetPath {
-    /// As in uploads.
+    /// The same as in the path of an upload.
     kind: String,
-    /// As in uploads.
+    /// The same as in the path of an upload.
     series: String,
-    /// As in uploads.
+    /// The same as in the path of an upload.
     distribution: String,
-    /// As in uploads.
+    /// The same as in the path of an upload.
     version: String,
 }
 

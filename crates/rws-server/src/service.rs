@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rws_repository::catalogue::Catalogue;
 use rws_repository::scheduler::Scheduler;
-use rws_repository::tree::Tree;
 
 use rws_store::{ContentTypes, WriteAccess};
 use tokio::sync::watch;
@@ -14,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::access::Users;
 use crate::budgets::Budgets;
+use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::quotas::Quotas;
 use crate::settings::Settings;
@@ -33,10 +32,8 @@ pub struct Keys {
 pub struct Service {
     /// Publishes and answers what became of an upload.
     pub scheduler: Arc<Scheduler>,
-    /// What is configured.
-    pub catalogue: Arc<Catalogue>,
-    /// What readers see.
-    pub tree: Tree,
+    /// The only way to repositories.
+    pub gate: Arc<Gate>,
     /// What files are, by their names.
     pub content_types: ContentTypes,
     /// Who may write.

@@ -39,7 +39,7 @@ pub struct Limits {
     /// Connections at the same time. An eighth of them at most is of one address; when all are taken, the one that is of least use
     /// gives way to the next.
     pub connections: usize,
-    /// Memory of requests and answers that are under way. An eighth of it at most is of one address.
+    /// Memory of running requests and answers. An eighth of it at most is of one address.
     pub answers_bytes: u64,
     /// Uploads that are received at the same time; further ones wait. An eighth of them at most is of one user.
     pub uploads: usize,

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rws_model::{Format, Listed, Reading, RefusalKind};
 use rws_repository::aside;
-use rws_repository::catalogue::{ConfiguredTarget, PathError};
+use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted, Replaced};
 use rws_repository::scheduler::Progress;
 use rws_repository::{IncomingFiles, IntakeError, RepositoryError};
@@ -22,6 +22,7 @@ use crate::access::User;
 use crate::answer::{Answer, Problem, busy, json, message};
 use crate::body::Incoming;
 use crate::form::{self, Destination};
+use crate::gate::Writable;
 use crate::multipart::{self, MultipartParser};
 use crate::service::Service;
 use crate::settings::Limits;
@@ -73,8 +74,8 @@ pub async fn take_form(
 ) -> Result<Option<Answer>, Problem> {
     let permit = permit(service, user).await?;
     // before any byte of the body is read: then a client that asks first has nothing to send
-    let (targets, parser) = prepare(service, user, path, &parts.headers)?;
-    let Some(taken) = receive(service, user, &targets, &parts.headers, parser, body).await? else { return Ok(None) };
+    let (to, parser) = prepare(service, user, path, &parts.headers)?;
+    let Some(taken) = receive(service, user, to, &parts.headers, parser, body).await? else { return Ok(None) };
     drop(permit);
     Ok(Some(taken.answer(service, parts).await))
 }
@@ -90,11 +91,11 @@ fn prepare(
     user: &User,
     path: &str,
     headers: &HeaderMap,
-) -> Result<(Vec<Arc<ConfiguredTarget>>, MultipartParser), Problem> {
-    let targets = resolve(service, user, path, "Can't upload the package to S3")?;
+) -> Result<(Writable, MultipartParser), Problem> {
+    let to = service.gate.writable(user, path, "Can't upload the package to S3")?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let parser = MultipartParser::new(content_type, of_forms(&service.settings.limits)).map_err(form::broken)?;
-    Ok((targets, parser))
+    Ok((to, parser))
 }
 
 /// The limits of a form.
@@ -105,17 +106,18 @@ fn of_forms(limits: &Limits) -> multipart::Limits {
 async fn receive(
     service: &Arc<Service>,
     user: &User,
-    targets: &[Arc<ConfiguredTarget>],
+    writable: Writable,
     headers: &HeaderMap,
     parser: MultipartParser,
     body: &mut Incoming,
 ) -> Result<Option<AcceptedUpload>, Problem> {
+    let targets = writable.targets();
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
-    let mut reception = IncomingFiles::begin(Arc::clone(service.tree.store())).await?;
+    let mut reception = IncomingFiles::begin(Arc::clone(service.gate.store())).await?;
     let expected_bytes = expected_bytes(headers);
     let reading = reading(targets);
     let (place, format) = (service.place(&user.name), &first.format);
-    let formats = service.catalogue.formats();
+    let formats = service.gate.formats();
     let to = Destination { place, reception: &mut reception, format, formats, reading, expected_bytes };
     let mut form = form::read(to, parser, body).await?;
     let product = form.product.take();
@@ -134,7 +136,7 @@ async fn receive(
     let batch = Batch {
         user: user.name.clone(),
         reception,
-        targets: targets.to_vec(),
+        to: writable,
         product,
         files: form.files,
         listed: Listed::InUpload,
@@ -162,7 +164,7 @@ pub struct Batch {
     /// Their way into the store.
     pub reception: IncomingFiles,
     /// The targets that they go to.
-    pub targets: Vec<Arc<ConfiguredTarget>>,
+    pub to: Writable,
     /// The name of the product, where it was sent.
     pub product: Option<String>,
     /// The files.
@@ -188,7 +190,7 @@ impl Batch {
     ///
     /// Which file does not fit; what the store fails with. Then nothing of the upload counts.
     pub async fn take(self, service: &Arc<Service>) -> Result<AcceptedUpload, Problem> {
-        for target in &self.targets {
+        for target in self.to.targets() {
             if let Some(file) = self.files.iter().find(|file| !target.format.accepts(file.name())) {
                 return Err(unfit(file.name().as_str(), &*target.format));
             }
@@ -208,7 +210,7 @@ impl Batch {
         let memory = &service.budgets.accepting;
         let memory = memory.take(&self.user, entries_bytes, LONGEST_QUEUE).await.ok_or_else(|| busy("accepting"))?;
         let warnings: Vec<String> = self.files.iter().flat_map(Spooled::warnings).collect();
-        let format = self.targets.first().map(|target| Arc::clone(&target.format));
+        let format = self.to.targets().first().map(|target| Arc::clone(&target.format));
         let accepted = accept(service, self, memory).await;
         if let Ok(accepted) = &accepted {
             quotas::give_back(room, Arc::clone(&service.scheduler), accepted.id.clone());
@@ -246,19 +248,19 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
     let work = async move {
         let _memory = memory;
         let _turn = if is_large { service.scheduler.publisher().turn().await } else { None };
-        let Batch { reception, targets, product, files, listed, aside, .. } = batch;
+        let Batch { reception, to, product, files, listed, aside, .. } = batch;
         let (count, bytes) = (files.len(), files.iter().map(Spooled::size_bytes).sum::<u64>());
         let received = move || files.into_iter().map(Spooled::into_received).collect::<io::Result<Vec<_>>>();
         let received = spawn_blocking(received).await.unwrap_or_else(|error| Err(io::Error::other(error)));
         let received = received.map_err(|error| RepositoryError::damaged("what was received", error))?;
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = received.into_iter().unzip();
-        let to = intake::Destination { targets: &targets, product: product.as_deref(), listed };
+        let to = intake::Destination { targets: to.targets(), product: product.as_deref(), listed };
         let accepted = intake::accept(reception, to, files).await?;
         let names: Vec<&str> = accepted.repositories.iter().map(|repository| repository.as_str()).collect();
         tracing::info!(upload = %accepted.id, repositories = names.join(" "), files = count, bytes, "accepted");
         service.scheduler.take(&accepted);
-        if let Err(error) = aside::forget(&**service.tree.store(), aside).await {
+        if let Err(error) = aside::forget(&**service.gate.store(), aside).await {
             tracing::warn!(%error, "RWS could not delete staged files of an upload; they stay for a day");
         }
         service.waiting.changed();
@@ -269,34 +271,6 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
     let work = move || runtime.block_on(work);
     let accepted = low_priority::run_if(is_large, work).await;
     accepted.unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
-}
-
-/// The targets of a path, when the user may write them all.
-///
-/// `failed` says what cannot be done where a distribution is of an unknown kind.
-pub fn resolve(
-    service: &Service,
-    user: &User,
-    path: &str,
-    failed: &str,
-) -> Result<Vec<Arc<ConfiguredTarget>>, Problem> {
-    let targets = service.catalogue.resolve(path).map_err(|error| match error {
-        PathError::Base(_) => Problem::bad_request("path", format!("{failed}: {error}")),
-        _ => Problem::bad_request("path", error.to_string()),
-    })?;
-    allow(user, &targets)?;
-    Ok(targets)
-}
-
-/// Checks that the user may write to all of some targets.
-pub fn allow(user: &User, targets: &[Arc<ConfiguredTarget>]) -> Result<(), Problem> {
-    match targets.iter().find(|target| !(user.may_write)(&target.target)) {
-        Some(target) => {
-            let message = format!("You are not allowed to write to {}.", target.target);
-            Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))
-        }
-        None => Ok(()),
-    }
 }
 
 /// A file of another format.

@@ -35,7 +35,7 @@ impl Heads<'_> {
         let bytes = content.collect().await?;
         match serde_json::from_slice::<Head>(&bytes) {
             Ok(head) if head.repository != *repository => {
-                Err(RepositoryError::damaged(&key, "what was read is another object"))
+                Err(RepositoryError::damaged(&key, "the store returned another object"))
             }
             Ok(head) => Ok(Some((head, version))),
             Err(_) if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::HEAD) => {

@@ -85,7 +85,7 @@ impl StoredRepository<'_> {
     /// The key of a file of this repository.
     pub(super) fn key(&self, name: &str) -> Result<Key, RepositoryError> {
         let path = join(&self.tree, name);
-        Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is no name of a file"))
+        Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is not a file name"))
     }
 
     /// Reads the head and its generation, but for one that is to be made anew.

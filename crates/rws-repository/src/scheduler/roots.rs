@@ -57,7 +57,7 @@ impl Scheduler {
         let tree = target.format.layout(repository).tree;
         for file in &head.root {
             let path = join(&tree, &file.name);
-            let key = Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is no name of a file"))?;
+            let key = Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is not a file name"))?;
             let Some(content) = self.publisher.store().read(&key, Span::Whole).await? else { return Ok(false) };
             if content.stat.size_bytes != file.content.len() as u64 || content.collect().await? != file.content {
                 return Ok(false);

@@ -9,7 +9,7 @@ use crate::{GenerationId, UploadId};
 /// How many ended uploads are remembered for those who wait.
 const REMEMBERED: usize = 10_000;
 
-/// What became of an upload.
+/// What happened to an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// Not all of its repositories have it yet.

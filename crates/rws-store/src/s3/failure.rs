@@ -214,7 +214,7 @@ mod tests {
         let body = "<?xml version=\"1.0\"?><Error><Code>NoSuchBucket</Code><Message>none &amp; gone</Message></Error>";
         assert_eq!(
             sentence(404, body, "read"),
-            "the store could not read x: S3 answered 404 NoSuchBucket: none & gone. The bucket does not exist: make it, \
+            "the store could not read x: S3 answered 404 NoSuchBucket: none & gone. The bucket does not exist: create it, \
              or correct S3_BUCKET"
         );
         assert!(!Failure::answered(404, body).is_absent());

@@ -109,7 +109,7 @@ async fn a_second_writer_waits_until_the_first_gives_the_lease_back() {
     sleep(Duration::from_secs(3600)).await;
     assert!(is_waiting(&second.writing().borrow()) && first.writing().borrow().is_allowed());
     let refused = put(&*second, "a", "1", Condition::Always).await.unwrap_err();
-    assert!(refused.to_string().contains("the writer is first "), "{refused}");
+    assert!(refused.to_string().contains("the sole writer is first "), "{refused}");
     put(&*first, "a", "1", Condition::Always).await.unwrap();
     assert!(second.read(&key("a"), Span::Whole).await.unwrap().is_some());
     // a rolling restart

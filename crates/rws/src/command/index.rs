@@ -101,7 +101,7 @@ async fn index(
     }
     let found = plain_directory::find(&*place.store, formats).await?;
     if found.is_empty() {
-        bail!("there are no packages: {}", plain_directory::missing(formats));
+        bail!("it has no packages: {}", plain_directory::missing(formats));
     }
     place.connect_to_write().await?;
     let ids: Vec<RepositoryId> = found.iter().map(|(id, _)| id.clone()).collect();

@@ -20,7 +20,10 @@ pub async fn find(store: &dyn Store, formats: &Formats) -> anyhow::Result<Vec<(R
             for entry in store.list_directory(&format!("{parent}/")).await? {
                 let DirectoryEntry::Directory(name) = entry else { continue };
                 let id = RepositoryId::parse(&format!("{MOUNT}/{name}"));
-                found.push((id.with_context(|| format!("{parent}/{name} is no codename"))?, Arc::clone(format)));
+                found.push((
+                    id.with_context(|| format!("the directory name in {parent}/{name} is not a valid codename"))?,
+                    Arc::clone(format),
+                ));
             }
         }
     }

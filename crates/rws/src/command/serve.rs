@@ -8,7 +8,7 @@ use rws_model::Signer;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::passwords::PasswordHash;
-use rws_server::{Budgets, Certificate, Keys, Metrics, Network, Quotas, Service, User, Users, WaitingFiles};
+use rws_server::{Budgets, Certificate, Gate, Keys, Metrics, Network, Quotas, Service, User, Users, WaitingFiles};
 use rws_store::ContentTypes;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -42,11 +42,11 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         (None, Some(secrets)) => secrets.user()?,
         _ => (users(&configuration), None),
     };
+    let tree = Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue));
+    let tree = tree.with_foreign_roots(scheduler.publisher().foreign_roots());
     let service = Arc::new(Service {
         scheduler: Arc::clone(&scheduler),
-        tree: Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue))
-            .with_foreign_roots(scheduler.publisher().foreign_roots()),
-        catalogue: Arc::clone(&installation.catalogue),
+        gate: Arc::new(Gate::new(Arc::clone(&installation.catalogue), tree)),
         content_types: ContentTypes::new(configuration.formats.content_types()),
         users: Users::new(users, configuration.server.service.limits.passwords_bytes),
         keys: Keys {

@@ -51,7 +51,7 @@ pub fn read(
     let nodes = [common.and_then(|common| common.get("credentials")), file.get("users")];
     let mut nodes = nodes.into_iter().flatten().map(Node::secret).peekable();
     if let Some(text) = environment.text(RWS_CREDENTIALS)? {
-        warnings.extend(nodes.map(|node| node.warning("is not used, as RWS_CREDENTIALS is set")));
+        warnings.extend(nodes.map(|node| node.warning("is not used, because RWS_CREDENTIALS is set")));
         let value: Value = serde_json::from_str(text).map_err(|error| {
             let place = format!("is not valid JSON at line {}, column {} (not shown)", error.line(), error.column());
             Mistake::new(ENVIRONMENT, RWS_CREDENTIALS.name, place, USERS)

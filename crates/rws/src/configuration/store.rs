@@ -110,7 +110,7 @@ pub fn read(
     };
     if let Some(node) = links {
         allowed_links(&node)?;
-        warnings.push(node.warning(&format!("is not used, as {selector} selects S3")));
+        warnings.push(node.warning(&format!("is not used, because {selector} selects S3")));
     }
     if overrides.data_directory.is_some() {
         warnings.push(format!("{COMMAND_LINE}: --data-dir is not used, because {selector} selects S3"));

@@ -152,7 +152,7 @@ fn the_option_wins_over_the_variable_and_warnings_are_lines() {
         let expected = "\
             warning: rws.json: note is unknown and ignored; known are common, model, anchors, users, repositories, \
             server, store, publish\n\
-            warning: rws.json: model.supported_repos.distrs.alpine.base is \"apk\"; uploads there are refused; allowed \
+            warning: rws.json: model.supported_repos.distrs.alpine.base is \"apk\"; RWS refuses uploads there; allowed \
             is \"deb\" or \"rpm\"\n\
             ok: rws.json: 1 target in the directory ./rws-data, 0 users\n";
         assert_eq!(text(&output.stdout), expected);

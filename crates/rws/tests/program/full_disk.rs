@@ -86,7 +86,7 @@ fn a_full_disk_never_parts_a_root_from_its_signature() {
         if answer.status != 201 {
             full += 1;
             let ready = curl::get(&server.url("/-/ready")).text();
-            assert!(ready.contains("there is no room"), "{ready}");
+            assert!(ready.contains("is full"), "{ready}");
         }
         let repodata = disk.join("data").join(&target).join("x86_64/repodata");
         if repodata.join("repomd.xml").exists() {

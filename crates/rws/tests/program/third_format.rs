@@ -277,10 +277,10 @@ fn toys_are_taken_indexed_signed_served_synchronised_and_verified() {
     toy(&data.join(TARGET).join("box"), "kite");
     expect(&environment, &["sync", TARGET], 0, "published");
     assert_ne!(get("toys/root").body, root.body);
-    expect(&environment, &["verify", "--deep", TARGET], 0, "1 index files, 3 package files: whole");
+    expect(&environment, &["verify", "--deep", TARGET], 0, "1 index files, 3 package files: consistent");
     write_file(&data.join(TARGET).join("box/kite.toy"), "toy kite 1\nW00D");
-    expect(&environment, &["verify", "--deep", TARGET], 1, "box/kite.toy: it has another digest");
-    expect(&environment, &["verify", "--deep", "--repair", TARGET], 0, "whole");
+    expect(&environment, &["verify", "--deep", TARGET], 1, "box/kite.toy: its digest differs from the index");
+    expect(&environment, &["verify", "--deep", "--repair", TARGET], 0, "consistent");
 }
 
 #[test]

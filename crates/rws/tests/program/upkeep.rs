@@ -64,7 +64,7 @@ fn repositories_are_kept_up_beside_a_running_server() {
     server.wait_for_body(index, |text| text.contains("Version: 1.0-1") && text.contains("Version: 1.0-2"));
     std::fs::remove_file(data.join(POOL).join("hello_1.0-1_amd64.deb")).unwrap();
     let missing = "hello_1.0-1_amd64.deb: the index lists it, and it does not exist";
-    expect(&data, &["verify", TARGET], 1, &[missing, "1 of 1 repositories are not whole"]);
+    expect(&data, &["verify", TARGET], 1, &[missing, "1 of 1 repositories are not consistent"]);
     expect(&data, &["verify", "--repair", TARGET], 0, &[missing, "1 package files: consistent"]);
     server.wait_for_body(index, |text| !text.contains("Version: 1.0-1"));
 
@@ -87,7 +87,7 @@ fn what_is_wrong_with_the_command_line_is_said() {
     let directory = temporary_directory();
     let data = directory.path().join("data");
     expect(&data, &["verify"], 2, &["PATH"]);
-    expect(&data, &["sync", "live/1.10/debian/nothing"], 2, &["\"live/1.10/debian/nothing\" stands for no repository"]);
+    expect(&data, &["sync", "live/1.10/debian/nothing"], 2, &["\"live/1.10/debian/nothing\" names no repository"]);
     expect(&data, &["sync", TARGET], 1, &["there is no repository at live/1.10/debian/bookworm"]);
     expect(&data, &["verify", TARGET, "--all"], 2, &["--all"]);
     expect(&data, &["verify", "--all"], 1, &["there is no repository in this store"]);

@@ -93,7 +93,7 @@ fn keys_that_nobody_knows_are_warnings_outside_the_new_sections() {
     let starts = [
         "rws.json: \"a b\" is unknown and ignored; known are common, model,",
         "rws.json: common.b is unknown and ignored; known are sync_on_start, create_empty, credentials",
-        "rws.json: model.gpg_sign_key is not used: the key itself must be in GPG_SIGN_KEY_ARMORED",
+        "rws.json: model.gpg_sign_key is not used: put the key itself into GPG_SIGN_KEY_ARMORED",
         "rws.json: model.c is unknown and ignored; known are supported_repos, force_sync, endpoint_url,",
         "rws.json: model.supported_repos.d is unknown and ignored; known are repo_kind,",
         "rws.json: model.supported_repos.distrs.el.e is unknown and ignored; known are base, versions",

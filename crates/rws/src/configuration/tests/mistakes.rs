@@ -30,7 +30,7 @@ fn mistakes_in_the_model() {
         ),
         (
             supported("repo_kind", json!(["-"])),
-            "model.supported_repos.repo_kind has \"-\"; allowed is any other name: addresses below /-/ are those of \
+            "model.supported_repos.repo_kind has \"-\"; allowed is any other name, because the addresses below /-/ belong to \
              the service"
                 .to_owned(),
         ),
@@ -181,8 +181,8 @@ fn mistakes_in_repositories() {
         ),
         (
             json!({ "match": "live", "digests": ["sha256"] }),
-            "repositories[0].digests[0] is \"sha256\"; allowed is a list of \"md5\", \"sha1\", \"sha512\": what stands \
-             beside SHA-256"
+            "repositories[0].digests[0] is \"sha256\"; allowed is a list of \"md5\", \"sha1\", \"sha512\": the \
+             digests in addition to SHA-256"
                 .to_owned(),
         ),
         (json!({ "match": "live", "label": "" }), format!("repositories[0].label is \"\"; allowed {line}")),

@@ -19,7 +19,7 @@ fn enabled_is_a_list_and_may_stand_among_the_series_as_well() {
     let configuration = resolved(&supported("tarantool_series", json!(["modules", "enabled"])), &[]);
     assert_eq!(configuration.model.series, ["modules"]);
     assert_eq!(configuration.model.enabled, [""; 0]);
-    let line = "rws.json: model.supported_repos.tarantool_series has enabled, which stands for nothing without the \
+    let line = "rws.json: model.supported_repos.tarantool_series contains enabled, which has no meaning without the \
                 list model.supported_repos.enabled";
     assert_eq!(configuration.warnings, [line]);
 }
@@ -29,7 +29,7 @@ fn an_unknown_base_is_kept_with_a_warning() {
     let distributions = json!({ "alpine": { "base": "apk", "versions": ["3"] } });
     let configuration = resolved(&supported("distrs", distributions), &[]);
     assert_eq!(configuration.model.distributions["alpine"].base, "apk");
-    let line = "rws.json: model.supported_repos.distrs.alpine.base is \"apk\"; uploads there are refused; allowed is \
+    let line = "rws.json: model.supported_repos.distrs.alpine.base is \"apk\"; RWS refuses uploads there; allowed is \
                 \"deb\" or \"rpm\"";
     assert_eq!(configuration.warnings, [line]);
 }

@@ -35,8 +35,8 @@ fn users_of_the_file_are_joined_and_the_environment_replaces_them() {
 fn a_plain_password_or_an_odd_name_does_not_stop_the_program() {
     let configuration = resolved(&small(), &[("RWS_CREDENTIALS", r#"{"user": "password", "a:b": ""}"#)]);
     assert_eq!(names(&configuration), ["a:b", "user"]);
-    let line = "environment: RWS_CREDENTIALS.\"a:b\" can never log in: names are not empty and have no colon \
-                or control character";
+    let line = "environment: RWS_CREDENTIALS.\"a:b\" can never log in: a name must not be empty and must not contain a colon \
+                or a control character";
     assert_eq!(configuration.warnings, [line]);
 }
 

@@ -126,7 +126,7 @@ fn any_variable_of_s3_selects_it_and_what_is_missing_is_named() {
     }
     assert_eq!(
         mistake(&small(), &S3[..4]),
-        "environment: S3_SECRET_KEY is missing, as S3_URL selects S3; allowed is a value there or as \
+        "environment: S3_SECRET_KEY is missing; required because S3_URL selects S3; allowed is a value there or as \
          model.secret_access_key in rws.json"
     );
 }

@@ -37,13 +37,13 @@ fn is_of(lease: &str, process_id: u32) -> bool {
 #[track_caller]
 fn expect_waiting(server: &Server, writer: &Server) {
     let said = expect_writers(server, "waiting", LEASE_BOUND);
-    assert!(said.contains("read-only") && is_of(&said, writer.process_id()), "{said}");
-    assert!(expect_ready(server).contains("read-only"));
-    assert!(server.log().contains("read-only"), "{}", server.log());
+    assert!(said.contains("standby") && is_of(&said, writer.process_id()), "{said}");
+    assert!(expect_ready(server).contains("standby"));
+    assert!(server.log().contains("standby"), "{}", server.log());
     let refused = upload(server, "rws-refused", "").expect_status(503);
     assert!(refused.header("retry-after").is_some(), "{:?}", refused.headers);
     let message = refused.json()["message"].as_str().unwrap_or_default().to_owned();
-    assert!(message.contains("read-only") && is_of(&message, writer.process_id()), "{message}");
+    assert!(message.contains("standby") && is_of(&message, writer.process_id()), "{message}");
     curl::get(&server.url(ROOT)).expect_status(200);
 }
 

@@ -74,7 +74,7 @@ fn what_an_upload_replaces() {
         let answer = upload(&server, "other", deb);
         let old = format!("{POOL}/p/product/{}", deb.name);
         let said = warnings(&answer);
-        assert!(said.starts_with(&format!("{}: it replaces {old}, which is the same package", deb.name)), "{said:?}");
+        assert!(said.starts_with(&format!("{} replaces {old}, which is the same package", deb.name)), "{said:?}");
         assert_eq!(said.lines().count(), 1, "{said:?}");
         // as it is said
         let index = get(&server, "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages").text();
@@ -96,7 +96,7 @@ fn what_an_upload_replaces() {
             let extension = file.name.rsplit('.').next().unwrap();
             let answer = upload(&server, "product", &file.named(&format!("agent.{extension}")));
             let said = warnings(&answer);
-            let expected = format!("agent.{extension}: it replaces {path}/{}, which", file.name);
+            let expected = format!("agent.{extension} replaces {path}/{}, which", file.name);
             assert!(said.lines().any(|line| line.starts_with(&expected)), "{said:?}");
         }
     });
@@ -106,7 +106,7 @@ fn what_an_upload_replaces() {
         let answer = put(&server, DEB_TARGET, Form::of(FIXTURES.source()).field("product", "other"));
         expect_created(&answer);
         let said = warnings(&answer);
-        assert!(said.contains(&format!("it replaces {POOL}/p/product/{}", FIXTURES.dsc.name)), "{said:?}");
+        assert!(said.contains(&format!(" replaces {POOL}/p/product/{}", FIXTURES.dsc.name)), "{said:?}");
     });
     rows.row("another version or architecture replaces nothing", || {
         let server = Server::start();

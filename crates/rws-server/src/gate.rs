@@ -1,0 +1,220 @@
+//! The only way from a request to a repository: handlers take what the gate makes, and nothing else can make it. A check that is
+//! forgotten does not compile.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use rws_model::{Formats, RepositoryId, RootFile, Target};
+use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
+use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
+use rws_repository::{GenerationId, RepositoryError};
+use rws_store::{Depth, Page, Store};
+
+use crate::access::User;
+use crate::answer::Problem;
+
+/// What can be read and written. Its parts are nobody else's.
+pub struct Gate {
+    catalogue: Arc<Catalogue>,
+    tree: Tree,
+}
+
+/// The targets of a path, all of which a user may change.
+#[derive(Clone)]
+pub struct Writable {
+    targets: Vec<Arc<ConfiguredTarget>>,
+}
+
+/// A file of a package in a repository that a user may change.
+pub struct WritableFile {
+    /// Its target.
+    pub target: Writable,
+    /// Its repository.
+    pub repository: RepositoryId,
+    /// Its path below the tree of the repository.
+    pub path: String,
+}
+
+/// A path that may be read.
+#[derive(Clone)]
+pub struct Readable {
+    gate: Arc<Gate>,
+    path: String,
+}
+
+/// A target whose repositories may be read.
+pub struct ReadableTarget<'a> {
+    gate: &'a Gate,
+    target: Arc<ConfiguredTarget>,
+}
+
+/// A repository that may be read, and what is configured for it; `None` for one that is not configured any more.
+pub struct ReadableRepository {
+    /// What is published.
+    pub published: Published,
+    /// The name of its format.
+    pub format: Option<&'static str>,
+}
+
+impl Gate {
+    /// A gate before the repositories of a catalogue.
+    pub fn new(catalogue: Arc<Catalogue>, tree: Tree) -> Self {
+        Self { catalogue, tree }
+    }
+
+    /// The formats of all repositories.
+    pub fn formats(&self) -> &Formats {
+        self.catalogue.formats()
+    }
+
+    /// The store: for RWS's own objects.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.tree.store()
+    }
+
+    /// Whether the store can be listed.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn check(&self) -> Result<(), RepositoryError> {
+        self.tree.page("", Depth::Directory, None, 1).await.map(drop)
+    }
+
+    /// The targets of a path, when the user may write them all. `failed` says what cannot be done where a distribution is of an
+    /// unknown kind.
+    ///
+    /// # Errors
+    ///
+    /// 400 for a path of no target, 403 for a target that the user may not write.
+    pub fn writable(&self, user: &User, path: &str, failed: &str) -> Result<Writable, Problem> {
+        let targets = self.catalogue.resolve(path).map_err(|error| match error {
+            PathError::Base(_) => Problem::bad_request("path", format!("{failed}: {error}")),
+            _ => Problem::bad_request("path", error.to_string()),
+        })?;
+        allow(user, targets)
+    }
+
+    /// The file at the address where it is downloaded; `None` for a path that is none. A path as in uploads is one, whatever lies
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// 403 for a target that the user may not write.
+    pub fn writable_file(&self, user: &User, path: &str) -> Result<Option<WritableFile>, Problem> {
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let found = self.catalogue.by_package(path).filter(|_| self.catalogue.resolve(directory).is_err());
+        let Some((repository, target, below)) = found else { return Ok(None) };
+        let target = allow(user, vec![Arc::clone(target)])?;
+        Ok(Some(WritableFile { target, repository: repository.clone(), path: below.to_owned() }))
+    }
+
+    /// A path without slashes at its ends, as anybody may read it.
+    pub fn readable(self: &Arc<Self>, path: &str) -> Readable {
+        Readable { gate: Arc::clone(self), path: path.to_owned() }
+    }
+
+    /// The one target of a path, as anybody may read it; `None` where it stands for none, or for several.
+    pub fn readable_target(&self, path: &str) -> Option<ReadableTarget<'_>> {
+        let targets = self.catalogue.resolve(path).ok()?;
+        let [target] = targets.as_slice() else { return None };
+        Some(ReadableTarget { gate: self, target: Arc::clone(target) })
+    }
+
+    /// All repositories that are published, as anybody may read them.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn readable_repositories(&self) -> Result<Vec<ReadableRepository>, RepositoryError> {
+        let published = self.tree.generations().await?.into_iter();
+        let with_format = |published: Published| {
+            let configured = self.catalogue.repository(&published.repository);
+            ReadableRepository { format: configured.map(|target| target.format.name()), published }
+        };
+        Ok(published.map(with_format).collect())
+    }
+}
+
+/// Checks that the user may write to all of some targets.
+fn allow(user: &User, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
+    match targets.iter().find(|target| !(user.may_write)(&target.target)) {
+        Some(target) => {
+            let message = format!("You are not allowed to write to {}.", target.target);
+            Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))
+        }
+        None => Ok(Writable { targets }),
+    }
+}
+
+impl Writable {
+    /// The targets.
+    pub fn targets(&self) -> &[Arc<ConfiguredTarget>] {
+        &self.targets
+    }
+}
+
+impl Readable {
+    /// The path.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is at a name below the path.
+    pub fn below(&self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
+        Self { gate: Arc::clone(&self.gate), path }
+    }
+
+    /// The file at the path; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn file(
+        &self,
+        request: FileRequest,
+        reader: Option<&OfReader<'_>>,
+    ) -> Result<Option<PublicFile>, RepositoryError> {
+        self.gate.tree.file(&self.path, request, reader).await
+    }
+
+    /// A part of what is below the path; `None` where there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn page(&self, depth: Depth, from: Option<&str>, most: usize) -> Result<Option<Page>, RepositoryError> {
+        self.gate.tree.page(&self.path, depth, from, most).await
+    }
+}
+
+impl ReadableTarget<'_> {
+    /// The target with what is configured for it.
+    pub fn configured(&self) -> &ConfiguredTarget {
+        &self.target
+    }
+
+    /// The target.
+    pub fn target(&self) -> &Target {
+        &self.target.target
+    }
+
+    /// The root that readers of one of its repositories get.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn root(&self, repository: &RepositoryId) -> Result<Vec<RootFile>, RepositoryError> {
+        self.gate.tree.root(repository).await
+    }
+
+    /// The current generation of one of its repositories.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn generation(&self, repository: &RepositoryId) -> Result<Option<GenerationId>, RepositoryError> {
+        self.gate.tree.generation(repository).await
+    }
+}
