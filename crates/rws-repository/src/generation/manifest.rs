@@ -25,7 +25,7 @@ pub struct PackageRow {
     pub files: Vec<FileName>,
     /// Its entries: partition and length of the text.
     pub entries: Vec<(Partition, u64)>,
-    /// The version of the code that rendered them ([`Format::renderer`]).
+    /// The version of the code that rendered them ([`rws_model::UploadFormat::renderer`]).
     pub renderer: u32,
 }
 
