@@ -52,6 +52,11 @@ impl StoreError {
         matches!(self, Self::Failed { source, .. } if source.kind() == io::ErrorKind::InvalidData)
     }
 
+    /// Whether the store does not know such a request.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Failed { source, .. } if source.kind() == io::ErrorKind::Unsupported)
+    }
+
     /// Wraps an error of the operating system.
     pub fn from_io(operation: &'static str, key: impl Into<String>, source: io::Error) -> Self {
         let retry = match source.kind() {

@@ -72,6 +72,8 @@ impl Failure {
     /// Whether the same request may succeed a moment later.
     pub fn may_pass(&self) -> bool {
         match self.status {
+            // it will not know the request later either
+            Some(501) => false,
             // 409: another conditional request is under way
             Some(408 | 409 | 429 | 500..=599) => true,
             // an error inside a successful answer
@@ -92,7 +94,11 @@ impl Failure {
     /// The error of an operation on a key.
     pub fn error(self, operation: &'static str, key: &str) -> StoreError {
         let retry = if self.may_pass() { Retry::Later } else { Retry::Never };
-        let kind = if self.nonsense { io::ErrorKind::InvalidData } else { io::ErrorKind::Other };
+        let kind = match self.status {
+            _ if self.nonsense => io::ErrorKind::InvalidData,
+            Some(501) => io::ErrorKind::Unsupported,
+            _ => io::ErrorKind::Other,
+        };
         let source = io::Error::new(kind, self.sentence(operation));
         StoreError::Failed { operation, key: key.to_owned(), retry, source }
     }
@@ -225,5 +231,8 @@ mod tests {
         assert!(Failure::answered(503, "<Code>SlowDown</Code>").may_pass());
         assert!(Failure::answered(409, "<Code>ConditionalRequestConflict</Code>").may_pass());
         assert!(!Failure::answered(400, "<Code>InvalidRequest</Code>").may_pass());
+        assert!(!Failure::answered(501, "").may_pass());
+        assert!(Failure::answered(501, "").error("write", "x").is_unsupported());
+        assert!(!Failure::answered(503, "").error("write", "x").is_unsupported());
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::S3Store;
 use crate::private::{PREFIX, PROBES};
-use crate::{Body, Condition, Key, ObjectClass, Retry, Stat, Store, StoreError, Write};
+use crate::{Body, Condition, Key, ObjectClass, Stat, Store, StoreError, Write};
 
 /// How many writers race.
 const WRITERS: usize = 16;
@@ -108,9 +108,7 @@ impl S3Store {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),
             // a service that does not know conditions may say so
-            Err(StoreError::Failed { retry: Retry::Never, source, .. }) if source.to_string().contains(" 501 ") => {
-                Ok(false)
-            }
+            Err(error) if error.is_unsupported() => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -78,6 +78,23 @@ async fn a_probe_finds_out_and_cleans_up() {
     }
 }
 
+/// A service that does not know conditional writes, and says so, has one writer. It is asked once, not again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_conditional_writes_has_one_writer() {
+    let place = place(S3Server::moto()).await;
+    place.proxy.set_fault(Some(Arc::new(|seen| {
+        let is_conditional = seen.headers.iter().any(|(name, _)| name.starts_with("if-") && seen.method == "PUT");
+        is_conditional.then_some(Fault::Answer { status: 501, code: "NotImplemented", effect: false })
+    })));
+    assert_eq!(place.store.probe().await.unwrap(), Conditions::NotKept);
+    let refused =
+        place.store.write(&key("a"), b"1".to_vec().into(), write(Condition::Absent, ObjectClass::Private)).await;
+    let before = place.proxy.seen().len();
+    assert!(refused.unwrap_err().is_unsupported());
+    _ = place.store.write(&key("a"), b"1".to_vec().into(), write(Condition::Absent, ObjectClass::Private)).await;
+    assert_eq!(place.proxy.seen().len(), before + 1);
+}
+
 /// Ceph compares If-Match with an ETag without its quotes.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_form_of_tags_is_the_servers() {
