@@ -19,6 +19,7 @@ use rws_store::{
     Body, Condition, Key, MemoryStore, Moment, ObjectClass, ObservedStore, Observer, Operation, Span, Store,
     StoreError, Write,
 };
+use tokio::sync::Semaphore;
 
 const DEB: &str = "release/2.8/ubuntu/focal";
 const RPM: &str = "release/2.8/el/7/x86_64";
@@ -214,6 +215,45 @@ async fn replicas_of_two_versions_do_not_undo_each_other() {
     }
     now.start().await;
     assert_eq!([later.generation(DEB).await, later.generation(RPM).await], generations, "both are at rest");
+}
+
+/// Holds reads of packages while it is closed.
+struct Gate {
+    open: Semaphore,
+    waiting: AtomicUsize,
+}
+
+#[async_trait]
+impl Observer for Gate {
+    async fn observe(&self, moment: Moment, operation: &Operation) -> Result<(), StoreError> {
+        if moment == Moment::Before && operation.verb == "read" && operation.key.contains("/pool/focal/") {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            drop(self.open.acquire().await.unwrap());
+        }
+        Ok(())
+    }
+}
+
+/// The packages cannot be read for a while: uploads are published meanwhile, and what they replace is not rendered over.
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_are_not_held_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, store, _) = published(directory.path()).await;
+    let gate = Arc::new(Gate { open: Semaphore::new(0), waiting: AtomicUsize::new(0) });
+    let slow: Arc<dyn Store> = Arc::new(ObservedStore::new(store, gate.clone()));
+    let later = Replica::new(&later_catalogue(), &slow);
+    later.scheduler.start(false).await.unwrap();
+    while gate.waiting.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    later.upload(DEB, &[deb("aa", "1", "amd64", "other text")]).await;
+    later.upload(DEB, &[deb("dd", "1", "amd64", "text")]).await;
+    expect_summaries(&later.indexes(DEB).await, 4, 2);
+    gate.open.add_permits(1000);
+    later.settle().await;
+    let indexes = later.indexes(DEB).await;
+    expect_summaries(&indexes, 4, 4);
+    assert!(indexes.iter().any(|text| text.contains("\nDescription: later other text")), "{indexes:?}");
 }
 
 /// A package that cannot be read keeps its entry and is named; all others are rendered again.
