@@ -128,6 +128,11 @@ impl Publisher {
         self.ready.lock().insert(repository.clone(), Arc::new(batch.changes));
     }
 
+    /// Takes back what no run has taken in: it would stay in memory.
+    pub fn take_back(&self, repository: &RepositoryId) {
+        self.ready.lock().remove(repository);
+    }
+
     /// Whether what was handed over was not taken in yet.
     pub fn is_handed_over(&self, repository: &RepositoryId) -> bool {
         self.ready.lock().contains_key(repository)

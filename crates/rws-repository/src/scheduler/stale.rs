@@ -144,6 +144,10 @@ impl Scheduler {
         self.publisher.hand_over(repository, batch);
         self.wake(repository, Triggers::NONE, Priority::Background);
         let taken = || (!self.publisher.is_handed_over(repository)).then_some(());
-        Ok(self.until(MAX_WAIT, taken).await.is_some())
+        let is_taken = self.until(MAX_WAIT, taken).await.is_some();
+        if !is_taken {
+            self.publisher.take_back(repository);
+        }
+        Ok(is_taken)
     }
 }

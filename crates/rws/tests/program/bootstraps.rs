@@ -119,3 +119,22 @@ fn wget_fetches_names_with_epochs() {
         assert!(ran.succeeded() && ran.stdout.starts_with(b"!<arch>\n"), "{url}: {:?}", ran.code);
     }
 }
+
+/// A whole mirror: it checks the signature, every index and every digest, and asks for each file by its name in the index.
+#[test]
+fn debmirror_fetches_names_with_epochs() {
+    let work = temporary_directory();
+    let server = archive(work.path());
+    let host = server.base_url().trim_start_matches("http://").to_owned();
+    let keyring = work.path().join("key.gpg");
+    let mirror = work.path().join("mirror");
+    let options =
+        ["--method=http", "--dist=bookworm", "--section=main", "--arch=amd64", "--nosource", "--rsync-extra=none"];
+    let debmirror = Program::new("debmirror", work.path()).args(options).arg(format!("--host={host}"));
+    let debmirror = debmirror.arg(format!("--root={}", &ARCHIVE[1..])).arg(format!("--keyring={}", keyring.display()));
+    debmirror.arg(&mirror).succeed();
+    let mut names: Vec<String> = files_below(&mirror.join("pool")).iter().map(|path| file_name(path)).collect();
+    names.sort();
+    assert_eq!(names.len(), PACKAGES.len(), "{names:?}");
+    assert!(names.contains(&"rws-base_1:1.0+b1~x_all.deb".to_owned()), "{names:?}");
+}
