@@ -177,17 +177,19 @@ impl ClientFormat for Deb {
     }
 
     fn setup_files(&self) -> &'static [&'static str] {
-        &["sources", "list"]
+        &["sources", "list", "asc"]
     }
 
     fn setup_names_architectures(&self, end: &str) -> bool {
-        self.setup_files().contains(&end)
+        end != "asc"
     }
 
     fn setup_file(&self, end: &str, setup: &ClientSetup<'_>) -> Option<String> {
         match end {
             "sources" => Some(setup_files::sources(setup)),
             "list" => Some(setup_files::list(setup)),
+            // as one block: apt joins the lines of all blocks of a key file before it decodes them
+            "asc" => setup.key.map(|key| key.armored.to_owned()),
             _ => None,
         }
     }

@@ -37,8 +37,8 @@ pub(crate) fn list(setup: &ClientSetup<'_>) -> String {
     if !setup.architectures.is_empty() {
         options.push(format!("arch={}", setup.architectures.join(",")));
     }
-    if let Some(ClientKey { name: key, .. }) = setup.key {
-        file.push_str(&format!("# the key: curl -o /usr/share/keyrings/{name}.asc {}/-/keys/{key}\n", setup.base));
+    if let Some(ClientKey { url, .. }) = setup.key {
+        file.push_str(&format!("# the key: curl -o /usr/share/keyrings/{name}.asc {url}\n"));
         options.push(format!("signed-by=/usr/share/keyrings/{name}.asc"));
     }
     let options = if options.is_empty() { String::new() } else { format!(" [{}]", options.join(" ")) };

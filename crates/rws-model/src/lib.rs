@@ -21,8 +21,8 @@ pub use digest::{Algorithm, AlgorithmDigester, ContentDigester, Digester, Digest
 pub use format::{
     Assembled, ClientFormat, ClientKey, ClientSetup, Codec, DraftContent, DraftFile, FileByFile, Format, Formats,
     Frame, Index, IndexFile, Inspected, Inspector, Layout, Listed, ListedFile, ListedPackage, ListedRole, Metadata,
-    MetadataOffer, MetadataOrigin, NamedFile, Placement, PlainDirectory, ProductRule, Reading, RepositoryFormat, Role,
-    RootError, RootFile, RootInput, UploadFormat,
+    MetadataOffer, MetadataOrigin, NamedFile, PackageKeys, Placement, PlainDirectory, ProductRule, Reading,
+    RepositoryFormat, Role, RootError, RootFile, RootInput, UploadFormat,
 };
 pub use md5_pieces::Md5Pieces;
 pub use memory::{Memory, Unlimited};

@@ -18,8 +18,11 @@ pub enum SigningPurpose {
     /// A clear-signed message of a text (RFC 9580, section 7), as in `InRelease`. The text that a verifier gets back is the
     /// signed one to the byte.
     ClearText,
-    /// A detached signature in ASCII armour, as in `Release.gpg` and `repomd.xml.asc`.
+    /// A detached signature in ASCII armour, as in `Release.gpg`. Several keys sign in one block.
     Detached,
+    /// The same with a block for each key, and the first one once more at the end, as in `repomd.xml.asc`: of its readers
+    /// some look at the first block only, and some at the last one.
+    DetachedBlocks,
     /// A detached signature without armour, as in the signature header of an rpm.
     RpmHeader,
 }
@@ -35,14 +38,20 @@ pub struct SigningRequest<'a> {
     pub signed_at: i64,
 }
 
-/// A signing key that is unlocked and fit for use, in this process or elsewhere.
+/// The keys of a target: unlocked and fit for use, in this process or elsewhere.
 #[async_trait]
 pub trait Signer: Send + Sync {
-    /// The fingerprint of the primary key, upper-case hexadecimal digits.
+    /// The fingerprint of the primary key, upper-case hexadecimal digits; of several keys all of them. When it changes,
+    /// everything is signed anew.
     fn fingerprint(&self) -> &str;
 
-    /// The public key in ASCII armour (RFC 9580, section 6.2).
+    /// The public keys that clients should know, in ASCII armour (RFC 9580, section 6.2), as one block.
     fn public_key_armored(&self) -> &str;
+
+    /// The same with a block for each key.
+    fn public_key_blocks(&self) -> &str {
+        self.public_key_armored()
+    }
 
     /// What [`SigningRequest::purpose`] says, made of the bytes.
     ///
@@ -51,9 +60,26 @@ pub trait Signer: Send + Sync {
     /// When the key cannot sign, or not for this purpose.
     async fn sign(&self, request: SigningRequest<'_>) -> Result<Vec<u8>, SignError>;
 
-    /// The text of a clear-signed message, when this key made its signature.
+    /// The fingerprint of the key whose signature of a package this is, where clients are told of that key: one of these
+    /// keys, or one of others that the configuration names. `signature` is one OpenPGP packet; `now` is in seconds since 1970.
+    fn verify_package(&self, _signature: &[u8], _bytes: &[u8], _now: i64) -> Option<String> {
+        None
+    }
+
+    /// The public keys of others whose signatures on packages are taken, in ASCII armour with a block for each key; `None`
+    /// where there are none.
+    fn package_key_blocks(&self) -> Option<String> {
+        None
+    }
+
+    /// The fingerprints of all keys that [`Signer::verify_package`] may answer.
+    fn package_key_fingerprints(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The text of a clear-signed message, when all keys that sign signed it.
     fn verify_clear(&self, message: &str) -> Option<String>;
 
-    /// Whether this key made a detached signature in ASCII armour.
+    /// Whether all keys that sign made a detached signature in ASCII armour.
     fn verify_detached(&self, bytes: &[u8], signature: &str) -> bool;
 }

@@ -48,7 +48,7 @@ pub(crate) fn reason(error: &pgp::errors::Error) -> String {
 }
 
 /// The armored blocks of a text, each with its first and last line.
-fn blocks(text: &str) -> Vec<String> {
+pub(crate) fn blocks(text: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut open: Option<String> = None;
     for line in text.lines().map(str::trim) {

@@ -1,6 +1,6 @@
 //! What a key says of itself, as far as its signatures verify (RFC 9580, sections 5.2.3.10 and 10.1).
 
-use pgp::composed::{SignedPublicSubKey, SignedSecretKey, SignedSecretSubKey};
+use pgp::composed::{SignedKeyDetails, SignedPublicKey, SignedPublicSubKey, SignedSecretKey, SignedSecretSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{PublicKey, PublicSubkey, Signature, SignatureType, SubpacketData};
 use pgp::types::{KeyDetails, KeyVersion, PublicParams, S2kParams, SecretParams, SignedUser, StringToKey, Tag};
@@ -50,10 +50,7 @@ impl<'a> Certificate<'a> {
     /// Verifies the signatures that say something at `now`.
     pub(crate) fn read(key: &'a SignedSecretKey, now: i64) -> Result<Self, KeyError> {
         let primary = key.primary_key.public_key();
-        if primary.version() != KeyVersion::V4 {
-            let version = u8::from(primary.version());
-            return Err(KeyError::Version { key: fingerprint(primary), version });
-        }
+        check_version(primary)?;
         let secret = key.secret_subkeys.iter().enumerate().map(|(position, subkey)| {
             let SignedSecretSubKey { key, signatures } = subkey;
             let has_secret = is_present(key.secret_params());
@@ -63,29 +60,48 @@ impl<'a> Certificate<'a> {
             let SignedPublicSubKey { key, signatures } = subkey;
             (None, subkey_part(primary, key, signatures, false, now))
         });
-        Ok(Self { primary: primary_part(key, now), subkeys: secret.chain(public).collect() })
+        let has_secret = is_present(key.primary_key.secret_params());
+        let subkeys = secret.chain(public).collect();
+        Ok(Self { primary: primary_part(primary, &key.details, has_secret, now), subkeys })
+    }
+
+    /// The same for a key whose secret parts are elsewhere: positions are those in `public_subkeys`.
+    pub(crate) fn read_public(key: &'a SignedPublicKey, now: i64) -> Result<Self, KeyError> {
+        let primary = &key.primary_key;
+        check_version(primary)?;
+        let subkeys = key.public_subkeys.iter().enumerate().map(|(position, subkey)| {
+            let SignedPublicSubKey { key, signatures } = subkey;
+            (Some(position), subkey_part(primary, key, signatures, true, now))
+        });
+        Ok(Self { primary: primary_part(primary, &key.details, true, now), subkeys: subkeys.collect() })
     }
 }
 
-fn primary_part(key: &SignedSecretKey, now: i64) -> Part<'_> {
-    let primary = key.primary_key.public_key();
-    let direct = key.details.direct_signatures.iter().filter(|signature| {
+fn check_version(primary: &PublicKey) -> Result<(), KeyError> {
+    if primary.version() == KeyVersion::V4 {
+        return Ok(());
+    }
+    Err(KeyError::Version { key: fingerprint(primary), version: u8::from(primary.version()) })
+}
+
+fn primary_part<'a>(primary: &'a PublicKey, details: &SignedKeyDetails, has_secret: bool, now: i64) -> Part<'a> {
+    let direct = details.direct_signatures.iter().filter(|signature| {
         // a direct signature that only names a revoker, for example, says nothing of what is asked here
         (signature.key_expiration_time().is_some() || states_flags(signature)) && signature.verify_key(primary).is_ok()
     });
-    let users = key.details.users.iter().filter_map(|user| user_statement(primary, user, now));
+    let users = details.users.iter().filter_map(|user| user_statement(primary, user, now));
     let statement = direct
         .filter(|signature| signature.typ() == Some(SignatureType::Key) && counts(signature, now))
         .filter_map(|signature| statement(signature, primary))
         .chain(users)
         .max_by_key(|statement| statement.made_at);
-    let mut self_signatures = key.details.users.iter().flat_map(|user| &user.signatures);
+    let mut self_signatures = details.users.iter().flat_map(|user| &user.signatures);
     Part {
         fingerprint: fingerprint(primary),
         parameters: primary.public_params(),
         created_at: i64::from(primary.created_at().as_secs()),
-        revoked: key.details.revocation_signatures.iter().any(|signature| signature.verify_key(primary).is_ok()),
-        has_secret: is_present(key.primary_key.secret_params()),
+        revoked: details.revocation_signatures.iter().any(|signature| signature.verify_key(primary).is_ok()),
+        has_secret,
         statement,
         claims_to_sign: self_signatures.any(|signature| signature.key_flags().sign()),
     }

@@ -18,6 +18,9 @@ pub enum KeyError {
     /// Only public keys.
     #[error("this is a public key, which cannot sign: give the output of `gpg --armor --export-secret-keys KEY`")]
     PublicOnly,
+    /// More than one key, where it has to be clear which one is meant.
+    #[error("there are several keys: give each in a file of its own")]
+    SeveralKeys,
     /// A version of keys that the clients do not read.
     #[error(
         "key {key} is of version {version}, which apt or dnf in use cannot read: make an RSA or Ed25519 key with gpg"

@@ -8,6 +8,7 @@ use crate::armor::{self, reason};
 use crate::certificate::{Certificate, fingerprint};
 use crate::key::{SecretPart, SigningKey};
 use crate::policy::{self, Chosen};
+use crate::public_key::PublicKey;
 use crate::{KeyError, Passphrase};
 
 impl SigningKey {
@@ -30,18 +31,14 @@ impl SigningKey {
     ) -> Result<Self, KeyError> {
         let certificate = Certificate::read(&key, now)?;
         let choice = policy::choose(&certificate, now)?;
-        let fingerprint = certificate.primary.fingerprint;
-        let public_armored = key
-            .to_public_key()
-            .to_armored_string(armor::OPTIONS)
-            .map_err(|error| KeyError::Damaged { reason: reason(&error) })?;
+        let public = PublicKey::new(key.to_public_key())?;
         let mut part = match choice.part {
             Chosen::Primary => SecretPart::Primary(Box::new(key.primary_key)),
             // the position comes from the list itself
             Chosen::Subkey(position) => SecretPart::Subkey(Box::new(key.secret_subkeys.swap_remove(position).key)),
         };
         unlock(&mut part, passphrase)?;
-        let key = Self::assemble(fingerprint, public_armored, part, choice);
+        let key = Self::assemble(public, part, choice);
         key.check_itself(now)?;
         Ok(key)
     }

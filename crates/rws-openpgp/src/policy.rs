@@ -61,6 +61,17 @@ pub(crate) fn choose(certificate: &Certificate<'_>, now: i64) -> Result<Choice, 
     }
 }
 
+/// The parts whose signatures clients take at `now`.
+pub(crate) fn signing_parts(certificate: &Certificate<'_>, now: i64) -> Vec<Chosen> {
+    let Certificate { primary, subkeys } = certificate;
+    if check(primary, now).is_err() {
+        return Vec::new();
+    }
+    let may_sign = primary.statement.as_ref().is_some_and(|statement| statement.may_sign.unwrap_or(true));
+    let good = subkeys.iter().filter_map(|(position, part)| check_subkey(*position, part, now).ok());
+    may_sign.then_some(Chosen::Primary).into_iter().chain(good.map(|(position, _)| Chosen::Subkey(position))).collect()
+}
+
 fn choice(part: Chosen, primary: &Part<'_>, signs: &Part<'_>, warnings: Vec<String>) -> Result<Choice, KeyError> {
     let statements = [primary.statement.as_ref(), signs.statement.as_ref()];
     let statements = || statements.into_iter().flatten();

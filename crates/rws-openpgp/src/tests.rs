@@ -1,14 +1,45 @@
 mod generated;
 mod gnupg;
+mod keyring;
 mod policy;
 mod signatures;
 
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use rws_model::{SignError, Signer, SigningPurpose, SigningRequest};
 
 use crate::*;
 
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+/// The keys are in this process: what they make is there at once.
+fn signed(keys: &Keyring, purpose: SigningPurpose, bytes: &[u8], signed_at: i64) -> Result<Vec<u8>, SignError> {
+    let mut signing = keys.sign(SigningRequest { purpose, bytes, signed_at });
+    match signing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(signed) => signed,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+fn text(keys: &Keyring, purpose: SigningPurpose, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
+    signed(keys, purpose, bytes, signed_at).map(|made| String::from_utf8(made).unwrap())
+}
+
+fn clear_sign(keys: &Keyring, signed: &str, signed_at: i64) -> Result<String, SignError> {
+    text(keys, SigningPurpose::ClearText, signed.as_bytes(), signed_at)
+}
+
+fn detach_sign(keys: &Keyring, bytes: &[u8], signed_at: i64) -> Result<String, SignError> {
+    text(keys, SigningPurpose::Detached, bytes, signed_at)
+}
+
+/// A key that signs alone.
+fn alone(key: SigningKey) -> Keyring {
+    Keyring::of(Arc::new(key)).unwrap()
 }
 
 #[test]

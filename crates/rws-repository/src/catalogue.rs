@@ -29,6 +29,18 @@ pub enum OnConflict {
     Refuse,
 }
 
+/// Which packages are signed when they are uploaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignPackages {
+    /// None: packages are published as they are sent.
+    #[default]
+    Off,
+    /// Those that have no signature. One that is signed is taken only with a signature that clients can verify.
+    Unsigned,
+    /// All: the signatures that they have are replaced.
+    Always,
+}
+
 /// What the configuration says of a target beside the form of its repositories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -38,6 +50,8 @@ pub struct Policy {
     pub create_empty: bool,
     /// Whether a file name that contradicts its package is refused.
     pub strict_names: bool,
+    /// Which packages are signed, where packages of the format carry signatures.
+    pub sign_packages: SignPackages,
     /// At least so many earlier generations are kept, where it is said.
     pub keep_generations: Option<usize>,
     /// All earlier generations are kept for so many seconds after they were replaced, where it is said.

@@ -159,6 +159,7 @@ mod tests {
             retired: Vec::new(),
             condemned: Vec::new(),
             configuration_fingerprint: sha256(b""),
+            writer_started_at: 0,
         })
     }
 

@@ -158,11 +158,13 @@ impl ClientFormat for Rpm {
     }
 
     fn setup_files(&self) -> &'static [&'static str] {
-        &["zypper.repo", "yum.repo", "repo"]
+        &["zypper.repo", "yum.repo", "repo", "packages.asc", "asc"]
     }
 
     fn setup_file(&self, end: &str, setup: &ClientSetup<'_>) -> Option<String> {
         let client = match end {
+            "asc" => return setup.key.map(|key| key.blocks.to_owned()),
+            "packages.asc" => return setup.key?.package_keys.map(|keys| keys.blocks.to_owned()),
             "repo" => Client::Dnf,
             "zypper.repo" => Client::Zypper,
             "yum.repo" => Client::Yum,

@@ -54,7 +54,7 @@ pub fn root(input: &RootInput<'_>) -> Vec<DraftFile> {
     let text = render(input);
     let plain = DraftFile::new(name("repomd.xml"), text.as_str());
     let Some(key) = input.public_key else { return vec![plain] };
-    let signature = DraftFile::signed(name("repomd.xml.asc"), SigningPurpose::Detached, text);
+    let signature = DraftFile::signed(name("repomd.xml.asc"), SigningPurpose::DetachedBlocks, text);
     vec![plain, signature, DraftFile::new(name("repomd.xml.key"), key)]
 }
 

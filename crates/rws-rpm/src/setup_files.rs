@@ -33,8 +33,9 @@ pub fn repo(setup: &ClientSetup<'_>, client: Client) -> String {
              repo_gpgcheck={}\n",
             u8::from(setup.key.is_some()),
         ));
-        if let Some(ClientKey { name: key, .. }) = setup.key {
-            file.push_str(&format!("gpgkey={base}/-/keys/{key}\n"));
+        if let Some(ClientKey { url, package_keys, .. }) = setup.key {
+            let others = package_keys.map(|keys| format!(" {}", keys.url)).unwrap_or_default();
+            file.push_str(&format!("gpgkey={url}{others}\n"));
         }
         file.push('\n');
     }

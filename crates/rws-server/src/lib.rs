@@ -52,7 +52,7 @@ pub use metrics::{Metrics, MetricsError};
 pub use openapi::document;
 pub use quotas::Quotas;
 pub use serve::Network;
-pub use service::{Keys, Service};
+pub use service::{KeyState, KeyStates, Keys, Service};
 pub use spool::SPOOL_PREFIX;
 pub use tls::{Certificate, TlsError};
 pub use waiting::WaitingFiles;

@@ -56,6 +56,15 @@ impl Metrics {
         gauge!("rws_build_info", "version" => service.version).set(1.0);
         gauge!("rws_repositories_failing").set(service.scheduler.failing().len() as f64);
         gauge!("rws_writable").set(f64::from(u8::from(service.writing.borrow().is_allowed())));
+        for key in (service.key_states)() {
+            let name = key.name.clone();
+            gauge!("rws_key_usable", "key" => name.clone()).set(f64::from(u8::from(key.problem.is_none())));
+            gauge!("rws_key_warnings", "key" => name.clone()).set(key.warnings.len() as f64);
+            if let Some(expires_at) = key.expires_at {
+                gauge!("rws_key_expiry_timestamp_seconds", "key" => name).set(expires_at as f64);
+            }
+        }
+        gauge!("rws_repositories_unchecked").set(service.scheduler.unchecked() as f64);
         let budgets = &service.budgets;
         gauge!("rws_uploads_open").set(budgets.uploads.in_use() as f64);
         gauge!("rws_http_connections").set(budgets.connections.in_use() as f64);
@@ -83,6 +92,16 @@ fn describe() {
     describe_gauge!("rws_uploads_open", "Uploads that RWS is receiving.");
     describe_gauge!("rws_writable", "Whether this replica may write to the store.");
     describe_gauge!("rws_repositories_failing", "Repositories whose last publish failed.");
+    describe_gauge!(
+        "rws_key_usable",
+        "Whether a key can sign now: its last signature was made, and it is not expired."
+    );
+    describe_gauge!("rws_key_warnings", "How many warnings there are about a key; `rws key check` prints them.");
+    describe_gauge!("rws_key_expiry_timestamp_seconds", Unit::Seconds, "When a key expires, since 1970.");
+    describe_gauge!(
+        "rws_repositories_unchecked",
+        "Repositories that RWS has not compared with its settings and keys since its start."
+    );
     describe_counter!("rws_publishes_total", "Publisher runs, by outcome.");
     describe_histogram!("rws_publish_seconds", Unit::Seconds, "Duration of the runs that published a generation.");
     describe_counter!("rws_lost_commits_total", "Commits that lost to another publisher (write contention).");

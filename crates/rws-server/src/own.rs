@@ -8,7 +8,7 @@ use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
-use rws_model::{ClientKey, ClientSetup};
+use rws_model::{ClientKey, ClientSetup, PackageKeys, Signer, Target};
 use rws_repository::publish::Unreadable;
 use rws_repository::scheduler::{self, Progress};
 use rws_repository::{UploadId, aside};
@@ -21,10 +21,10 @@ use crate::gate::{ReadableRepository, ReadableTarget};
 use crate::openapi::document;
 use crate::path;
 use crate::schema::{
-    Comparison, Generation, Overview, Program, Repositories, Repository, RepositoryState, Stale, StoreProblems,
+    Comparison, Generation, Key, Overview, Program, Repositories, Repository, RepositoryState, Stale, StoreProblems,
     TargetPath, Upload, UploadState, WaitingFile, Writers, WritersState,
 };
-use crate::service::Service;
+use crate::service::{KeyState, Service};
 use crate::table::{Endpoint, Route};
 
 /// How long the store is waited for by who asks for the status, which says more than what is in the store.
@@ -88,7 +88,7 @@ fn health() -> Answer {
 /// Whether this replica is ready, which means that the store answers. A standby replica can read and is ready: otherwise no
 /// rolling restart would ever finish.
 #[utoipa::path(get, path = "/-/ready", tag = "operation", responses(
-    (status = 200, description = "It is ready. Further lines say if this replica may not write, and if something other than the store answered during the last minute.", body = String, content_type = "text/plain"),
+    (status = 200, description = "It is ready. Further lines say if this replica may not write, if something other than the store answered during the last minute, and which keys cannot sign.", body = String, content_type = "text/plain"),
     StoreProblems,
 ))]
 async fn ready(service: &Service) -> Result<Answer, Problem> {
@@ -102,7 +102,10 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
     service.gate.check().await?;
     let writes = (writing != WriteAccess::MultiWriter).then(|| writing.sentence());
     let lines = [Some("ready".to_owned()), writes, service.gate.store().suspect_answers()];
-    let said: String = lines.into_iter().flatten().map(|line| line + "\n").collect();
+    let keys = (service.key_states)().into_iter();
+    let keys = keys.filter_map(|key| Some(format!("key {} cannot sign: {}", key.name, key.problem?)));
+    let lines = lines.into_iter().chain(keys.map(Some));
+    let said: String = lines.flatten().map(|line| line + "\n").collect();
     Ok(text(StatusCode::OK, PLAIN, said))
 }
 
@@ -143,6 +146,8 @@ async fn overview(service: &Service) -> Answer {
         failing: failing.collect(),
         comparing: comparing(service),
         stale: stale(service),
+        keys: keys(service),
+        unchecked: service.scheduler.unchecked(),
         waiting: waiting(service, &writing).await,
     };
     json(StatusCode::OK, &overview)
@@ -167,6 +172,14 @@ async fn waiting(service: &Service, writing: &WriteAccess) -> Option<Vec<Waiting
         }
     };
     Some(files.iter().map(file).collect())
+}
+
+fn keys(service: &Service) -> BTreeMap<String, Key> {
+    let key = |state: KeyState| {
+        let KeyState { name, fingerprint, expires_at, warnings, problem } = state;
+        (name, Key { fingerprint, expires: expires_at.and_then(time), warnings, problem })
+    };
+    (service.key_states)().into_iter().map(key).collect()
 }
 
 fn stale(service: &Service) -> BTreeMap<String, Stale> {
@@ -262,21 +275,17 @@ fn time(seconds: i64) -> Option<String> {
 
 /// A public key that signs repositories, in ASCII armour.
 #[utoipa::path(get, path = "/-/keys/{name}", tag = "clients",
-    params(("name" = String, Path, description = "`main.asc`, or `modules.asc` of the series `modules`.")),
+    params(("name" = String, Path, description = "The name of a key in the configuration and `.asc`; `main.asc` are the keys of all series but `modules`, `modules.asc` those of the series `modules`.")),
     responses(
-        (status = 200, description = "The key.", body = String, content_type = "application/pgp-keys"),
+        (status = 200, description = "The key, or the keys, each in a block of its own.", body = String, content_type = "application/pgp-keys"),
         (status = 404, description = "RWS has no such key.", body = Problem),
     ))]
 fn key(service: &Service, name: &str) -> Option<Answer> {
-    let key = match name {
-        "main.asc" => &service.keys.main,
-        "modules.asc" => &service.keys.modules,
-        _ => return None,
-    };
-    key.clone().map(|key| text(StatusCode::OK, PGP, key))
+    let key = service.keys.named(name.strip_suffix(".asc")?)?;
+    Some(text(StatusCode::OK, PGP, key.to_owned()))
 }
 
-/// A ready-made file for a client: `.sources` and `.list` for apt, with the architectures that the repository has now; `.repo` for dnf, `.zypper.repo`, `.yum.repo`.
+/// A ready-made file for a client: `.sources` and `.list` for apt, with the architectures that the repository has now; `.repo` for dnf, `.zypper.repo`, `.yum.repo`; `.asc`, all keys that clients of the repository should know.
 #[utoipa::path(get, path = "/-/setup/{kind}/{series}/{distribution}/{file}", tag = "clients",
     params(
         ("kind" = String, Path, description = "The same as in the path of an upload."),
@@ -294,18 +303,47 @@ async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered
     let Some(readable) = service.gate.readable_target(path) else { return Ok(None) };
     let Some(base) = base() else { return Ok(None) };
     let target = readable.configured();
-    let key = target.signer.as_ref().map(|signer| {
-        let is_modules = service.keys.modules.as_deref() == Some(signer.public_key_armored());
-        let name = if is_modules && service.keys.main != service.keys.modules { "modules.asc" } else { "main.asc" };
-        ClientKey { armored: signer.public_key_armored(), name }
-    });
+    let keys = target.signer.as_deref().map(|signer| KeyTexts::new(service, &base, &target.target, signer));
     let architectures = match target.format.setup_names_architectures(end) {
         true => architectures(&readable).await?,
         false => Vec::new(),
     };
+    let key = keys.as_ref().map(KeyTexts::client_key);
     let setup = ClientSetup { base: &base, target: &target.target, architectures: &architectures, key };
     let file = target.format.setup_file(end, &setup);
-    Ok(file.map(|file| of_address(text(StatusCode::OK, PLAIN, file))))
+    let media_type = if end.ends_with("asc") { PGP } else { PLAIN };
+    Ok(file.map(|file| of_address(text(StatusCode::OK, media_type, file))))
+}
+
+/// The keys of a target as its clients get them.
+struct KeyTexts<'a> {
+    signer: &'a dyn Signer,
+    url: String,
+    package_keys: Option<(String, String)>,
+}
+
+impl<'a> KeyTexts<'a> {
+    /// The addresses of the original stand for the keys of a target where they answer just these.
+    fn new(service: &Service, base: &str, target: &Target, signer: &'a dyn Signer) -> Self {
+        let texts = [signer.public_key_armored(), signer.public_key_blocks()];
+        let same = |name: &&str| service.keys.named(name).is_some_and(|keys| texts.iter().all(|text| *text == keys));
+        let url = match ["main", "modules"].iter().find(|name| same(name)) {
+            Some(name) => format!("{base}/-/keys/{name}.asc"),
+            None => format!("{base}/-/setup/{target}.asc"),
+        };
+        let package_keys =
+            signer.package_key_blocks().map(|keys| (keys, format!("{base}/-/setup/{target}.packages.asc")));
+        Self { signer, url, package_keys }
+    }
+
+    fn client_key(&self) -> ClientKey<'_> {
+        ClientKey {
+            armored: self.signer.public_key_armored(),
+            blocks: self.signer.public_key_blocks(),
+            url: &self.url,
+            package_keys: self.package_keys.as_ref().map(|(blocks, url)| PackageKeys { blocks, url }),
+        }
+    }
 }
 
 /// The architectures that the repositories of a target have, for clients that have to be told.

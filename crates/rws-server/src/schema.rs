@@ -117,9 +117,27 @@ pub struct Overview {
     pub comparing: BTreeMap<String, Comparison>,
     /// The repositories with index entries that an earlier version of RWS rendered. They are rendered again in the background.
     pub stale: BTreeMap<String, Stale>,
+    /// The keys by their names in the configuration.
+    pub keys: BTreeMap<String, Key>,
+    /// How many repositories this replica has not compared yet with its settings and keys since it started: they may still be
+    /// signed with others.
+    pub unchecked: usize,
     /// The files that came to `/-/incoming/` and wait for their `.changes`, of all users, those that came first before others;
     /// 1000 at most. None where the store does not say it in time.
     pub waiting: Option<Vec<WaitingFile>>,
+}
+
+/// A key.
+#[derive(Serialize, ToSchema)]
+pub struct Key {
+    /// The fingerprint of the primary key.
+    pub fingerprint: String,
+    /// When it expires (RFC 3339); none for never.
+    pub expires: Option<String>,
+    /// What an operator should know of it.
+    pub warnings: Vec<String>,
+    /// Why it cannot sign now: what has to be signed with it waits.
+    pub problem: Option<String>,
 }
 
 /// Index entries that an earlier version of RWS rendered.

@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,14 +20,39 @@ use crate::settings::Settings;
 use crate::spool::SpoolContext;
 use crate::waiting::WaitingFiles;
 
-/// The public keys that clients need, in ASCII armour.
+/// The public keys that clients need, in ASCII armour, by the names of their addresses.
 #[derive(Clone, Debug, Default)]
-pub struct Keys {
-    /// Of everything but `modules`.
-    pub main: Option<String>,
-    /// Of `modules`.
-    pub modules: Option<String>,
+pub struct Keys(BTreeMap<String, String>);
+
+impl Keys {
+    /// Keys by name, without the end of a file name.
+    pub fn new(keys: BTreeMap<String, String>) -> Self {
+        Self(keys)
+    }
+
+    /// The key, or the keys, of this name.
+    pub fn named(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
 }
+
+/// The state of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyState {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The fingerprint of the primary key, upper-case hexadecimal digits.
+    pub fingerprint: String,
+    /// When it expires, in seconds since 1970; `None` for never.
+    pub expires_at: Option<i64>,
+    /// What an operator should know of it, a sentence each.
+    pub warnings: Vec<String>,
+    /// Why it cannot sign now.
+    pub problem: Option<String>,
+}
+
+/// The states of all keys, as they are now.
+pub type KeyStates = Box<dyn Fn() -> Vec<KeyState> + Send + Sync>;
 
 /// What all handlers share.
 pub struct Service {
@@ -40,6 +66,8 @@ pub struct Service {
     pub users: Users,
     /// The public keys.
     pub keys: Keys,
+    /// The states of the keys.
+    pub key_states: KeyStates,
     /// What the operator has set.
     pub settings: Settings,
     /// What is counted.

@@ -3,9 +3,9 @@
 //! The program is [`run`] with the [`formats`] of RWS.
 
 mod command;
-#[cfg_attr(not(test), expect(dead_code, reason = "what only `serve` reads, until all of it is wired"))]
 mod configuration;
 mod installation;
+mod signers;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -72,11 +72,24 @@ impl ClientSetup<'_> {
     }
 }
 
-/// A public key for clients.
+/// The public keys that clients of a target should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientKey<'a> {
-    /// In ASCII armour.
+    /// In ASCII armour, as one block.
     pub armored: &'a str,
-    /// Its name below `/-/keys/`.
-    pub name: &'a str,
+    /// In ASCII armour, a block for each key.
+    pub blocks: &'a str,
+    /// The URL at which clients get them.
+    pub url: &'a str,
+    /// The keys of others that sign packages.
+    pub package_keys: Option<PackageKeys<'a>>,
+}
+
+/// Keys of others: clients take their signatures on packages, and on nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackageKeys<'a> {
+    /// In ASCII armour, a block for each key.
+    pub blocks: &'a str,
+    /// The URL at which clients get them.
+    pub url: &'a str,
 }

@@ -6,7 +6,7 @@ mod repository;
 mod root;
 mod upload;
 
-pub use client::{ClientFormat, ClientKey, ClientSetup};
+pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys};
 pub use list::Formats;
 pub use repository::{
     Codec, Frame, Index, IndexFile, Layout, ListedFile, ListedPackage, ListedRole, PlainDirectory, RepositoryFormat,

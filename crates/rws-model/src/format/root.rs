@@ -25,7 +25,7 @@ pub struct RootInput<'a> {
     pub published_at: i64,
     /// The root that it replaces, of whatever tool; empty where there is none.
     pub former: &'a [RootFile],
-    /// The public key of the signer in ASCII armour; `None` for a root that is not signed.
+    /// The public keys of the signer in ASCII armour, a block for each; `None` for a root that is not signed.
     pub public_key: Option<&'a str>,
 }
 

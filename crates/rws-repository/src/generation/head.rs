@@ -48,6 +48,10 @@ pub struct Head {
     /// The digest of settings and keys that the generation was made with.
     #[serde(rename = "made_with")]
     pub configuration_fingerprint: Sha256,
+    /// When the process started that wrote it, in milliseconds since 1970: of two replicas with different settings or keys,
+    /// those of the one that started later count. Heads of earlier versions do not say it.
+    #[serde(default)]
+    pub writer_started_at: i64,
 }
 
 /// A generation that is no longer current.

@@ -219,6 +219,7 @@ impl Committer<'_> {
             retired,
             condemned: before.map(|head| head.condemned.clone()).unwrap_or_default(),
             configuration_fingerprint: self.at.target.configuration_fingerprint(),
+            writer_started_at: self.at.started_at,
         };
         let files = generation.indexes.iter().flat_map(|state| &state.files);
         let used: BTreeSet<Key> = files.filter_map(|file| self.at.key(&file.stored_name).ok()).collect();

@@ -28,14 +28,16 @@ mod triggers;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rws_model::RepositoryId;
 use rws_store::Store;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, ConfiguredTarget};
 use crate::foreign::ForeignRoots;
+use crate::generation::Head;
 use crate::{GenerationId, RepositoryError, UploadId};
 use attempt::{Attempt, Ended};
 pub use progress::Comparison;
@@ -101,6 +103,8 @@ pub struct Publisher {
     large: Arc<Semaphore>,
     /// Entries that were rendered again.
     ready: stale::Ready,
+    /// When it was made, in milliseconds since 1970.
+    started_at: i64,
 }
 
 impl Publisher {
@@ -110,7 +114,9 @@ impl Publisher {
         let (exposed, progress, large) =
             (ExposedFiles::default(), progress::All::default(), Arc::new(Semaphore::new(1)));
         let (foreign, ready) = (Arc::default(), stale::Ready::default());
-        Self { store, catalogue, malformed, exposed, progress, foreign, scratch, large, ready }
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started_at = i64::try_from(started.as_millis()).unwrap_or(i64::MAX);
+        Self { store, catalogue, malformed, exposed, progress, foreign, scratch, large, ready, started_at }
     }
 
     /// The same with a local directory for index files that are large, instead of that of the system: best on the file
@@ -124,6 +130,13 @@ impl Publisher {
     pub async fn turn(&self) -> Option<Turn> {
         // the semaphore is never closed
         Arc::clone(&self.large).acquire_owned().await.ok()
+    }
+
+    /// Whether a head has to be made anew with the settings and keys of this process: it was made with others, by a process
+    /// that started earlier. What a later one has made stays, so that replicas of a rolling change do not undo each other's
+    /// work.
+    pub fn supersedes(&self, target: &ConfiguredTarget, head: &Head) -> bool {
+        head.writer_started_at < self.started_at && !target.matches_fingerprint(&head.configuration_fingerprint)
     }
 
     /// What is known of the roots in the store.
@@ -183,6 +196,7 @@ impl Publisher {
             target,
             tree: target.format.layout(repository).tree,
             scratch: &self.scratch,
+            started_at: self.started_at,
             exposed: &self.exposed,
         };
         let (mut triggers, mut lost_commits, mut unused) = (triggers, 0, BTreeSet::new());

@@ -79,7 +79,7 @@ impl Committer<'_> {
             entries: &parts.entries,
             published_at: parts.published_at,
             former: parts.former,
-            public_key: self.at.target.signer.as_ref().map(|signer| signer.public_key_armored()),
+            public_key: self.at.target.signer.as_ref().map(|signer| signer.public_key_blocks()),
         })
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct StoredRepository<'a> {
     pub(super) tree: String,
     /// The local directory for index files that are large.
     pub(super) scratch: &'a Path,
+    /// When this process started, in milliseconds since 1970.
+    pub(super) started_at: i64,
     pub(super) exposed: &'a ExposedFiles,
 }
 

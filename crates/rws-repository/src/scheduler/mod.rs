@@ -68,6 +68,8 @@ pub struct Scheduler {
     renewals: Mutex<HashMap<RepositoryId, i64>>,
     /// What entries of an earlier version of the code are rendered again.
     stale: stale::Work,
+    /// Repositories that were not compared yet with the settings and keys of this process.
+    unchecked: Mutex<HashSet<RepositoryId>>,
     /// How many sweeps there were.
     sweeps: AtomicUsize,
     publishing: Semaphore,
@@ -133,6 +135,7 @@ impl Scheduler {
             later: Mutex::default(),
             renewals: Mutex::default(),
             stale: stale::Work::default(),
+            unchecked: Mutex::default(),
             sweeps: AtomicUsize::new(0),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
             patient: Semaphore::new(MAX_BACKGROUND_PUBLISHES),
@@ -265,6 +268,9 @@ impl Scheduler {
             self.wake_later(repository, Duration::from_secs(seconds.unsigned_abs()));
         }
         self.note_stale(repository, outcome.stale);
+        if triggers.has(Trigger::Start) {
+            lock(&self.unchecked).remove(repository);
+        }
         if outcome.has_more {
             self.wake(repository, Triggers::NONE, Priority::Background);
         }
@@ -367,6 +373,8 @@ impl Scheduler {
         // what a person has to mend first is tried again when somebody asks, or when the sweep finds anything pending
         let passing =
             matches!(error, RepositoryError::Store(StoreError::Failed { .. }) | RepositoryError::Contended(_));
+        // a signer that is elsewhere comes back
+        let passing = passing || matches!(error, RepositoryError::Sign(_));
         if passing {
             slot.again = Some(slot.again.unwrap_or_default().and(triggers));
         }
@@ -399,6 +407,12 @@ impl Scheduler {
     /// The last error of a repository that is not mended yet.
     pub fn last_error(&self, repository: &RepositoryId) -> Option<String> {
         lock(&self.slots).get(repository)?.error().cloned()
+    }
+
+    /// How many repositories may still be published with other settings or keys than those of this process: since its start
+    /// they were not compared.
+    pub fn unchecked(&self) -> usize {
+        lock(&self.unchecked).len()
     }
 
     /// All repositories that could not be published last, or that have a malformed package in the store, each with the error.

@@ -1,4 +1,5 @@
-//! Roots in the store that are not those of their heads: an answer of the store came late, or another tool wrote them.
+//! Roots that have to be written again: those in the store are not those of their heads, because an answer of the store came
+//! late or another tool wrote them; or a replica with earlier settings or keys wrote the head.
 
 use std::sync::Arc;
 
@@ -43,6 +44,10 @@ impl Scheduler {
         let store = self.publisher.store();
         let Some((head, version)) = Heads(store).read(repository).await? else { return Ok(false) };
         self.look_at_renderer(repository, &head);
+        let target = self.publisher.catalogue().repository(repository);
+        if target.is_some_and(|target| self.publisher.supersedes(target, &head)) {
+            return Ok(true);
+        }
         if self.fits(repository, &head).await? {
             return Ok(false);
         }

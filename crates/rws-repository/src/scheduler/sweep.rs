@@ -9,7 +9,7 @@ use rws_model::RepositoryId;
 use rws_store::WriteAccess;
 use tokio::sync::watch;
 
-use super::{Priority, Scheduler};
+use super::{Priority, Scheduler, lock};
 use crate::RepositoryError;
 use crate::existing::is_untouched;
 use crate::generation::Heads;
@@ -56,6 +56,7 @@ impl Scheduler {
         let heads: BTreeSet<RepositoryId> = heads.into_iter().map(|(repository, _)| repository).collect();
         for repository in heads.iter().filter(|known| self.publisher.catalogue().repository(known).is_some()) {
             let triggers = Triggers::of(&[Trigger::Start]).and_if(synchronise, Trigger::Synchronise);
+            lock(&self.unchecked).insert(repository.clone());
             self.wake(repository, triggers, Priority::Background);
         }
         self.sweep().await?;

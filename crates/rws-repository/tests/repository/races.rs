@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rws_model::Listed;
-use rws_openpgp::SigningKey;
+use rws_openpgp::{Keyring, SigningKey};
 use rws_repository::Heads;
 use rws_repository::IncomingFiles;
 use rws_repository::intake::{self, Destination};
@@ -322,7 +322,7 @@ async fn a_publisher_that_slept_through_a_clean_up_loses() {
 async fn replicas_with_different_keys_do_not_flap() {
     let world = world_with(&["aa"]).await;
     let key = SigningKey::generate("RWS <rws@example.org>", 1_700_000_000, &mut [7; 32]).unwrap();
-    let signed = catalogue_signed_by(Some(Arc::new(key)));
+    let signed = catalogue_signed_by(Some(Arc::new(Keyring::of(Arc::new(key)).unwrap())));
     let other = Publisher::new(world.store(), signed, Malformed::Stop);
     let reconcile = async |publisher: &Publisher, start: bool| {
         world.tick();

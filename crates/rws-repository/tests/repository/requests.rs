@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::support::{accept, catalogue_signed_by, check_plain, deb, get, id, read_deb, received, record, rpm, seed};
 use rws_lab::{Fault, Proxy, S3Server};
 use rws_model::Signer;
-use rws_openpgp::SigningKey;
+use rws_openpgp::{Keyring, SigningKey};
 use rws_repository::catalogue::Catalogue;
 use rws_repository::intake::Accepted;
 use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
@@ -74,7 +74,8 @@ fn settings(server: &S3Server, url: &str, bucket: &str, base_path: &str) -> S3Se
 }
 
 fn signer() -> Arc<dyn Signer> {
-    Arc::new(SigningKey::generate("test <test@localhost>", 1_700_000_000, &mut [7; 32]).unwrap())
+    let key = SigningKey::generate("test <test@localhost>", 1_700_000_000, &mut [7; 32]).unwrap();
+    Arc::new(Keyring::of(Arc::new(key)).unwrap())
 }
 
 /// The requests that one more package costs in a repository of `count`, and those of one that changes more indexes.

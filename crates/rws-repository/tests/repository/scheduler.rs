@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::support::{World, accept, catalogue_of, get, id, received, received_as, settings};
 use async_trait::async_trait;
 use rws_model::{Reading, RepositoryId, RepositorySettings};
-use rws_openpgp::SigningKey;
+use rws_openpgp::{Keyring, SigningKey};
 use rws_repository::catalogue::{Catalogue, Policy};
 use rws_repository::intake::Accepted;
 use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
@@ -201,7 +201,11 @@ async fn check(catalogue: &Catalogue, store: &dyn Store, repository: &Repository
 /// All repositories are to be there before their first package.
 fn creating() -> Arc<Catalogue> {
     let key = SigningKey::generate("RWS <rws@example.org>", 1_700_000_000, &mut [7; 32]).unwrap();
-    catalogue_of(settings, Policy { create_empty: true, ..Policy::default() }, Some(Arc::new(key)))
+    catalogue_of(
+        settings,
+        Policy { create_empty: true, ..Policy::default() },
+        Some(Arc::new(Keyring::of(Arc::new(key)).unwrap())),
+    )
 }
 
 /// Also where a first publish left its index files and did not come to its end.

@@ -1,11 +1,13 @@
 //! `rws config`: what the configuration is, and whether it is right.
 
 use rws_model::Formats;
+use rws_server::KeyState;
 use rws_server::passwords::PasswordHash;
 
 use super::output::say;
 use crate::configuration::{Configuration, Environment, ListeningAddress, Overrides};
-use crate::installation::{now, signing};
+use crate::installation::now;
+use crate::installation::signing::SigningKeys;
 
 /// What to do with the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
@@ -25,9 +27,9 @@ pub fn run(action: Action, overrides: &Overrides, environment: &Environment, for
             for warning in &configuration.warnings {
                 say(format_args!("warning: {warning}"))?;
             }
-            for key in [&configuration.main_key, &configuration.modules_key].into_iter().flatten() {
-                for warning in signing::import(key, now())?.warnings() {
-                    say(format_args!("warning: {}: {warning}", key.variable))?;
+            for KeyState { name, warnings, .. } in SigningKeys::load(&configuration, None, now())?.states(now()) {
+                for warning in warnings {
+                    say(format_args!("warning: key {name}: {warning}"))?;
                 }
             }
             for (name, user) in configuration.credentials.iter().flatten() {

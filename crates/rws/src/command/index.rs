@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use rws_model::{Format, Formats, RepositoryId, RepositorySettings, Signer, Target};
+use rws_openpgp::Keyring;
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, Policy};
 use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
 use rws_store::MountedStore;
@@ -163,7 +164,10 @@ fn configuration(
 fn signer(arguments: &IndexArguments, configuration: &Configuration) -> anyhow::Result<Option<Arc<dyn Signer>>> {
     match (&configuration.main_key, arguments.sign) {
         (_, false) => Ok(None),
-        (Some(key), true) => Ok(Some(Arc::new(signing::import(key, installation::now())?))),
+        (Some(key), true) => {
+            let key = Arc::new(signing::import(key, installation::now())?);
+            Ok(Some(Arc::new(Keyring::of(key)?)))
+        }
         (None, true) => bail!("--sign needs a key: set GPG_SIGN_KEY_ARMORED"),
     }
 }

@@ -4,6 +4,7 @@ pub mod config;
 mod hash_password;
 mod health;
 mod index;
+mod key;
 mod log;
 pub mod output;
 mod plain_directory;
@@ -63,6 +64,11 @@ enum Command {
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<String>,
     },
+    /// Check, make or print the keys that sign
+    Key {
+        #[command(subcommand)]
+        action: key::Action,
+    },
     /// Check or print the configuration
     Config {
         #[command(subcommand)]
@@ -110,6 +116,10 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
         }
         Command::Config { action } => {
             config::run(action, &Overrides { file, ..Overrides::default() }, environment, formats)
+        }
+        Command::Key { action } => {
+            let overrides = Overrides { file, without_users: true, ..Overrides::default() };
+            runtime()?.block_on(key::run(action, &overrides, environment, formats))
         }
         Command::Serve(ServeArguments { listen, data_dir }) => {
             let configuration =

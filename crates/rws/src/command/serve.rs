@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use rws_model::Signer;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::passwords::PasswordHash;
@@ -15,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::say;
 use crate::configuration::{Configuration, ListeningAddress};
-use crate::installation::{Installation, Use};
+use crate::installation::{Installation, Use, now};
 
 /// How often it is looked whether the certificate was renewed.
 const RENEWED: Duration = Duration::from_secs(60);
@@ -49,9 +48,10 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
         gate: Arc::new(Gate::new(Arc::clone(&installation.catalogue), tree)),
         content_types: ContentTypes::new(configuration.formats.content_types()),
         users: Users::new(users, configuration.server.service.limits.passwords_bytes),
-        keys: Keys {
-            main: installation.keys.main.as_ref().map(|key| key.public_key_armored().to_owned()),
-            modules: installation.keys.modules.as_ref().map(|key| key.public_key_armored().to_owned()),
+        keys: Keys::new(installation.keys.addresses(&configuration)),
+        key_states: {
+            let keys = Arc::clone(&installation.keys);
+            Box::new(move || keys.states(now()))
         },
         settings: configuration.server.service.clone(),
         metrics: Metrics::install()?,

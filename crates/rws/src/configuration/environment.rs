@@ -62,12 +62,16 @@ variables! {
 #[derive(Clone, Default)]
 pub struct Environment {
     values: BTreeMap<&'static str, OsString>,
+    /// Of names that the configuration file chooses.
+    others: BTreeMap<String, String>,
+    has_others_of_process: bool,
 }
 
 impl Environment {
     /// The variables of this process.
     pub fn of_process() -> Self {
-        Self::new(VARIABLES.iter().filter_map(|variable| Some((variable.name, std::env::var_os(variable.name)?))))
+        let known = VARIABLES.iter().filter_map(|variable| Some((variable.name, std::env::var_os(variable.name)?)));
+        Self { has_others_of_process: true, ..Self::new(known) }
     }
 
     /// These variables only; names that are not declared are dropped.
@@ -76,7 +80,21 @@ impl Environment {
         let used = |(name, value): &(&str, OsString)| {
             !value.is_empty() && VARIABLES.iter().any(|variable| variable.name == *name)
         };
-        Self { values: values.filter(used).collect() }
+        Self { values: values.filter(used).collect(), ..Self::default() }
+    }
+
+    /// The same with a variable whose name the configuration file chooses.
+    #[cfg(test)]
+    #[must_use]
+    pub fn with_other(mut self, name: &str, value: &str) -> Self {
+        self.others.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The text of a variable whose name the configuration file chooses; none where it is unset, empty or not UTF-8.
+    pub fn other(&self, name: &str) -> Option<String> {
+        let of_process = || std::env::var(name).ok().filter(|_| self.has_others_of_process);
+        self.others.get(name).cloned().or_else(of_process).filter(|value| !value.is_empty())
     }
 
     /// The same with other values for some variables; `None` unsets one.

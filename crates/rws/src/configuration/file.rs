@@ -15,7 +15,8 @@ use super::{Overrides, store};
 const BUILT_IN: &str = include_str!("../../../../config.default");
 
 /// The keys at the top of the file.
-pub const KEYS: [&str; 8] = ["common", "model", "anchors", "users", "repositories", "server", "store", "publish"];
+pub const KEYS: [&str; 9] =
+    ["common", "model", "anchors", "users", "repositories", "keys", "server", "store", "publish"];
 
 /// The keys of `common`.
 pub const COMMON_KEYS: [&str; 3] = ["sync_on_start", "create_empty", "credentials"];

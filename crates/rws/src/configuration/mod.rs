@@ -6,6 +6,7 @@ mod credentials;
 pub mod environment;
 mod file;
 mod host_name;
+pub mod keys;
 mod listening_address;
 mod mistake;
 mod model;
@@ -77,6 +78,8 @@ pub struct Configuration {
     pub main_key: Option<SigningKey>,
     /// `GPG_MODULES_SIGN_KEY_ARMORED`
     pub modules_key: Option<SigningKey>,
+    /// The keys of the section `keys`, by name.
+    pub keys: keys::Keys,
     /// Which repositories there can be.
     pub model: Model,
     /// Settings of the HTTP server.
@@ -133,7 +136,8 @@ impl Configuration {
         if matches!(store, StoreConfiguration::Local { .. }) {
             process::refuse_signed_urls(&file, &server)?;
         }
-        let known = repositories::Known { model: &model, formats };
+        let keys = keys::read(&file, environment)?;
+        let known = repositories::Known { model: &model, formats, keys: &keys };
         let rules = repositories::read(&file, &known, &mut warnings)?;
         let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
         warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
@@ -146,6 +150,7 @@ impl Configuration {
             force_sync: environment.boolean(RWS_FORCE_SYNC).unwrap_or(force_sync),
             main_key: signing::main_key(environment, &mut warnings)?,
             modules_key: signing::modules_key(environment, &mut warnings)?,
+            keys,
             source,
             store,
             sync_on_start,
@@ -158,11 +163,14 @@ impl Configuration {
         })
     }
 
-    /// The key that signs the repositories of a series: `modules` may have its own; with only that one the rest is
-    /// unsigned.
-    pub fn key_for(&self, series: &str) -> Option<&SigningKey> {
-        let own = self.modules_key.as_ref().filter(|_| series == MODULES);
-        own.or(self.main_key.as_ref())
+    /// The names of the keys of a target, where an entry of `repositories` says which.
+    pub fn keys_for(&self, target: &Target) -> Option<&keys::TargetKeys> {
+        repositories::keys(&self.rules, target)
+    }
+
+    /// The files of public keys whose signatures on packages of a target are taken.
+    pub fn package_keys_for(&self, target: &Target) -> &[PathBuf] {
+        repositories::package_keys(&self.rules, target)
     }
 
     /// What is said of the repositories of a target, which are of this format.

@@ -1,16 +1,19 @@
 //! What the configuration says of single repositories: the list `repositories`, whose later entries win.
 
+use std::path::PathBuf;
+
 use rws_model::{Algorithm, Compression, Format, Formats, RepositorySettings, Target};
-use rws_repository::catalogue::{OnConflict, Policy};
+use rws_repository::catalogue::{OnConflict, Policy, SignPackages};
 use serde_json::{Value, json};
 
+use super::keys::{self, Keys, TargetKeys};
 use super::mistake::Mistake;
 use super::model::{self, Model};
 use super::node::{Node, Object};
 use super::pattern::{self, Pattern};
 
 /// The keys of one entry.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 18] = [
     "match",
     "architectures",
     "compression",
@@ -26,6 +29,9 @@ pub const KEYS: [&str; 15] = [
     "contents",
     "keep",
     "file_names",
+    "keys",
+    "sign_packages",
+    "package_keys",
 ];
 
 /// The keys of `keep`.
@@ -49,6 +55,9 @@ pub struct Rule {
     contents: Option<bool>,
     keep: Option<Keep>,
     strict_names: Option<bool>,
+    keys: Option<TargetKeys>,
+    sign_packages: Option<SignPackages>,
+    package_keys: Option<Vec<PathBuf>>,
 }
 
 /// Which earlier generations are kept.
@@ -80,6 +89,11 @@ impl Rule {
             "create_empty": self.create_empty,
             "contents": self.contents,
             "keep": self.keep.map(|keep| keep.show()),
+            "keys": self.keys.as_ref().map(TargetKeys::show),
+            "sign_packages": self.sign_packages.map(word),
+            "package_keys": self.package_keys.as_ref().map(|files| {
+                files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>()
+            }),
             "file_names": self.strict_names.map(|strict| if strict { "strict" } else { "free" }),
         });
         if let Some(entry) = entry.as_object_mut() {
@@ -135,11 +149,33 @@ pub fn policy(rules: &[Rule], create_empty: bool, target: &Target) -> Policy {
         replace(&mut policy.on_conflict, rule.on_conflict.as_ref());
         replace(&mut policy.create_empty, rule.create_empty.as_ref());
         replace(&mut policy.strict_names, rule.strict_names.as_ref());
+        replace(&mut policy.sign_packages, rule.sign_packages.as_ref());
         let Some(keep) = rule.keep else { continue };
         policy.keep_generations = keep.generations.map(|number| number as usize);
         policy.keep_seconds = keep.hours.map(|hours| i64::from(hours) * 60 * 60);
     }
     policy
+}
+
+/// The keys of a target, where an entry names any.
+pub fn keys<'a>(rules: &'a [Rule], target: &Target) -> Option<&'a TargetKeys> {
+    rules.iter().filter(|rule| rule.pattern.matches(target)).filter_map(|rule| rule.keys.as_ref()).next_back()
+}
+
+/// The files of keys whose signatures on packages of a target are taken.
+pub fn package_keys<'a>(rules: &'a [Rule], target: &Target) -> &'a [PathBuf] {
+    let mut files =
+        rules.iter().filter(|rule| rule.pattern.matches(target)).filter_map(|rule| rule.package_keys.as_deref());
+    files.next_back().unwrap_or_default()
+}
+
+/// A word of the file.
+fn word(sign_packages: SignPackages) -> &'static str {
+    match sign_packages {
+        SignPackages::Off => "off",
+        SignPackages::Unsigned => "unsigned",
+        SignPackages::Always => "always",
+    }
 }
 
 fn replace<Setting: Clone>(old: &mut Setting, new: Option<&Setting>) {
@@ -154,6 +190,8 @@ pub struct Known<'a> {
     pub model: &'a Model,
     /// The formats that there are.
     pub formats: &'a Formats,
+    /// The keys that there are.
+    pub keys: &'a Keys,
 }
 
 /// Reads the list `repositories`.
@@ -190,6 +228,9 @@ fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Re
         contents: entry.get("contents").map(|node| node.boolean()).transpose()?,
         keep: entry.get("keep").map(|node| keep(&node)).transpose()?,
         strict_names: entry.get("file_names").map(|node| file_names(&node)).transpose()?,
+        keys: entry.get("keys").map(|node| keys::of_target(&node, known.keys)).transpose()?,
+        sign_packages: entry.get("sign_packages").map(|node| sign_packages(&node)).transpose()?,
+        package_keys: entry.get("package_keys").map(|node| files(&node)).transpose()?,
     })
 }
 
@@ -256,6 +297,24 @@ fn file_names(node: &Node<'_>) -> Result<bool, Mistake> {
         "strict" => Ok(true),
         _ => Err(node.mistake(allowed)),
     }
+}
+
+/// Which packages are signed.
+fn sign_packages(node: &Node<'_>) -> Result<SignPackages, Mistake> {
+    let all = [SignPackages::Off, SignPackages::Unsigned, SignPackages::Always];
+    let allowed = "is \"off\", \"unsigned\" or \"always\"";
+    let text = node.text(allowed)?;
+    all.into_iter().find(|one| word(*one) == text).ok_or_else(|| node.mistake(allowed))
+}
+
+/// Paths of files.
+fn files(node: &Node<'_>) -> Result<Vec<PathBuf>, Mistake> {
+    let allowed = "is a list of paths of files";
+    let file = |node: &Node<'_>| match node.text(allowed)? {
+        "" => Err(node.mistake(allowed)),
+        text => Ok(PathBuf::from(text)),
+    };
+    node.list(allowed)?.iter().map(file).collect()
 }
 
 fn keep(node: &Node<'_>) -> Result<Keep, Mistake> {

@@ -22,6 +22,7 @@ impl Configuration {
             "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),
             "main_key": key(self.main_key.as_ref()),
             "modules_key": key(self.modules_key.as_ref()),
+            "keys": self.keys.iter().map(|(name, key)| (name.clone(), super::keys::show(key))).collect::<Value>(),
             "model": model(&self.model),
             "anchors": self.model.anchors,
             "repositories": self.rules.iter().map(super::repositories::Rule::show).collect::<Value>(),

@@ -15,7 +15,7 @@ pub struct SigningKey {
     /// Its passphrase.
     pub passphrase: Option<Secret>,
     /// The variable that holds the key, for messages.
-    pub variable: &'static str,
+    pub variable: String,
 }
 
 /// The main key.
@@ -42,5 +42,5 @@ fn read(
         return Ok(None);
     };
     let passphrase = passphrase_text.map(Secret::new);
-    Ok(Some(SigningKey { armored: Secret::new(armored), passphrase, variable: key.name }))
+    Ok(Some(SigningKey { armored: Secret::new(armored), passphrase, variable: key.name.to_owned() }))
 }

@@ -4,6 +4,7 @@ mod connection;
 mod defaults;
 mod documented;
 mod file_keys;
+mod keys;
 mod mistakes;
 mod model;
 mod repositories;
@@ -49,9 +50,12 @@ fn with_model(key: &str, value: Value) -> Value {
 }
 
 fn resolve(file: &Value, variables: &[(&'static str, &str)]) -> Result<Configuration, Mistake> {
-    let environment = Environment::new(variables.iter().copied());
+    resolved_in(file, &Environment::new(variables.iter().copied()))
+}
+
+fn resolved_in(file: &Value, environment: &Environment) -> Result<Configuration, Mistake> {
     let source = Source::File(PathBuf::from("rws.json"));
-    Configuration::resolve((source, file.to_string()), &Overrides::default(), &environment, &formats())
+    Configuration::resolve((source, file.to_string()), &Overrides::default(), environment, &formats())
 }
 
 #[track_caller]

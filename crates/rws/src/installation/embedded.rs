@@ -51,6 +51,12 @@ impl Secrets {
         }
     }
 
+    /// The directory below the data directory, where a signing key was made there.
+    pub fn with_key(data: &Path) -> Option<Self> {
+        let directory = data.join(private::SECRETS);
+        directory.join(SIGNING_KEY).is_file().then_some(Self { directory })
+    }
+
     /// The user of the embedded default; one who was made just now comes with the password.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! One installation: a store, keys and repositories, put together from a configuration.
 
 mod bucket;
-mod embedded;
+pub mod embedded;
 mod place;
 pub mod signing;
 mod spool;
@@ -29,7 +29,7 @@ pub struct Installation {
     /// What there can be.
     pub catalogue: Arc<Catalogue>,
     /// What signs.
-    pub keys: SigningKeys,
+    pub keys: Arc<SigningKeys>,
     /// What the embedded default made for itself; none with a bucket.
     pub secrets: Option<Secrets>,
     malformed: Malformed,
@@ -47,7 +47,7 @@ impl Installation {
             StoreConfiguration::Local { directory, .. } => Some(Secrets::open(directory)?),
             StoreConfiguration::S3 { .. } => None,
         };
-        let keys = SigningKeys::load(configuration, secrets.as_ref(), now())?;
+        let keys = Arc::new(SigningKeys::load(configuration, secrets.as_ref(), now())?);
         let catalogue = Arc::new(catalogue(configuration, &keys));
         let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
         Ok(Self { place, catalogue, keys, secrets, malformed })
@@ -108,7 +108,7 @@ fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
     let catalogue = Catalogue::new(model, |target, format| Configured {
         settings: configuration.settings_for(target, format),
         policy: configuration.policy_for(target),
-        signer: format.signer(keys.of(&target.series).as_slice()),
+        signer: format.signer(keys.signer_of(configuration, target).as_slice()),
     });
     catalogue.with_formats(configuration.formats.clone())
 }

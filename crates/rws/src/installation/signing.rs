@@ -1,21 +1,41 @@
 //! The keys that sign.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
-use rws_model::Signer;
-use rws_openpgp::{Passphrase, SigningKey};
+use anyhow::{Context, anyhow, bail};
+use rws_model::{Signer, Target};
+use rws_openpgp::{KeySigner, Keyring, Passphrase, PublicKey, SigningKey};
+use rws_server::KeyState;
 
 use super::embedded::Secrets;
+use crate::configuration::keys::{KeySource, MAIN, MODULES, TargetKeys};
 use crate::configuration::{self, Configuration};
+use crate::signers::ExternalSigner;
 
-/// The keys that sign: `modules` may have its own.
-pub struct SigningKeys {
-    /// Of everything but `modules`; none: unsigned.
-    pub main: Option<Arc<SigningKey>>,
-    /// Of `modules`; none: unsigned.
-    pub modules: Option<Arc<SigningKey>>,
+/// One key of the configuration.
+enum Key {
+    /// It signs in this process.
+    Here(Arc<SigningKey>),
+    /// It signs elsewhere.
+    Elsewhere(Arc<ExternalSigner>),
+    /// Only its public half is known.
+    Public(Box<PublicKey>),
 }
+
+/// The keys that sign, and those that clients learn.
+pub struct SigningKeys {
+    keys: BTreeMap<String, Key>,
+    /// Those that were put together already, by what they consist of.
+    rings: Mutex<BTreeMap<String, Arc<Keyring>>>,
+    /// The states of the keys at a time, in seconds since 1970: whoever asks gets them without a signature verified.
+    checked: Mutex<Option<(i64, Vec<KeyState>)>>,
+}
+
+/// So long what a key says of itself is not looked at again.
+const CHECKED_SECONDS: i64 = 60;
 
 impl SigningKeys {
     /// Imports the configured keys. Without any, takes the embedded one where there is one, so that repositories stay
@@ -23,30 +43,229 @@ impl SigningKeys {
     ///
     /// # Errors
     ///
-    /// When a key is not fit to sign.
+    /// When a key is not fit to sign, or one that a target names is not there.
     pub fn load(configuration: &Configuration, secrets: Option<&Secrets>, now: i64) -> anyhow::Result<Self> {
-        let main = configuration.main_key.as_ref().map(|key| import(key, now)).transpose()?;
-        let modules = configuration.modules_key.as_ref().map(|key| import(key, now)).transpose()?;
-        let main = match (&main, &modules, secrets) {
-            (None, None, Some(secrets)) if configuration.credentials.is_none() => Some(secrets.make_key(now)?),
-            (None, None, Some(secrets)) => secrets.key(now)?,
-            _ => main,
-        };
-        for warning in [&main, &modules].into_iter().flatten().flat_map(|key| key.warnings()) {
-            tracing::warn!("{warning}");
+        let mut keys = configured(configuration, now)?;
+        if let (true, Some(secrets)) = (keys.is_empty(), secrets) {
+            let made = match configuration.credentials {
+                None => Some(secrets.make_key(now)?),
+                Some(_) => secrets.key(now)?,
+            };
+            keys.extend(made.map(|key| (MAIN.to_owned(), Key::Here(Arc::new(key)))));
         }
-        if main.is_none() {
-            tracing::warn!("repositories are not signed: set GPG_SIGN_KEY_ARMORED");
+        let keys = Self { keys, rings: Mutex::default(), checked: Mutex::default() };
+        keys.check(configuration)?;
+        for KeyState { name, warnings, .. } in keys.states(now) {
+            warnings.iter().for_each(|warning| tracing::warn!(key = name, "{warning}"));
         }
-        let main = main.map(Arc::new);
-        Ok(Self { modules: modules.map(Arc::new).or_else(|| main.clone()), main })
+        if configuration.model.targets().any(|target| keys.of(configuration, &target).is_ok_and(|ring| ring.is_none()))
+        {
+            tracing::warn!(
+                "some repositories are not signed: set GPG_SIGN_KEY_ARMORED, or keys in the configuration file"
+            );
+        }
+        Ok(keys)
     }
 
-    /// The key of a series.
-    pub fn of(&self, series: &str) -> Option<Arc<dyn Signer>> {
-        let key = if series == configuration::MODULES { &self.modules } else { &self.main };
-        key.clone().map(|key| key as Arc<dyn Signer>)
+    /// Whether every key that a target names is there.
+    fn check(&self, configuration: &Configuration) -> anyhow::Result<()> {
+        configuration.model.targets().try_for_each(|target| self.of(configuration, &target).map(|_| ()))
     }
+
+    /// The keys of a target; none: it is not signed.
+    ///
+    /// # Errors
+    ///
+    /// When a key that the configuration names is not there, or a file of a public key cannot be read.
+    pub fn of(&self, configuration: &Configuration, target: &Target) -> anyhow::Result<Option<Arc<Keyring>>> {
+        let names = match configuration.keys_for(target) {
+            Some(names) => names.clone(),
+            None => match self.default_key(&target.series) {
+                Some(name) => TargetKeys { active: name.to_owned(), also: Vec::new(), announced: Vec::new() },
+                None => return Ok(None),
+            },
+        };
+        let package_keys = configuration.package_keys_for(target);
+        let identity = format!("{names:?} {package_keys:?}");
+        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ring) = rings.get(&identity) {
+            return Ok(Some(Arc::clone(ring)));
+        }
+        let also: anyhow::Result<Vec<_>> = names.also.iter().map(|name| self.signer(name)).collect();
+        let announced: anyhow::Result<Vec<_>> = names.announced.iter().map(|name| self.public(name)).collect();
+        let mut vendors = Vec::new();
+        for file in package_keys {
+            let read = PublicKey::read_all(&text(file)?);
+            vendors.extend(read.with_context(|| format!("package_keys: {}", file.display()))?);
+        }
+        let ring = Keyring::new(self.signer(&names.active)?, also?, announced?)?.with_package_keys(vendors);
+        let ring = Arc::new(ring);
+        rings.insert(identity, Arc::clone(&ring));
+        Ok(Some(ring))
+    }
+
+    /// The same as what signs a repository.
+    pub fn signer_of(&self, configuration: &Configuration, target: &Target) -> Option<Arc<dyn Signer>> {
+        // what can be wrong was found when the keys were loaded
+        self.of(configuration, target).ok().flatten().map(|ring| ring as Arc<dyn Signer>)
+    }
+
+    /// The key of a series of which no entry says anything.
+    fn default_key(&self, series: &str) -> Option<&'static str> {
+        let own = series == configuration::MODULES && self.keys.contains_key(MODULES);
+        if own { Some(MODULES) } else { self.keys.contains_key(MAIN).then_some(MAIN) }
+    }
+
+    fn key(&self, name: &str) -> anyhow::Result<&Key> {
+        self.keys.get(name).ok_or_else(|| match name {
+            MODULES => anyhow!("the configuration names the key modules: set GPG_MODULES_SIGN_KEY_ARMORED"),
+            MAIN => anyhow!("the configuration names the key main: set GPG_SIGN_KEY_ARMORED"),
+            name => anyhow!("the configuration has no key {name}"),
+        })
+    }
+
+    fn signer(&self, name: &str) -> anyhow::Result<Arc<dyn KeySigner>> {
+        Ok(match self.key(name)? {
+            Key::Here(key) => Arc::clone(key) as Arc<dyn KeySigner>,
+            Key::Elsewhere(key) => Arc::clone(key) as Arc<dyn KeySigner>,
+            Key::Public(_) => bail!("of the key {name} only the public half is known: it cannot sign"),
+        })
+    }
+
+    fn public(&self, name: &str) -> anyhow::Result<PublicKey> {
+        self.key(name).map(|key| key.public().clone())
+    }
+
+    /// All keys that sign.
+    pub fn signers(&self) -> Vec<Arc<dyn KeySigner>> {
+        self.keys.keys().filter_map(|name| self.signer(name).ok()).collect()
+    }
+
+    /// All public keys by the names of the configuration.
+    pub fn public_keys(&self) -> BTreeMap<&String, &PublicKey> {
+        self.keys.iter().map(|(name, key)| (name, key.public())).collect()
+    }
+
+    /// All keys, with what is to be said of each at a time.
+    pub fn states(&self, now: i64) -> Vec<KeyState> {
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, states) = match checked.take() {
+            Some((at, states)) if (at..at + CHECKED_SECONDS).contains(&now) => checked.insert((at, states)),
+            _ => checked.insert((now, self.check_all(now))),
+        };
+        let mut states = states.clone();
+        for state in &mut states {
+            if let (None, Some(Key::Elsewhere(key))) = (&state.problem, self.keys.get(&state.name)) {
+                state.problem = key.problem();
+            }
+        }
+        states
+    }
+
+    fn check_all(&self, now: i64) -> Vec<KeyState> {
+        let report = |(name, key): (&String, &Key)| {
+            let public = key.public().clone();
+            let (warnings, problem) = match key {
+                Key::Here(key) => match public.check(now) {
+                    Ok(_) => (key.warnings().to_vec(), None),
+                    Err(error) => (Vec::new(), Some(error.to_string())),
+                },
+                Key::Elsewhere(_) => match public.check(now) {
+                    Ok(warnings) => (warnings, None),
+                    Err(error) => (Vec::new(), Some(error.to_string())),
+                },
+                Key::Public(_) => (public.check(now).unwrap_or_else(|error| vec![error.to_string()]), None),
+            };
+            KeyState {
+                name: name.clone(),
+                fingerprint: public.fingerprint().to_owned(),
+                expires_at: public.expires_at(now),
+                warnings,
+                problem,
+            }
+        };
+        self.keys.iter().map(report).collect()
+    }
+
+    /// The public keys by the names of their addresses, in ASCII armour. `main` and `modules` are the keys that are used in
+    /// the place of those of the original.
+    pub fn addresses(&self, configuration: &Configuration) -> BTreeMap<String, String> {
+        let own = self.keys.iter().map(|(name, key)| (name.clone(), key.public().armored().to_owned()));
+        let mut addresses: BTreeMap<String, String> = own.collect();
+        for (name, of_modules) in [(MAIN, false), (MODULES, true)] {
+            let mut keys: Vec<PublicKey> = Vec::new();
+            for target in configuration.model.targets() {
+                if (target.series == configuration::MODULES) != of_modules {
+                    continue;
+                }
+                let ring = self.of(configuration, &target).ok().flatten();
+                for key in ring.iter().flat_map(|ring| ring.public_keys()) {
+                    if !keys.contains(key) {
+                        keys.push(key.clone());
+                    }
+                }
+            }
+            // where no such target is signed, the key itself
+            if !keys.is_empty() {
+                addresses.insert(name.to_owned(), keys.iter().map(|key| key.armored()).collect());
+            } else if of_modules && let Some(main) = addresses.get(MAIN).cloned() {
+                addresses.entry(name.to_owned()).or_insert(main);
+            }
+        }
+        addresses
+    }
+}
+
+impl Key {
+    fn public(&self) -> &PublicKey {
+        match self {
+            Self::Here(key) => key.public_key(),
+            Self::Elsewhere(key) => key.public_key(),
+            Self::Public(key) => key,
+        }
+    }
+}
+
+/// The keys of the two variables and of the section `keys`.
+fn configured(configuration: &Configuration, now: i64) -> anyhow::Result<BTreeMap<String, Key>> {
+    let mut keys = BTreeMap::new();
+    for (name, key) in [(MAIN, &configuration.main_key), (MODULES, &configuration.modules_key)] {
+        if let Some(key) = key {
+            keys.insert(name.to_owned(), Key::Here(Arc::new(import(key, now)?)));
+        }
+    }
+    for (name, source) in &configuration.keys {
+        let key = read(source, now).with_context(|| format!("keys.{name}"))?;
+        keys.insert(name.clone(), key);
+    }
+    Ok(keys)
+}
+
+fn read(source: &KeySource, now: i64) -> anyhow::Result<Key> {
+    Ok(match source {
+        KeySource::Text(key) => Key::Here(Arc::new(import(key, now)?)),
+        KeySource::File { file, passphrase_file } => {
+            let passphrase = passphrase_file.as_deref().map(text).transpose()?;
+            let passphrase = passphrase.as_deref().map(|text| text.lines().next().unwrap_or_default());
+            let passphrase = passphrase.map(|line| Passphrase::new(line.as_bytes()));
+            let key = SigningKey::import(&text(file)?, passphrase.as_ref(), now);
+            Key::Here(Arc::new(key.with_context(|| file.display().to_string())?))
+        }
+        KeySource::Elsewhere { place, public, timeout } => {
+            let key = public_key(public)?;
+            key.check(now).with_context(|| public.display().to_string())?;
+            Key::Elsewhere(Arc::new(ExternalSigner::new(place.clone(), key, *timeout)))
+        }
+        KeySource::Public { public } => Key::Public(Box::new(public_key(public)?)),
+    })
+}
+
+fn public_key(file: &Path) -> anyhow::Result<PublicKey> {
+    PublicKey::read(&text(file)?).with_context(|| file.display().to_string())
+}
+
+fn text(file: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
 /// Imports a configured key.
@@ -56,5 +275,5 @@ impl SigningKeys {
 /// When it is not fit to sign.
 pub fn import(key: &configuration::SigningKey, now: i64) -> anyhow::Result<SigningKey> {
     let passphrase = key.passphrase.as_ref().map(|passphrase| Passphrase::new(passphrase.expose().as_bytes()));
-    SigningKey::import(key.armored.expose(), passphrase.as_ref(), now).context(key.variable)
+    SigningKey::import(key.armored.expose(), passphrase.as_ref(), now).context(key.variable.clone())
 }

@@ -18,7 +18,7 @@ use rws_model::{
     Record, RecordFile, Refusal, RepositoryFormat, RepositoryId, RepositorySettings, Role, RootError, RootFile,
     RootInput, Sha256, SignError, Signer, SigningPurpose, SigningRequest, Target, UploadFormat, sha256,
 };
-use rws_openpgp::SigningKey;
+use rws_openpgp::{Keyring, SigningKey};
 
 use crate::support::curl::{self, Upload};
 use crate::support::gpgv::Verifier;
@@ -295,6 +295,9 @@ fn a_plain_directory_of_toys_is_indexed() {
     // the same index, which is read for another root
     expect(&environment, &["index", "--sign", path], 0, &format!("{path}: published"));
     let [root, signature] = ["root", "root.sig"].map(|name| read_file(&place.path().join("toys").join(name)));
-    assert!(Sealing(Arc::new(key)).verify_detached(&root, std::str::from_utf8(&signature).unwrap()));
+    assert!(
+        Sealing(Arc::new(Keyring::of(Arc::new(key)).unwrap()))
+            .verify_detached(&root, std::str::from_utf8(&signature).unwrap())
+    );
     expect(&environment, &["index", "--sign", path], 0, &format!("{path}: unchanged"));
 }

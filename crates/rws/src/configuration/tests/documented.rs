@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::configuration::environment::VARIABLES;
-use crate::configuration::{credentials, file, model, process, repositories, store};
+use crate::configuration::{credentials, file, keys, model, process, repositories, store};
 
 const DOCUMENT: &str = include_str!("../../../../../docs/configuration.md");
 
@@ -51,6 +51,9 @@ fn every_key_is_named() {
         &process::LIMIT_KEYS,
         &process::STORE_KEYS,
         &credentials::KEYS,
+        &keys::KEYS,
+        &keys::AGENT_KEYS,
+        &keys::TARGET_KEYS,
         &repositories::KEYS,
         &repositories::KEEP_KEYS,
     ];

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::configuration::environment::{VARIABLES, documentation};
+use crate::installation::signing::SigningKeys;
+use rws_openpgp::{KeySigner as _, SigningKey};
 
 /// All of S3 and a user: what the original needed at least.
 pub const S3: [(&str, &str); 6] = [
@@ -153,17 +155,24 @@ fn the_command_line_wins_over_the_environment() {
 
 #[test]
 fn modules_is_signed_with_the_main_key_when_it_has_none() {
-    let (main, modules) = (("GPG_SIGN_KEY_ARMORED", "main"), ("GPG_MODULES_SIGN_KEY_ARMORED", "own"));
+    let key = |seed: u8| SigningKey::generate("RWS", 1_700_000_000, &mut [seed; 32]).unwrap();
+    let (main, own) = (key(1), key(2));
+    let (main_text, own_text) = (main.export_secret_armored().unwrap(), own.export_secret_armored().unwrap());
+    let (main, own) = (Some(main.public_key().fingerprint()), Some(own.public_key().fingerprint()));
+    let (of_main, of_own) = (("GPG_SIGN_KEY_ARMORED", main_text), ("GPG_MODULES_SIGN_KEY_ARMORED", own_text));
     for (variables, of_modules, of_others) in [
         (&[][..], None, None),
-        (&[main][..], Some("main"), Some("main")),
-        (&[modules][..], Some("own"), None),
-        (&[main, modules][..], Some("own"), Some("main")),
+        (&[of_main][..], main, main),
+        (&[of_own][..], own, None),
+        (&[of_main, of_own][..], own, main),
     ] {
         let configuration = resolved(&small(), variables);
-        let key = |series| configuration.key_for(series).map(|key| key.armored.expose().to_owned());
-        assert_eq!(key("modules").as_deref(), of_modules);
-        assert_eq!(key("1.10").as_deref(), of_others);
+        let keys = SigningKeys::load(&configuration, None, 1_800_000_000).unwrap();
+        for target in configuration.model.targets() {
+            let expected = if target.series == "modules" { of_modules } else { of_others };
+            let signer = keys.signer_of(&configuration, &target);
+            assert_eq!(signer.as_ref().map(|signer| signer.fingerprint()), expected, "{target}");
+        }
     }
     let line = "environment: GPG_SIGN_KEY_PASSPHRASE is not used, because GPG_SIGN_KEY_ARMORED is not set";
     assert_eq!(resolved(&small(), &[("GPG_SIGN_KEY_PASSPHRASE", "x")]).warnings, [line]);
