@@ -10,7 +10,7 @@
 #![expect(clippy::expect_used, reason = "a test says so by failing")]
 
 mod collection;
-mod generated;
+pub mod generated;
 mod modules;
 mod repository;
 mod solvables;

@@ -19,6 +19,7 @@ mod format_boundary;
 mod former_version;
 mod full_disk;
 mod judges_rpm;
+mod keys;
 mod later_versions;
 mod plain_directories;
 mod real_archive;

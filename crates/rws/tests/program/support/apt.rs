@@ -2,6 +2,7 @@
 
 use super::program::{Program, Ran};
 use super::{file_name, files_in, temporary_directory, write_file};
+use rws_lab::Chroot;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -17,6 +18,8 @@ pub enum Sources<'a> {
 /// An amd64 machine with arm64 as its foreign architecture.
 pub struct Apt {
     root: TempDir,
+    /// Where its programs are from, if not from this machine.
+    system: Option<Chroot>,
 }
 
 /// What a call of apt said; warnings and errors are its lines that start with `W:` and `E:`.
@@ -30,7 +33,16 @@ pub struct AptRan {
 
 impl Apt {
     pub fn new(sources: &Sources<'_>) -> Self {
-        let apt = Self { root: temporary_directory() };
+        Self::of(None, sources)
+    }
+
+    /// The apt of Debian sid, without any source.
+    pub fn of_sid() -> Self {
+        Self::of(Some(Chroot::sid()), &Sources::Deb822(""))
+    }
+
+    fn of(system: Option<Chroot>, sources: &Sources<'_>) -> Self {
+        let apt = Self { root: temporary_directory(), system };
         for directory in ["etc/apt/apt.conf.d", "etc/apt/preferences.d", "etc/apt/trusted.gpg.d", "home"] {
             apt.create(directory);
         }
@@ -174,7 +186,10 @@ quiet "1";
     }
 
     fn run(&self, program: &str, arguments: &[&str], directory: Option<&Path>) -> AptRan {
-        let ran = Program::new(program, &self.path("home"))
+        let words = self.system.as_ref().map_or_else(|| vec![program.into()], |system| system.command(program));
+        let mut words = words.into_iter();
+        let ran = Program::new(words.next().expect("a command has a word"), &self.path("home"))
+            .args(words)
             .env("APT_CONFIG", self.path("apt.conf"))
             .env("DEBIAN_FRONTEND", "noninteractive")
             .current_dir(directory.unwrap_or(self.root.path()))
