@@ -212,6 +212,7 @@ impl<'a> Upload<'a> {
             files,
             entries,
             renderer: inspected.renderer,
+            signature: None,
         }
     }
 }

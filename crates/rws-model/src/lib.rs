@@ -20,14 +20,15 @@ mod unsaid;
 pub use digest::{Algorithm, AlgorithmDigester, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
     Assembled, ClientFormat, ClientKey, ClientSetup, Codec, DraftContent, DraftFile, FileByFile, Format, Formats,
-    Frame, Index, IndexFile, Inspected, Inspector, Layout, Listed, ListedFile, ListedPackage, ListedRole, Metadata,
-    MetadataOffer, MetadataOrigin, NamedFile, PackageKeys, Placement, PlainDirectory, ProductRule, Reading,
-    RepositoryFormat, Role, RootError, RootFile, RootInput, UploadFormat,
+    Frame, FrontError, Index, IndexFile, Inspected, Inspector, Layout, Listed, ListedFile, ListedPackage, ListedRole,
+    Metadata, MetadataOffer, MetadataOrigin, NamedFile, PackageFront, PackageKeys, PackageSigning, Placement,
+    PlainDirectory, ProductRule, Reading, RepositoryFormat, Role, RootError, RootFile, RootInput, SignatureAlgorithm,
+    UploadFormat,
 };
 pub use md5_pieces::Md5Pieces;
 pub use memory::{Memory, Unlimited};
 pub use name::FileName;
-pub use record::{Change, Entry, Identity, Partition, ROOT, Record, RecordFile, SLOT, fill_slot};
+pub use record::{Change, Entry, Identity, PackageSignature, Partition, ROOT, Record, RecordFile, SLOT, fill_slot};
 pub use refusal::{Refusal, RefusalKind};
 pub use settings::{Compression, RepositorySettings};
 pub use signer::{SignError, Signer, SigningPurpose, SigningRequest};

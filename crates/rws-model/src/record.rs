@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digests, FileName, RepositoryId};
+use crate::{Digests, FileName, RepositoryId, Sha256};
 
 /// What makes a package one thing in a repository. The format chooses the text and orders it
 /// ([`crate::RepositoryFormat::compare`]); everybody else only compares it for equality.
@@ -62,6 +62,16 @@ pub struct RecordFile {
     pub digests: Digests,
 }
 
+/// The signature that a package carries, verified when it was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageSignature {
+    /// The fingerprint of the primary key, upper-case hexadecimal digits.
+    pub key: String,
+    /// The digest of the file that was uploaded: that of another file where RWS signed it. Who sends the same file again
+    /// changes nothing.
+    pub uploaded: Sha256,
+}
+
 /// One package as the indexes see it, made once, while its files arrive.
 ///
 /// Most have one file; a source has its `.dsc` and all that the `.dsc` names.
@@ -78,6 +88,23 @@ pub struct Record {
     pub entries: Vec<Entry>,
     /// The version of the code that rendered the entries.
     pub renderer: u32,
+    /// The signature that it carries, where that is known. Not written where it is not: then a record is the same to the byte
+    /// as in earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<PackageSignature>,
+}
+
+impl Record {
+    /// The digest of what was uploaded as the package's own file, whether or not that was signed afterwards.
+    pub fn uploaded(&self) -> Option<Sha256> {
+        let own = || self.files.first().map(|file| file.digests.sha256);
+        self.signature.as_ref().map(|signature| signature.uploaded).or_else(own)
+    }
+
+    /// Whether RWS signed its own file: its bytes are others than those that were uploaded.
+    pub fn is_signed_here(&self) -> bool {
+        self.files.first().is_some_and(|file| Some(file.digests.sha256) != self.uploaded())
+    }
 }
 
 /// "This identity is to become this record, or absent", for one repository.

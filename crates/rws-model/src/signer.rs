@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 
+use crate::SignatureAlgorithm;
+
 /// A signature could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("signing with key {key} failed: {reason}")]
@@ -24,7 +26,7 @@ pub enum SigningPurpose {
     /// some look at the first block only, and some at the last one.
     DetachedBlocks,
     /// A detached signature without armour, as in the signature header of an rpm.
-    RpmHeader,
+    Package,
 }
 
 /// What is to be signed.
@@ -44,6 +46,16 @@ pub trait Signer: Send + Sync {
     /// The fingerprint of the primary key, upper-case hexadecimal digits; of several keys all of them. When it changes,
     /// everything is signed anew.
     fn fingerprint(&self) -> &str;
+
+    /// The fingerprint of the one key that signs packages.
+    fn signing_fingerprint(&self) -> &str {
+        self.fingerprint()
+    }
+
+    /// How the signatures of that key are made, where that is known.
+    fn algorithm(&self) -> Option<SignatureAlgorithm> {
+        None
+    }
 
     /// The public keys that clients should know, in ASCII armour (RFC 9580, section 6.2), as one block.
     fn public_key_armored(&self) -> &str;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pgp::composed::CleartextSignedMessage;
-use rws_model::{SignError, Signer, SigningPurpose, SigningRequest};
+use rws_model::{SignError, SignatureAlgorithm, Signer, SigningPurpose, SigningRequest};
 
 use crate::KeyError;
 use crate::cleartext::Cleartext;
@@ -120,6 +120,14 @@ impl Signer for Keyring {
         &self.fingerprint
     }
 
+    fn signing_fingerprint(&self) -> &str {
+        self.signers.first().map_or("", |signer| signer.public_key().fingerprint())
+    }
+
+    fn algorithm(&self) -> Option<SignatureAlgorithm> {
+        self.signers.first()?.public_key().algorithm()
+    }
+
     fn public_key_armored(&self) -> &str {
         &self.armored
     }
@@ -147,7 +155,7 @@ impl Signer for Keyring {
                 let signatures = self.signatures(all, SignatureKind::Binary, request).await?;
                 signature::blocks(&signatures).map(String::into_bytes)
             }
-            SigningPurpose::RpmHeader => {
+            SigningPurpose::Package => {
                 let active = all.get(..1).unwrap_or_default();
                 let signatures = self.signatures(active, SignatureKind::Binary, request).await?;
                 signatures.first().map_or_else(|| Err("no key signs".to_owned()), KeySignature::to_packet)

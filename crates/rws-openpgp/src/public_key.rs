@@ -4,9 +4,11 @@ use std::fmt;
 
 use pgp::armor as armoring;
 use pgp::composed::{PublicOrSecret, SignedPublicKey};
+use pgp::crypto::public_key::PublicKeyAlgorithm;
 use pgp::packet::{PublicKey as PrimaryKey, PublicSubkey};
 use pgp::ser::Serialize;
 use pgp::types::KeyDetails;
+use rws_model::SignatureAlgorithm;
 
 use crate::armor::{self, reason};
 use crate::certificate::{Certificate, fingerprint};
@@ -115,6 +117,20 @@ impl PublicKey {
     /// Which part of the key signs at `now`, where its secret parts are elsewhere.
     pub(crate) fn choose(&self, now: i64) -> Result<Choice, KeyError> {
         policy::choose(&Certificate::read_public(&self.key, now)?, now)
+    }
+
+    /// How its signatures are made; `None` where nothing in it may sign now, or in another way.
+    pub fn algorithm(&self) -> Option<SignatureAlgorithm> {
+        // the part that signs today signed yesterday: the time decides nothing but what has expired
+        let created_at = i64::from(self.key.primary_key.created_at().as_secs());
+        let subkeys = self.key.public_subkeys.iter().map(|subkey| i64::from(subkey.key.created_at().as_secs()));
+        let choice = self.choose(subkeys.fold(created_at, i64::max)).ok()?;
+        match self.part(choice.part).details().algorithm() {
+            PublicKeyAlgorithm::RSA | PublicKeyAlgorithm::RSASign => Some(SignatureAlgorithm::Rsa),
+            PublicKeyAlgorithm::EdDSALegacy | PublicKeyAlgorithm::Ed25519 => Some(SignatureAlgorithm::EdDsa),
+            PublicKeyAlgorithm::ECDSA => Some(SignatureAlgorithm::EcDsa),
+            _ => None,
+        }
     }
 
     /// What is to be said of the key, a sentence each.

@@ -87,12 +87,19 @@ pub struct ConfiguredTarget {
     pub policy: Policy,
     /// The key that signs them; without one they are not signed.
     pub signer: Option<Arc<dyn Signer>>,
+    /// Why packages cannot be signed, where that is wanted: clients do not verify what the key makes.
+    pub signing_problem: Option<String>,
 }
 
 impl ConfiguredTarget {
     /// Its repositories: all that can exist.
     pub fn repositories(&self) -> Vec<RepositoryId> {
         self.format.repositories(&self.target, &self.settings.architectures)
+    }
+
+    /// Whether uploaded packages are signed, or their signatures verified.
+    pub fn signs_packages(&self) -> bool {
+        self.policy.sign_packages != SignPackages::Off && self.format.signing().is_some()
     }
 
     /// How much is read of packages that are in the store already.
@@ -116,6 +123,19 @@ impl ConfiguredTarget {
         let valid = i64::try_from(self.format.valid_seconds(&self.settings)?).unwrap_or(i64::MAX);
         Some(published_at.saturating_add(valid / 2))
     }
+}
+
+/// Why packages of a target cannot be signed, where the configuration wants that.
+pub fn signing_problem(
+    target: &Target,
+    format: &dyn Format,
+    policy: Policy,
+    signer: Option<&dyn Signer>,
+) -> Option<String> {
+    let signing = format.signing().filter(|_| policy.sign_packages != SignPackages::Off)?;
+    let Some(signer) = signer else { return Some("the repository has no key that signs: configure one".to_owned()) };
+    let reason = signing.unsuited(target, signer.algorithm()?)?;
+    Some(format!("the key {} {reason}", signer.signing_fingerprint()))
 }
 
 /// Why a path names no targets. The texts are those of the original service.
@@ -203,7 +223,15 @@ impl Catalogue {
                         };
                         let Configured { settings, policy, signer } = configure(&target, &**format).into();
                         let (format, target) = (Arc::clone(format), target.clone());
-                        let one = ConfiguredTarget { target: target.clone(), format, settings, policy, signer };
+                        let signing_problem = signing_problem(&target, &*format, policy, signer.as_deref());
+                        let one = ConfiguredTarget {
+                            target: target.clone(),
+                            format,
+                            settings,
+                            policy,
+                            signer,
+                            signing_problem,
+                        };
                         let one = Arc::new(one);
                         for repository in one.repositories() {
                             catalogue.add(repository, &one);

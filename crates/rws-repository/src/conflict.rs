@@ -67,7 +67,7 @@ fn wanted<'a>(
 ) -> Vec<Wanted<'a>> {
     let of_record = |record: &'a Record| {
         let file = record.files.first()?;
-        let (content, file) = (file.digests.sha256, file.name.to_string());
+        let (content, file) = (record.uploaded()?, file.name.to_string());
         Some(Wanted { repository, identity: &record.identity, content, file })
     };
     match target.policy.on_conflict {

@@ -9,8 +9,11 @@ pub const HEAD: u32 = 1;
 /// The version of uploads, in their field `format`.
 pub const UPLOAD: u32 = 1;
 
+/// The version of uploads with packages that RWS signed: their files have other names, which earlier versions would not find.
+pub const UPLOAD_SIGNED: u32 = 2;
+
 /// The version of manifests, in their first line.
-pub const MANIFEST: u32 = 5;
+pub const MANIFEST: u32 = 6;
 
 /// What the first line of a manifest says before its version.
 const MANIFEST_MAGIC: &str = "RWS manifest ";

@@ -155,6 +155,20 @@ pub enum IntakeError {
         /// Each package and the public path of its file.
         packages: Vec<String>,
     },
+    /// The packages of a target have to be signed, and cannot be.
+    #[error("Packages for {target} have to be signed, and cannot be: {reason}. RWS kept nothing of the request.")]
+    CannotSign {
+        /// The target.
+        target: String,
+        /// Why, as a clause.
+        reason: String,
+    },
+    /// A package could not be signed now.
+    #[error("A package could not be signed: {0}. RWS kept nothing of the request. Try again later.")]
+    Signing(SignError),
+    /// The local disk failed.
+    #[error("RWS could not write a signed package to the spool directory: {0}. RWS kept nothing of the request.")]
+    Disk(io::Error),
     /// The sender's mistake.
     #[error(transparent)]
     Refused(#[from] Refusal),

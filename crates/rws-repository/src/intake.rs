@@ -6,16 +6,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
-use rws_model::{Assembled, FileName, Inspected, Listed, Metadata, Placement, RecordFile, Refusal, RepositoryId, Role};
+use rws_model::{
+    Assembled, FileName, Inspected, Listed, Metadata, Placement, Record, RecordFile, Refusal, RepositoryId, Role,
+};
 use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Span, Stat, Store, StoreError, Write};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
 use crate::error::IntakeError;
 use crate::gather::gather;
+use crate::package_signing::{SignedFile, SignedUploads};
 use crate::plan::join;
 use crate::presence::{Presence, Presences};
-use crate::reception::{IncomingFiles, Kept};
+use crate::reception::{Early, IncomingFiles, Kept};
 use crate::replacement::Replacements;
 use crate::upload::{Upload, UploadBuilder};
 use crate::{RepositoryError, UploadId, private};
@@ -40,6 +43,13 @@ pub struct ReceivedFile {
     pub inspected: Inspected,
 }
 
+impl ReceivedFile {
+    /// The same file once more.
+    pub(crate) fn again(&self) -> Self {
+        Self { file: self.file.clone(), inspected: self.inspected.clone() }
+    }
+}
+
 /// Where the files of a request go.
 #[derive(Clone, Copy)]
 pub struct Destination<'a> {
@@ -49,6 +59,8 @@ pub struct Destination<'a> {
     pub product: Option<&'a str>,
     /// Where the files have to be that a list of the request names.
     pub listed: Listed,
+    /// Of the repositories of the targets only these; `None`: all that a file is for.
+    pub only: Option<&'a BTreeSet<RepositoryId>>,
 }
 
 /// An accepted upload.
@@ -82,18 +94,31 @@ pub async fn accept(
     to: Destination<'_>,
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
-    let Destination { targets, listed, .. } = to;
-    if reception.store().clock_milliseconds().await? / 1000 - reception.id().seconds() > LONGEST_SECONDS {
+    let Destination { targets, listed, only, .. } = to;
+    let now = reception.store().clock_milliseconds().await? / 1000;
+    if now - reception.id().seconds() > LONGEST_SECONDS {
         return Err(IntakeError::TooSlow);
     }
     let mut upload = UploadBuilder::new(reception.id().clone());
     let (files, inspected): (Vec<LocalFile>, Vec<Inspected>) =
         files.into_iter().map(|file| (file.file, file.inspected)).unzip();
     let (mut repeated, mut replacements) = (Vec::new(), Replacements::new(&inspected));
+    let mut uploads = SignedUploads::new(&files, &inspected, now);
     for target in targets {
+        let signed = uploads.of(target).await?;
+        let inspected = signed.as_ref().map_or(&inspected, |signed| &signed.inspected);
         let mut presences = Presences::new(reception.store(), target);
-        let pool = Pool::load(&mut presences, target, &inspected, listed).await?;
-        let assembled = assemble(target, to, &inspected, &pool)?;
+        let pool = Pool::load(&mut presences, target, inspected, listed).await?;
+        let mut assembled = assemble(target, to, inspected, &pool)?;
+        if let Some(only) = only {
+            assembled.iter_mut().for_each(|one| one.repositories.retain(|repository| only.contains(repository)));
+        }
+        if let Some(signed) = &signed {
+            for Assembled { record, .. } in &mut assembled {
+                let own = record.files.first().and_then(|file| signed.signatures.get(&file.name));
+                record.signature = own.cloned();
+            }
+        }
         conflict::check(&mut presences, target, &assembled).await?;
         replacements.take_known(target, &presences, &assembled);
         for Assembled { record, repositories } in assembled {
@@ -113,7 +138,8 @@ pub async fn accept(
     }
     check_places(reception.store(), &upload, targets).await?;
     let store = Arc::clone(reception.shared_store());
-    let written = write_parts(&mut reception, &upload, &inspected, &files);
+    let parts = Parts { inspected: &inspected, files: &files, signed: uploads.files().collect() };
+    let written = write_parts(&mut reception, &upload, &parts);
     let (written, replaced) = tokio::join!(written, replacements.find(&*store, &upload, targets));
     let (kept, written) = written?;
     if let Err(error) = conflict::claim(reception.store(), &upload, targets).await {
@@ -238,28 +264,42 @@ async fn write_pointer(store: &dyn Store, pointer: &Key) -> Result<Stat, StoreEr
     store.write(pointer, Body::Bytes("".into()), write).await
 }
 
+/// The files that an upload may be made of.
+struct Parts<'a> {
+    inspected: &'a [Inspected],
+    /// As they were sent, in the same order.
+    files: &'a [LocalFile],
+    /// Those that were signed here.
+    signed: Vec<&'a SignedFile>,
+}
+
 /// Writes the files of an upload, each once whatever the number of its repositories, and its pointers. On failure
 /// nothing of them stays. What has to be kept, and the names of all that was written.
 async fn write_parts(
     reception: &mut IncomingFiles,
     upload: &Upload,
-    inspected: &[Inspected],
-    files: &[LocalFile],
+    parts: &Parts<'_>,
 ) -> Result<(Vec<Kept>, Vec<Key>), IntakeError> {
-    let wanted: BTreeSet<&FileName> =
-        upload.records.iter().flat_map(|record| &record.files).map(|file| &file.name).collect();
-    let names = inspected.iter().map(|inspected| &inspected.file.name).zip(files);
-    let files: Vec<_> = names
-        .filter(|(name, _)| wanted.contains(name))
-        .map(|(name, file)| (name, file, reception.early(name)))
-        .collect();
+    let of_record = |record: &Record| {
+        record.files.iter().map(|file| private::record_file(&upload.id, record, file)).collect::<Vec<_>>()
+    };
+    let wanted: BTreeSet<Key> = upload.records.iter().flat_map(of_record).collect();
+    let names = parts.inspected.iter().map(|inspected| &inspected.file.name).zip(parts.files);
+    let mut files: Vec<(Key, &LocalFile, Option<Early>)> = Vec::new();
+    for (name, file) in names {
+        let key = private::incoming(&upload.id, name);
+        if wanted.contains(&key) {
+            files.push((key, file, reception.early(name)));
+        }
+    }
+    let signed = parts.signed.iter().map(|one| (private::signed(&upload.id, &one.record), &one.file, None));
+    files.extend(signed.filter(|(key, ..)| wanted.contains(key)));
     let reception = &*reception;
-    let incoming = files.iter().map(|(name, ..)| private::incoming(&upload.id, name));
     let pointers = pointers(upload);
-    let keys: Vec<Key> = incoming.chain(pointers.iter().cloned()).collect();
+    let keys: Vec<Key> = files.iter().map(|(key, ..)| key.clone()).chain(pointers.iter().cloned()).collect();
     let mut writes: Vec<BoxFuture<'_, Result<Option<Kept>, StoreError>>> = Vec::new();
-    for (name, file, early) in files {
-        writes.push(reception.bring(name, file, early).boxed());
+    for (key, file, early) in files {
+        writes.push(reception.bring(key, file, early).boxed());
     }
     for pointer in &pointers {
         writes.push(write_pointer(reception.store(), pointer).map_ok(|_| None).boxed());

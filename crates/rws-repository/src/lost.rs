@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rws_model::RepositoryId;
+use rws_model::{Record, RepositoryId};
 use rws_store::{Span, Store};
 
 use crate::catalogue::ConfiguredTarget;
@@ -64,7 +64,7 @@ fn is_in(
     upload: &Upload,
 ) -> std::io::Result<bool> {
     for (identity, record) in upload.changes_for(repository) {
-        let wanted = record.and_then(|record| record.files.first()).map(|file| file.digests.sha256);
+        let wanted = record.and_then(Record::uploaded);
         if content_in(generation, target, identity)? != wanted {
             return Ok(false);
         }

@@ -183,7 +183,7 @@ impl Asked {
         match parsed {
             Ok(upload) if upload.id != id => tracing::error!(object = %key, "the store returned another upload"),
             Ok(upload) if upload.is_readable() => return Ok(Some(upload)),
-            _ if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::UPLOAD) => {
+            _ if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::UPLOAD_SIGNED) => {
                 return Err(RepositoryError::later(&key));
             }
             Ok(_) => tracing::error!(object = %key, "an upload refers to a missing file"),

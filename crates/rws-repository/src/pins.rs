@@ -151,6 +151,7 @@ mod tests {
             published_at: 0,
             packages: None,
             oldest_renderer: None,
+            package_signatures: None,
             root: Vec::new(),
             plain: Default::default(),
             own: Default::default(),

@@ -135,7 +135,7 @@ impl<'a> Presence<'a> {
         Ok(files)
     }
 
-    /// The content of a package's own file; `None` for one that is not there.
+    /// The content of a package's own file as it was uploaded; `None` for one that is not there.
     ///
     /// # Errors
     ///
@@ -148,8 +148,7 @@ impl<'a> Presence<'a> {
             None => None,
         };
         for (_, record) in self.changes().filter(|(changed, _)| *changed == identity) {
-            let file = record.and_then(|record| record.files.first());
-            content = file.map(|file| file.digests.sha256);
+            content = record.and_then(Record::uploaded);
         }
         Ok(content)
     }
@@ -245,7 +244,7 @@ pub fn placed_in(
     Ok(row.and_then(|row| Some((row.directory, row.files.into_iter().next()?))))
 }
 
-/// The content of a package's own file in a generation; `None` for a package that is not there.
+/// The content of a package's own file in a generation, as it was uploaded; `None` for a package that is not there.
 ///
 /// # Errors
 ///
@@ -256,6 +255,9 @@ pub fn content_in(
     identity: &Identity,
 ) -> std::io::Result<Option<Sha256>> {
     let Some(row) = generation.packages.get(&identity.0, &package_order(&*target.format))? else { return Ok(None) };
+    if let Some(signature) = row.signature {
+        return Ok(Some(signature.uploaded));
+    }
     let Some(first) = row.files.first() else { return Ok(None) };
     let file = generation.files.get(&join(&row.directory, first.as_str()), &path_order)?;
     Ok(file.map(|file| file.digests.sha256))

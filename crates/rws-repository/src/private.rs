@@ -1,6 +1,6 @@
 //! The objects below the private prefix, by what they belong to. `rws_store::private` lists all their names.
 
-use rws_model::{FileName, Identity, RepositoryId, sha256};
+use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, sha256};
 use rws_store::Key;
 use rws_store::private::MALFORMED;
 pub use rws_store::private::{
@@ -118,6 +118,20 @@ pub fn identity(repository: &RepositoryId, identity: &Identity) -> Key {
 /// A package file of an upload.
 pub fn incoming(upload: &UploadId, name: &FileName) -> Key {
     key(format!("{INCOMING}{upload}/{name}"))
+}
+
+/// The file of a record of an upload: one that RWS signed has its digest in its name, since other repositories may have the
+/// same file with the signature of another key.
+pub fn record_file(upload: &UploadId, record: &Record, file: &RecordFile) -> Key {
+    match record.is_signed_here() {
+        true => signed(upload, file),
+        false => incoming(upload, &file.name),
+    }
+}
+
+/// A file of an upload that RWS signed.
+pub fn signed(upload: &UploadId, file: &RecordFile) -> Key {
+    key(format!("{INCOMING}{upload}/{}/{}", file.digests.sha256, file.name))
 }
 
 /// Makes a key of text that is one by construction: ids are checked when they are made.

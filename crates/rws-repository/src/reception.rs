@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rws_model::FileName;
-use rws_store::{Body, Condition, LocalFile, ObjectClass, Stat, Store, StoreError, Write};
+use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Stat, Store, StoreError, Write};
 use tokio::sync::oneshot;
 
 use crate::{IntakeError, UploadId, private};
@@ -21,6 +21,8 @@ pub struct IncomingFiles {
     store: Arc<dyn Store>,
     id: UploadId,
     early: BTreeMap<FileName, Early>,
+    /// Whether files wait until all of the request is known to be good, however large they are.
+    waits: bool,
 }
 
 /// A file that was begun with before the end of its request.
@@ -40,7 +42,13 @@ impl IncomingFiles {
     /// When the store does not say what time it is.
     pub async fn begin(store: Arc<dyn Store>) -> Result<Self, IntakeError> {
         let id = UploadId::next(store.clock_milliseconds().await?);
-        Ok(Self { store, id, early: BTreeMap::new() })
+        Ok(Self { store, id, early: BTreeMap::new(), waits: false })
+    }
+
+    /// The same where large files wait, too: what goes into the store is not known before the end of the request.
+    #[must_use]
+    pub fn waiting_if(self, waits: bool) -> Self {
+        Self { waits, ..self }
     }
 
     /// The name of the upload.
@@ -60,6 +68,9 @@ impl IncomingFiles {
 
     /// A file begins.
     pub fn receive(&mut self, name: &FileName, file: LocalFile) {
+        if self.waits {
+            return;
+        }
         let (answer, written) = oneshot::channel();
         let (kept, keep) = oneshot::channel();
         let (store, key) = (Arc::clone(&self.store), private::incoming(&self.id, name));
@@ -82,12 +93,7 @@ impl IncomingFiles {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn bring(
-        &self,
-        name: &FileName,
-        file: &LocalFile,
-        early: Option<Early>,
-    ) -> Result<Option<Kept>, StoreError> {
+    pub async fn bring(&self, key: Key, file: &LocalFile, early: Option<Early>) -> Result<Option<Kept>, StoreError> {
         if let Some(Early { written, kept }) = early
             && let Ok(written) = written.await
         {
@@ -98,7 +104,7 @@ impl IncomingFiles {
             _ = kept.send(());
         }
         let body = Body::File(file.clone());
-        self.store.write(&private::incoming(&self.id, name), body, WRITE).await.map(|_| None)
+        self.store.write(&key, body, WRITE).await.map(|_| None)
     }
 
     /// What was begun with for a file.

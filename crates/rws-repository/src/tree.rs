@@ -368,6 +368,21 @@ impl Tree {
         Ok(self.head(repository).await?.map(|current| current.head.generation.clone()))
     }
 
+    /// How many packages of a repository have the signature of each key, by its fingerprint; `None` where that is not known.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn package_signatures(
+        &self,
+        repository: &RepositoryId,
+    ) -> Result<Option<BTreeMap<String, u64>>, RepositoryError> {
+        Ok(match self.head(repository).await? {
+            Some(current) => current.head.package_signatures.clone(),
+            None => Some(BTreeMap::new()),
+        })
+    }
+
     /// The current generations of all repositories, in the order of their names. Heads that did not change are not read again.
     ///
     /// # Errors

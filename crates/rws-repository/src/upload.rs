@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use rws_model::{Change, ContentDigester, Identity, Record, RecordFile, RepositoryId, Sha256};
+use rws_model::{Change, ContentDigester, Identity, PackageSignature, Record, RecordFile, RepositoryId, Sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::{UploadId, disk_format};
@@ -37,6 +37,8 @@ struct RecordOutline {
     directory: String,
     files: Vec<RecordFile>,
     renderer: u32,
+    #[serde(default)]
+    signature: Option<PackageSignature>,
 }
 
 #[derive(Deserialize)]
@@ -56,8 +58,8 @@ impl Upload {
     pub fn outline(bytes: &[u8]) -> serde_json::Result<Self> {
         let UploadOutline { format, id, records, changes } = serde_json::from_slice(bytes)?;
         let record = |outline: RecordOutline| {
-            let RecordOutline { identity, directory, files, renderer } = outline;
-            Record { identity, directory, files, entries: Vec::new(), renderer }
+            let RecordOutline { identity, directory, files, renderer, signature } = outline;
+            Record { identity, directory, files, entries: Vec::new(), renderer, signature }
         };
         Ok(Self { format, id, records: records.into_iter().map(record).collect(), changes })
     }
@@ -102,6 +104,7 @@ impl Upload {
                 files: record.files.clone(),
                 entries,
                 renderer: record.renderer,
+                signature: record.signature.clone(),
             })
         };
         let changes = self.changes.iter().filter(of_repository);
@@ -116,7 +119,7 @@ impl Upload {
 
     /// Whether its form is one that this version of RWS reads.
     pub fn is_readable(&self) -> bool {
-        self.format == disk_format::UPLOAD
+        [disk_format::UPLOAD, disk_format::UPLOAD_SIGNED].contains(&self.format)
             && self.changes.iter().all(|change| change.record.is_none_or(|at| at < self.records.len()))
     }
 }
@@ -137,6 +140,9 @@ impl UploadBuilder {
 
     /// Adds a record for some repositories.
     pub fn add(&mut self, record: Record, repositories: &[RepositoryId]) {
+        if record.is_signed_here() {
+            self.upload.format = disk_format::UPLOAD_SIGNED;
+        }
         let identity = record.identity.clone();
         let position = *self.records.entry(digest(&record)).or_insert_with(|| {
             self.upload.records.push(record);
@@ -173,6 +179,10 @@ fn digest(record: &Record) -> Sha256 {
     add(record.directory.as_bytes());
     add(&record.renderer.to_le_bytes());
     add(&(record.files.len() as u64).to_le_bytes());
+    if let Some(PackageSignature { key, uploaded }) = &record.signature {
+        add(key.as_bytes());
+        add(uploaded.bytes());
+    }
     for file in &record.files {
         add(file.name.as_str().as_bytes());
         add(&file.size_bytes.to_le_bytes());
@@ -202,6 +212,7 @@ mod tests {
             files: Vec::new(),
             entries: vec![Entry { partition: "binary-all".to_owned(), text: text.as_bytes().to_vec() }],
             renderer: 1,
+            signature: None,
         }
     }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use rws_model::{
     Assembled, ClientFormat, ClientSetup, Codec, DraftFile, FileName, Format, Frame, Identity, Index, Inspected,
-    Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, Partition, Placement, PlainDirectory,
-    Reading, Refusal, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256,
-    Signer, Target, UploadFormat,
+    Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, PackageSigning, Partition, Placement,
+    PlainDirectory, Reading, Refusal, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile,
+    RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::inspector::{RENDERER, RpmInspector};
 use crate::setup_files::Client;
+use crate::signing::RpmSigning;
 use crate::{audit, file_name, identity, metadata, placement, published_names, repomd, setup_files};
 
 /// The RPM package format.
@@ -35,6 +36,10 @@ impl UploadFormat for Rpm {
 
     fn extensions(&self) -> &'static [&'static str] {
         &[file_name::EXTENSION]
+    }
+
+    fn signing(&self) -> Option<&dyn PackageSigning> {
+        Some(&RpmSigning)
     }
 
     fn inspector(&self, name: &FileName, _reading: Reading) -> Box<dyn Inspector> {

@@ -11,6 +11,7 @@
 //! Everything is checked once, in [`Header::parse`]; reading values afterwards cannot fail.
 
 use crate::fault::{Fault, Section};
+use crate::signing::RawTag;
 use crate::value::{Numbers, Strings, ValueType};
 use crate::{tag, types};
 
@@ -129,6 +130,18 @@ impl Header {
     /// The bytes of the header, introduction included: what its digests are made of.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// All entries but the region, as they stand in the header.
+    pub fn raw_tags(&self) -> impl Iterator<Item = RawTag> {
+        let entries = self.entries.iter().filter(|entry| entry.tag >= tag::FIRST);
+        entries.map(|entry| RawTag {
+            tag: entry.tag,
+            kind: entry.kind as u32,
+            count: u32::try_from(entry.count).unwrap_or(u32::MAX),
+            alignment: entry.kind.width_bytes(),
+            data: self.data(entry).to_vec(),
+        })
     }
 
     /// Whether the header has the tag.

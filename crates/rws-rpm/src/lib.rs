@@ -26,6 +26,7 @@ mod repomd;
 mod requires;
 mod rich;
 mod setup_files;
+mod signing;
 mod stream;
 mod tag;
 mod text;

@@ -139,6 +139,7 @@ fn record(
         files: vec![RecordFile { name, size_bytes, digests }],
         entries: vec![Entry { partition: ROOT.to_owned(), text: text.into_bytes() }],
         renderer: RENDERER,
+        signature: None,
     };
     Ok(Metadata { record, content })
 }

@@ -71,6 +71,7 @@ fn record(file: &Inspected) -> Record {
         files: vec![file.file.clone()],
         entries: file.entries.clone(),
         renderer: file.renderer,
+        signature: None,
     }
 }
 

@@ -29,8 +29,9 @@ pub fn repo(setup: &ClientSetup<'_>, client: Client) -> String {
             Client::Yum => plain,
         };
         file.push_str(&format!(
-            "[{name}{suffix}]\nname={target}{title}\n{address}\nenabled={enabled}\nmetadata_expire=300\ngpgcheck=0\n\
+            "[{name}{suffix}]\nname={target}{title}\n{address}\nenabled={enabled}\nmetadata_expire=300\ngpgcheck={}\n\
              repo_gpgcheck={}\n",
+            u8::from(setup.packages_are_signed && setup.key.is_some()),
             u8::from(setup.key.is_some()),
         ));
         if let Some(ClientKey { url, package_keys, .. }) = setup.key {

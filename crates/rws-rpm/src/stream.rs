@@ -93,6 +93,14 @@ impl Stream {
         }
     }
 
+    /// The headers, once both have arrived; of a file that ends before, what is missing.
+    pub fn into_headers(self) -> Result<Headers, Fault> {
+        match self.part {
+            Part::Payload(headers, _) => Ok(*headers),
+            _ => self.finish(),
+        }
+    }
+
     /// Ends the file.
     pub fn finish(self) -> Result<Headers, Fault> {
         let cut = match self.part {

@@ -184,6 +184,16 @@ impl From<IntakeError> for Problem {
             IntakeError::Ambiguous { ref file, .. } => Self::new(StatusCode::CONFLICT, "ambiguous", error.to_string())
                 .of_file(file.clone())
                 .with_hint("send DELETE to the address of the package that you want to remove"),
+            IntakeError::CannotSign { .. } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "cannot-sign", error.to_string()).with_hint(
+                    "an operator has to change keys or sign_packages of this repository in the configuration",
+                )
+            }
+            IntakeError::Signing(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "signing", error.to_string()),
+            IntakeError::Disk(ref disk) if is_full(disk) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", error.to_string())
+            }
+            IntakeError::Disk(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "spool", error.to_string()),
             IntakeError::Failed(error) => error.into(),
         }
     }

@@ -209,6 +209,27 @@ impl ReadableTarget<'_> {
         self.gate.tree.root(repository).await
     }
 
+    /// Whether packages are signed when they are uploaded, and each one that is there has a signature of a key that clients are
+    /// told of.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn verifies_packages(&self) -> Result<bool, RepositoryError> {
+        let target = self.configured();
+        let (true, None, Some(signer)) = (target.signs_packages(), &target.signing_problem, &target.signer) else {
+            return Ok(false);
+        };
+        let known = signer.package_key_fingerprints();
+        for repository in target.repositories() {
+            let signatures = self.gate.tree.package_signatures(&repository).await?;
+            if signatures.is_none_or(|signatures| signatures.keys().any(|key| !known.contains(key))) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The current generation of one of its repositories.
     ///
     /// # Errors

@@ -281,7 +281,7 @@ fn time(seconds: i64) -> Option<String> {
         (status = 404, description = "RWS has no such key.", body = Problem),
     ))]
 fn key(service: &Service, name: &str) -> Option<Answer> {
-    let key = service.keys.named(name.strip_suffix(".asc")?)?;
+    let key = service.keys.named(name)?;
     Some(text(StatusCode::OK, PGP, key.to_owned()))
 }
 
@@ -309,7 +309,9 @@ async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered
         false => Vec::new(),
     };
     let key = keys.as_ref().map(KeyTexts::client_key);
-    let setup = ClientSetup { base: &base, target: &target.target, architectures: &architectures, key };
+    let packages_are_signed = readable.verifies_packages().await?;
+    let setup =
+        ClientSetup { base: &base, target: &target.target, architectures: &architectures, packages_are_signed, key };
     let file = target.format.setup_file(end, &setup);
     let media_type = if end.ends_with("asc") { PGP } else { PLAIN };
     Ok(file.map(|file| of_address(text(StatusCode::OK, media_type, file))))
@@ -327,8 +329,8 @@ impl<'a> KeyTexts<'a> {
     fn new(service: &Service, base: &str, target: &Target, signer: &'a dyn Signer) -> Self {
         let texts = [signer.public_key_armored(), signer.public_key_blocks()];
         let same = |name: &&str| service.keys.named(name).is_some_and(|keys| texts.iter().all(|text| *text == keys));
-        let url = match ["main", "modules"].iter().find(|name| same(name)) {
-            Some(name) => format!("{base}/-/keys/{name}.asc"),
+        let url = match ["main.asc", "modules.asc"].iter().find(|name| same(name)) {
+            Some(name) => format!("{base}/-/keys/{name}"),
             None => format!("{base}/-/setup/{target}.asc"),
         };
         let package_keys =

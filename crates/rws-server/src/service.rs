@@ -20,12 +20,12 @@ use crate::settings::Settings;
 use crate::spool::SpoolContext;
 use crate::waiting::WaitingFiles;
 
-/// The public keys that clients need, in ASCII armour, by the names of their addresses.
+/// The public keys that clients need, in ASCII armour, by the last parts of their addresses: `main.asc`.
 #[derive(Clone, Debug, Default)]
 pub struct Keys(BTreeMap<String, String>);
 
 impl Keys {
-    /// Keys by name, without the end of a file name.
+    /// Keys by name.
     pub fn new(keys: BTreeMap<String, String>) -> Self {
         Self(keys)
     }

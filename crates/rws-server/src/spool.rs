@@ -26,7 +26,7 @@ use crate::settings::Limits;
 use crate::shares::{BudgetShare, FairBudget};
 
 /// What the names of files in the spool directory start with.
-pub const SPOOL_PREFIX: &str = "rws-upload-";
+pub use rws_repository::package_signing::SPOOL_PREFIX;
 
 /// How many pieces of the body wait for the disk.
 const PIECES: usize = 8;

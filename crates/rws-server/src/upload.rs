@@ -113,7 +113,8 @@ async fn receive(
 ) -> Result<Option<AcceptedUpload>, Problem> {
     let targets = writable.targets();
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
-    let mut reception = IncomingFiles::begin(Arc::clone(service.gate.store())).await?;
+    let signs = targets.iter().any(|target| target.signs_packages());
+    let mut reception = IncomingFiles::begin(Arc::clone(service.gate.store())).await?.waiting_if(signs);
     let expected_bytes = expected_bytes(headers);
     let reading = reading(targets);
     let (place, format) = (service.place(&user.name), &first.format);
@@ -255,7 +256,8 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
         let received = received.map_err(|error| RepositoryError::damaged("what was received", error))?;
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = received.into_iter().unzip();
-        let to = intake::Destination { targets: to.targets(), product: product.as_deref(), listed };
+        let (targets, product) = (to.targets(), product.as_deref());
+        let to = intake::Destination { targets, product, listed, only: None };
         let accepted = intake::accept(reception, to, files).await?;
         let names: Vec<&str> = accepted.repositories.iter().map(|repository| repository.as_str()).collect();
         tracing::info!(upload = %accepted.id, repositories = names.join(" "), files = count, bytes, "accepted");

@@ -60,6 +60,8 @@ pub struct ClientSetup<'a> {
     pub target: &'a Target,
     /// [`ClientFormat::architectures`] of its repositories; none: not known, or not asked for.
     pub architectures: &'a [String],
+    /// Whether all packages that are there, and those that will come, have signatures that clients can verify.
+    pub packages_are_signed: bool,
     /// What signs it; `None` where nothing does.
     pub key: Option<ClientKey<'a>>,
 }

@@ -4,6 +4,7 @@ mod client;
 mod list;
 mod repository;
 mod root;
+mod signing;
 mod upload;
 
 pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys};
@@ -12,6 +13,7 @@ pub use repository::{
     Codec, Frame, Index, IndexFile, Layout, ListedFile, ListedPackage, ListedRole, PlainDirectory, RepositoryFormat,
 };
 pub use root::{DraftContent, DraftFile, RootError, RootFile, RootInput};
+pub use signing::{FrontError, PackageFront, PackageSigning, SignatureAlgorithm};
 pub use upload::{
     Assembled, FileByFile, Inspected, Inspector, Listed, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement,
     ProductRule, Reading, Role, UploadFormat,

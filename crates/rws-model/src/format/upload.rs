@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::signing::PackageSigning;
 use crate::{Digests, Entry, FileName, Identity, Memory, Record, RecordFile, Refusal, RepositoryId, Target};
 
 /// What a format takes from those who upload.
@@ -27,6 +28,11 @@ pub trait UploadFormat: Send + Sync {
     /// name, one that all of them ask for as it stands.
     fn published_name(&self, sent: FileName) -> FileName {
         sent
+    }
+
+    /// What signs packages, where they carry signatures.
+    fn signing(&self) -> Option<&dyn PackageSigning> {
+        None
     }
 
     /// Starts reading one file.

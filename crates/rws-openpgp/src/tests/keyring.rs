@@ -70,7 +70,7 @@ fn blocks_stand_one_after_the_other_and_the_first_one_at_the_end_too() {
 
 #[test]
 fn an_rpm_gets_the_signature_of_the_active_key_alone() {
-    let packet = signed(&ring(1, &[2], &[]), SigningPurpose::RpmHeader, b"header", now()).unwrap();
+    let packet = signed(&ring(1, &[2], &[]), SigningPurpose::Package, b"header", now()).unwrap();
     let signature = KeySignature::from_packet(&packet).unwrap();
     assert!(public(1).vouches(&signature, b"header", now()));
     assert!(!public(2).vouches(&signature, b"header", now()));
@@ -132,7 +132,7 @@ fn a_signature_that_does_not_verify_is_given_to_nobody() {
             assert!(error.to_string().contains("does not verify"), "{error}");
         }
     }
-    assert!(signed(&rings[0], SigningPurpose::RpmHeader, b"x", now()).is_err());
+    assert!(signed(&rings[0], SigningPurpose::Package, b"x", now()).is_err());
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_signer_is_told_the_purpose() {
     let detached = String::from_utf8(signed(&key, SigningPurpose::Detached, text, now()).unwrap()).unwrap();
     gpgv(public, text, Some(&detached)).unwrap();
     // the same packet, without armour
-    let header = signed(&key, SigningPurpose::RpmHeader, text, now()).unwrap();
+    let header = signed(&key, SigningPurpose::Package, text, now()).unwrap();
     let packet = DetachedSignature::from_bytes(&header[..]).unwrap();
     gpgv(public, text, Some(&packet.to_armored_string(crate::armor::OPTIONS).unwrap())).unwrap();
     assert!(signed(&key, SigningPurpose::ClearText, b"\xff", now()).is_err());

@@ -30,6 +30,10 @@ pub struct Head {
     /// The earliest version of the code that rendered an entry of a package; heads of earlier versions do not say it.
     #[serde(default)]
     pub oldest_renderer: Option<u32>,
+    /// How many packages have the signature of each key, by its fingerprint; of no known key: an empty one. Heads of earlier
+    /// versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_signatures: Option<BTreeMap<String, u64>>,
     /// The files of the root. RWS serves them from here.
     pub root: Vec<RootFile>,
     /// Plain names of index files, and the names of the files that have this content, relative to the tree.

@@ -3,12 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use rws_model::{Digests, FileName, Format, Identity, Partition, ROOT, RecordFile, RepositoryId, RootFile, Sha256};
+use rws_model::{
+    Digests, FileName, Format, Identity, PackageSignature, Partition, ROOT, RecordFile, RepositoryId, RootFile, Sha256,
+};
 use rws_store::Version;
 use serde::{Deserialize, Serialize};
 
 use super::index::IndexState;
-use super::manifest_4;
+use super::{manifest_4, manifest_5};
 use crate::blocks::table::{Row, Table};
 use crate::{GenerationId, UploadId, disk_format};
 
@@ -27,6 +29,8 @@ pub struct PackageRow {
     pub entries: Vec<(Partition, u64)>,
     /// The version of the code that rendered them ([`rws_model::UploadFormat::renderer`]).
     pub renderer: u32,
+    /// The signature that it carries, where that is known.
+    pub signature: Option<PackageSignature>,
 }
 
 impl PackageRow {
@@ -34,6 +38,12 @@ impl PackageRow {
     /// metadata does, depends on nothing else.
     pub fn indexed_by(&self) -> Option<u32> {
         self.entries.iter().any(|(partition, _)| partition != ROOT).then_some(self.renderer)
+    }
+
+    /// The fingerprint of the key that signed it, where an index has it: empty where none is known.
+    pub fn signed_by(&self) -> Option<&str> {
+        self.indexed_by()?;
+        Some(self.signature.as_ref().map_or("", |signature| signature.key.as_str()))
     }
 }
 
@@ -95,6 +105,8 @@ pub struct Generation {
     pub uploads: Vec<UploadId>,
     /// How many packages have entries that each version of the code rendered.
     pub renderers: BTreeMap<u32, u64>,
+    /// How many packages have the signature of each key, by its fingerprint; of no known key: an empty one.
+    pub signatures: BTreeMap<String, u64>,
 }
 
 impl Generation {
@@ -107,7 +119,7 @@ impl Generation {
         postcard::to_extend(self, disk_format::manifest_start())
     }
 
-    /// Reads a manifest of this version, or of the one before.
+    /// Reads a manifest of this version, or of one of the two before.
     ///
     /// # Errors
     ///
@@ -115,6 +127,7 @@ impl Generation {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
         match disk_format::manifest_parts(bytes) {
             Some((disk_format::MANIFEST, rest)) => postcard::from_bytes(rest),
+            Some((5, rest)) => manifest_5::read(rest),
             Some((4, rest)) => manifest_4::read(rest),
             _ => Err(postcard::Error::DeserializeBadEncoding),
         }

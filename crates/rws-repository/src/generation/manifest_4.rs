@@ -41,6 +41,12 @@ struct Generation4 {
     uploads: Vec<UploadId>,
 }
 
+/// How many packages have no known signature: all.
+pub(super) fn unsigned(renderers: &BTreeMap<u32, u64>) -> BTreeMap<String, u64> {
+    let packages: u64 = renderers.values().sum();
+    if packages == 0 { BTreeMap::new() } else { BTreeMap::from([(String::new(), packages)]) }
+}
+
 /// Reads what follows the first line.
 ///
 /// # Errors
@@ -52,10 +58,23 @@ pub fn read(bytes: &[u8]) -> Result<Generation, postcard::Error> {
     let mut renderers = BTreeMap::new();
     let packages = packages.mapped(|row| {
         let PackageRow4 { identity, record, directory, files, entries } = row;
-        let row = PackageRow { identity, record, directory, files, entries, renderer: RENDERER };
+        let row = PackageRow { identity, record, directory, files, entries, renderer: RENDERER, signature: None };
         row.indexed_by().into_iter().for_each(|renderer| *renderers.entry(renderer).or_default() += 1);
         row
     });
     let packages = packages.map_err(|_| postcard::Error::DeserializeBadEncoding)?;
-    Ok(Generation { repository, id, root, partitions, packages, files, root_entries, indexes, uploads, renderers })
+    let signatures = unsigned(&renderers);
+    Ok(Generation {
+        repository,
+        id,
+        root,
+        partitions,
+        packages,
+        files,
+        root_entries,
+        indexes,
+        uploads,
+        renderers,
+        signatures,
+    })
 }

@@ -5,6 +5,7 @@ mod heads;
 mod index;
 mod manifest;
 mod manifest_4;
+mod manifest_5;
 mod retention;
 
 pub use head::{Head, Past, Retired};

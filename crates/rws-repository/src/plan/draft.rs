@@ -7,9 +7,9 @@ use rws_model::{Partition, ROOT, Record, RecordFile, Sha256, fill_slot, sha256};
 use rws_store::Version;
 
 use super::{Origin, PackageEdit, PlacedFile, Plan, PlannedChange, Present, StoreObservations, join};
-use crate::UploadId;
 use crate::blocks::table::Order;
 use crate::generation::{FileRow, PackageRow, Retired, path_order};
+use crate::{UploadId, private};
 
 /// The plan while it is made.
 pub(super) struct Draft<'a> {
@@ -58,6 +58,11 @@ impl<'a> Draft<'a> {
             }
             return Ok(());
         }
+        if let (Some(old), Origin::Upload(_)) = (&old, &planned.origin)
+            && self.was_signed_before(old, record)?
+        {
+            return Ok(());
+        }
         if let (Some(old), Origin::Upload(upload)) = (&old, &planned.origin)
             && old.renderer > record.renderer
             && self.is_in_place(old)
@@ -96,6 +101,7 @@ impl<'a> Draft<'a> {
             files: record.files.iter().map(|file| file.name.clone()).collect(),
             entries: Vec::new(),
             renderer: record.renderer,
+            signature: record.signature.clone(),
         };
         self.set_entries(row, record, &digest);
         Ok(())
@@ -110,6 +116,13 @@ impl<'a> Draft<'a> {
         row.entries = texts.iter().map(|(partition, text)| (partition.clone(), text.len() as u64)).collect();
         row.renderer = record.renderer;
         self.edit(PackageEdit { identity: row.identity.clone(), row: Some(row), texts });
+    }
+
+    /// Whether a package is there, signed, that the file of a record was uploaded as before: it is never signed again.
+    fn was_signed_before(&self, row: &PackageRow, record: &Record) -> io::Result<bool> {
+        let Some(signature) = &row.signature else { return Ok(false) };
+        let is_same_upload = record.uploaded() == Some(signature.uploaded) && self.is_in_place(row);
+        Ok(is_same_upload && !self.has_files_of(row, record)?)
     }
 
     /// Whether a package has exactly the files of a record, with the same bytes.
@@ -153,9 +166,9 @@ impl<'a> Draft<'a> {
         version: Option<Version>,
     ) -> io::Result<PlacedFile> {
         let pool = self.in_pool(record, file)?;
-        let (name, digests, size_bytes, upload) =
-            (file.name.clone(), file.digests.clone(), file.size_bytes, upload.clone());
-        Ok(PlacedFile { path, name, digests, size_bytes, upload, pool, version })
+        let incoming = private::record_file(upload, record, file);
+        let (digests, size_bytes, upload) = (file.digests.clone(), file.size_bytes, upload.clone());
+        Ok(PlacedFile { path, incoming, digests, size_bytes, upload, pool, version })
     }
 
     fn edit(&mut self, edit: PackageEdit) {
@@ -326,6 +339,7 @@ impl<'a> Draft<'a> {
         let mut partitions = self.present.generation.map(|now| now.partitions.clone()).unwrap_or_default();
         let mut root_entries = self.present.generation.map(|now| now.root_entries.clone()).unwrap_or_default();
         let mut renderers = self.present.generation.map(|now| now.renderers.clone()).unwrap_or_default();
+        let mut signatures = self.present.generation.map(|now| now.signatures.clone()).unwrap_or_default();
         let mut touched = BTreeSet::new();
         let mut packages: Vec<PackageEdit> = Vec::new();
         for edit in self.packages.into_values() {
@@ -352,6 +366,12 @@ impl<'a> Draft<'a> {
             if let Some(renderer) = edit.row.as_ref().and_then(PackageRow::indexed_by) {
                 *renderers.entry(renderer).or_default() += 1;
             }
+            if let Some(count) = old.as_ref().and_then(|old| signatures.get_mut(old.signed_by()?)) {
+                *count = count.saturating_sub(1);
+            }
+            if let Some(key) = edit.row.as_ref().and_then(PackageRow::signed_by) {
+                *signatures.entry(key.to_owned()).or_default() += 1;
+            }
             root_entries.remove(&edit.identity);
             if let Some((_, text)) = edit.texts.iter().find(|(partition, _)| partition == ROOT) {
                 root_entries.insert(edit.identity.clone(), text.clone());
@@ -360,6 +380,7 @@ impl<'a> Draft<'a> {
         }
         partitions.retain(|partition, count| *count > 0 && partition != ROOT);
         renderers.retain(|_, count| *count > 0);
+        signatures.retain(|_, count| *count > 0);
         touched.remove(ROOT);
         packages.sort_by(|left, right| (self.order)(&left.identity, &right.identity));
         let mut files = self.files;
@@ -380,6 +401,7 @@ impl<'a> Draft<'a> {
             placed: self.placed.into_values().collect(),
             partitions,
             renderers,
+            signatures,
             touched,
             root_entries,
             retired: self.retired.into_values().collect(),

@@ -7,8 +7,8 @@ mod draft;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use rws_model::{Change, Digests, FileName, Format, Partition, Sha256};
-use rws_store::Version;
+use rws_model::{Change, Digests, Format, Partition, Sha256};
+use rws_store::{Key, Version};
 
 use crate::blocks::table::Table;
 use crate::generation::{FileRow, Generation, PackageRow, Retired, package_order, path_order};
@@ -41,8 +41,8 @@ pub struct PlannedChange {
 pub struct PlacedFile {
     /// Its path below the tree.
     pub path: String,
-    /// Its name in the upload.
-    pub name: FileName,
+    /// Where it is in the upload.
+    pub incoming: Key,
     /// Its content.
     pub digests: Digests,
     /// Its size.
@@ -68,6 +68,8 @@ pub struct Plan {
     pub partitions: BTreeMap<Partition, u64>,
     /// How many packages have entries that each version of the code rendered, afterwards.
     pub renderers: BTreeMap<u32, u64>,
+    /// How many packages have the signature of each key, by its fingerprint, afterwards; of no known key: an empty one.
+    pub signatures: BTreeMap<String, u64>,
     /// The partitions with changed entries.
     pub touched: BTreeSet<Partition>,
     /// What packages say to the root, afterwards.

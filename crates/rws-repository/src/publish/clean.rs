@@ -1,5 +1,6 @@
 //! Step 7: what a generation contains leaves the private prefix.
 
+use rws_model::Record;
 use rws_store::{Body, Condition, Key, ObjectClass, Write};
 
 use super::stored_repository::StoredRepository;
@@ -46,8 +47,10 @@ impl StoredRepository<'_> {
 
 /// The package files of an upload.
 fn package_files(upload: &Upload) -> Vec<Key> {
-    let files = upload.records.iter().flat_map(|record| &record.files);
-    let mut keys: Vec<Key> = files.map(|file| private::incoming(&upload.id, &file.name)).collect();
+    let of_record = |record: &Record| {
+        record.files.iter().map(|file| private::record_file(&upload.id, record, file)).collect::<Vec<_>>()
+    };
+    let mut keys: Vec<Key> = upload.records.iter().flat_map(of_record).collect();
     keys.sort();
     keys.dedup();
     keys

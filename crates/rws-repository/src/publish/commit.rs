@@ -105,6 +105,7 @@ impl Committer<'_> {
             indexes: rendered.indexes,
             uploads: step.applied.to_vec(),
             renderers: std::mem::take(&mut plan.renderers),
+            signatures: std::mem::take(&mut plan.signatures),
         };
         let manifest = generation.to_bytes().map_err(|error| RepositoryError::damaged(&generation.id, error))?;
         let written = rendered.files.iter().map(|file| self.at.key(&file.name)).collect::<Result<Vec<_>, _>>()?;
@@ -211,6 +212,7 @@ impl Committer<'_> {
             published_at,
             packages: Some(generation.packages.len()),
             oldest_renderer: generation.renderers.keys().next().copied(),
+            package_signatures: Some(generation.signatures.clone()),
             root: generation.root.clone(),
             plain,
             own,

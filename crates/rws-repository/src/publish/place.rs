@@ -7,7 +7,7 @@ use rws_store::{Condition, Key, ObjectClass, Span, StoreError, Version, Write};
 use super::stored_repository::StoredRepository;
 use crate::gather::gather;
 use crate::plan::{PlacedFile, Plan};
-use crate::{RepositoryError, UploadId, private};
+use crate::{RepositoryError, UploadId};
 
 /// How many files are placed at once: the store copies them itself, which is little but waiting for answers.
 const COPIES_AT_ONCE: usize = 32;
@@ -49,7 +49,7 @@ impl StoredRepository<'_> {
 
     async fn place_file(&self, file: &PlacedFile) -> Result<Place, RepositoryError> {
         let to = self.key(&file.path)?;
-        let incoming = private::incoming(&file.upload, &file.name);
+        let incoming = file.incoming.clone();
         let pool = file.pool.as_deref().map(|path| self.key(path)).transpose()?;
         for from in [Some(incoming), pool].into_iter().flatten() {
             let write = Write { condition: Condition::Absent, kind: ObjectClass::Immutable };

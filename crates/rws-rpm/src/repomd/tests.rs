@@ -75,7 +75,7 @@ fn the_root_names_all_indexes_and_is_signed_behind_itself() {
     let names: Vec<_> = signed.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["repodata/repomd.xml", "repodata/repomd.xml.asc", "repodata/repomd.xml.key"]);
     let DraftContent::Bytes(repomd) = &signed[0].content else { panic!("{:?}", signed[0]) };
-    let signature = DraftFile::signed("repodata/repomd.xml.asc", SigningPurpose::Detached, repomd.as_slice());
+    let signature = DraftFile::signed("repodata/repomd.xml.asc", SigningPurpose::DetachedBlocks, repomd.as_slice());
     assert_eq!(signed[1], signature);
     assert_eq!(signed[2], DraftFile::new("repodata/repomd.xml.key", "the key"));
     assert_eq!(root(&input), signed[..1]);

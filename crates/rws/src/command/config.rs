@@ -1,13 +1,14 @@
 //! `rws config`: what the configuration is, and whether it is right.
 
+use anyhow::bail;
 use rws_model::Formats;
 use rws_server::KeyState;
 use rws_server::passwords::PasswordHash;
 
 use super::output::say;
 use crate::configuration::{Configuration, Environment, ListeningAddress, Overrides};
-use crate::installation::now;
 use crate::installation::signing::SigningKeys;
+use crate::installation::{catalogue, now};
 
 /// What to do with the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
@@ -27,10 +28,24 @@ pub fn run(action: Action, overrides: &Overrides, environment: &Environment, for
             for warning in &configuration.warnings {
                 say(format_args!("warning: {warning}"))?;
             }
-            for KeyState { name, warnings, .. } in SigningKeys::load(&configuration, None, now())?.states(now()) {
+            let keys = SigningKeys::load(&configuration, None, now())?;
+            for KeyState { name, warnings, .. } in keys.states(now()) {
                 for warning in warnings {
                     say(format_args!("warning: key {name}: {warning}"))?;
                 }
+            }
+            let catalogue = catalogue(&configuration, &keys);
+            let mut problems: Vec<String> = Vec::new();
+            for target in catalogue.targets() {
+                let problem = target.signing_problem.as_ref().map(|problem| format!("{}: {problem}", target.target));
+                problems.extend(problem);
+            }
+            if let Some(first) = problems.first() {
+                let rest = match problems.len() {
+                    1 => String::new(),
+                    count => format!(" (and {} targets more)", count - 1),
+                };
+                bail!("packages of {first}{rest}");
             }
             for (name, user) in configuration.credentials.iter().flatten() {
                 if let Err(error) = PasswordHash::parse(user.hash.expose()) {

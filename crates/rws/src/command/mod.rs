@@ -10,6 +10,7 @@ pub mod output;
 mod plain_directory;
 mod progress;
 mod serve;
+mod sign;
 mod sync;
 mod verify;
 
@@ -50,6 +51,8 @@ enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// Sign packages that are in repositories already, as sign_packages wants it; safe while servers run
+    Sign(RepositoriesArguments),
     /// Publish plain directories or bucket prefixes, one repository each, without a server and without its configuration
     Index(index::IndexArguments),
     /// Read a password from the terminal or from standard input and print its hash
@@ -133,6 +136,12 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
                 load(Overrides { file, data_directory: data_dir, without_users: true }, environment, formats)?;
             let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(sync::run(&configuration, &paths))
+        }
+        Command::Sign(RepositoriesArguments { paths, data_dir, .. }) => {
+            let configuration =
+                load(Overrides { file, data_directory: data_dir, without_users: true }, environment, formats)?;
+            let _log = Log::start("warn", configuration.server.log_format);
+            runtime()?.block_on(sign::run(&configuration, &paths))
         }
         Command::Verify { repositories: RepositoriesArguments { paths, data_dir, .. }, deep, repair } => {
             let configuration =

@@ -92,7 +92,8 @@ pub fn formats() -> Formats {
     Formats::new([Arc::new(Rpm) as Arc<dyn Format>, Arc::new(Deb)])
 }
 
-fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
+/// All repositories that a configuration allows.
+pub fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
     let known = &configuration.model;
     let distribution = |known: &crate::configuration::Distribution| Distribution {
         format: configuration.formats.named(&known.base).cloned().ok_or_else(|| known.base.clone()),

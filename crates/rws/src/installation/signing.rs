@@ -212,7 +212,7 @@ impl SigningKeys {
                 addresses.entry(name.to_owned()).or_insert(main);
             }
         }
-        addresses
+        addresses.into_iter().map(|(name, keys)| (format!("{name}.asc"), keys)).collect()
     }
 }
 

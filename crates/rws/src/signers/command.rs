@@ -79,6 +79,6 @@ fn word(purpose: SigningPurpose) -> &'static str {
     match purpose {
         SigningPurpose::ClearText => "cleartext",
         SigningPurpose::Detached | SigningPurpose::DetachedBlocks => "detached",
-        SigningPurpose::RpmHeader => "rpm-header",
+        SigningPurpose::Package => "rpm-header",
     }
 }

@@ -71,7 +71,7 @@ fn replace(path: &Path, from: &str, to: &str) {
 #[test]
 fn a_later_head_is_served_and_stays() {
     let mut stand = Stand::new();
-    replace(&stand.private_files("heads")[0], "\"format\":1", "\"format\":2");
+    replace(&stand.private_files("heads")[0], "\"format\":1", "\"format\":3");
     stand.expect_only_reads();
 }
 
@@ -79,7 +79,7 @@ fn a_later_head_is_served_and_stays() {
 fn a_later_manifest_stays() {
     let mut stand = Stand::new();
     for manifest in stand.private_files("generations") {
-        replace(&manifest, "RWS manifest 5\n", "RWS manifest 6\n");
+        replace(&manifest, "RWS manifest 6\n", "RWS manifest 7\n");
     }
     stand.expect_only_reads();
 }
@@ -91,7 +91,7 @@ fn a_later_upload_stays_pending() {
     let name = upload.file_stem().unwrap().to_string_lossy().into_owned();
     let later = format!("{}-{:016x}", name.rsplit_once('-').unwrap().0, 1);
     let text = String::from_utf8(read_file(&upload)).unwrap();
-    let text = text.replace(&name, &later).replace("\"format\":1", "\"format\":2");
+    let text = text.replace(&name, &later).replace("\"format\":1", "\"format\":3");
     write_file(&upload.with_file_name(format!("{later}.json")), text);
     let pending = stand.server.data_dir().join(".rws/pending").join(&TARGET[1..]).join("x86_64");
     std::fs::create_dir_all(&pending).unwrap();

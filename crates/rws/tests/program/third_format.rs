@@ -53,7 +53,14 @@ impl UploadFormat for Toy {
 
     fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
         let assembled = |Inspected { identity, entries, renderer, file, .. }: Inspected| Assembled {
-            record: Record { identity, directory: "box".to_owned(), files: vec![file], entries, renderer },
+            record: Record {
+                identity,
+                directory: "box".to_owned(),
+                files: vec![file],
+                entries,
+                renderer,
+                signature: None,
+            },
             repositories: self.repositories(placement.target, &[]),
         };
         Ok(files.iter().cloned().map(assembled).collect())

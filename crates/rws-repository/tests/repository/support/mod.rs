@@ -173,7 +173,7 @@ pub async fn accept(
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
     let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-    let to = Destination { targets, product: Some("product"), listed: Listed::InUpload };
+    let to = Destination { targets, product: Some("product"), listed: Listed::InUpload, only: None };
     intake::accept(reception, to, files).await
 }
 

@@ -39,7 +39,7 @@ enum Knows {
 }
 
 impl Knows {
-    fn keys<'k>(self, [old, new]: [&'k SecretKey; 2]) -> Vec<&'k SecretKey> {
+    fn keys(self, [old, new]: [&SecretKey; 2]) -> Vec<&SecretKey> {
         match self {
             Self::Old => vec![old],
             Self::New => vec![new],

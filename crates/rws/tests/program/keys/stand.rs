@@ -78,6 +78,18 @@ impl Stand {
         self.settle();
     }
 
+    /// One more entry behind the present one, at the same address.
+    #[track_caller]
+    pub fn add_entry(&mut self, entry: &Value) {
+        let path = self.work.path().join("rws.json");
+        let mut file: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("it was written")).expect("it is JSON");
+        file["repositories"].as_array_mut().expect("it is a list").push(entry.clone());
+        write_file(&path, file.to_string());
+        self.server.restart_in_place();
+        self.settle();
+    }
+
     /// Waits until no repository is signed with other keys than the present ones.
     #[track_caller]
     pub fn settle(&self) {

@@ -1,0 +1,131 @@
+//! The front of a package: lead, signature header and main header.
+
+use std::io::Read;
+
+use base64ct::{Base64, Encoding as _};
+use rws_model::{FileName, FrontError, PackageFront, Refusal};
+
+use super::packet;
+use super::writer::{self, RawTag};
+use crate::fault::Fault;
+use crate::header::Header;
+use crate::lead;
+use crate::stream::{Headers, Stream};
+
+/// Signatures of the main header: RSA, and all other algorithms; as text, for rpm 6 (rpm: `RPMSIGTAG_RSA`, `RPMSIGTAG_DSA`,
+/// `RPMSIGTAG_OPENPGP`).
+const RSA: u32 = 268;
+const DSA: u32 = 267;
+const OPENPGP: u32 = 278;
+
+/// Signatures of main header and payload, which rpm wrote before 4.0 and, beside the others, up to 4.14 (rpm:
+/// `RPMSIGTAG_PGP`, `RPMSIGTAG_PGP5`, `RPMSIGTAG_GPG`), and the numbers that these have in an installed package.
+const OF_PAYLOAD: [u32; 6] = [1002, 1003, 1005, 259, 262, 263];
+
+/// How much is read at once.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Signature headers are padded to this.
+const ALIGNMENT_BYTES: usize = 8;
+
+const BINARY: u32 = 7;
+const STRING_ARRAY: u32 = 8;
+
+/// The algorithms of keys whose signatures stand under [`RSA`] (RFC 9580, section 9.1).
+const RSA_ALGORITHMS: [u8; 2] = [1, 3];
+
+/// The front of a package.
+pub struct Front {
+    name: FileName,
+    lead: Vec<u8>,
+    headers: Headers,
+    signatures: Vec<Vec<u8>>,
+    others: usize,
+}
+
+impl Front {
+    /// Reads a file up to the end of its main header.
+    pub fn read(name: &FileName, file: &mut dyn Read) -> Result<Self, FrontError> {
+        let refused = |fault: Fault| FrontError::Refused(fault.refuse(name));
+        let (mut stream, mut lead, mut piece) = (Stream::new(), Vec::new(), vec![0; PIECE_BYTES]);
+        while stream.headers().is_none() {
+            let length = match file.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let bytes = piece.get(..length).unwrap_or_default();
+            let missing = lead::LENGTH_BYTES.saturating_sub(lead.len()).min(length);
+            lead.extend_from_slice(bytes.get(..missing).unwrap_or_default());
+            stream.push(bytes).map_err(refused)?;
+        }
+        let headers = stream.into_headers().map_err(refused)?;
+        let (signatures, others) = found(&headers.signature);
+        Ok(Self { name: name.clone(), lead, headers, signatures, others })
+    }
+
+    fn signed(&self, packet: &[u8]) -> Result<Vec<u8>, Fault> {
+        let no_signature = || Fault::Statement(crate::fault::Section::Signature, "signature");
+        let algorithm = packet::algorithm(packet).ok_or_else(no_signature)?;
+        let header = &self.headers.signature;
+        let mut entries: Vec<RawTag> = header.raw_tags().filter(|entry| !is_signature(entry.tag)).collect();
+        let legacy = if RSA_ALGORITHMS.contains(&algorithm) { RSA } else { DSA };
+        let count = u32::try_from(packet.len()).map_err(|_| no_signature())?;
+        entries.push(RawTag { tag: legacy, kind: BINARY, count, alignment: 1, data: packet.to_vec() });
+        let mut text = Base64::encode_string(packet).into_bytes();
+        text.push(0);
+        // rpm before 6 passes over it: in a signature header it merges known tags only, and no lists of texts
+        entries.push(RawTag { tag: OPENPGP, kind: STRING_ARRAY, count: 1, alignment: 1, data: text });
+        let mut front = self.lead.clone();
+        front.extend(writer::write(entries, header.bytes().len())?);
+        front.resize(front.len().next_multiple_of(ALIGNMENT_BYTES), 0);
+        Ok(front)
+    }
+}
+
+impl PackageFront for Front {
+    fn signed_bytes(&self) -> &[u8] {
+        self.headers.main.bytes()
+    }
+
+    fn signatures(&self) -> &[Vec<u8>] {
+        &self.signatures
+    }
+
+    fn other_signatures(&self) -> usize {
+        self.others
+    }
+
+    fn length_bytes(&self) -> u64 {
+        self.headers.main_range.start
+    }
+
+    fn with_signature(&self, packet: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.signed(packet).map_err(|fault| fault.refuse(&self.name))
+    }
+}
+
+fn is_signature(tag: u32) -> bool {
+    [RSA, DSA, OPENPGP].contains(&tag) || OF_PAYLOAD.contains(&tag)
+}
+
+/// The signatures of the main header, each once, and how many others there are.
+fn found(header: &Header) -> (Vec<Vec<u8>>, usize) {
+    let (mut signatures, mut others): (Vec<Vec<u8>>, usize) = (Vec::new(), 0);
+    let texts = header.strings(OPENPGP).map(|text| {
+        let text: String =
+            text.iter().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| char::from(*byte)).collect();
+        Base64::decode_vec(&text).ok()
+    });
+    let binary =
+        [RSA, DSA].into_iter().filter(|tag| header.has(*tag)).map(|tag| header.binary(tag).map(<[u8]>::to_vec));
+    for packet in binary.chain(texts) {
+        match packet.filter(|packet| packet::algorithm(packet).is_some()) {
+            Some(packet) if signatures.contains(&packet) => {}
+            Some(packet) => signatures.push(packet),
+            None => others += 1,
+        }
+    }
+    (signatures, others + OF_PAYLOAD.iter().filter(|tag| header.has(**tag)).count())
+}

@@ -1,0 +1,178 @@
+use proptest::prelude::*;
+use rws_lab::rpm::{Package, Value, header, statements};
+use rws_model::{Digester, FileName, FrontError, Inspected, PackageFront as _, Reading, UploadFormat as _};
+use rws_openpgp::{SignatureKind, SigningKey};
+
+use super::front::Front;
+use super::packet;
+use crate::Rpm;
+
+fn name() -> FileName {
+    FileName::parse("hello-2.0-1.x86_64.rpm").unwrap()
+}
+
+fn read(bytes: &[u8]) -> Front {
+    let mut rest = bytes;
+    Front::read(&name(), &mut rest).unwrap()
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::generate("RWS", 1_700_000_000, &mut [seed; 32]).unwrap()
+}
+
+fn packet_of(front: &Front, seed: u8) -> Vec<u8> {
+    let signature = key(seed).sign(SignatureKind::Binary, front.signed_bytes(), 1_700_000_001).unwrap();
+    signature.to_packet().unwrap()
+}
+
+/// The file with another front.
+fn with_front(bytes: &[u8], front: &Front, packet: &[u8]) -> Vec<u8> {
+    [front.with_signature(packet).unwrap(), bytes[front.length_bytes() as usize..].to_vec()].concat()
+}
+
+fn inspect(bytes: &[u8]) -> Result<Inspected, String> {
+    let mut inspector = Rpm.inspector(&name(), Reading::Whole);
+    let mut digester = Digester::new();
+    digester.update(bytes);
+    inspector.push(bytes).map_err(|refusal| refusal.reason)?;
+    let (size_bytes, digests) = digester.finish();
+    inspector.finish(size_bytes, &digests).map_err(|refusal| refusal.reason)
+}
+
+/// What rpmbuild writes: the statements, and room for signatures.
+fn with_room(room: usize) -> Vec<u8> {
+    let package = Package::hello();
+    let mut tags = statements(&package);
+    if room > 0 {
+        tags.push((1008, Value::Bytes(vec![0; room])));
+    }
+    package.assemble(header(Some(62), &tags))
+}
+
+/// Signs a file, and checks all that has to hold of it.
+#[track_caller]
+fn check(bytes: &[u8], seed: u8) -> Vec<u8> {
+    let front = read(bytes);
+    let packet = packet_of(&front, seed);
+    let signed = with_front(bytes, &front, &packet);
+    let again = read(&signed);
+    assert_eq!(again.signed_bytes(), front.signed_bytes());
+    assert_eq!(again.signatures(), [packet], "exactly one");
+    assert_eq!(again.other_signatures(), 0);
+    assert_eq!(signed[again.length_bytes() as usize..], bytes[front.length_bytes() as usize..]);
+    assert_eq!(inspect(&signed).unwrap().identity, inspect(bytes).unwrap().identity);
+    signed
+}
+
+#[test]
+fn room_that_is_reserved_keeps_the_size() {
+    for room in [4128, 1000, 400, 399, 401] {
+        let bytes = with_room(room);
+        let signed = check(&bytes, 1);
+        assert_eq!(signed.len(), bytes.len(), "{room}");
+        // another key: the room grows or shrinks again
+        assert_eq!(check(&signed, 2).len(), bytes.len(), "{room}");
+        // whatever was signed before
+        let back = check(&check(&signed, 2), 1);
+        assert_eq!(back, signed, "{room}");
+    }
+}
+
+#[test]
+fn without_room_the_header_grows() {
+    for room in [0, 1, 8] {
+        let bytes = with_room(room);
+        let signed = check(&bytes, 1);
+        assert!(signed.len() > bytes.len());
+        assert_eq!(check(&signed, 2).len(), signed.len());
+    }
+}
+
+#[test]
+fn signatures_of_all_kinds_go() {
+    let package = Package::hello();
+    let bytes = with_room(500);
+    let packet = packet_of(&read(&bytes), 3);
+    let mut tags = statements(&package);
+    for number in [259, 262, 267, 268, 1002, 1005] {
+        tags.push((number, Value::Bytes(packet.clone())));
+    }
+    tags.push((278, Value::Texts(vec![b"AAAA".to_vec(), b"not base64!".to_vec()])));
+    tags.sort_by_key(|(number, _)| *number);
+    let bytes = package.assemble(header(Some(62), &tags));
+    let front = read(&bytes);
+    assert_eq!(front.signatures(), [packet], "the same one twice counts once");
+    assert_eq!(front.other_signatures(), 2 + 4);
+    check(&bytes, 1);
+}
+
+#[test]
+fn what_is_no_signature_is_not_written() {
+    let bytes = with_room(500);
+    let front = read(&bytes);
+    let packet = packet_of(&front, 1);
+    for bad in [&b""[..], b"x", &packet[..10], &[&packet[..], b"x"].concat(), &[&packet[..], &packet[..]].concat()] {
+        assert!(front.with_signature(bad).is_err());
+        assert_eq!(packet::algorithm(bad), None);
+    }
+    assert_eq!(packet::algorithm(&packet), Some(22));
+    for (bytes, algorithm) in [
+        (&[0x88, 5, 4, 0, 1, 8, 0][..], Some(1)),
+        (&[0x89, 0, 5, 4, 0, 1, 8, 0], Some(1)),
+        (&[0x8a, 0, 0, 0, 5, 6, 0, 27, 8, 0], Some(27)),
+        (&[0xc2, 5, 4, 0, 17, 8, 0], Some(17)),
+        (&[0xc2, 255, 0, 0, 0, 5, 4, 0, 19, 8, 0], Some(19)),
+        (&[0xc2, 6, 4, 0, 17, 8, 0], None),
+        (&[0xc6, 5, 4, 0, 17, 8, 0], None),
+        (&[0x88, 5, 5, 0, 1, 8, 0], None),
+        (&[0x8b, 4, 0, 1, 8, 0], None),
+        (&[0x08, 5, 4, 0, 1, 8, 0], None),
+    ] {
+        assert_eq!(packet::algorithm(bytes), algorithm, "{bytes:?}");
+    }
+}
+
+#[test]
+fn no_more_than_the_front_is_read() {
+    let bytes = Package { payload: vec![0; 1 << 20], ..Package::hello() }.build();
+    let mut rest = &bytes[..];
+    Front::read(&name(), &mut rest).unwrap();
+    assert!(rest.len() > (1 << 20) - (128 << 10));
+}
+
+#[test]
+fn what_is_cut_is_refused() {
+    let bytes = with_room(100);
+    let end = read(&bytes).length_bytes() as usize;
+    for length in [0, 3, 95, 96, 100, end - 1, end, end + 20] {
+        let mut rest = &bytes[..length];
+        assert!(matches!(Front::read(&name(), &mut rest), Err(FrontError::Refused(_))), "{length}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever is changed: what can be signed is the same package afterwards, with one signature.
+    #[test]
+    fn changed_packages_are_refused_or_signed(
+        changes in prop::collection::vec((0usize..2200, any::<u8>()), 1..4),
+        room in 0usize..300,
+    ) {
+        let mut bytes = with_room(room);
+        for (place, byte) in changes {
+            // the headers come first
+            let length = bytes.len().min(2200);
+            bytes[place % length] = byte;
+        }
+        let mut rest = &bytes[..];
+        if let Ok(front) = Front::read(&name(), &mut rest) {
+            let packet = packet_of(&front, 1);
+            let signed = with_front(&bytes, &front, &packet);
+            let again = read(&signed);
+            prop_assert_eq!(again.signatures(), [packet]);
+            prop_assert_eq!(again.signed_bytes(), front.signed_bytes());
+            prop_assert_eq!(inspect(&signed).is_ok(), inspect(&bytes).is_ok());
+        }
+    }
+}
