@@ -9,6 +9,7 @@ mod refuse;
 mod requests;
 mod retention;
 mod scheduler;
+mod signing;
 mod stale;
 mod status;
 mod support;

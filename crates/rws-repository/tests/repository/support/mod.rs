@@ -201,6 +201,16 @@ impl World {
         world
     }
 
+    /// The same store with another configuration, a little later.
+    pub fn configured_as(&self, catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            memory: Arc::clone(&self.memory),
+            catalogue,
+            clock: AtomicI64::new(self.clock.fetch_add(100_000, Ordering::SeqCst) + 50_000),
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
     /// Lets enough time pass for another publish.
     pub fn tick(&self) {
         self.memory.set_clock_milliseconds(self.clock.fetch_add(2000, Ordering::SeqCst) + 2000);
