@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
-    Assembled, ClientFormat, ClientSetup, Codec, DraftFile, FileByFile, FileName, Format, Identity, Index, Inspected,
-    Inspector, Layout, ListedFile, ListedPackage, Partition, Placement, PlainDirectory, ProductRule, Reading, Refusal,
-    RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target,
-    UploadFormat,
+    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, FileByFile, FileName, Format, Identity,
+    Index, Inspected, Inspector, Layout, ListedFile, ListedPackage, Partition, Placement, PlainDirectory, ProductRule,
+    Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile,
+    RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
@@ -15,7 +15,9 @@ use crate::changes::{Buildinfo, Changes};
 use crate::dsc::{Dsc, Text};
 use crate::file_kind::{FileKind, is_skipped};
 use crate::part::Part;
-use crate::{RENDERER, audit, identity, layout, product, published_names, release, setup_files, upload};
+use crate::{
+    RENDERER, audit, identity, layout, product, published_names, release, release_package, setup_files, upload,
+};
 
 /// The Debian package format: `base` `deb` of the configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -192,6 +194,14 @@ impl ClientFormat for Deb {
             "asc" => setup.key.map(|key| key.armored.to_owned()),
             _ => None,
         }
+    }
+
+    fn release_package(&self, package: &ReleasePackage<'_>) -> Option<BuiltPackage> {
+        release_package::build(package)
+    }
+
+    fn release_package_version(&self, name: &str, identity: &Identity) -> Option<String> {
+        identity::version_of(identity, &release_package::package_name(name))
     }
 
     fn architectures(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {

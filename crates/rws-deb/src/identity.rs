@@ -33,6 +33,12 @@ pub(crate) fn compare(left: &Identity, right: &Identity) -> Ordering {
         .then_with(|| left_rest.cmp(right_rest))
 }
 
+/// The version of a package of this name; `None` where the identity is of another one.
+pub(crate) fn version_of(identity: &Identity, name: &str) -> Option<String> {
+    let (kind, of, version, _) = split(&identity.0);
+    (kind == "deb" && of == name).then(|| version.to_owned())
+}
+
 fn split(text: &str) -> (&str, &str, &str, &str) {
     let mut parts = text.splitn(4, ' ');
     let mut next = || parts.next().unwrap_or_default();

@@ -27,6 +27,7 @@ mod product;
 mod published_names;
 mod relations;
 mod release;
+mod release_package;
 mod setup_files;
 mod sources;
 mod stanza;

@@ -1,14 +1,20 @@
 //! Ready-made files for apt (sources.list(5)).
 
-use rws_model::{ClientKey, ClientSetup};
+use rws_model::{ClientKey, ClientSetup, with_digest};
 
-fn archive(setup: &ClientSetup<'_>) -> String {
+/// The address of the archive, with a slash at its end.
+pub(crate) fn archive(setup: &ClientSetup<'_>) -> String {
     let target = setup.target;
     format!("{}/{}/{}/{}/", setup.base, target.kind, target.series, target.distribution)
 }
 
 /// `.sources`: deb822 form with the key inline.
 pub(crate) fn sources(setup: &ClientSetup<'_>) -> String {
+    sources_with(setup, None)
+}
+
+/// The same, with the keys in a file where one is named.
+pub(crate) fn sources_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> String {
     let version = &setup.target.version;
     let mut file = format!(
         "# save as /etc/apt/sources.list.d/{}.sources\nTypes: deb deb-src\nURIs: {}\nSuites: {version}\nComponents: main\n",
@@ -18,7 +24,9 @@ pub(crate) fn sources(setup: &ClientSetup<'_>) -> String {
     if !setup.architectures.is_empty() {
         file.push_str(&format!("Architectures: {}\n", setup.architectures.join(" ")));
     }
-    if let Some(ClientKey { armored, .. }) = setup.key {
+    if let Some(keyring) = keyring {
+        file.push_str(&format!("Signed-By: {keyring}\n"));
+    } else if let Some(ClientKey { armored, .. }) = setup.key {
         file.push_str("Signed-By:\n");
         for line in armored.trim_end().lines() {
             file.push_str(if line.trim().is_empty() { " ." } else { " " });
@@ -26,7 +34,7 @@ pub(crate) fn sources(setup: &ClientSetup<'_>) -> String {
             file.push('\n');
         }
     }
-    file
+    with_digest(&file)
 }
 
 /// `.list`: the one-line form, for apt before 2.3.10, which knows no inline keys.
@@ -45,5 +53,5 @@ pub(crate) fn list(setup: &ClientSetup<'_>) -> String {
     for kind in ["deb", "deb-src"] {
         file.push_str(&format!("{kind}{options} {archive} {version} main\n"));
     }
-    file
+    with_digest(&file)
 }

@@ -72,6 +72,16 @@ pub trait Signer: Send + Sync {
     /// When the key cannot sign, or not for this purpose.
     async fn sign(&self, request: SigningRequest<'_>) -> Result<Vec<u8>, SignError>;
 
+    /// The public keys that clients should know, without armour.
+    fn public_keys_binary(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// The first user id of the key that signs packages.
+    fn user_id(&self) -> Option<String> {
+        None
+    }
+
     /// The fingerprint of the key whose signature of a package this is, where clients are told of that key: one of these
     /// keys, or one of others that the configuration names. `signature` is one OpenPGP packet; `now` is in seconds since 1970.
     fn verify_package(&self, _signature: &[u8], _bytes: &[u8], _now: i64) -> Option<String> {

@@ -164,6 +164,23 @@ impl Signer for Keyring {
         made.map_err(|reason| self.error(reason))
     }
 
+    fn public_keys_binary(&self) -> Vec<u8> {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut bytes = Vec::new();
+        for key in self.public_keys() {
+            if !seen.contains(&key.fingerprint()) {
+                seen.push(key.fingerprint());
+                // serialising into memory does not fail
+                bytes.extend(key.to_bytes().unwrap_or_default());
+            }
+        }
+        bytes
+    }
+
+    fn user_id(&self) -> Option<String> {
+        self.signers.first()?.public_key().user_id()
+    }
+
     fn verify_package(&self, signature: &[u8], bytes: &[u8], now: i64) -> Option<String> {
         let signature = KeySignature::from_packet(signature).ok()?;
         let mut keys = self.public_keys().into_iter().chain(&self.package_keys);

@@ -114,6 +114,12 @@ impl PublicKey {
         String::from_utf8(text).map_err(|error| KeyError::Damaged { reason: error.to_string() })
     }
 
+    /// Its first user id, where that is text.
+    pub fn user_id(&self) -> Option<String> {
+        let user = self.key.details.users.first()?;
+        user.id.as_str().map(str::to_owned)
+    }
+
     /// Which part of the key signs at `now`, where its secret parts are elsewhere.
     pub(crate) fn choose(&self, now: i64) -> Result<Choice, KeyError> {
         policy::choose(&Certificate::read_public(&self.key, now)?, now)

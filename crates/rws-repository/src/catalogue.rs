@@ -66,11 +66,13 @@ pub struct Configured {
     pub policy: Policy,
     /// The key that signs them.
     pub signer: Option<Arc<dyn Signer>>,
+    /// The name of the release package, where there is to be one.
+    pub release_package: Option<String>,
 }
 
 impl From<(RepositorySettings, Option<Arc<dyn Signer>>)> for Configured {
     fn from((settings, signer): (RepositorySettings, Option<Arc<dyn Signer>>)) -> Self {
-        Self { settings, policy: Policy::default(), signer }
+        Self { settings, policy: Policy::default(), signer, release_package: None }
     }
 }
 
@@ -89,6 +91,8 @@ pub struct ConfiguredTarget {
     pub signer: Option<Arc<dyn Signer>>,
     /// Why packages cannot be signed, where that is wanted: clients do not verify what the key makes.
     pub signing_problem: Option<String>,
+    /// The name of the release package, where there is to be one.
+    pub release_package: Option<String>,
 }
 
 impl ConfiguredTarget {
@@ -221,7 +225,8 @@ impl Catalogue {
                             distribution: name.clone(),
                             version: version.clone(),
                         };
-                        let Configured { settings, policy, signer } = configure(&target, &**format).into();
+                        let Configured { settings, policy, signer, release_package } =
+                            configure(&target, &**format).into();
                         let (format, target) = (Arc::clone(format), target.clone());
                         let signing_problem = signing_problem(&target, &*format, policy, signer.as_deref());
                         let one = ConfiguredTarget {
@@ -231,6 +236,7 @@ impl Catalogue {
                             policy,
                             signer,
                             signing_problem,
+                            release_package,
                         };
                         let one = Arc::new(one);
                         for repository in one.repositories() {

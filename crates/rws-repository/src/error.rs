@@ -163,6 +163,14 @@ pub enum IntakeError {
         /// Why, as a clause.
         reason: String,
     },
+    /// A package that only RWS itself makes.
+    #[error(
+        "{file} has the name of the release package of this repository, which RWS makes itself. RWS kept nothing of the request."
+    )]
+    Reserved {
+        /// The file.
+        file: String,
+    },
     /// A package could not be signed now.
     #[error("A package could not be signed: {0}. RWS kept nothing of the request. Try again later.")]
     Signing(SignError),

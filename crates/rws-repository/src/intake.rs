@@ -19,6 +19,7 @@ use crate::package_signing::{SignedFile, SignedUploads};
 use crate::plan::join;
 use crate::presence::{Presence, Presences};
 use crate::reception::{Early, IncomingFiles, Kept};
+use crate::release::is_reserved;
 use crate::replacement::Replacements;
 use crate::upload::{Upload, UploadBuilder};
 use crate::{RepositoryError, UploadId, private};
@@ -61,6 +62,8 @@ pub struct Destination<'a> {
     pub listed: Listed,
     /// Of the repositories of the targets only these; `None`: all that a file is for.
     pub only: Option<&'a BTreeSet<RepositoryId>>,
+    /// Whether RWS itself sends its release package.
+    pub is_release: bool,
 }
 
 /// An accepted upload.
@@ -110,6 +113,11 @@ pub async fn accept(
         let mut presences = Presences::new(reception.store(), target);
         let pool = Pool::load(&mut presences, target, inspected, listed).await?;
         let mut assembled = assemble(target, to, inspected, &pool)?;
+        let is_reserved = |one: &&Assembled| is_reserved(target, &one.record.identity);
+        if let Some(file) = assembled.iter().find(is_reserved).filter(|_| !to.is_release) {
+            let file = file.record.files.first().map(|file| file.name.to_string()).unwrap_or_default();
+            return Err(IntakeError::Reserved { file });
+        }
         if let Some(only) = only {
             assembled.iter_mut().for_each(|one| one.repositories.retain(|repository| only.contains(repository)));
         }

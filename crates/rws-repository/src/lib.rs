@@ -36,6 +36,7 @@ pub mod private;
 pub mod publish;
 mod reading;
 mod reception;
+pub mod release;
 pub mod removal;
 pub mod render;
 mod replacement;

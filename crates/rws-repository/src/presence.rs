@@ -153,6 +153,21 @@ impl<'a> Presence<'a> {
         Ok(content)
     }
 
+    /// All packages, with those that pending uploads bring.
+    ///
+    /// # Errors
+    ///
+    /// When the current generation is damaged.
+    pub fn identities(&self) -> Result<BTreeSet<Identity>, RepositoryError> {
+        let mut identities = BTreeSet::new();
+        if let Some(generation) = &self.generation {
+            let rows = generation.packages.all().map_err(RepositoryError::generation(&self.repository))?;
+            identities.extend(rows.into_iter().map(|row| Identity(row.identity)));
+        }
+        identities.extend(self.changes().map(|(identity, _)| identity.clone()));
+        Ok(identities)
+    }
+
     /// The packages that have a file of this name.
     ///
     /// # Errors

@@ -100,6 +100,7 @@ pub async fn sign_batch(
             product: None,
             listed: Listed::InUpload,
             only: Some(&only),
+            is_release: true,
         };
         let again: Vec<ReceivedFile> = files.iter().map(ReceivedFile::again).collect();
         match intake::accept(reception, to, again).await {

@@ -4,16 +4,16 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use rws_model::{
-    Assembled, ClientFormat, ClientSetup, Codec, DraftFile, FileName, Format, Frame, Identity, Index, Inspected,
-    Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, PackageSigning, Partition, Placement,
-    PlainDirectory, Reading, Refusal, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile,
-    RootInput, Sha256, Signer, Target, UploadFormat,
+    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, FileName, Format, Frame, Identity, Index,
+    Inspected, Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, PackageSigning, Partition,
+    Placement, PlainDirectory, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings,
+    RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::inspector::{RENDERER, RpmInspector};
 use crate::setup_files::Client;
 use crate::signing::RpmSigning;
-use crate::{audit, file_name, identity, metadata, placement, published_names, repomd, setup_files};
+use crate::{audit, file_name, identity, metadata, placement, published_names, release_package, repomd, setup_files};
 
 /// The RPM package format.
 #[derive(Clone, Copy, Debug, Default)]
@@ -164,6 +164,14 @@ impl ClientFormat for Rpm {
 
     fn setup_files(&self) -> &'static [&'static str] {
         &["zypper.repo", "yum.repo", "repo", "packages.asc", "asc"]
+    }
+
+    fn release_package(&self, package: &ReleasePackage<'_>) -> Option<BuiltPackage> {
+        release_package::build(package)
+    }
+
+    fn release_package_version(&self, name: &str, identity: &Identity) -> Option<String> {
+        identity::version_of(identity, &release_package::package_name(name))
     }
 
     fn setup_file(&self, end: &str, setup: &ClientSetup<'_>) -> Option<String> {

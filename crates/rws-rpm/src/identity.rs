@@ -40,6 +40,11 @@ fn parts(identity: &Identity) -> Option<Parts<'_>> {
     Some(parts)
 }
 
+/// The version of a package of this name; `None` where the identity is of another one.
+pub fn version_of(identity: &Identity, name: &str) -> Option<String> {
+    parts(identity).filter(|parts| parts.name == name).map(|parts| parts.version.to_owned())
+}
+
 /// Whether it is the identity of an RPM package.
 pub fn is_rpm(identity: &Identity) -> bool {
     parts(identity).is_some()

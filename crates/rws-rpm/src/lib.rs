@@ -22,6 +22,7 @@ mod package;
 mod placement;
 mod primary;
 mod published_names;
+mod release_package;
 mod repomd;
 mod requires;
 mod rich;

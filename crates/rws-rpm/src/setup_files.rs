@@ -1,6 +1,6 @@
 //! Ready-made `.repo` files for dnf, yum and zypper.
 
-use rws_model::{ClientKey, ClientSetup};
+use rws_model::{ClientKey, ClientSetup, with_digest};
 
 /// Who reads a `.repo` file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,11 @@ pub enum Client {
 /// A mirror list makes dnf read one immutable generation; zypper and old yum keep a mirror list too long and use
 /// the plain address.
 pub fn repo(setup: &ClientSetup<'_>, client: Client) -> String {
+    repo_with(setup, client, None)
+}
+
+/// The same with other places of the keys, where they are named.
+pub fn repo_with(setup: &ClientSetup<'_>, client: Client, keys: Option<&str>) -> String {
     let (name, target, base) = (setup.name(), setup.target, setup.base);
     let directory = if client == Client::Zypper { "/etc/zypp/repos.d" } else { "/etc/yum.repos.d" };
     let mut file = format!("# save as {directory}/{name}.repo\n");
@@ -34,11 +39,13 @@ pub fn repo(setup: &ClientSetup<'_>, client: Client) -> String {
             u8::from(setup.packages_are_signed && setup.key.is_some()),
             u8::from(setup.key.is_some()),
         ));
-        if let Some(ClientKey { url, package_keys, .. }) = setup.key {
+        if let Some(keys) = keys {
+            file.push_str(&format!("gpgkey={keys}\n"));
+        } else if let Some(ClientKey { url, package_keys, .. }) = setup.key {
             let others = package_keys.map(|keys| format!(" {}", keys.url)).unwrap_or_default();
             file.push_str(&format!("gpgkey={url}{others}\n"));
         }
         file.push('\n');
     }
-    file
+    with_digest(&file)
 }

@@ -189,6 +189,9 @@ impl From<IntakeError> for Problem {
                     "an operator has to change keys or sign_packages of this repository in the configuration",
                 )
             }
+            IntakeError::Reserved { ref file } => Self::new(StatusCode::FORBIDDEN, "reserved", error.to_string())
+                .of_file(file.clone())
+                .with_hint("give the package another name; release_package in the configuration names this one"),
             IntakeError::Signing(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "signing", error.to_string()),
             IntakeError::Disk(ref disk) if is_full(disk) => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", error.to_string())

@@ -121,6 +121,11 @@ impl Gate {
         Some(ReadableTarget { gate: self, target: Arc::clone(target) })
     }
 
+    /// The targets that are to have a release package.
+    pub fn release_targets(&self) -> impl Iterator<Item = &Arc<ConfiguredTarget>> {
+        self.catalogue.targets().filter(|target| target.release_package.is_some())
+    }
+
     /// All repositories that are published, as anybody may read them.
     ///
     /// # Errors
@@ -192,6 +197,11 @@ impl Readable {
 impl ReadableTarget<'_> {
     /// The target with what is configured for it.
     pub fn configured(&self) -> &ConfiguredTarget {
+        &self.target
+    }
+
+    /// The same, to keep.
+    pub fn shared(&self) -> &Arc<ConfiguredTarget> {
         &self.target
     }
 

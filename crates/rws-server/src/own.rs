@@ -8,7 +8,6 @@ use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
-use rws_model::{ClientKey, ClientSetup, PackageKeys, Signer, Target};
 use rws_repository::publish::Unreadable;
 use rws_repository::scheduler::{self, Progress};
 use rws_repository::{UploadId, aside};
@@ -17,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
-use crate::gate::{ReadableRepository, ReadableTarget};
+use crate::gate::ReadableRepository;
 use crate::openapi::document;
 use crate::path;
 use crate::schema::{
@@ -26,6 +25,7 @@ use crate::schema::{
 };
 use crate::service::{KeyState, Service};
 use crate::table::{Endpoint, Route};
+use crate::target_setup::TargetSetup;
 
 /// How long the store is waited for by who asks for the status, which says more than what is in the store.
 const LONGEST_LIST: Duration = Duration::from_secs(2);
@@ -302,61 +302,12 @@ async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered
     let Some((path, end)) = service.gate.formats().setup_file(path) else { return Ok(None) };
     let Some(readable) = service.gate.readable_target(path) else { return Ok(None) };
     let Some(base) = base() else { return Ok(None) };
-    let target = readable.configured();
-    let keys = target.signer.as_deref().map(|signer| KeyTexts::new(service, &base, &target.target, signer));
-    let architectures = match target.format.setup_names_architectures(end) {
-        true => architectures(&readable).await?,
-        false => Vec::new(),
-    };
-    let key = keys.as_ref().map(KeyTexts::client_key);
-    let packages_are_signed = readable.verifies_packages().await?;
-    let setup =
-        ClientSetup { base: &base, target: &target.target, architectures: &architectures, packages_are_signed, key };
-    let file = target.format.setup_file(end, &setup);
+    let format = &readable.configured().format;
+    let names_architectures = format.setup_names_architectures(end);
+    let setup = TargetSetup::read(&readable, &service.keys, base, names_architectures).await?;
+    let file = format.setup_file(end, &setup.setup());
     let media_type = if end.ends_with("asc") { PGP } else { PLAIN };
     Ok(file.map(|file| of_address(text(StatusCode::OK, media_type, file))))
-}
-
-/// The keys of a target as its clients get them.
-struct KeyTexts<'a> {
-    signer: &'a dyn Signer,
-    url: String,
-    package_keys: Option<(String, String)>,
-}
-
-impl<'a> KeyTexts<'a> {
-    /// The addresses of the original stand for the keys of a target where they answer just these.
-    fn new(service: &Service, base: &str, target: &Target, signer: &'a dyn Signer) -> Self {
-        let texts = [signer.public_key_armored(), signer.public_key_blocks()];
-        let same = |name: &&str| service.keys.named(name).is_some_and(|keys| texts.iter().all(|text| *text == keys));
-        let url = match ["main.asc", "modules.asc"].iter().find(|name| same(name)) {
-            Some(name) => format!("{base}/-/keys/{name}"),
-            None => format!("{base}/-/setup/{target}.asc"),
-        };
-        let package_keys =
-            signer.package_key_blocks().map(|keys| (keys, format!("{base}/-/setup/{target}.packages.asc")));
-        Self { signer, url, package_keys }
-    }
-
-    fn client_key(&self) -> ClientKey<'_> {
-        ClientKey {
-            armored: self.signer.public_key_armored(),
-            blocks: self.signer.public_key_blocks(),
-            url: &self.url,
-            package_keys: self.package_keys.as_ref().map(|(blocks, url)| PackageKeys { blocks, url }),
-        }
-    }
-}
-
-/// The architectures that the repositories of a target have, for clients that have to be told.
-async fn architectures(readable: &ReadableTarget<'_>) -> Result<Vec<String>, Problem> {
-    let target = readable.configured();
-    let mut architectures = Vec::new();
-    for repository in target.repositories() {
-        let root = readable.root(&repository).await?;
-        architectures.extend(target.format.architectures(&repository, &root));
-    }
-    Ok(architectures)
 }
 
 /// An answer that names the address by which this client reached the service: nobody may keep it for another one.

@@ -257,7 +257,7 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = received.into_iter().unzip();
         let (targets, product) = (to.targets(), product.as_deref());
-        let to = intake::Destination { targets, product, listed, only: None };
+        let to = intake::Destination { targets, product, listed, only: None, is_release: false };
         let accepted = intake::accept(reception, to, files).await?;
         let names: Vec<&str> = accepted.repositories.iter().map(|repository| repository.as_str()).collect();
         tracing::info!(upload = %accepted.id, repositories = names.join(" "), files = count, bytes, "accepted");

@@ -1,6 +1,7 @@
 //! What clients are told: of files, by their names, and how to set up a repository.
 
-use crate::{RepositoryId, RootFile, Sha256, Target};
+use super::release_package::{BuiltPackage, ReleasePackage};
+use crate::{Identity, RepositoryId, RootFile, Sha256, Target};
 
 /// What clients of a format are told.
 ///
@@ -45,6 +46,17 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
+    /// The package that brings keys and client file to clients; `None` where there is none of this kind, or the repository
+    /// is not signed.
+    fn release_package(&self, _package: &ReleasePackage<'_>) -> Option<BuiltPackage> {
+        None
+    }
+
+    /// The version of such a package, where this is one of that name.
+    fn release_package_version(&self, _name: &str, _identity: &Identity) -> Option<String> {
+        None
+    }
+
     /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
     /// not be told.
     fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
@@ -81,6 +93,8 @@ pub struct ClientKey<'a> {
     pub armored: &'a str,
     /// In ASCII armour, a block for each key.
     pub blocks: &'a str,
+    /// Without armour, as keyrings have them.
+    pub binary: &'a [u8],
     /// The URL at which clients get them.
     pub url: &'a str,
     /// The keys of others that sign packages.

@@ -2,6 +2,7 @@
 
 mod client;
 mod list;
+mod release_package;
 mod repository;
 mod root;
 mod signing;
@@ -9,6 +10,9 @@ mod upload;
 
 pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys};
 pub use list::Formats;
+pub use release_package::{
+    BuiltPackage, ReleasePackage, UNCHANGED, literal, quoted, release_version, released_at, with_digest,
+};
 pub use repository::{
     Codec, Frame, Index, IndexFile, Layout, ListedFile, ListedPackage, ListedRole, PlainDirectory, RepositoryFormat,
 };

@@ -244,7 +244,13 @@ async fn a_request_that_takes_half_a_day_is_refused() {
         let files = received(&targets[0], &[world.deb("aa", "1", "amd64", "a")]);
         let reception = IncomingFiles::begin(world.store()).await.unwrap();
         world.pass(hours * 3600);
-        let to = Destination { targets: &targets, product: Some("product"), listed: Listed::InUpload, only: None };
+        let to = Destination {
+            targets: &targets,
+            product: Some("product"),
+            listed: Listed::InUpload,
+            only: None,
+            is_release: false,
+        };
         let answer = intake::accept(reception, to, files).await;
         assert_eq!(answer.is_ok(), is_accepted, "{answer:?}");
     }

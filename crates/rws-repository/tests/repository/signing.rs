@@ -42,6 +42,7 @@ fn catalogue(sign_packages: SignPackages, on_conflict: OnConflict) -> Arc<Catalo
         settings: settings(&["x86_64"]),
         policy: Policy { sign_packages, on_conflict, ..Policy::default() },
         signer: Some(ring(if target.kind == "live" { 1 } else { 2 })),
+        release_package: None,
     }))
 }
 

@@ -12,7 +12,7 @@ use std::io::Read;
 use rws_model::{FileName, FrontError, PackageFront, PackageSigning, SignatureAlgorithm, Target};
 
 use self::front::Front;
-pub use self::writer::RawTag;
+pub use self::writer::{RawTag, write_header};
 
 /// The signing of RPM packages.
 #[derive(Clone, Copy, Debug, Default)]

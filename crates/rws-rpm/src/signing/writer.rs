@@ -1,4 +1,4 @@
-//! Writing a signature header: one region that covers all entries, as rpmsign of 4.18 and 6.1 writes it.
+//! Writing a header: one region that covers all entries, as rpmsign of 4.18 and 6.1 writes it.
 
 use crate::fault::Fault;
 use crate::header::INTRODUCTION_BYTES;
@@ -61,8 +61,18 @@ fn too_large() -> Fault {
     Fault::HeaderData(crate::fault::Section::Signature, u32::MAX)
 }
 
-/// The header of entries that are sorted.
+/// A header of some entries with a region of this tag that covers all of them.
+pub fn write_header(region: u32, mut entries: Vec<RawTag>) -> Result<Vec<u8>, Fault> {
+    entries.sort_by_key(|entry| entry.tag);
+    sorted(region, &entries)
+}
+
 fn header(entries: &[RawTag]) -> Result<Vec<u8>, Fault> {
+    sorted(tag::HEADER_SIGNATURES, entries)
+}
+
+/// The header of entries that are sorted.
+fn sorted(region_tag: u32, entries: &[RawTag]) -> Result<Vec<u8>, Fault> {
     let mut data: Vec<u8> = Vec::new();
     let mut index: Vec<u8> = Vec::new();
     for entry in entries {
@@ -74,12 +84,12 @@ fn header(entries: &[RawTag]) -> Result<Vec<u8>, Fault> {
     let covered = number(count * ENTRY_BYTES)?;
     let region = number(data.len())?;
     // the trailer says how far the entries that it covers lie before the data
-    push(&mut data, [tag::HEADER_SIGNATURES, BINARY, covered.wrapping_neg(), REGION_BYTES]);
+    push(&mut data, [region_tag, BINARY, covered.wrapping_neg(), REGION_BYTES]);
     let mut header = Vec::with_capacity(INTRODUCTION_BYTES + count * ENTRY_BYTES + data.len());
     header.extend_from_slice(&MAGIC);
     header.extend_from_slice(&number(count)?.to_be_bytes());
     header.extend_from_slice(&number(data.len())?.to_be_bytes());
-    push(&mut header, [tag::HEADER_SIGNATURES, BINARY, region, REGION_BYTES]);
+    push(&mut header, [region_tag, BINARY, region, REGION_BYTES]);
     header.extend_from_slice(&index);
     header.extend_from_slice(&data);
     Ok(header)

@@ -178,5 +178,13 @@ fn target(format: Arc<dyn Format>, signers: &[Arc<dyn Signer>]) -> ConfiguredTar
     // what its packages have, and no more
     let settings = RepositorySettings { architectures: Vec::new(), ..repositories::settings(&[], &target, &*format) };
     let signer = format.signer(signers);
-    ConfiguredTarget { target, format, settings, policy: Policy::default(), signer, signing_problem: None }
+    ConfiguredTarget {
+        target,
+        format,
+        settings,
+        policy: Policy::default(),
+        signer,
+        signing_problem: None,
+        release_package: None,
+    }
 }

@@ -9,6 +9,7 @@ mod log;
 pub mod output;
 mod plain_directory;
 mod progress;
+mod release_package;
 mod serve;
 mod sign;
 mod sync;
@@ -51,6 +52,8 @@ enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// Make the packages that bring clients the keys and the client file of repositories; safe while servers run
+    ReleasePackage(release_package::ReleaseArguments),
     /// Sign packages that are in repositories already, as sign_packages wants it; safe while servers run
     Sign(RepositoriesArguments),
     /// Publish plain directories or bucket prefixes, one repository each, without a server and without its configuration
@@ -136,6 +139,12 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
                 load(Overrides { file, data_directory: data_dir, without_users: true }, environment, formats)?;
             let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(sync::run(&configuration, &paths))
+        }
+        Command::ReleasePackage(arguments) => {
+            let data_directory = arguments.data_dir.clone();
+            let configuration = load(Overrides { file, data_directory, without_users: true }, environment, formats)?;
+            let _log = Log::start("warn", configuration.server.log_format);
+            runtime()?.block_on(release_package::run(&configuration, &arguments))
         }
         Command::Sign(RepositoriesArguments { paths, data_dir, .. }) => {
             let configuration =

@@ -7,7 +7,9 @@ use anyhow::Context;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::passwords::PasswordHash;
-use rws_server::{Budgets, Certificate, Gate, Keys, Metrics, Network, Quotas, Service, User, Users, WaitingFiles};
+use rws_server::{
+    Budgets, Certificate, Gate, Keys, Metrics, Network, Quotas, Releases, Service, User, Users, WaitingFiles,
+};
 use rws_store::ContentTypes;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -72,6 +74,15 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     tokio::spawn(service.metrics.clone().keep());
     let read_only = configuration.server.service.read_only;
     installation.place.connect(if read_only { Use::Read } else { Use::Write });
+    if let (false, Some(base)) = (read_only, &configuration.server.service.public_url) {
+        let releases = Releases {
+            gate: Arc::clone(&service.gate),
+            keys: service.keys.clone(),
+            base: base.clone(),
+            spool: installation.place.spool.clone(),
+        };
+        tokio::spawn(releases.keep(Arc::clone(&scheduler), installation.place.writing()));
+    }
     if !read_only {
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));
     }

@@ -137,7 +137,12 @@ impl Configuration {
             process::refuse_signed_urls(&file, &server)?;
         }
         let keys = keys::read(&file, environment)?;
-        let known = repositories::Known { model: &model, formats, keys: &keys };
+        let known = repositories::Known {
+            model: &model,
+            formats,
+            keys: &keys,
+            has_public_url: server.service.public_url.is_some(),
+        };
         let rules = repositories::read(&file, &known, &mut warnings)?;
         let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
         warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
@@ -166,6 +171,11 @@ impl Configuration {
     /// The names of the keys of a target, where an entry of `repositories` says which.
     pub fn keys_for(&self, target: &Target) -> Option<&keys::TargetKeys> {
         repositories::keys(&self.rules, target)
+    }
+
+    /// The name that the release package of a target gets its name from, where it is to have one.
+    pub fn release_package_for(&self, target: &Target) -> Option<&str> {
+        repositories::release_package_name(&self.rules, target)
     }
 
     /// The files of public keys whose signatures on packages of a target are taken.

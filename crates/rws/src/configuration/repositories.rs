@@ -13,7 +13,7 @@ use super::node::{Node, Object};
 use super::pattern::{self, Pattern};
 
 /// The keys of one entry.
-pub const KEYS: [&str; 18] = [
+pub const KEYS: [&str; 19] = [
     "match",
     "architectures",
     "compression",
@@ -32,7 +32,11 @@ pub const KEYS: [&str; 18] = [
     "keys",
     "sign_packages",
     "package_keys",
+    "release_package",
 ];
+
+/// The keys of `release_package`.
+pub const RELEASE_PACKAGE_KEYS: [&str; 1] = ["name"];
 
 /// The keys of `keep`.
 pub const KEEP_KEYS: [&str; 2] = ["generations", "hours"];
@@ -58,6 +62,7 @@ pub struct Rule {
     keys: Option<TargetKeys>,
     sign_packages: Option<SignPackages>,
     package_keys: Option<Vec<PathBuf>>,
+    release_package: Option<String>,
 }
 
 /// Which earlier generations are kept.
@@ -94,6 +99,7 @@ impl Rule {
             "package_keys": self.package_keys.as_ref().map(|files| {
                 files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>()
             }),
+            "release_package": self.release_package.as_ref().map(|name| json!({ "name": name })),
             "file_names": self.strict_names.map(|strict| if strict { "strict" } else { "free" }),
         });
         if let Some(entry) = entry.as_object_mut() {
@@ -162,6 +168,13 @@ pub fn keys<'a>(rules: &'a [Rule], target: &Target) -> Option<&'a TargetKeys> {
     rules.iter().filter(|rule| rule.pattern.matches(target)).filter_map(|rule| rule.keys.as_ref()).next_back()
 }
 
+/// The name that the release package of a target gets its name from.
+pub fn release_package_name<'a>(rules: &'a [Rule], target: &Target) -> Option<&'a str> {
+    let mut names =
+        rules.iter().filter(|rule| rule.pattern.matches(target)).filter_map(|rule| rule.release_package.as_deref());
+    names.next_back()
+}
+
 /// The files of keys whose signatures on packages of a target are taken.
 pub fn package_keys<'a>(rules: &'a [Rule], target: &Target) -> &'a [PathBuf] {
     let mut files =
@@ -192,6 +205,8 @@ pub struct Known<'a> {
     pub formats: &'a Formats,
     /// The keys that there are.
     pub keys: &'a Keys,
+    /// Whether `server.public_url` is set.
+    pub has_public_url: bool,
 }
 
 /// Reads the list `repositories`.
@@ -231,6 +246,7 @@ fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Re
         keys: entry.get("keys").map(|node| keys::of_target(&node, known.keys)).transpose()?,
         sign_packages: entry.get("sign_packages").map(|node| sign_packages(&node)).transpose()?,
         package_keys: entry.get("package_keys").map(|node| files(&node)).transpose()?,
+        release_package: entry.get("release_package").map(|node| release_package(&node, known)).transpose()?,
     })
 }
 
@@ -297,6 +313,28 @@ fn file_names(node: &Node<'_>) -> Result<bool, Mistake> {
         "strict" => Ok(true),
         _ => Err(node.mistake(allowed)),
     }
+}
+
+/// The name that release packages get their names from.
+fn release_package(node: &Node<'_>, known: &Known<'_>) -> Result<String, Mistake> {
+    let object = node.object("is an object with name: {\"name\": \"example\"}")?;
+    object.refuse_unknown(&RELEASE_PACKAGE_KEYS)?;
+    let allowed = "is a name of small letters, digits and + . -, at least two, that starts with a letter or a digit";
+    let name = object.required("name", allowed)?;
+    let text = name.text(allowed)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte);
+    let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    // it is a part of names of directories, which are at most 100 bytes in an archive
+    if !starts || !(2..=30).contains(&text.len()) || !text.bytes().all(plain) {
+        return Err(name.mistake(allowed));
+    }
+    if !known.has_public_url {
+        return Err(node.problem(
+            "needs the address at which clients reach the service",
+            "is nothing here, or set server.public_url",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// Which packages are signed.

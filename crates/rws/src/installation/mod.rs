@@ -110,6 +110,7 @@ pub fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue
         settings: configuration.settings_for(target, format),
         policy: configuration.policy_for(target),
         signer: format.signer(keys.signer_of(configuration, target).as_slice()),
+        release_package: configuration.release_package_for(target).map(str::to_owned),
     });
     catalogue.with_formats(configuration.formats.clone())
 }

@@ -3,6 +3,7 @@
 
 mod clients;
 mod packages;
+mod release;
 mod rotation;
 mod signers;
 mod stand;

@@ -81,7 +81,7 @@ pub fn catalogue_in(
     };
     Arc::new(Catalogue::new(model, |_, format| {
         let architectures: &[&str] = if format.name() == "deb" { &["amd64", "arm64"] } else { &["x86_64", "aarch64"] };
-        Configured { settings: settings(architectures), policy, signer: signer.clone() }
+        Configured { settings: settings(architectures), policy, signer: signer.clone(), release_package: None }
     }))
 }
 
@@ -173,7 +173,7 @@ pub async fn accept(
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
     let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-    let to = Destination { targets, product: Some("product"), listed: Listed::InUpload, only: None };
+    let to = Destination { targets, product: Some("product"), listed: Listed::InUpload, only: None, is_release: false };
     intake::accept(reception, to, files).await
 }
 

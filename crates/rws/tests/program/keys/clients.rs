@@ -49,9 +49,9 @@ impl Tried {
     /// As it stands in the table: the version, or the exit code.
     pub fn cell(&self) -> String {
         match (&self.version, self.code, self.warned) {
-            (Some(version), 0, false) => format!("0, {version}"),
-            (Some(version), 0, true) => format!("0, {version}, warns"),
-            (_, code, _) => format!("{code}, refused"),
+            (Some(version), 0, false) => version.clone(),
+            (Some(version), 0, true) => format!("{version}, warns"),
+            (_, code, _) => format!("exit {code}"),
         }
     }
 

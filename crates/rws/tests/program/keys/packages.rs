@@ -126,7 +126,8 @@ fn published(stand: &Stand, name: &str, directory: &Path) -> PathBuf {
     file
 }
 
-fn primary(stand: &Stand) -> String {
+/// The text of the primary index.
+pub fn primary(stand: &Stand) -> String {
     let repomd = curl::get(&stand.server.url(&format!("/{DNF}/x86_64/repodata/repomd.xml"))).expect_status(200).text();
     let href = repomd.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
     let href =

@@ -21,6 +21,7 @@ pub const DNF: &str = "live/2.11/el/9";
 pub struct Stand {
     pub server: Server,
     work: TempDir,
+    public_url: Option<String>,
 }
 
 /// Which keys sign, by the names of [`Stand::start`].
@@ -29,11 +30,14 @@ pub fn keys(active: &str, also: &[&str], announced: &[&str]) -> Value {
 }
 
 /// The configuration: `sources` is the section `keys`, `entry` goes to the entry for all repositories.
-fn configure(work: &Path, sources: &Value, entry: &Value) -> String {
+fn configure(work: &Path, sources: &Value, entry: &Value, public_url: Option<&str>) -> String {
     configuration_file(work, |file| {
         let series = &mut file["model"]["supported_repos"]["tarantool_series"];
         series.as_array_mut().expect("it is a list").push(json!("2.11"));
         file["keys"] = sources.clone();
+        if let Some(url) = public_url {
+            file["server"] = json!({ "public_url": url });
+        }
         let mut all = json!({ "match": "*" });
         all.as_object_mut().expect("it is an object").extend(entry.as_object().expect("it is one").clone());
         file["repositories"] = json!([all]);
@@ -47,10 +51,10 @@ impl Stand {
         let work = temporary_directory();
         let sources = sources(work.path());
         write_file(&work.path().join("sources.json"), sources.to_string());
-        let file = configure(work.path(), &sources, entry);
+        let file = configure(work.path(), &sources, entry, None);
         let arguments = vec!["--config".to_owned(), file];
         let server = Server::start_with(Options { arguments, ..Options::default() });
-        Self { server, work }
+        Self { server, work, public_url: None }
     }
 
     /// The same with files of secret keys by name.
@@ -73,9 +77,14 @@ impl Stand {
     pub fn change(&mut self, entry: &Value) {
         let text = std::fs::read_to_string(self.work.path().join("sources.json")).expect("it was written");
         let sources = serde_json::from_str(&text).expect("it is JSON");
-        configure(self.work.path(), &sources, entry);
+        configure(self.work.path(), &sources, entry, self.public_url.as_deref());
         self.server.restart_in_place();
         self.settle();
+    }
+
+    /// From the next change on it knows at which address it is reached.
+    pub fn know_own_address(&mut self) {
+        self.public_url = Some(self.server.base_url().to_owned());
     }
 
     /// One more entry behind the present one, at the same address.
