@@ -15,7 +15,7 @@ use crate::support::curl::{self, Upload};
 use crate::support::gpgv::{SecretKey, Verifier};
 use crate::support::packages::deb::Deb;
 use crate::support::program::Program;
-use crate::support::{read_file, temporary_directory, wait, write_file};
+use crate::support::{project_root, read_file, temporary_directory, wait, write_file};
 
 const IN_RELEASE: &str = "/live/2.11/debian/dists/bookworm/InRelease";
 
@@ -84,10 +84,10 @@ impl Watch {
 
     /// How many different roots there were; all of them are good.
     #[track_caller]
-    fn end(self, key: &SecretKey) -> usize {
+    fn end(self, public: &[u8]) -> usize {
         self.ends.store(true, Ordering::Relaxed);
         self.thread.join().expect("it ends");
-        let verifier = Verifier::new(&key.public_armored());
+        let verifier = Verifier::new(public);
         let seen = self.seen.lock().expect("nobody panics");
         seen.iter().for_each(|root| _ = verifier.verify_inline(root));
         seen.len()
@@ -132,7 +132,7 @@ fn a_program_signs_and_publishing_waits_while_it_is_away() {
             (status(&stand)["keys"]["hsm"]["problem"].is_null()).then_some(())
         });
     }
-    assert!(watch.end(&key) >= 3);
+    assert!(watch.end(&key.public_armored()) >= 3);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_program_that_signs_with_another_key_publishes_nothing() {
     stand
         .server
         .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| text.contains("2.0"));
-    watch.end(&right);
+    watch.end(&right.public_armored());
 }
 
 /// What is no signature.
@@ -185,61 +185,77 @@ fn a_program_that_answers_nonsense_publishes_nothing() {
     stand
         .server
         .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| text.contains("2.3"));
-    watch.end(&key);
+    watch.end(&key.public_armored());
 }
 
 /// The agent of a key's own home.
-fn agent(key: &SecretKey, verb: &str) -> PathBuf {
-    let home = key.home();
-    let gpgconf =
-        |arguments: &[&str]| Program::new("gpgconf", home).arg("--homedir").arg(home).args(arguments).succeed();
+fn agent(home: &Path, verb: &str) -> PathBuf {
+    // of a token, where the key is on one
+    let token = home.with_file_name("softhsm2.conf");
+    let gpgconf = |arguments: &[&str]| {
+        Program::new("gpgconf", home).env("SOFTHSM2_CONF", &token).arg("--homedir").arg(home).args(arguments).succeed()
+    };
     gpgconf(&[verb, "gpg-agent"]);
     PathBuf::from(gpgconf(&["--list-dirs", "agent-socket"]).output().trim())
 }
 
 #[test]
 fn an_agent_that_is_killed_in_the_middle_of_publishes_leaves_no_bad_root() {
-    for algorithm in ["rsa3072", "ed25519", "nistp256"] {
+    for (algorithm, kills) in [("rsa3072", 8), ("ed25519", 1), ("nistp256", 1)] {
         let key = SecretKey::generate(algorithm);
-        let socket = agent(&key, "--launch");
-        let sources = |work: &Path| {
-            write_file(&work.join("public.asc"), key.public_armored());
-            let public = work.join("public.asc");
-            json!({ "agent": { "agent": { "socket": socket }, "public": public, "timeout_seconds": 5 } })
-        };
-        let stand = Stand::start(sources, &json!({ "keys": keys("agent", &[], &[]) }));
-        stand.publish("1.0");
-        let watch = Watch::start(&stand);
-        let kills = if algorithm == "rsa3072" { 8 } else { 1 };
-        for number in 0..kills {
-            let upload = {
-                let base = stand.server.base_url().to_owned();
-                let credentials = stand.server.credentials().clone();
-                std::thread::spawn(move || {
-                    let directory = temporary_directory();
-                    let deb = Deb::new("rws-thing", &format!("2.{number}"), "all").build(directory.path());
-                    let upload = Upload::to(&format!("/{APT}")).field("product", "thing").file(&deb);
-                    upload.send_to(&base, Some(&credentials)).expect_created();
-                })
-            };
-            std::thread::sleep(Duration::from_millis(40 * number));
-            agent(&key, "--kill");
-            upload.join().expect("it is taken");
-            std::thread::sleep(Duration::from_millis(200));
-            agent(&key, "--launch");
-        }
-        let last = format!("2.{}", kills - 1);
-        stand
-            .server
-            .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| text.contains(&last));
-        watch.end(&key);
+        kill_in_the_middle(key.home(), &key.public_armored(), kills);
     }
+}
+
+/// The same with a key that leaves its token never: `tests/run full`.
+#[test]
+fn no_bad_root_is_left_by_an_agent_with_the_key_on_a_token() {
+    let work = temporary_directory();
+    let script = project_root().join("crates/rws/tests/data/token.sh");
+    Program::new("sh", work.path()).arg(script).arg(work.path()).succeed();
+    kill_in_the_middle(&work.path().join("gnupg"), &read_file(&work.path().join("public.asc")), 4);
+    agent(&work.path().join("gnupg"), "--kill");
+}
+
+/// Kills the agent of a home again and again while packages are uploaded.
+fn kill_in_the_middle(home: &Path, public: &[u8], kills: u64) {
+    let socket = agent(home, "--launch");
+    let sources = |work: &Path| {
+        write_file(&work.join("public.asc"), public);
+        let public = work.join("public.asc");
+        json!({ "agent": { "agent": { "socket": socket }, "public": public, "timeout_seconds": 5 } })
+    };
+    let stand = Stand::start(sources, &json!({ "keys": keys("agent", &[], &[]) }));
+    stand.publish("1.0");
+    let watch = Watch::start(&stand);
+    for number in 0..kills {
+        let upload = {
+            let base = stand.server.base_url().to_owned();
+            let credentials = stand.server.credentials().clone();
+            std::thread::spawn(move || {
+                let directory = temporary_directory();
+                let deb = Deb::new("rws-thing", &format!("2.{number}"), "all").build(directory.path());
+                let upload = Upload::to(&format!("/{APT}")).field("product", "thing").file(&deb);
+                upload.send_to(&base, Some(&credentials)).expect_created();
+            })
+        };
+        std::thread::sleep(Duration::from_millis(40 * number));
+        agent(home, "--kill");
+        upload.join().expect("it is taken");
+        std::thread::sleep(Duration::from_millis(200));
+        agent(home, "--launch");
+    }
+    let last = format!("2.{}", kills - 1);
+    stand
+        .server
+        .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| text.contains(&last));
+    watch.end(public);
 }
 
 #[test]
 fn an_agent_that_does_not_have_the_key_is_named() {
     let (key, other) = (SecretKey::generate("ed25519"), SecretKey::generate("ed25519"));
-    let socket = agent(&other, "--launch");
+    let socket = agent(other.home(), "--launch");
     let sources = |work: &Path| {
         write_file(&work.join("public.asc"), key.public_armored());
         json!({ "agent": { "agent": { "socket": socket }, "public": work.join("public.asc") } })
