@@ -43,6 +43,8 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     push_field(&mut text, "Architectures", &architectures(input).join(" "));
     push_field(&mut text, "Components", COMPONENT);
     push_field(&mut text, "Description", &settings.description);
+    // sources.list(5), "Signed-By": once apt has it, it takes no release that other keys signed
+    push_field(&mut text, "Signed-By", &input.signed_by.join(", "));
     let stated = |algorithm: Algorithm| {
         move |file: &IndexFile| file.digests.iter().find(|(one, _)| *one == algorithm).map(|(_, hex)| hex.clone())
     };

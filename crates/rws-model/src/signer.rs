@@ -72,6 +72,11 @@ pub trait Signer: Send + Sync {
     /// When the key cannot sign, or not for this purpose.
     async fn sign(&self, request: SigningRequest<'_>) -> Result<Vec<u8>, SignError>;
 
+    /// The fingerprints of the keys that clients should know, upper-case hexadecimal digits.
+    fn public_fingerprints(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The public keys that clients should know, without armour.
     fn public_keys_binary(&self) -> Vec<u8> {
         Vec::new()

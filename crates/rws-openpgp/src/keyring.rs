@@ -56,12 +56,7 @@ impl Keyring {
         for key in &announced {
             fingerprint.push_str(&format!(" {}", key.fingerprint()));
         }
-        let mut keys: Vec<&PublicKey> = Vec::new();
-        for key in signers.iter().map(|signer| signer.public_key()).chain(&announced) {
-            if !keys.iter().any(|known| known.fingerprint() == key.fingerprint()) {
-                keys.push(key);
-            }
-        }
+        let keys = each_once(signers.iter().map(|signer| signer.public_key()).chain(&announced));
         let armored = PublicKey::armored_together(&keys)?;
         let blocks = keys.iter().map(|key| key.armored()).collect();
         Ok(Self { fingerprint, armored, blocks, signers, announced, package_keys: Vec::new() })
@@ -84,7 +79,7 @@ impl Keyring {
 
     /// The keys that clients should know, each once: those that sign come first.
     pub fn public_keys(&self) -> Vec<&PublicKey> {
-        self.signers.iter().map(|signer| signer.public_key()).chain(&self.announced).collect()
+        each_once(self.signers.iter().map(|signer| signer.public_key()).chain(&self.announced))
     }
 
     async fn signatures(
@@ -112,6 +107,17 @@ impl Keyring {
     fn error(&self, reason: String) -> SignError {
         SignError { key: self.fingerprint.clone(), reason }
     }
+}
+
+/// Keys, each once.
+fn each_once<'k>(keys: impl Iterator<Item = &'k PublicKey>) -> Vec<&'k PublicKey> {
+    let mut each: Vec<&PublicKey> = Vec::new();
+    for key in keys {
+        if !each.iter().any(|known| known.fingerprint() == key.fingerprint()) {
+            each.push(key);
+        }
+    }
+    each
 }
 
 #[async_trait]
@@ -164,17 +170,13 @@ impl Signer for Keyring {
         made.map_err(|reason| self.error(reason))
     }
 
+    fn public_fingerprints(&self) -> Vec<String> {
+        self.public_keys().into_iter().map(|key| key.fingerprint().to_owned()).collect()
+    }
+
     fn public_keys_binary(&self) -> Vec<u8> {
-        let mut seen: Vec<&str> = Vec::new();
-        let mut bytes = Vec::new();
-        for key in self.public_keys() {
-            if !seen.contains(&key.fingerprint()) {
-                seen.push(key.fingerprint());
-                // serialising into memory does not fail
-                bytes.extend(key.to_bytes().unwrap_or_default());
-            }
-        }
-        bytes
+        // serialising into memory does not fail
+        self.public_keys().into_iter().flat_map(|key| key.to_bytes().unwrap_or_default()).collect()
     }
 
     fn user_id(&self) -> Option<String> {

@@ -52,6 +52,8 @@ pub struct Policy {
     pub strict_names: bool,
     /// Which packages are signed, where packages of the format carry signatures.
     pub sign_packages: SignPackages,
+    /// Whether roots name the keys that sign the next ones.
+    pub signed_by: bool,
     /// At least so many earlier generations are kept, where it is said.
     pub keep_generations: Option<usize>,
     /// All earlier generations are kept for so many seconds after they were replaced, where it is said.

@@ -25,9 +25,12 @@ struct Shape<'a> {
     valid_until_seconds: Option<u64>,
     digests: &'a [Algorithm],
     contents: bool,
+    /// Not written where it is not set: then all is as before there was such a setting.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    signed_by: bool,
 }
 
-fn text(format: &str, settings: &RepositorySettings, key: Option<&str>) -> String {
+fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&str>, bool)) -> String {
     // exhaustive: a new setting has to be considered here
     let RepositorySettings {
         architectures,
@@ -55,6 +58,7 @@ fn text(format: &str, settings: &RepositorySettings, key: Option<&str>) -> Strin
         valid_until_seconds: *valid_until_seconds,
         digests,
         contents: *contents,
+        signed_by,
     };
     serde_json::to_string(&shape).unwrap_or_default()
 }
@@ -63,12 +67,12 @@ impl ConfiguredTarget {
     /// The digest that new heads state.
     pub fn configuration_fingerprint(&self) -> Sha256 {
         let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
-        sha256(text(self.format.name(), &self.settings, key.as_deref()).as_bytes())
+        sha256(text(self.format.name(), &self.settings, (key.as_deref(), self.policy.signed_by)).as_bytes())
     }
 
     /// Whether a generation whose head states this digest was made as one would be now.
     pub fn matches_fingerprint(&self, digest: &Sha256) -> bool {
-        *digest == self.configuration_fingerprint() || *digest == self.former_fingerprint()
+        *digest == self.configuration_fingerprint() || (!self.policy.signed_by && *digest == self.former_fingerprint())
     }
 
     /// What versions before 0.2 stated of the same: a digest of Rust's debug form.
@@ -98,7 +102,7 @@ mod tests {
             contents: true,
         };
         assert_eq!(
-            text("deb", &settings, Some("0123ABCD")),
+            text("deb", &settings, (Some("0123ABCD"), false)),
             r#"{"edition":1,"format":"deb","key":"0123ABCD","architectures":["amd64","arm64"],"compression":["gz","xz"],"#
                 .to_owned()
                 + r#""origin":"Origin \"ä\"","label":"Label","suite":"stable","version":null,"description":"Description","#

@@ -65,6 +65,7 @@ impl Metrics {
             }
         }
         gauge!("rws_repositories_unchecked").set(service.scheduler.unchecked() as f64);
+        gauge!("rws_repositories_overruled").set(service.scheduler.overruled() as f64);
         let budgets = &service.budgets;
         gauge!("rws_uploads_open").set(budgets.uploads.in_use() as f64);
         gauge!("rws_http_connections").set(budgets.connections.in_use() as f64);
@@ -101,6 +102,10 @@ fn describe() {
     describe_gauge!(
         "rws_repositories_unchecked",
         "Repositories that RWS has not compared with its settings and keys since its start."
+    );
+    describe_gauge!(
+        "rws_repositories_overruled",
+        "Repositories that a replica with other settings or keys published, which started later."
     );
     describe_counter!("rws_publishes_total", "Publisher runs, by outcome.");
     describe_histogram!("rws_publish_seconds", Unit::Seconds, "Duration of the runs that published a generation.");

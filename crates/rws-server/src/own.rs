@@ -148,6 +148,7 @@ async fn overview(service: &Service) -> Answer {
         stale: stale(service),
         keys: keys(service),
         unchecked: service.scheduler.unchecked(),
+        overruled: service.scheduler.overruled(),
         waiting: waiting(service, &writing).await,
     };
     json(StatusCode::OK, &overview)

@@ -122,6 +122,8 @@ pub struct Overview {
     /// How many repositories this replica has not compared yet with its settings and keys since it started: they may still be
     /// signed with others.
     pub unchecked: usize,
+    /// How many repositories a replica that started later has published with other settings or keys than those of this one.
+    pub overruled: usize,
     /// The files that came to `/-/incoming/` and wait for their `.changes`, of all users, those that came first before others;
     /// 1000 at most. None where the store does not say it in time.
     pub waiting: Option<Vec<WaitingFile>>,

@@ -101,6 +101,7 @@ fn publish(root: &Path, upload: &Path) {
         }
     }
     let input = RootInput {
+        signed_by: &[],
         repository: &repository,
         settings: &settings,
         indexes: &indexes,

@@ -76,6 +76,7 @@ fn draft_of(
     let indexes = indexes(&["binary-riscv64", "binary-all", "source"], settings);
     let (files, repository) = (empty_files(&indexes), &focal());
     let input = RootInput {
+        signed_by: &[],
         repository,
         settings,
         indexes: &indexes,

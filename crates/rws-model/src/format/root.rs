@@ -27,6 +27,8 @@ pub struct RootInput<'a> {
     pub former: &'a [RootFile],
     /// The public keys of the signer in ASCII armour, a block for each; `None` for a root that is not signed.
     pub public_key: Option<&'a str>,
+    /// The fingerprints of these keys, where the root is to say that only they sign the next one; otherwise none.
+    pub signed_by: &'a [String],
 }
 
 /// Why there is no root yet.

@@ -139,6 +139,11 @@ impl Publisher {
         head.writer_started_at < self.started_at && !target.matches_fingerprint(&head.configuration_fingerprint)
     }
 
+    /// Whether a process that started later made a head with other settings or keys.
+    pub fn is_superseded(&self, target: &ConfiguredTarget, head: &Head) -> bool {
+        head.writer_started_at > self.started_at && !target.matches_fingerprint(&head.configuration_fingerprint)
+    }
+
     /// What is known of the roots in the store.
     pub fn foreign_roots(&self) -> Arc<ForeignRoots> {
         Arc::clone(&self.foreign)

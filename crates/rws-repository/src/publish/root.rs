@@ -70,7 +70,10 @@ impl Committer<'_> {
             let bytes = content.read(0..content.size_bytes());
             bytes.map(Vec::from).map_err(|error| RootError::Unfit(format!("{}: {error}", file.stored_name)))
         };
+        let signer = self.at.target.signer.as_ref().filter(|_| self.at.target.policy.signed_by);
+        let signed_by = signer.map(|signer| signer.public_fingerprints()).unwrap_or_default();
         self.at.target.format.root(&RootInput {
+            signed_by: &signed_by,
             repository: self.at.repository,
             settings: &self.at.target.settings,
             indexes: &parts.indexes,

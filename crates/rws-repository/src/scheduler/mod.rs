@@ -70,6 +70,8 @@ pub struct Scheduler {
     stale: stale::Work,
     /// Repositories that were not compared yet with the settings and keys of this process.
     unchecked: Mutex<HashSet<RepositoryId>>,
+    /// Repositories that a replica with other settings or keys published, which started later.
+    overruled: Mutex<HashSet<RepositoryId>>,
     /// How many sweeps there were.
     sweeps: AtomicUsize,
     publishing: Semaphore,
@@ -136,6 +138,7 @@ impl Scheduler {
             renewals: Mutex::default(),
             stale: stale::Work::default(),
             unchecked: Mutex::default(),
+            overruled: Mutex::default(),
             sweeps: AtomicUsize::new(0),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
             patient: Semaphore::new(MAX_BACKGROUND_PUBLISHES),
@@ -413,6 +416,12 @@ impl Scheduler {
     /// they were not compared.
     pub fn unchecked(&self) -> usize {
         lock(&self.unchecked).len()
+    }
+
+    /// How many repositories another replica published with other settings or keys than those of this process: it started
+    /// later, so that they stay as they are.
+    pub fn overruled(&self) -> usize {
+        lock(&self.overruled).len()
     }
 
     /// All repositories that could not be published last, or that have a malformed package in the store, each with the error.

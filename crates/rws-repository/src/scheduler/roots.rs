@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rws_model::RepositoryId;
 use rws_store::{Key, Span};
 
-use super::{Priority, Scheduler};
+use super::{Priority, Scheduler, lock};
 use crate::RepositoryError;
 use crate::generation::{Head, Heads};
 use crate::plan::join;
@@ -45,6 +45,7 @@ impl Scheduler {
         let Some((head, version)) = Heads(store).read(repository).await? else { return Ok(false) };
         self.look_at_renderer(repository, &head);
         let target = self.publisher.catalogue().repository(repository);
+        self.note_overruled(repository, target.is_some_and(|target| self.publisher.is_superseded(target, &head)));
         if target.is_some_and(|target| self.publisher.supersedes(target, &head)) {
             return Ok(true);
         }
@@ -54,6 +55,20 @@ impl Scheduler {
         // a publish that is under way writes its roots after its head
         Ok(Heads(store).read(repository).await?.is_some_and(|(_, now)| now == version)
             && !self.fits(repository, &head).await?)
+    }
+
+    /// Says it once when a replica that started later has other settings or keys.
+    fn note_overruled(&self, repository: &RepositoryId, is_overruled: bool) {
+        let mut overruled = lock(&self.overruled);
+        match is_overruled {
+            true if overruled.is_empty() => tracing::warn!(
+                %repository,
+                "a replica that started later has other settings or keys for this repository, and perhaps for others; if that \
+                 is not a rolling change, compare the configurations"
+            ),
+            _ => {}
+        }
+        if is_overruled { _ = overruled.insert(repository.clone()) } else { _ = overruled.remove(repository) }
     }
 
     /// Whether the roots in the store are those of a head.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{World, accept, catalogue_of, get, id, received, received_as, settings};
+use crate::support::{World, accept, catalogue_of, catalogue_signed_by, get, id, received, received_as, settings};
 use async_trait::async_trait;
-use rws_model::{Reading, RepositoryId, RepositorySettings};
+use rws_model::{Reading, RepositoryId, RepositorySettings, Signer};
 use rws_openpgp::{Keyring, SigningKey};
+use rws_repository::Heads;
 use rws_repository::catalogue::{Catalogue, Policy};
 use rws_repository::intake::Accepted;
 use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
@@ -396,4 +397,61 @@ async fn a_root_that_is_not_the_heads_is_mended_by_the_sweep() {
     }
     assert!(scheduler.settle(&[id(repository)], LONG).await);
     assert_eq!(get(&*store, root).await.as_ref(), Some(&own));
+}
+
+/// A rolling change of keys: the replica that started later counts. What one that started earlier publishes meanwhile is signed
+/// anew once, and the earlier one undoes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_with_different_keys_do_not_undo_each_others_work() {
+    const RELEASE: &str = "release/2.8/ubuntu/focal";
+    let ring = |seed: u8| {
+        let key = SigningKey::generate("RWS <rws@example.org>", 1_700_000_000, &mut [seed; 32]).unwrap();
+        Arc::new(Keyring::of(Arc::new(key)).unwrap()) as Arc<dyn Signer>
+    };
+    let (world, store) = ticking();
+    let replica = |seed: u8| {
+        let catalogue = catalogue_signed_by(Some(ring(seed)));
+        Scheduler::new(Publisher::new(Arc::clone(&store), catalogue, Malformed::Stop))
+    };
+    let signed_by = async || {
+        let head = Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0;
+        let message =
+            head.root.iter().find(|file| file.name.ends_with("InRelease")).unwrap().text().unwrap().to_owned();
+        [1, 2].into_iter().find(|seed| ring(*seed).verify_clear(&message).is_some()).unwrap()
+    };
+    let earlier = replica(1);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let later = replica(2);
+    let publish = async |scheduler: &Arc<Scheduler>, name: &str| {
+        let accepted = upload(&world, &store, RELEASE, world.deb(name, "1", "amd64", "text")).await;
+        scheduler.take(&accepted);
+        assert!(matches!(scheduler.wait(&accepted.id, LONG).await, Progress::Published(_)));
+    };
+    let sweeps = async |scheduler: &Arc<Scheduler>| {
+        for _ in 0..20 {
+            scheduler.sweep().await.unwrap();
+        }
+        assert!(scheduler.settle(&[id(RELEASE)], LONG).await);
+    };
+    publish(&earlier, "aa").await;
+    assert_eq!(signed_by().await, 1);
+    later.start(false).await.unwrap();
+    assert!(later.settle(&[id(RELEASE)], LONG).await);
+    assert_eq!((signed_by().await, later.unchecked()), (2, 0));
+    // the earlier one sees that it is overruled, and leaves it so
+    let head = Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0;
+    sweeps(&earlier).await;
+    sweeps(&later).await;
+    assert_eq!(Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0, head);
+    assert_eq!((earlier.overruled(), later.overruled()), (1, 0));
+    // what it publishes is signed with what it has, and then once more
+    publish(&earlier, "bb").await;
+    assert_eq!(signed_by().await, 1);
+    sweeps(&earlier).await;
+    sweeps(&later).await;
+    assert_eq!(signed_by().await, 2);
+    let head = Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0;
+    sweeps(&earlier).await;
+    sweeps(&later).await;
+    assert_eq!(Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0, head);
 }

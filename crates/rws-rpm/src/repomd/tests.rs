@@ -61,6 +61,7 @@ fn the_root_names_all_indexes_and_is_signed_behind_itself() {
     let files: Vec<_> = indexes.iter().map(|index| file(&index.name)).collect();
     let repository = RepositoryId::parse("live/1.10/el/7/x86_64").unwrap();
     let input = RootInput {
+        signed_by: &[],
         repository: &repository,
         settings: &settings,
         indexes: &indexes,

@@ -13,7 +13,7 @@ use super::node::{Node, Object};
 use super::pattern::{self, Pattern};
 
 /// The keys of one entry.
-pub const KEYS: [&str; 19] = [
+pub const KEYS: [&str; 20] = [
     "match",
     "architectures",
     "compression",
@@ -33,6 +33,7 @@ pub const KEYS: [&str; 19] = [
     "sign_packages",
     "package_keys",
     "release_package",
+    "signed_by",
 ];
 
 /// The keys of `release_package`.
@@ -63,6 +64,7 @@ pub struct Rule {
     sign_packages: Option<SignPackages>,
     package_keys: Option<Vec<PathBuf>>,
     release_package: Option<String>,
+    signed_by: Option<bool>,
 }
 
 /// Which earlier generations are kept.
@@ -100,6 +102,7 @@ impl Rule {
                 files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>()
             }),
             "release_package": self.release_package.as_ref().map(|name| json!({ "name": name })),
+            "signed_by": self.signed_by,
             "file_names": self.strict_names.map(|strict| if strict { "strict" } else { "free" }),
         });
         if let Some(entry) = entry.as_object_mut() {
@@ -156,6 +159,7 @@ pub fn policy(rules: &[Rule], create_empty: bool, target: &Target) -> Policy {
         replace(&mut policy.create_empty, rule.create_empty.as_ref());
         replace(&mut policy.strict_names, rule.strict_names.as_ref());
         replace(&mut policy.sign_packages, rule.sign_packages.as_ref());
+        replace(&mut policy.signed_by, rule.signed_by.as_ref());
         let Some(keep) = rule.keep else { continue };
         policy.keep_generations = keep.generations.map(|number| number as usize);
         policy.keep_seconds = keep.hours.map(|hours| i64::from(hours) * 60 * 60);
@@ -246,6 +250,7 @@ fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Re
         keys: entry.get("keys").map(|node| keys::of_target(&node, known.keys)).transpose()?,
         sign_packages: entry.get("sign_packages").map(|node| sign_packages(&node)).transpose()?,
         package_keys: entry.get("package_keys").map(|node| files(&node)).transpose()?,
+        signed_by: entry.get("signed_by").map(|node| node.boolean()).transpose()?,
         release_package: entry.get("release_package").map(|node| release_package(&node, known)).transpose()?,
     })
 }

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::clients::{Client, Tried};
 use super::stand::{DNF, Stand, keys};
+use crate::support::apt::{Apt, Sources};
 use crate::support::curl;
-use crate::support::gpgv::{SecretKey, Verifier};
-use crate::support::project_root;
+use crate::support::gpgv::{KeyOptions, SecretKey, Verifier};
+use crate::support::program::Program;
+use crate::support::{configuration_file, project_root, temporary_directory, write_file};
 
 /// The steps: what `docs/keys.md` says.
 const STEPS: [&str; 5] = [
@@ -189,4 +191,117 @@ fn seconds(date: &str) -> i64 {
     let home = crate::support::temporary_directory();
     let ran = crate::support::program::Program::new("date", home.path()).args(["-d", date, "+%s"]).succeed();
     ran.output().trim().parse().expect("a number")
+}
+
+/// `Signed-By` of Release: once apt has it, another key is refused, and one that was announced there is taken.
+#[test]
+fn apt_holds_a_repository_to_the_keys_that_its_release_names() {
+    let (old, new) = (SecretKey::generate("rsa3072"), SecretKey::generate("rsa3072"));
+    let with = |entry: Value| {
+        let mut entry = entry;
+        entry["signed_by"] = json!(true);
+        entry["valid_until_seconds"] = json!(86_400);
+        entry
+    };
+    for announced in [true, false] {
+        let mut stand = Stand::with_keys(&[("old", &old), ("new", &new)], &with(step(if announced { 2 } else { 1 })));
+        stand.publish("1.0");
+        let apt = Apt::new(&Sources::Deb822(""));
+        // apt knows both keys, and nothing is said of them in its source
+        for (name, key) in [("old", &old), ("new", &new)] {
+            write_file(&apt.path(&format!("etc/apt/trusted.gpg.d/{name}.asc")), key.public_armored());
+        }
+        let url = stand.server.url("/live/2.11/debian/");
+        let text = format!("deb {url} bookworm main\n");
+        write_file(&apt.path("etc/apt/sources.list.d/rws.list"), text);
+        std::fs::remove_file(apt.path("etc/apt/sources.list.d/rws.sources")).expect("it is there");
+        apt.update().expect_clean();
+        stand.change(&with(step(5)));
+        let ran = apt.update();
+        assert_eq!(ran.ran.succeeded() && ran.errors.is_empty(), announced, "{}", ran.ran.transcript());
+    }
+}
+
+/// Keys that are no good are one line each, and what is published stays.
+#[test]
+fn wrong_keys_are_one_line_and_harm_nothing() {
+    let good = SecretKey::generate("ed25519");
+    let stand = Stand::with_keys(&[("a", &good)], &json!({ "keys": keys("a", &[], &[]) }));
+    stand.publish("1.0");
+    let root = || curl::get(&stand.server.url("/live/2.11/debian/dists/bookworm/InRelease")).expect_status(200).body;
+    let before = root();
+    let locked = SecretKey::generate_with("rsa3072", &KeyOptions { passphrase: "locked", ..KeyOptions::default() });
+    let expired = SecretKey::generate_with(
+        "rsa3072",
+        &KeyOptions { made_at: "20200101T000000", expires: "1d", ..KeyOptions::default() },
+    );
+    let public = String::from_utf8(good.public_armored()).expect("text");
+    let rows = [
+        (good.secret_armored(), ""),
+        (public, "this is a public key, which cannot sign"),
+        (locked.secret_armored(), "is locked with a passphrase"),
+        (expired.secret_armored(), "expired on 2020-01-02"),
+        ("garbage".to_owned(), "there is no armored OpenPGP key"),
+        (String::new(), "there is no armored OpenPGP key"),
+    ];
+    let work = temporary_directory();
+    let file = work.path().join("key.asc");
+    let configuration = configuration_file(work.path(), |value| {
+        value["keys"] = json!({ "2026": { "file": file } });
+        value["repositories"] = json!([{ "match": "*", "keys": { "active": "2026" } }]);
+    });
+    for (text, word) in rows {
+        write_file(&file, text);
+        for command in [&["key", "check"][..], &["config", "check"]] {
+            let ran = Program::new(env!("CARGO_BIN_EXE_rws"), work.path())
+                .current_dir(work.path())
+                .args(["--config", &configuration])
+                .args(command)
+                .run();
+            assert_eq!(ran.succeeded(), word.is_empty(), "{}", ran.transcript());
+            if !word.is_empty() {
+                let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+                assert!(said.contains(word) && said.contains("keys.2026"), "{said}");
+                assert_eq!(said.lines().count(), 1, "{said}");
+            }
+        }
+    }
+    assert_eq!(root(), before);
+}
+
+#[test]
+fn a_key_is_made_with_all_that_belongs_to_it() {
+    let work = temporary_directory();
+    let file = work.path().join("2026.asc");
+    let generate = || {
+        Program::new(env!("CARGO_BIN_EXE_rws"), work.path())
+            .args(["key", "generate", "--user-id", "Example <packages@example.org>", "--output"])
+            .arg(&file)
+            .run()
+    };
+    let said = generate().expect_success().output();
+    for end in ["", ".revocation.asc", ".txt"] {
+        let path = work.path().join(format!("2026.asc{end}"));
+        let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().expect("it is there").permissions());
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+    assert!(said.contains("\"keys\": {\""), "{said}");
+    // never over another one
+    assert!(generate().expect_failure().everything().contains("cannot be written"));
+    let configuration = configuration_file(work.path(), |value| {
+        value["keys"] = json!({ "2026": { "file": file } });
+        value["repositories"] = json!([{ "match": "*", "keys": { "active": "2026" } }]);
+    });
+    let run = |arguments: &[&str]| {
+        let program = Program::new(env!("CARGO_BIN_EXE_rws"), work.path()).args(["--config", &configuration]);
+        program.current_dir(work.path()).args(arguments).run()
+    };
+    let checked = run(&["key", "check"]).expect_success().output();
+    assert!(checked.starts_with("ok: 2026: ") && checked.contains("never expires"), "{checked}");
+    let json = run(&["key", "check", "--json"]).expect_success().output();
+    let value: Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(value["keys"][0]["name"], "2026");
+    let exported = run(&["key", "export", "2026"]).expect_success().output();
+    assert!(exported.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"), "{exported}");
+    assert!(run(&["key", "export", "2027"]).expect_failure().everything().contains("no key 2027; it has 2026"));
 }
