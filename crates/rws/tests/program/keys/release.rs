@@ -310,6 +310,46 @@ fn rotates_dnf(system: &dyn Fn() -> Chroot, dnf: &str, plugins: &str) {
     }
 }
 
+/// zypper takes the keys of `gpgkey` files of packages where it is told to: `--gpg-auto-import-keys`.
+#[test]
+fn zypper_of_sid_follows_a_new_key() {
+    let (mut stand, _keys) = stand();
+    let work = temporary_directory();
+    let base = Rpm::new("base", "1.0", "1")
+        .architecture("noarch")
+        .tag("Provides", "/bin/sh")
+        .tag("Provides", "glibc")
+        .build(work.path());
+    Upload::to(&format!("/{DNF}?wait=60")).file(&base).send(&stand.server).expect_created();
+    stand.publish("1.0");
+    until_versions(&stand, 1);
+    let [_, rpm] = fetch(&stand, work.path());
+    let script = format!(
+        "rm -rf /var/lib/rpm /usr/lib/sysimage/rpm /root/.rpmdb /etc/yum.repos.d\n\
+         mkdir -p /etc/zypp/repos.d /var/lib/rpm; rm -f /etc/zypp/repos.d/*\n\
+         printf '[main]\\narch = x86_64\\n' >/etc/zypp/zypp.conf\n\
+         zypper() {{ command zypper --non-interactive --gpg-auto-import-keys \"$@\"; }}\n\
+         rpm -i --nodeps $T/release.rpm\nls /etc/zypp/repos.d\nzypper refresh --force\nzypper install base {NAME}-release\nphase 1\n\
+         zypper refresh --force\nzypper update\nzypper refresh --force\nphase 2\n\
+         zypper refresh --force && echo READS || echo REFUSED\nzypper install rws-thing\n\
+         rpm -q rws-thing {NAME}-release\ncat /etc/zypp/repos.d/*\necho END"
+    );
+    let files = [("release.rpm", std::fs::read(rpm).expect("it was fetched"))];
+    let mut machine = Machine::start(Chroot::sid(), &files, &script);
+    machine.until(1);
+    stand.change(&entry("old", &[], &["new"]));
+    until_versions(&stand, 2);
+    machine.go(1);
+    machine.until(2);
+    stand.change(&entry("new", &["old"], &[]));
+    stand.change(&entry("new", &[], &[]));
+    stand.publish("2.0");
+    machine.go(2);
+    let said = machine.end();
+    assert!(said.contains("READS") && said.contains("rws-thing-2.0"), "{said}");
+    assert!(said.contains("gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-example"), "{said}");
+}
+
 #[test]
 fn apt_of_this_machine_follows_a_new_key() {
     rotates_apt(&Chroot::here);
