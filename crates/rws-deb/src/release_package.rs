@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rws_model::{BuiltPackage, ClientKey, FileName, ReleasePackage, UNCHANGED, literal, quoted};
+use rws_model::{BuiltPackage, CLIENT_FILE_FUNCTIONS, ClientKey, FileName, ReleasePackage, quoted};
 use tar::{EntryType, Header};
 
 use crate::setup_files;
@@ -17,7 +17,8 @@ pub fn package_name(name: &str) -> String {
 /// Builds the package. `None` where the repository is not signed, or the name can be none of a package.
 ///
 /// The source is no conffile: a client may have one of that name already, and dpkg would ask. It is a copy of a file of the
-/// package that its scripts put in place (Debian policy, section 10.7.3).
+/// package that its scripts put in place (Debian policy, section 10.7.3). There is no `postrm`, so dpkg forgets the
+/// package when it is removed (section 6.8): else the next installation would look like an update.
 pub fn build(input: &ReleasePackage<'_>) -> Option<BuiltPackage> {
     let key = input.setup.key?;
     let package = package_name(input.name);
@@ -53,8 +54,8 @@ fn control(input: &ReleasePackage<'_>, package: &str, time: u64) -> std::io::Res
     );
     let files = [
         ("control", control, 0o644),
-        ("postinst", installed(input, package), 0o755),
-        ("postrm", removed(input, package), 0o755),
+        ("postinst", script(input, package, include_str!("release_package/postinst.sh")), 0o755),
+        ("prerm", script(input, package, include_str!("release_package/prerm.sh")), 0o755),
     ];
     let mut archive = Archive::new(time);
     archive.directory(".")?;
@@ -72,80 +73,28 @@ fn data(input: &ReleasePackage<'_>, package: &str, key: &ClientKey<'_>, time: u6
     archive.file(&format!(".{}", keyring(package)), key.binary, 0o644)?;
     let source = setup_files::sources_with(input.setup, Some(&keyring(package)));
     archive.file(&format!("./usr/share/{package}/{}.sources", input.setup.name()), source.as_bytes(), 0o644)?;
+    let list = setup_files::list_with(input.setup, Some(&keyring(package)));
+    archive.file(&format!("./usr/share/{package}/{}.list", input.setup.name()), list.as_bytes(), 0o644)?;
     archive.finish()
 }
 
-/// What both scripts know.
-fn beginning(input: &ReleasePackage<'_>, package: &str) -> String {
+/// A script of the package (Debian policy, chapter 6): what both know, and what one of them does.
+///
+/// `postinst` puts the source in place: at the first installation, and later where it is still there. apt before 1.1
+/// (Debian 8, Ubuntu 14.04) gets the one-line form, and the keys in `trusted.gpg.d`. `prerm` takes the source away.
+fn script(input: &ReleasePackage<'_>, package: &str, body: &str) -> String {
     let setup = input.setup;
     let archive = setup_files::archive(setup);
-    format!(
-        "#!/bin/sh\nset -e\npackage={}\nnew={}\ndirectory=/etc/apt/sources.list.d\nfile=$directory/{}\naddress={}\nsuite={}\n{UNCHANGED}",
+    let beginning = format!(
+        "#!/bin/sh\nset -e\npackage={}\nkey={}\narchive={}\nsuite={}\nfile_name={}\nroot=${{DPKG_ROOT:-}}\n\
+         trusted=$root/etc/apt/trusted.gpg.d/$package.gpg\nother=$root/etc/apt/sources.list\n\n",
         quoted(package),
-        quoted(&format!("/usr/share/{package}/{}.sources", setup.name())),
-        quoted(&format!("{}.sources", setup.name())),
-        quoted(&literal(archive.trim_end_matches('/'))),
-        quoted(&literal(&setup.target.version)),
-    )
-}
-
-/// Puts the source in place: at the first installation, and later where it is still there. Files that RWS wrote for the same
-/// repository, under any name, give way to it. One that somebody has changed is left, named, and then nothing is added beside
-/// it: apt refuses two sources of one repository whose keys are elsewhere.
-fn installed(input: &ReleasePackage<'_>, package: &str) -> String {
-    beginning(input, package)
-        + r#"[ "$1" = configure ] || exit 0
-mkdir -p "$directory"
-wanted=no
-[ -n "$2" ] || wanted=yes
-others=
-for other in "$directory"/*.sources "$directory"/*.list /etc/apt/sources.list; do
-  [ -f "$other" ] && [ "$other" != "$file" ] || continue
-  used=$(grep -v '^[[:space:]]*#' "$other" || true)
-  printf '%s\n' "$used" | grep -Eq "(^|[[:space:]])$address/?([[:space:]]|\$)" || continue
-  printf '%s\n' "$used" | grep -Eq "(^|[[:space:]])$suite([[:space:]]|\$)" || continue
-  if unchanged "$other"; then
-    wanted=yes
-    rm -f "$other"
-  else
-    others="$others $other"
-  fi
-done
-if [ -f "$file" ]; then
-  if unchanged "$file"; then
-    wanted=yes
-  else
-    others="$others $file"
-  fi
-fi
-if [ -n "$others" ]; then
-  echo "$package: these files were changed by hand and stay as they are:$others" >&2
-  echo "$package: let their Signed-By name /usr/share/keyrings/$package.gpg, or put $new in their place" >&2
-elif [ "$wanted" = yes ]; then
-  cp "$new" "$file.rws-new"
-  chmod 644 "$file.rws-new"
-  mv -f "$file.rws-new" "$file"
-fi
-exit 0
-"#
-}
-
-/// Takes the source away, unless somebody has changed it: without the keyring apt could not use it.
-fn removed(input: &ReleasePackage<'_>, package: &str) -> String {
-    beginning(input, package)
-        + r#"case $1 in
-  remove | purge) ;;
-  *) exit 0 ;;
-esac
-if [ -f "$file" ]; then
-  if unchanged "$file"; then
-    rm -f "$file"
-  else
-    echo "$package: $file was changed by hand and stays; it uses keys that are gone with this package" >&2
-  fi
-fi
-exit 0
-"#
+        quoted(&keyring(package)),
+        quoted(archive.trim_end_matches('/')),
+        quoted(&setup.target.version),
+        quoted(&setup.name()),
+    );
+    [&beginning, CLIENT_FILE_FUNCTIONS, "\n", include_str!("release_package/apt.sh"), "\n", body].concat()
 }
 
 /// A compressed archive. What it has is stored as it is: the same files make the same bytes, whatever compresses them.

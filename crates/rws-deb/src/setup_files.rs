@@ -39,13 +39,20 @@ pub(crate) fn sources_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> St
 
 /// `.list`: the one-line form, for apt before 2.3.10, which knows no inline keys.
 pub(crate) fn list(setup: &ClientSetup<'_>) -> String {
+    list_with(setup, None)
+}
+
+/// The same, with the keys in a file that is there where one is named.
+pub(crate) fn list_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> String {
     let (name, version, archive) = (setup.name(), &setup.target.version, archive(setup));
     let mut file = format!("# save as /etc/apt/sources.list.d/{name}.list\n");
     let mut options = Vec::new();
     if !setup.architectures.is_empty() {
         options.push(format!("arch={}", setup.architectures.join(",")));
     }
-    if let Some(ClientKey { url, .. }) = setup.key {
+    if let Some(keyring) = keyring {
+        options.push(format!("signed-by={keyring}"));
+    } else if let Some(ClientKey { url, .. }) = setup.key {
         file.push_str(&format!("# the key: curl -o /usr/share/keyrings/{name}.asc {url}\n"));
         options.push(format!("signed-by=/usr/share/keyrings/{name}.asc"));
     }

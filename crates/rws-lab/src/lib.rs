@@ -4,6 +4,8 @@
 //!   that shares no connection code with the program (curl).
 //! - [`fixture`] and [`real_packages`]: packages that tests build once, and those of Debian.
 //! - [`Chroot`]: the clients of another Debian.
+//! - [`Gpg`]: keys and signatures of gpg.
+//! - [`PrivateSystem`]: a system in which a test installs packages.
 //! - [`rpm`]: rpm packages, written byte by byte.
 //! - [`Proxy`]: stands between a client and a server, shows every request, and breaks the ones that a test names.
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a panic names what is wrong")]
@@ -11,11 +13,15 @@
 mod chroot;
 mod curl;
 mod fixture;
+mod gpg;
+mod private_system;
 mod proxy;
 pub mod rpm;
 mod server;
 
 pub use chroot::Chroot;
 pub use fixture::{fixture, real_packages};
+pub use gpg::Gpg;
+pub use private_system::PrivateSystem;
 pub use proxy::{Fault, FaultRule, Forged, Proxy, Seen};
 pub use server::{S3Server, cache};

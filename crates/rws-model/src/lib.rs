@@ -19,11 +19,12 @@ mod unsaid;
 
 pub use digest::{Algorithm, AlgorithmDigester, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
-    Assembled, BuiltPackage, ClientFormat, ClientKey, ClientSetup, Codec, DraftContent, DraftFile, FileByFile, Format,
-    Formats, Frame, FrontError, Index, IndexFile, Inspected, Inspector, Layout, Listed, ListedFile, ListedPackage,
-    ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, PackageFront, PackageKeys, PackageSigning,
-    Placement, PlainDirectory, ProductRule, Reading, ReleasePackage, RepositoryFormat, Role, RootError, RootFile,
-    RootInput, SignatureAlgorithm, UNCHANGED, UploadFormat, literal, quoted, release_version, released_at, with_digest,
+    Assembled, BuiltPackage, CLIENT_FILE_FUNCTIONS, ClientFormat, ClientKey, ClientSetup, Codec, DraftContent,
+    DraftFile, FileByFile, Format, Formats, Frame, FrontError, Index, IndexFile, Inspected, Inspector, Layout, Listed,
+    ListedFile, ListedPackage, ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, PackageFront,
+    PackageKeys, PackageSigning, Placement, PlainDirectory, ProductRule, Reading, ReleasePackage, RepositoryFormat,
+    Role, RootError, RootFile, RootInput, SignatureAlgorithm, UploadFormat, quoted, release_version, released_at,
+    with_digest,
 };
 pub use md5_pieces::Md5Pieces;
 pub use memory::{Memory, Unlimited};

@@ -3,7 +3,7 @@
 mod archive;
 mod header;
 
-use rws_model::{BuiltPackage, ClientSetup, FileName, ReleasePackage, UNCHANGED, literal, quoted};
+use rws_model::{BuiltPackage, CLIENT_FILE_FUNCTIONS, ClientSetup, FileName, ReleasePackage, quoted};
 
 use self::archive::File;
 use crate::setup_files::{self, Client};
@@ -37,8 +37,10 @@ pub fn build(input: &ReleasePackage<'_>) -> Option<BuiltPackage> {
         files.push(File::new(format!("{directory}/{}.{end}", input.setup.name()), &text));
     }
     files.sort_by(|left, right| left.path.cmp(&right.path));
-    let scripts =
-        header::Scripts { after_installing: installed(input, &package), after_removing: removed(input, &package) };
+    let scripts = header::Scripts {
+        after_installing: script(input, &package, include_str!("release_package/post.sh")),
+        before_removing: script(input, &package, include_str!("release_package/preun.sh")),
+    };
     let bytes = header::package(input, (&package, RELEASE), &files, &scripts)?;
     Some(BuiltPackage { file, bytes })
 }
@@ -48,7 +50,8 @@ fn key_file(name: &str) -> String {
 }
 
 fn package_key_file(name: &str) -> String {
-    format!("/etc/pki/rpm-gpg/RPM-GPG-KEY-{name}-packages")
+    // names of packages have no underscore: so it is the key of no other package
+    format!("/etc/pki/rpm-gpg/RPM-GPG-KEY-{name}_packages")
 }
 
 /// The value of `gpgkey`.
@@ -58,78 +61,18 @@ fn key_urls(name: &str, setup: &ClientSetup<'_>) -> String {
     format!("file://{}{others}", key_file(name))
 }
 
-/// What both scripts know.
-fn beginning(input: &ReleasePackage<'_>, package: &str) -> String {
+/// A script of the package: what both know, and what one of them does. `%post` puts a `.repo` file in place where dnf
+/// and yum, and one where zypper looks for it: at the first installation, and later where it is still there. `%preun`
+/// takes them away.
+fn script(input: &ReleasePackage<'_>, package: &str, body: &str) -> String {
     let setup = input.setup;
-    format!(
-        "set -e\npackage={}\nshare={}\nname={}\naddress={}\n{UNCHANGED}",
+    let beginning = format!(
+        "set -e\npackage={}\nkey={}\nbase={}\ntarget={}\nfile_name={}\nother=''\n\n",
         quoted(package),
-        quoted(&format!("/usr/share/{package}")),
+        quoted(&key_file(input.name)),
+        quoted(setup.base),
+        quoted(&setup.target.to_string()),
         quoted(&setup.name()),
-        quoted(&literal(&format!("{}/{}", setup.base, setup.target))),
-    ) + r#"if [ -d /etc/zypp/repos.d ]; then
-  directory=/etc/zypp/repos.d
-  new=$share/$name.zypper.repo
-elif [ -x /usr/bin/dnf ] || [ -x /usr/bin/dnf5 ] || [ -x /usr/bin/microdnf ]; then
-  directory=/etc/yum.repos.d
-  new=$share/$name.repo
-else
-  directory=/etc/yum.repos.d
-  new=$share/$name.yum.repo
-fi
-file=$directory/$name.repo
-"#
-}
-
-/// Puts the `.repo` file in place: at the first installation, and later where it is still there. Files that RWS wrote for the
-/// same repository, under any name, give way to it. One that somebody has changed is left and named.
-fn installed(input: &ReleasePackage<'_>, package: &str) -> String {
-    beginning(input, package)
-        + r#"mkdir -p "$directory"
-wanted=no
-[ "$1" -gt 1 ] || wanted=yes
-others=
-for other in "$directory"/*.repo; do
-  [ -f "$other" ] && [ "$other" != "$file" ] || continue
-  grep -v '^[[:space:]]*#' "$other" | grep -Eq "$address(/|[[:space:]]|\$)" ||
-    grep -v '^[[:space:]]*#' "$other" | grep -Fq "[$name]" || continue
-  if unchanged "$other"; then
-    wanted=yes
-    rm -f "$other"
-  else
-    others="$others $other"
-  fi
-done
-if [ -f "$file" ]; then
-  if unchanged "$file"; then
-    wanted=yes
-  else
-    others="$others $file"
-  fi
-fi
-if [ -n "$others" ]; then
-  echo "$package: these files were changed by hand and stay as they are:$others" >&2
-  echo "$package: put $new in their place, so that they name the keys of this package" >&2
-elif [ "$wanted" = yes ]; then
-  cp "$new" "$file.rws-new"
-  chmod 644 "$file.rws-new"
-  mv -f "$file.rws-new" "$file"
-fi
-exit 0
-"#
-}
-
-/// Takes the `.repo` file away, unless somebody has changed it.
-fn removed(input: &ReleasePackage<'_>, package: &str) -> String {
-    beginning(input, package)
-        + r#"[ "$1" = 0 ] || exit 0
-if [ -f "$file" ]; then
-  if unchanged "$file"; then
-    rm -f "$file"
-  else
-    echo "$package: $file was changed by hand and stays; it may name keys that are gone with this package" >&2
-  fi
-fi
-exit 0
-"#
+    );
+    [&beginning, CLIENT_FILE_FUNCTIONS, "\n", include_str!("release_package/repo.sh"), "\n", body].concat()
 }

@@ -6,6 +6,7 @@ mod door;
 mod golden;
 mod hostile;
 mod mutants;
+mod release_package;
 mod repository;
 mod support;
 mod upload;

@@ -11,7 +11,7 @@ mod upload;
 pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys};
 pub use list::Formats;
 pub use release_package::{
-    BuiltPackage, ReleasePackage, UNCHANGED, literal, quoted, release_version, released_at, with_digest,
+    BuiltPackage, CLIENT_FILE_FUNCTIONS, ReleasePackage, quoted, release_version, released_at, with_digest,
 };
 pub use repository::{
     Codec, Frame, Index, IndexFile, Layout, ListedFile, ListedPackage, ListedRole, PlainDirectory, RepositoryFormat,

@@ -58,27 +58,16 @@ pub fn with_digest(text: &str) -> String {
     format!("{DIGEST}{}\n{text}", sha256(text.as_bytes()))
 }
 
-/// A function of the shell, `unchanged FILE`: whether a file is as RWS wrote it. For `sh` of any system, with coreutils.
-pub const UNCHANGED: &str = r##"unchanged() {
-  IFS= read -r first <"$1" || return 1
-  case $first in
-    "# rws-setup sha256:"*) ;;
-    *) return 1 ;;
-  esac
-  digest=$(sed 1d "$1" | sha256sum)
-  [ "${digest%% *}" = "${first##*:}" ]
-}
-"##;
+/// The functions of the scripts of release packages, in the shell language of POSIX (XCU, chapter 2), with coreutils.
+///
+/// They expect of the format the variables `package` (its name), `key` (the path of its keys) and `other` (a file that
+/// is looked at and never written, or nothing), and the functions `is_client_file FILE` (whether clients read a file of
+/// that name) and `names_repository FILE` (whether a file has the repository of this package).
+pub const CLIENT_FILE_FUNCTIONS: &str = include_str!("client_file.sh");
 
 /// A text as an argument of the shell.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// A text as an extended regular expression that matches it alone (POSIX, section 9.4).
-pub fn literal(text: &str) -> String {
-    let special = |character: char| r"\.[]{}()*+?^$|".contains(character);
-    text.chars().flat_map(|character| special(character).then_some('\\').into_iter().chain([character])).collect()
 }
 
 #[cfg(test)]
@@ -109,6 +98,5 @@ mod tests {
     #[test]
     fn texts_are_quoted_for_the_shell() {
         assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(literal("http://a.b/2.11+x"), r"http://a\.b/2\.11\+x");
     }
 }

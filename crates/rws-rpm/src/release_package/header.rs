@@ -13,14 +13,14 @@ use crate::tag;
 pub struct Scripts {
     /// Once the package is installed, or another version of it (`%post`).
     pub after_installing: String,
-    /// Once it is removed, or another version of it (`%postun`).
-    pub after_removing: String,
+    /// Before it is removed, or another version of it (`%preun`).
+    pub before_removing: String,
 }
 
 /// Flags of dependencies: smaller, equal, of a script, of rpm itself (rpm: `RPMSENSE_…`).
 const LESS_OR_EQUAL: u32 = 2 | 8;
 const EQUAL: u32 = 8;
-const SCRIPT: u32 = 1 << 10 | 1 << 12;
+const SCRIPT: u32 = 1 << 10 | 1 << 11;
 const OF_RPM: u32 = 1 << 24;
 
 /// The room for signatures that rpmbuild reserves, and its tag.
@@ -102,10 +102,10 @@ pub fn package(
         text(tag::OPERATING_SYSTEM, "linux"),
         text(tag::ARCHITECTURE, "noarch"),
         text(1024, &scripts.after_installing),
-        text(1026, &scripts.after_removing),
+        text(1025, &scripts.before_removing),
         text(tag::SOURCE_RPM, &format!("{name}-{version}-{release}.src.rpm")),
         text(1086, "/bin/sh"),
-        text(1088, "/bin/sh"),
+        text(1087, "/bin/sh"),
         text(tag::PAYLOAD_FORMAT, "cpio"),
         text(1125, "gzip"),
         text(1126, "9"),

@@ -4,5 +4,6 @@ mod damaged;
 mod door;
 mod golden;
 mod metadata;
+mod release_package;
 mod stream;
 mod support;

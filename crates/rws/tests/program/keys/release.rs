@@ -119,7 +119,7 @@ fn dpkg_and_rpm_read_what_is_built() {
     for shell in ["dash", "bash"] {
         let scripts = work.path().join("scripts");
         Program::new("dpkg-deb", work.path()).arg("--control").arg(&deb).arg(&scripts).succeed();
-        for script in ["postinst", "postrm"] {
+        for script in ["postinst", "prerm"] {
             Program::new(shell, work.path()).arg("-n").arg(scripts.join(script)).succeed();
         }
         std::fs::remove_dir_all(&scripts).expect("it was made");
