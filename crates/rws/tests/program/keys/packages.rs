@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rws_lab::Chroot;
+use rws_lab::{Chroot, rpm as lab};
 use serde_json::json;
 
 use super::stand::{DNF, Stand, keys};
@@ -250,7 +250,15 @@ fn packages_that_are_there_are_signed_in_batches() {
     let mut stand = Stand::with_keys(&[("a", &key)], &json!({ "keys": keys("a", &[], &[]) }));
     let work = temporary_directory();
     let names: Vec<PathBuf> = (0..70)
-        .map(|number| Rpm::new(&format!("thing{number}"), "1.0", "1").architecture("noarch").build(work.path()))
+        .map(|number| {
+            let name = format!("thing{number}");
+            if number == 69 {
+                return Rpm::new(&name, "1.0", "1").architecture("noarch").build(work.path());
+            }
+            let file = work.path().join(format!("{name}-2.0-1.x86_64.rpm"));
+            write_file(&file, lab::Package::hello().with(1000, lab::text(&name)).build());
+            file
+        })
         .collect();
     Upload::to(&format!("/{DNF}?wait=60")).files(&names).send(&stand.server).expect_created();
     let old = primary(&stand);
@@ -270,9 +278,7 @@ fn packages_that_are_there_are_signed_in_batches() {
     assert!(said.contains("x86_64: 64 of 70 packages signed") && said.contains("x86_64: 70 of 70"), "{said}");
     assert!(repo_file(&stand).contains("\ngpgcheck=1\n"));
     let rpms = Rpms::with_key(None, &[&key]);
-    for rpm in [&names[0], &names[69]] {
-        rpms.verify(&published(&stand, &file_name(rpm), work.path()));
-    }
+    rpms.verify(&published(&stand, &file_name(&names[69]), work.path()));
     // who has the old index finds the old files
     let href = old.split("href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a file");
     curl::get(&stand.server.url(&format!("/{DNF}/x86_64/{href}"))).expect_status(200);
