@@ -20,6 +20,7 @@ pub enum Client {
     Apt,
     AptOfSid,
     Dnf,
+    DnfOfSid,
     Dnf5OfSid,
     Zypper,
     ZypperOfSid,
@@ -73,14 +74,18 @@ impl Client {
     pub const HERE: [Self; 3] = [Self::Apt, Self::Dnf, Self::Zypper];
 
     /// All.
-    pub const ALL: [Self; 6] = [Self::Apt, Self::AptOfSid, Self::Dnf, Self::Dnf5OfSid, Self::Zypper, Self::ZypperOfSid];
+    pub const ALL: [Self; 7] =
+        [Self::Apt, Self::AptOfSid, Self::Dnf, Self::DnfOfSid, Self::Dnf5OfSid, Self::Zypper, Self::ZypperOfSid];
+
+    /// Those that no Debian has.
+    pub const UNTRIED: [&str; 2] = ["yum 3.4 of EL 7", "librepo with rpm's backend (Fedora 39, EL 10)"];
 
     /// The name and version of the program.
     pub fn name(self) -> String {
         let home = PrivateRoot::new();
         let (program, arguments): (&str, &[&str]) = match self {
             Self::Apt | Self::AptOfSid => ("apt-get", &["--version"]),
-            Self::Dnf => ("dnf", &["--version"]),
+            Self::Dnf | Self::DnfOfSid => ("dnf", &["--version"]),
             Self::Dnf5OfSid => ("dnf5", &["--version"]),
             Self::Zypper => return zypper_name(&Zypper::new().run(&["--version"])),
             Self::ZypperOfSid => ("zypper", &["--version"]),
@@ -95,7 +100,7 @@ impl Client {
     }
 
     fn is_of_sid(self) -> bool {
-        matches!(self, Self::AptOfSid | Self::Dnf5OfSid | Self::ZypperOfSid)
+        matches!(self, Self::AptOfSid | Self::DnfOfSid | Self::Dnf5OfSid | Self::ZypperOfSid)
     }
 
     fn program(self, name: &str, home: &Path) -> Program {
@@ -110,7 +115,7 @@ impl Client {
     pub fn reads(self, stand: &Stand, keys: &[&SecretKey]) -> Tried {
         match self {
             Self::Apt | Self::AptOfSid => self.apt(stand, keys),
-            Self::Dnf | Self::Dnf5OfSid => self.dnf(stand, keys),
+            Self::Dnf | Self::DnfOfSid | Self::Dnf5OfSid => self.dnf(stand, keys),
             Self::Zypper | Self::ZypperOfSid => self.zypper(stand, keys),
         }
     }
@@ -147,7 +152,10 @@ impl Client {
             (dnf.makecache(), dnf.repoquery(&["rws-thing"]))
         } else {
             let system = System::Sid(Chroot::sid());
-            let dnf = system.dnf_with(&text, home.path());
+            let dnf = match self {
+                Self::DnfOfSid => system.dnf_4_with(&text, home.path()),
+                _ => system.dnf_with(&text, home.path()),
+            };
             (dnf.run(&["makecache", "--refresh"]), dnf.run(&["repoquery", "rws-thing"]))
         };
         let mut tried = Tried::new("dnf -y makecache", &ran);

@@ -125,8 +125,15 @@ fn every_client_of_sid_and_of_this_machine_is_in_the_table() {
             }
         }
     }
+    for client in Client::UNTRIED {
+        write!(table, "\n| {client} |{}", " untried |".repeat(SITUATIONS.len())).expect("it can be written");
+    }
     commands.dedup();
-    write!(table, "\n\nThe commands are {}.\n", commands.join(", ")).expect("it can be written");
+    let untried = Client::UNTRIED.len() * SITUATIONS.len();
+    let all = untried + Client::ALL.len() * SITUATIONS.len();
+    let commands = commands.join(", ");
+    write!(table, "\n\nThe commands are {commands}. {untried} of {all} cells are untried.\n")
+        .expect("it can be written");
     let path = project_root().join("docs/keys.md");
     let text = std::fs::read_to_string(&path).expect("it is there");
     let (start, end) = ("<!-- table of clients -->\n", "<!-- end of the table of clients -->");

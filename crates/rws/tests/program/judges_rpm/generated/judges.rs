@@ -49,7 +49,7 @@ pub enum AnyDnf<'s> {
     /// dnf 4.
     Here(Dnf),
     /// dnf5.
-    Sid { system: &'s System, root: PrivateRoot, home: &'s Path },
+    Sid { system: &'s System, program: &'static str, root: PrivateRoot, home: &'s Path },
 }
 
 impl AnyDnf<'_> {
@@ -57,9 +57,9 @@ impl AnyDnf<'_> {
     pub fn run(&self, arguments: &[&str]) -> Ran {
         match self {
             Self::Here(dnf) => dnf.run(arguments),
-            Self::Sid { system, root, home } => {
+            Self::Sid { system, program, root, home } => {
                 let set = |name: &str| format!("--setopt={name}={}", root.join(name).display());
-                let program = system.program("dnf5", home).arg("--installroot").arg(root.join("installroot"));
+                let program = system.program(program, home).arg("--installroot").arg(root.join("installroot"));
                 let program = program.arg(format!("--setopt=reposdir={}", root.join("repos").display()));
                 let program = program.args(["cachedir", "logdir", "system_state_dir"].map(set));
                 let program =
@@ -78,8 +78,16 @@ impl System {
             Self::Sid(_) => {
                 let root = PrivateRoot::new();
                 write_file(&root.join("repos/judged.repo"), text);
-                AnyDnf::Sid { system: self, root, home }
+                AnyDnf::Sid { system: self, program: "dnf5", root, home }
             }
+        }
+    }
+
+    /// dnf 4 of Debian sid.
+    pub fn dnf_4_with<'s>(&'s self, text: &str, home: &'s Path) -> AnyDnf<'s> {
+        match self.dnf_with(text, home) {
+            AnyDnf::Sid { system, root, home, .. } => AnyDnf::Sid { system, program: "dnf", root, home },
+            here => here,
         }
     }
 
