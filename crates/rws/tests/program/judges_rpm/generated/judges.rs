@@ -78,6 +78,7 @@ impl System {
             Self::Sid(_) => {
                 let root = PrivateRoot::new();
                 write_file(&root.join("repos/judged.repo"), text);
+                std::fs::create_dir_all(root.join("logdir")).expect("a directory can be made");
                 AnyDnf::Sid { system: self, program: "dnf5", root, home }
             }
         }
