@@ -78,7 +78,7 @@ impl Client {
         [Self::Apt, Self::AptOfSid, Self::Dnf, Self::DnfOfSid, Self::Dnf5OfSid, Self::Zypper, Self::ZypperOfSid];
 
     /// Those that no Debian has.
-    pub const UNTRIED: [&str; 2] = ["yum 3.4 of EL 7", "librepo with rpm's backend (Fedora 39, EL 10)"];
+    pub const UNTRIED: [&str; 2] = ["yum 3.4 of EL 7", "librepo with rpm"];
 
     /// The name and version of the program.
     pub fn name(self) -> String {
