@@ -1,5 +1,6 @@
 //! gpg with keys of its own.
 
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -19,6 +20,11 @@ impl Gpg {
             gpg.run(&["--passphrase", "", "--quick-generate-key", &user, algorithm, "sign", "never"]);
         }
         gpg
+    }
+
+    /// Its home, for other programs that call gpg.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// What gpg writes.

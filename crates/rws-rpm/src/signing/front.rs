@@ -5,9 +5,9 @@ use std::io::Read;
 use base64ct::{Base64, Encoding as _};
 use rws_model::{FileName, FrontError, PackageFront, Refusal};
 
-use super::packet;
+use super::packet::SignaturePacket;
 use super::writer::{self, RawTag};
-use crate::fault::Fault;
+use crate::fault::{Fault, Section};
 use crate::header::Header;
 use crate::lead;
 use crate::stream::{Headers, Stream};
@@ -31,8 +31,13 @@ const ALIGNMENT_BYTES: usize = 8;
 const BINARY: u32 = 7;
 const STRING_ARRAY: u32 = 8;
 
-/// The algorithms of keys whose signatures stand under [`RSA`] (RFC 9580, section 9.1).
-const RSA_ALGORITHMS: [u8; 2] = [1, 3];
+/// The algorithms of keys whose signatures stand under [`RSA`] and under [`DSA`] (RFC 9580, section 9.1): RSA; DSA, ECDSA
+/// and EdDSA. rpmsign does the same (rpm: `putSignature` in `sign/rpmgensig`).
+const RSA_ALGORITHMS: [u8; 1] = [1];
+const DSA_ALGORITHMS: [u8; 3] = [17, 19, 22];
+
+/// The newest version of signatures that stand under these tags.
+const MAX_LEGACY_VERSION: u8 = 4;
 
 /// The front of a package.
 pub struct Front {
@@ -65,17 +70,27 @@ impl Front {
         Ok(Self { name: name.clone(), lead, headers, signatures, others })
     }
 
+    /// A front with this signature in both of the tags that rpm reads it from: in one of those that rpm 4 knows, and in
+    /// [`OPENPGP`], which is the one of rpm 6. `rpmsign --resign --rpmv4 --rpmv6` of 6.1 writes the same bytes.
+    ///
+    /// rpm 4 passes over [`OPENPGP`]. Up to 4.14 it merges no lists of texts into the main header
+    /// (`headerMergeLegacySigs` in `lib/package.c`), and later it merges the tags of a table. `rpm -K` of 4.11 looks at
+    /// the tags that it knows (`rpmpkgVerifySigs` in `lib/rpmchecksig.c`), of 4.14 and later at those of a table. What
+    /// 4.11 reads has at most 32 tags and 8192 bytes (`rpmReadSignature` in `lib/signature.c`), of which the signature
+    /// of an RSA key of 4096 bits takes 1400.
+    ///
+    /// rpm 6 passes over the legacy tags where [`OPENPGP`] is there (`rpmvsAppend` in `lib/rpmvs.cc`).
     fn signed(&self, packet: &[u8]) -> Result<Vec<u8>, Fault> {
-        let no_signature = || Fault::Statement(crate::fault::Section::Signature, "signature");
-        let algorithm = packet::algorithm(packet).ok_or_else(no_signature)?;
+        let no_signature = || Fault::Statement(Section::Signature, "signature");
+        let read = SignaturePacket::read(packet).ok_or_else(no_signature)?;
         let header = &self.headers.signature;
         let mut entries: Vec<RawTag> = header.raw_tags().filter(|entry| !is_signature(entry.tag)).collect();
-        let legacy = if RSA_ALGORITHMS.contains(&algorithm) { RSA } else { DSA };
-        let count = u32::try_from(packet.len()).map_err(|_| no_signature())?;
-        entries.push(RawTag { tag: legacy, kind: BINARY, count, alignment: 1, data: packet.to_vec() });
+        if let Some(tag) = legacy_tag(read) {
+            let count = u32::try_from(packet.len()).map_err(|_| no_signature())?;
+            entries.push(RawTag { tag, kind: BINARY, count, alignment: 1, data: packet.to_vec() });
+        }
         let mut text = Base64::encode_string(packet).into_bytes();
         text.push(0);
-        // rpm before 6 passes over it: in a signature header it merges known tags only, and no lists of texts
         entries.push(RawTag { tag: OPENPGP, kind: STRING_ARRAY, count: 1, alignment: 1, data: text });
         let mut front = self.lead.clone();
         front.extend(writer::write(entries, header.bytes().len())?);
@@ -106,6 +121,14 @@ impl PackageFront for Front {
     }
 }
 
+/// The tag where rpm 4 looks for a signature of the main header. It has none for other algorithms and versions, and refuses
+/// packages that have one there that it cannot read, where it takes the same packages unsigned.
+fn legacy_tag(packet: SignaturePacket) -> Option<u32> {
+    let tags = [(RSA, RSA_ALGORITHMS.as_slice()), (DSA, DSA_ALGORITHMS.as_slice())];
+    let fitting = tags.into_iter().find(|(_, algorithms)| algorithms.contains(&packet.algorithm));
+    fitting.filter(|_| packet.version <= MAX_LEGACY_VERSION).map(|(tag, _)| tag)
+}
+
 fn is_signature(tag: u32) -> bool {
     [RSA, DSA, OPENPGP].contains(&tag) || OF_PAYLOAD.contains(&tag)
 }
@@ -121,7 +144,7 @@ fn found(header: &Header) -> (Vec<Vec<u8>>, usize) {
     let binary =
         [RSA, DSA].into_iter().filter(|tag| header.has(*tag)).map(|tag| header.binary(tag).map(<[u8]>::to_vec));
     for packet in binary.chain(texts) {
-        match packet.filter(|packet| packet::algorithm(packet).is_some()) {
+        match packet.filter(|packet| SignaturePacket::read(packet).is_some()) {
             Some(packet) if signatures.contains(&packet) => {}
             Some(packet) => signatures.push(packet),
             None => others += 1,

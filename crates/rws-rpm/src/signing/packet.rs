@@ -3,14 +3,25 @@
 /// The tag of a signature packet.
 const SIGNATURE: u8 = 2;
 
-/// The algorithm of the key that made a signature (RFC 9580, section 9.1); `None` for what is not exactly one signature
-/// packet of version 3, 4 or 6.
-pub fn algorithm(packet: &[u8]) -> Option<u8> {
-    let body = body(packet)?;
-    match body {
-        [3, 5, rest @ ..] => rest.get(13).copied(),
-        [4 | 6, _, algorithm, ..] => Some(*algorithm),
-        _ => None,
+/// What a signature packet says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignaturePacket {
+    /// Its version: 3, 4 or 6.
+    pub version: u8,
+    /// The algorithm of the key that made it (RFC 9580, section 9.1).
+    pub algorithm: u8,
+}
+
+impl SignaturePacket {
+    /// Reads it; `None` for what is not exactly one signature packet of these versions.
+    pub fn read(packet: &[u8]) -> Option<Self> {
+        let (version, algorithm) = match body(packet)? {
+            // five hashed bytes, of which the last four are the time, and the issuer stand before it
+            [version @ 3, 5, rest @ ..] => (*version, *rest.get(13)?),
+            [version @ (4 | 6), _, algorithm, ..] => (*version, *algorithm),
+            _ => return None,
+        };
+        Some(Self { version, algorithm })
     }
 }
 

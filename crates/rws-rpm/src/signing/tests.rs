@@ -4,7 +4,7 @@ use rws_model::{Digester, FileName, FrontError, Inspected, PackageFront as _, Re
 use rws_openpgp::{SignatureKind, SigningKey};
 
 use super::front::Front;
-use super::packet;
+use super::packet::SignaturePacket;
 use crate::Rpm;
 
 fn name() -> FileName {
@@ -113,22 +113,56 @@ fn what_is_no_signature_is_not_written() {
     let packet = packet_of(&front, 1);
     for bad in [&b""[..], b"x", &packet[..10], &[&packet[..], b"x"].concat(), &[&packet[..], &packet[..]].concat()] {
         assert!(front.with_signature(bad).is_err());
-        assert_eq!(packet::algorithm(bad), None);
+        assert_eq!(SignaturePacket::read(bad), None);
     }
-    assert_eq!(packet::algorithm(&packet), Some(22));
-    for (bytes, algorithm) in [
-        (&[0x88, 5, 4, 0, 1, 8, 0][..], Some(1)),
-        (&[0x89, 0, 5, 4, 0, 1, 8, 0], Some(1)),
-        (&[0x8a, 0, 0, 0, 5, 6, 0, 27, 8, 0], Some(27)),
-        (&[0xc2, 5, 4, 0, 17, 8, 0], Some(17)),
-        (&[0xc2, 255, 0, 0, 0, 5, 4, 0, 19, 8, 0], Some(19)),
+    assert_eq!(SignaturePacket::read(&packet), Some(SignaturePacket { version: 4, algorithm: 22 }));
+    for (bytes, expected) in [
+        (&[0x88, 5, 4, 0, 1, 8, 0][..], Some((4, 1))),
+        (&[0x89, 0, 5, 4, 0, 1, 8, 0], Some((4, 1))),
+        (&[0x8a, 0, 0, 0, 5, 6, 0, 27, 8, 0], Some((6, 27))),
+        (&[0xc2, 5, 4, 0, 17, 8, 0], Some((4, 17))),
+        (&[0xc2, 255, 0, 0, 0, 5, 4, 0, 19, 8, 0], Some((4, 19))),
+        (&[0x88, 19, 3, 5, 0, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8, 1, 8, 9, 9], Some((3, 1))),
+        (&[0x88, 15, 3, 5, 0, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8], None),
         (&[0xc2, 6, 4, 0, 17, 8, 0], None),
         (&[0xc6, 5, 4, 0, 17, 8, 0], None),
         (&[0x88, 5, 5, 0, 1, 8, 0], None),
         (&[0x8b, 4, 0, 1, 8, 0], None),
         (&[0x08, 5, 4, 0, 1, 8, 0], None),
     ] {
-        assert_eq!(packet::algorithm(bytes), algorithm, "{bytes:?}");
+        let read = SignaturePacket::read(bytes).map(|packet| (packet.version, packet.algorithm));
+        assert_eq!(read, expected, "{bytes:?}");
+    }
+}
+
+/// A packet of this version and algorithm without anything that could be verified.
+fn bare(version: u8, algorithm: u8) -> Vec<u8> {
+    vec![0xc2, 6, version, 0, algorithm, 10, 0, 0]
+}
+
+#[test]
+fn rpm_4_gets_what_it_can_read() {
+    let bytes = with_room(500);
+    let front = read(&bytes);
+    for (packet, legacy) in [
+        (bare(4, 1), Some(268)),
+        (bare(4, 17), Some(267)),
+        (bare(4, 19), Some(267)),
+        (bare(4, 22), Some(267)),
+        (bare(4, 3), None),
+        (bare(4, 27), None),
+        (bare(6, 1), None),
+        (bare(6, 22), None),
+        (bare(6, 30), None),
+    ] {
+        let signed = with_front(&bytes, &front, &packet);
+        let number = |at: usize| u32::from_be_bytes(signed[at..at + 4].try_into().unwrap());
+        let tags: Vec<u32> = (0..number(96 + 8) as usize).map(|entry| number(96 + 16 + entry * 16)).collect();
+        let legacy_tags: Vec<u32> = tags.iter().copied().filter(|tag| [267, 268].contains(tag)).collect();
+        assert_eq!(legacy_tags, legacy.into_iter().collect::<Vec<_>>(), "{packet:?}");
+        assert!(tags.contains(&278) && tags.is_sorted(), "{tags:?}");
+        assert_eq!(signed.len(), bytes.len());
+        assert_eq!(read(&signed).signatures(), [packet]);
     }
 }
 

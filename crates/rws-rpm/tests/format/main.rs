@@ -5,5 +5,6 @@ mod door;
 mod golden;
 mod metadata;
 mod release_package;
+mod signing;
 mod stream;
 mod support;
