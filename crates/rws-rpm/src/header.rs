@@ -25,7 +25,8 @@ const ENTRY_BYTES: usize = 16;
 /// rpm's own bound (`HEADER_TAGS_MAX`).
 const MOST_ENTRIES: u32 = 65_535;
 
-/// rpm's own bound for signature headers.
+/// rpm's own bounds for signature headers (`hdrblobRead` in `lib/header.c`); up to 4.14 it reads 8192 bytes only.
+const MOST_SIGNATURE_ENTRIES: u32 = 32;
 const MOST_SIGNATURE_BYTES: u32 = 64 * 1024 * 1024;
 
 /// A quarter of rpm's own bound for headers (`HEADER_DATA_MAX`): the largest known ones have 30 MB.
@@ -40,16 +41,16 @@ pub fn length(section: Section, introduction: [u8; INTRODUCTION_BYTES]) -> Resul
     if magic != MAGIC {
         return Err(Fault::HeaderMagic(section));
     }
+    let (most_entries, most_bytes) = match section {
+        Section::Signature => (MOST_SIGNATURE_ENTRIES, MOST_SIGNATURE_BYTES),
+        Section::Main => (MOST_ENTRIES, MOST_MAIN_BYTES),
+    };
     let entries = u32::from_be_bytes([n0, n1, n2, n3]);
-    if entries == 0 || entries > MOST_ENTRIES {
+    if entries == 0 || entries > most_entries {
         return Err(Fault::HeaderEntries(section, entries));
     }
     let data = u32::from_be_bytes([d0, d1, d2, d3]);
-    let most = match section {
-        Section::Signature => MOST_SIGNATURE_BYTES,
-        Section::Main => MOST_MAIN_BYTES,
-    };
-    if data > most {
+    if data > most_bytes {
         return Err(Fault::HeaderData(section, data));
     }
     Ok(INTRODUCTION_BYTES + entries as usize * ENTRY_BYTES + data as usize)

@@ -8,7 +8,7 @@ use rws_model::{FileName, FrontError, PackageFront, Refusal};
 use super::packet::SignaturePacket;
 use super::writer::{self, RawTag};
 use crate::fault::{Fault, Section};
-use crate::header::Header;
+use crate::header::{self, Header};
 use crate::lead;
 use crate::stream::{Headers, Stream};
 
@@ -31,8 +31,8 @@ const ALIGNMENT_BYTES: usize = 8;
 const BINARY: u32 = 7;
 const STRING_ARRAY: u32 = 8;
 
-/// The algorithms of keys whose signatures stand under [`RSA`] and under [`DSA`] (RFC 9580, section 9.1): RSA; DSA, ECDSA
-/// and EdDSA. rpmsign does the same (rpm: `putSignature` in `sign/rpmgensig`).
+/// The algorithms of keys whose signatures stand under [`RSA`] and under [`DSA`] (RFC 9580, section 9.1): RSA; DSA,
+/// ECDSA and EdDSA. rpmsign does the same (rpm: `putSignature` in `sign/rpmgensig.cc`).
 const RSA_ALGORITHMS: [u8; 1] = [1];
 const DSA_ALGORITHMS: [u8; 3] = [17, 19, 22];
 
@@ -75,16 +75,19 @@ impl Front {
     ///
     /// rpm 4 passes over [`OPENPGP`]. Up to 4.14 it merges no lists of texts into the main header
     /// (`headerMergeLegacySigs` in `lib/package.c`), and later it merges the tags of a table. `rpm -K` of 4.11 looks at
-    /// the tags that it knows (`rpmpkgVerifySigs` in `lib/rpmchecksig.c`), of 4.14 and later at those of a table. What
-    /// 4.11 reads has at most 32 tags and 8192 bytes (`rpmReadSignature` in `lib/signature.c`), of which the signature
-    /// of an RSA key of 4096 bits takes 1400.
+    /// the tags that it knows (`rpmpkgVerifySigs` in `lib/rpmchecksig.c`), of 4.14 and later at those of a table
+    /// (`lib/rpmvs.c`). Up to 4.14 a signature header has at most 32 tags and 8192 bytes of data, of which the
+    /// signature of an RSA key of 4096 bits takes 1400 in both tags.
     ///
     /// rpm 6 passes over the legacy tags where [`OPENPGP`] is there (`rpmvsAppend` in `lib/rpmvs.cc`).
+    ///
+    /// No signature of the header alone satisfies rpm 4.17 and later where the header has no digest of the payload, as
+    /// in packages of rpm before 4.14: `signing::without_payload_digest` among the tests says who takes these.
     fn signed(&self, packet: &[u8]) -> Result<Vec<u8>, Fault> {
         let no_signature = || Fault::Statement(Section::Signature, "signature");
         let read = SignaturePacket::read(packet).ok_or_else(no_signature)?;
-        let header = &self.headers.signature;
-        let mut entries: Vec<RawTag> = header.raw_tags().filter(|entry| !is_signature(entry.tag)).collect();
+        let former = &self.headers.signature;
+        let mut entries: Vec<RawTag> = former.raw_tags().filter(|entry| !is_signature(entry.tag)).collect();
         if let Some(tag) = legacy_tag(read) {
             let count = u32::try_from(packet.len()).map_err(|_| no_signature())?;
             entries.push(RawTag { tag, kind: BINARY, count, alignment: 1, data: packet.to_vec() });
@@ -92,8 +95,11 @@ impl Front {
         let mut text = Base64::encode_string(packet).into_bytes();
         text.push(0);
         entries.push(RawTag { tag: OPENPGP, kind: STRING_ARRAY, count: 1, alignment: 1, data: text });
+        let written = writer::write(entries, former.bytes().len())?;
+        // no longer and with no more tags than a reader takes
+        header::length(Section::Signature, written.first_chunk().copied().unwrap_or_default())?;
         let mut front = self.lead.clone();
-        front.extend(writer::write(entries, header.bytes().len())?);
+        front.extend(written);
         front.resize(front.len().next_multiple_of(ALIGNMENT_BYTES), 0);
         Ok(front)
     }
@@ -121,8 +127,8 @@ impl PackageFront for Front {
     }
 }
 
-/// The tag where rpm 4 looks for a signature of the main header. It has none for other algorithms and versions, and refuses
-/// packages that have one there that it cannot read, where it takes the same packages unsigned.
+/// The tag where rpm 4 looks for a signature of the main header. It has none for other algorithms and versions. It
+/// refuses a package that has one there that it cannot read, and takes the same package unsigned.
 fn legacy_tag(packet: SignaturePacket) -> Option<u32> {
     let tags = [(RSA, RSA_ALGORITHMS.as_slice()), (DSA, DSA_ALGORITHMS.as_slice())];
     let fitting = tags.into_iter().find(|(_, algorithms)| algorithms.contains(&packet.algorithm));

@@ -135,6 +135,31 @@ fn what_is_no_signature_is_not_written() {
     }
 }
 
+/// A package whose signature header has as many tags, the region and room of this many bytes among them.
+fn with_tags(number: u32, room: usize) -> Vec<u8> {
+    let package = Package::hello();
+    let mut tags = statements(&package);
+    // numbers that nobody uses
+    tags.extend((0..number - 7).map(|place| (2000 + place, Value::Bytes(vec![0]))));
+    tags.push((1008, Value::Bytes(vec![0; room])));
+    tags.sort_by_key(|(tag, _)| *tag);
+    package.assemble(header(Some(62), &tags))
+}
+
+#[test]
+fn a_signature_is_no_tag_too_many() {
+    check(&with_tags(30, 500), 1);
+    // room that goes makes one more
+    check(&with_tags(31, 1), 1);
+    for bytes in [with_tags(31, 500), with_tags(32, 500)] {
+        let front = read(&bytes);
+        let refusal = front.with_signature(&packet_of(&front, 1)).unwrap_err();
+        assert!(refusal.reason.starts_with("the signature header claims 3"), "{}", refusal.reason);
+        assert_eq!(inspect(&bytes).map(|_| ()), Ok(()));
+    }
+    assert_eq!(inspect(&with_tags(33, 500)).map(|_| ()), Err("the signature header claims 33 entries".to_owned()));
+}
+
 /// A packet of this version and algorithm without anything that could be verified.
 fn bare(version: u8, algorithm: u8) -> Vec<u8> {
     vec![0xc2, 6, version, 0, algorithm, 10, 0, 0]
@@ -204,6 +229,7 @@ proptest! {
             let packet = packet_of(&front, 1);
             let signed = with_front(&bytes, &front, &packet);
             let again = read(&signed);
+            prop_assert_eq!(with_front(&signed, &again, &packet), signed.clone());
             prop_assert_eq!(again.signatures(), [packet]);
             prop_assert_eq!(again.signed_bytes(), front.signed_bytes());
             prop_assert_eq!(inspect(&signed).is_ok(), inspect(&bytes).is_ok());

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rws_lab::Chroot;
+use rws_lab::{Chroot, cache};
 use tempfile::TempDir;
 
 use super::keys::{Key, USER};
@@ -102,18 +102,16 @@ impl Rpm {
         let (_, said) = self.system.run(self.home.path(), "rpmkeys", &arguments);
         let beginning = format!("{}/", text(directory));
         let lines = said.lines().filter_map(|line| line.strip_prefix(&beginning));
-        let said: Vec<String> = lines.filter(|line| line.ends_with("OK")).map(str::to_owned).collect();
-        assert_eq!(said.len(), names.len());
-        said
+        lines.filter(|line| line.ends_with("OK")).map(str::to_owned).collect()
     }
 
-    /// What it says of one package.
+    /// What it says of one package; nothing where it cannot read it.
     #[track_caller]
     pub fn verdict(&self, level: &str, bytes: &[u8]) -> String {
         let work = TempDir::new().unwrap();
         fs::write(work.path().join("x.rpm"), bytes).unwrap();
         let said = self.check(work.path(), level, &["x.rpm".to_owned()]);
-        said[0].trim_start_matches("x.rpm: ").to_owned()
+        said.first().map(|line| line.trim_start_matches("x.rpm: ").to_owned()).unwrap_or_default()
     }
 
     /// One package that has to be good.
@@ -145,7 +143,9 @@ pub fn createrepo_c(files: &[(String, Vec<u8>)]) -> String {
         fs::write(work.path().join(name), bytes).unwrap();
     }
     let arguments = ["--quiet", "--no-database", "--general-compress-type=gz", "--workers=1", "."];
-    System::Here.succeed(work.path(), "createrepo_c", &arguments);
+    // that of PyPI: Debian's is of 2021. It fails at the end where it left out a package with control characters.
+    let program = cache().join("venv/bin/createrepo_c");
+    System::Here.run(work.path(), &text(&program), &arguments);
     let all = "cat repodata/*-primary.xml.gz repodata/*-filelists.xml.gz repodata/*-other.xml.gz | zcat";
     let said = System::Here.succeed(work.path(), "sh", &["-c", all]);
     let changed = ["<checksum type=", "<rpm:header-range", "<time file="];

@@ -6,6 +6,7 @@ use rws_lab::rpm::{self as lab, Value};
 use super::judges::{Rpm, System, createrepo_c};
 use super::keys::{Key, front, with_signature};
 use super::tags_at;
+use crate::support::inspect_whole;
 
 const NAME: &str = "thing-1.0-1.noarch.rpm";
 
@@ -151,8 +152,8 @@ fn the_form_is_that_of_rpmsign() {
     }
 }
 
-/// rpmsign of 6.1, when it is asked for both forms of signatures, writes every byte as it is written here. Where there is
-/// too little room, it leaves that in the header, which grows by all of the signature; here it goes.
+/// rpmsign of 6.1, when it is asked for both forms of signatures, writes every byte as it is written here. Where there
+/// is too little room, it leaves that in the header, which grows by all of the signature; here it goes.
 #[test]
 fn every_byte_is_that_of_rpmsign_of_sid_with_both_forms() {
     let system = sid();
@@ -190,4 +191,20 @@ fn a_signature_that_rpm_cannot_read_is_none_to_it() {
     }
     let unreadable = with_signature(NAME, &plain, &[0xc2, 6, 4, 0, 22, 10, 0, 0]);
     assert_eq!(verdict(&unreadable), "digests SIGNATURES NOT OK");
+}
+
+/// With more, `rpm -K` and `rpm -i` read nothing.
+#[test]
+fn rpm_reads_32_tags_of_a_signature_header() {
+    let rpm = Rpm::new(&System::Here, &[]);
+    let package = lab::Package::hello();
+    for (number, verdict, accepted) in [(32, "digests OK", true), (33, "", false)] {
+        let mut tags = lab::statements(&package);
+        tags.extend((tags.len()..number - 1).map(|place| (2000 + place as u32, Value::Bytes(vec![0]))));
+        let bytes = package.assemble(lab::header(Some(62), &tags));
+        assert_eq!(tags_at(&bytes, 96).len(), number);
+        assert_eq!(rpm.install("digest", &["--justdb"], &bytes).0, accepted, "{number}");
+        assert_eq!(inspect_whole("hello-2.0-1.x86_64.rpm", &bytes).is_ok(), accepted, "{number}");
+        assert_eq!(rpm.verdict("digest", &bytes), verdict, "{number}");
+    }
 }

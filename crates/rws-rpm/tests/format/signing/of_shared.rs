@@ -10,7 +10,8 @@ use super::keys::{Key, front};
 use super::tags_at;
 use crate::support::packages;
 
-/// Digests of the payload in the main header (rpm: `RPMTAG_PAYLOADSHA256`, its `ALT`, and those of SHA-512 and SHA3-256).
+/// Digests of the payload in the main header (rpm: `RPMTAG_PAYLOADSHA256`, its `ALT`, and those of SHA-512 and
+/// SHA3-256).
 const PAYLOAD_DIGESTS: [u32; 6] = [5092, 5097, 5121, 5122, 5123, 5124];
 
 /// What the packages are, and whether a digest of the payload stands in the header that is signed.
@@ -44,6 +45,7 @@ fn verified_by(system: &System, algorithm: &str) {
     let names: Vec<String> = signed.after.iter().map(|(name, _)| name.clone()).collect();
     for level in ["all", "digest"] {
         let said = rpm.check(work.path(), level, &names);
+        assert_eq!(said.len(), names.len(), "{level}");
         for ((name, covered), said) in names.iter().zip(&signed.covered).zip(said) {
             // a signature of the header alone does not cover the payload of the others: see `without_payload_digest`
             let expected = if *covered { "digests signatures OK" } else { "DIGESTS SIGNATURES NOT OK" };

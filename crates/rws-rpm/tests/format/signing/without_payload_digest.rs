@@ -2,7 +2,7 @@
 //!
 //! No signature of the header covers their payload. What rpm does about it, once it knows the key:
 //!
-//! * up to 4.16, which EL 7 to 9 have: it takes them, unless `%_pkgverify_level` demands signatures.
+//! * up to 4.16 (4.11 and 4.14 seen, the others read): it takes them, unless `%_pkgverify_level` demands signatures.
 //! * 4.17 to 4.20: it refuses what is signed in part, whatever is demanded (`rpmvsVerify` in `lib/rpmvs.c`). Without a
 //!   signature, and with a key that is not known, it takes them. rpmsign of these versions adds a signature of header
 //!   and payload (tag 1002 or 1005) to such packages, and no one else does.
