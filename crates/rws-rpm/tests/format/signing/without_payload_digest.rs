@@ -2,11 +2,15 @@
 //!
 //! No signature of the header covers their payload. What rpm does about it, once it knows the key:
 //!
-//! * up to 4.16 (4.11 and 4.14 seen, the others read): it takes them, unless `%_pkgverify_level` demands signatures.
+//! * up to 4.16: it takes them, unless `%_pkgverify_level` demands signatures.
 //! * 4.17 to 4.20: it refuses what is signed in part, whatever is demanded (`rpmvsVerify` in `lib/rpmvs.c`). Without a
-//!   signature, and with a key that is not known, it takes them. rpmsign of these versions adds a signature of header
-//!   and payload (tag 1002 or 1005) to such packages, and no one else does.
-//! * 6: it refuses them, signed or not, as it takes no MD5 for a digest.
+//!   signature, and with a key that is not known, it takes them. Its rpmsign adds a signature of header and payload
+//!   (tag 1002 or 1005) to such packages.
+//! * 6: it refuses them, signed or not, as its `%_pkgverify_flags` leave out MD5.
+//!
+//! 4.18 and 6.1 are asked here. 4.11.3, 4.14.3 and 4.16.1.3, built from source, verified 357 real packages with a
+//! signature of an RSA key, 140 of them without such a digest. The first two read no signature header of more than 8192
+//! bytes, and so none of three packages, signed or not. 4.16.1.3 with OpenSSL verified an Ed25519 key's, too.
 
 use rws_lab::Chroot;
 use rws_lab::rpm::Package;
