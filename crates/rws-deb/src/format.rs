@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
     Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, FileByFile, FileName, Format, Identity,
-    Index, Inspected, Inspector, Layout, ListedFile, ListedPackage, Partition, Placement, PlainDirectory, ProductRule,
-    Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile,
-    RootInput, Sha256, Signer, Target, UploadFormat,
+    Index, Inspected, Inspector, Layout, ListedFile, ListedPackage, PackageName, Partition, Placement, PlainDirectory,
+    ProductRule, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError,
+    RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
@@ -194,6 +194,10 @@ impl ClientFormat for Deb {
             "asc" => setup.key.map(|key| key.armored.to_owned()),
             _ => None,
         }
+    }
+
+    fn package_name(&self, identity: &Identity) -> Option<PackageName> {
+        identity::package_name(identity)
     }
 
     fn release_package(&self, package: &ReleasePackage<'_>) -> Option<BuiltPackage> {

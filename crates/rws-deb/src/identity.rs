@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rws_model::{FileName, Identity};
+use rws_model::{FileName, Identity, PackageName};
 
 use crate::version;
 
@@ -31,6 +31,18 @@ pub(crate) fn compare(left: &Identity, right: &Identity) -> Ordering {
         .cmp(&(right_kind, right_name))
         .then_with(|| version::compare(left_version, right_version))
         .then_with(|| left_rest.cmp(right_rest))
+}
+
+/// What a package or a source is to people.
+pub(crate) fn package_name(identity: &Identity) -> Option<PackageName> {
+    let (kind, name, version, architecture) = split(&identity.0);
+    let architecture = match kind {
+        "deb" | "udeb" => architecture,
+        "source" => "source",
+        _ => return None,
+    };
+    let [name, version, architecture] = [name, version, architecture].map(str::to_owned);
+    Some(PackageName { name, version, architecture })
 }
 
 /// The version of a package of this name; `None` where the identity is of another one.

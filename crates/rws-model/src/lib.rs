@@ -7,6 +7,7 @@
 
 mod digest;
 mod format;
+mod glob;
 mod md5_pieces;
 mod memory;
 mod name;
@@ -22,10 +23,11 @@ pub use format::{
     Assembled, BuiltPackage, CLIENT_FILE_FUNCTIONS, ClientFormat, ClientKey, ClientSetup, Codec, DraftContent,
     DraftFile, FileByFile, Format, Formats, Frame, FrontError, Index, IndexFile, Inspected, Inspector, Layout, Listed,
     ListedFile, ListedPackage, ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, PackageFront,
-    PackageKeys, PackageSigning, Placement, PlainDirectory, ProductRule, Reading, ReleasePackage, RepositoryFormat,
-    Role, RootError, RootFile, RootInput, SignatureAlgorithm, UploadFormat, quoted, release_version, released_at,
-    with_digest,
+    PackageKeys, PackageName, PackageSigning, Placement, PlainDirectory, ProductRule, Reading, ReleasePackage,
+    RepositoryFormat, Role, RootError, RootFile, RootInput, SignatureAlgorithm, UploadFormat, quoted, release_version,
+    released_at, with_digest,
 };
+pub use glob::glob_matches;
 pub use md5_pieces::Md5Pieces;
 pub use memory::{Memory, Unlimited};
 pub use name::FileName;

@@ -41,6 +41,7 @@ pub mod removal;
 pub mod render;
 mod replacement;
 pub mod scheduler;
+pub mod selection;
 pub mod sign_present;
 pub mod tree;
 mod upload;

@@ -125,6 +125,11 @@ async fn sign(
 ) -> Result<One, IntakeError> {
     let name = &inspected.file.name;
     let front = front(target, name, file).await?;
+    if let Some(reason) = front.unsuited(&target.target) {
+        return Err(Refusal::new(name.as_str(), reason)
+            .with_hint("build it with rpm 4.14 or later, or send it to a target whose packages are not signed")
+            .into());
+    }
     let is_signed = !front.signatures().is_empty() || front.other_signatures() > 0;
     let keys: Vec<Option<String>> =
         front.signatures().iter().map(|packet| signer.verify_package(packet, front.signed_bytes(), now)).collect();

@@ -153,19 +153,34 @@ impl<'a> Presence<'a> {
         Ok(content)
     }
 
+    /// All packages with their own files, with those that pending uploads bring.
+    ///
+    /// # Errors
+    ///
+    /// When the current generation is damaged.
+    pub fn own_files(&self) -> Result<BTreeMap<Identity, FileName>, RepositoryError> {
+        let mut files = BTreeMap::new();
+        if let Some(generation) = &self.generation {
+            let rows = generation.packages.all().map_err(RepositoryError::generation(&self.repository))?;
+            let own = rows.into_iter().filter_map(|row| Some((Identity(row.identity), row.files.into_iter().next()?)));
+            files.extend(own);
+        }
+        for (identity, record) in self.changes() {
+            match record.and_then(|record| record.files.first()) {
+                Some(file) => _ = files.insert(identity.clone(), file.name.clone()),
+                None => _ = files.remove(identity),
+            }
+        }
+        Ok(files)
+    }
+
     /// All packages, with those that pending uploads bring.
     ///
     /// # Errors
     ///
     /// When the current generation is damaged.
     pub fn identities(&self) -> Result<BTreeSet<Identity>, RepositoryError> {
-        let mut identities = BTreeSet::new();
-        if let Some(generation) = &self.generation {
-            let rows = generation.packages.all().map_err(RepositoryError::generation(&self.repository))?;
-            identities.extend(rows.into_iter().map(|row| Identity(row.identity)));
-        }
-        identities.extend(self.changes().map(|(identity, _)| identity.clone()));
-        Ok(identities)
+        Ok(self.own_files()?.into_keys().collect())
     }
 
     /// The packages that have a file of this name.

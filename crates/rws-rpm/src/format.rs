@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use rws_model::{
     Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, FileName, Format, Frame, Identity, Index,
-    Inspected, Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, PackageSigning, Partition,
-    Placement, PlainDirectory, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings,
-    RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
+    Inspected, Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, PackageName, PackageSigning,
+    Partition, Placement, PlainDirectory, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
+    RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::inspector::{RENDERER, RpmInspector};
@@ -164,6 +164,10 @@ impl ClientFormat for Rpm {
 
     fn setup_files(&self) -> &'static [&'static str] {
         &["zypper.repo", "yum.repo", "repo", "packages.asc", "asc"]
+    }
+
+    fn package_name(&self, identity: &Identity) -> Option<PackageName> {
+        identity::package_name(identity)
     }
 
     fn release_package(&self, package: &ReleasePackage<'_>) -> Option<BuiltPackage> {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rws_model::Identity;
+use rws_model::{Identity, PackageName};
 
 use crate::package::Nevra;
 use crate::version;
@@ -38,6 +38,16 @@ fn parts(identity: &Identity) -> Option<Parts<'_>> {
         architecture: parts.next()?,
     };
     Some(parts)
+}
+
+/// What a package is to people.
+pub fn package_name(identity: &Identity) -> Option<PackageName> {
+    let Parts { name, epoch, version, release, architecture } = parts(identity)?;
+    let version = match epoch {
+        0 => format!("{version}-{release}"),
+        epoch => format!("{epoch}:{version}-{release}"),
+    };
+    Some(PackageName { name: name.to_owned(), version, architecture: architecture.to_owned() })
 }
 
 /// The version of a package of this name; `None` where the identity is of another one.

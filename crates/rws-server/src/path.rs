@@ -52,6 +52,12 @@ pub fn encoded(path: &str) -> String {
     utf8_percent_encode(path, ENCODED).to_string()
 }
 
+/// The keys of a query.
+pub fn query_keys(query: Option<&str>) -> impl Iterator<Item = String> {
+    let parts = query.unwrap_or_default().split('&').filter(|part| !part.is_empty());
+    parts.map(|part| part.split_once('=').map_or(part, |(key, _)| key)).map(str::to_owned)
+}
+
 /// The value of a key of a query.
 pub fn query(query: Option<&str>, key: &str) -> Option<String> {
     let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));

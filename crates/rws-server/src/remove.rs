@@ -8,10 +8,12 @@ use axum::http::request::Parts;
 use rws_model::FileName;
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::removal::{self, Address, Removal};
+use rws_repository::selection::{self, Selector};
 
 use crate::access::User;
-use crate::answer::{Answer, Problem};
+use crate::answer::{Answer, Problem, json};
 use crate::gate::{Writable, WritableFile};
+use crate::schema::Plan;
 use crate::service::Service;
 use crate::upload::answer;
 use crate::{path, wait};
@@ -19,8 +21,19 @@ use crate::{path, wait};
 /// Where something goes, and what.
 type Wanted = (Writable, Removal);
 
+/// The keys that say which packages are meant.
+const SELECTING: [&str; 3] = ["name", "version", "architecture"];
+
 /// Removes a package: the index forgets it first, its file goes when no reader needs it any more.
 pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
+    if SELECTING.iter().any(|key| path::query(parts.uri.query(), key).is_some()) {
+        return delete_selected(service, user, path, parts).await;
+    }
+    if path::query(parts.uri.query(), "dry_run").is_some() {
+        let message = "A dry run is possible for packages by name, version and architecture only.";
+        let hint = format!("DELETE /TARGET?{}=PATTERN&dry_run=1", SELECTING.join("=PATTERN&"));
+        return Err(Problem::bad_request("query", message).with_hint(hint));
+    }
     let Some((directory, name)) = path.rsplit_once('/') else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
@@ -45,6 +58,37 @@ pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Par
             let message = format!("There is no package file {name} at {directory}.");
             Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message).of_file(name))
         }
+    }
+}
+
+/// Removes all packages that name, version and architecture stand for, each a pattern.
+async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
+    let query = parts.uri.query();
+    let known = [&SELECTING[..], &["dry_run", "wait"]].concat();
+    if let Some(unknown) = path::query_keys(query).find(|key| !known.contains(&key.as_str())) {
+        let message = format!("The key {unknown:?} of the query is unknown; known are {}.", known.join(", "));
+        return Err(Problem::bad_request("query", message));
+    }
+    // a plus sign, as it stands in names and versions; neither has a space
+    let [name, version, architecture] = SELECTING.map(|key| Some(path::query(query, key)?.replace(' ', "+")));
+    let selector = Selector { name, version, architecture };
+    let dry_run = path::query(query, "dry_run").is_some_and(|value| !["", "0", "false"].contains(&value.as_str()));
+    let targets = service.gate.writable(user, path, "Can't delete the packages")?;
+    let removing = Arc::clone(service);
+    // also when the client goes away meanwhile
+    let work = tokio::spawn(async move {
+        let done = selection::remove(&**removing.gate.store(), targets.targets(), &selector, dry_run).await?;
+        done.1.iter().for_each(|accepted| removing.scheduler.take(accepted));
+        Ok::<_, Problem>(done)
+    });
+    match work.await?? {
+        (plan, None) if dry_run => Ok(json(StatusCode::OK, &Plan::from(plan))),
+        (_, None) => {
+            let message = format!("There is no such package at {path}.");
+            Err(Problem::new(StatusCode::NOT_FOUND, "no-package", message)
+                .with_hint("Patterns have * and ?; a version is all of it: 2.8.1-1, for rpm with its release"))
+        }
+        (_, Some(accepted)) => Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rws_model::PackageName;
+use rws_repository::selection;
 use serde::Serialize;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
@@ -286,4 +288,59 @@ pub struct Message {
     /// Where its status is, when the time of `wait` was up before it was published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+}
+
+/// What a change would do.
+#[derive(Serialize, ToSchema)]
+pub struct Plan {
+    /// The repositories that it would change.
+    pub repositories: BTreeMap<String, RepositoryPlan>,
+}
+
+/// What a change would do to one repository.
+#[derive(Serialize, ToSchema)]
+pub struct RepositoryPlan {
+    /// The generation that it was planned on.
+    pub generation: Option<String>,
+    /// Packages that come.
+    pub added: Vec<PlannedPackage>,
+    /// Packages whose bytes change.
+    pub replaced: Vec<PlannedPackage>,
+    /// Packages that go.
+    pub removed: Vec<PlannedPackage>,
+    /// How many packages stay as they are.
+    pub unchanged: usize,
+}
+
+/// A package.
+#[derive(Serialize, ToSchema)]
+pub struct PlannedPackage {
+    /// Its name.
+    pub name: String,
+    /// Its version, for rpm with its release.
+    pub version: String,
+    /// Its architecture; `source` or `src` of sources.
+    pub architecture: String,
+    /// Its file.
+    pub file: String,
+    /// The digest of that, as it was uploaded.
+    pub sha256: String,
+}
+
+impl From<selection::ChangePlan> for Plan {
+    fn from(plan: selection::ChangePlan) -> Self {
+        let package = |planned: selection::PlannedPackage| {
+            let PackageName { name, version, architecture } = planned.package;
+            PlannedPackage { name, version, architecture, file: planned.file.to_string(), sha256: planned.sha256.hex() }
+        };
+        let of_one = |planned: selection::RepositoryPlan| RepositoryPlan {
+            generation: planned.generation.map(|generation| generation.to_string()),
+            added: Vec::new(),
+            replaced: Vec::new(),
+            removed: planned.removed.into_iter().map(package).collect(),
+            unchanged: planned.unchanged,
+        };
+        let repositories = plan.into_iter().map(|(repository, planned)| (repository.to_string(), of_one(planned)));
+        Self { repositories: repositories.collect() }
+    }
 }

@@ -57,11 +57,27 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
+    /// What a package is to people; `None` for an identity of something else, such as metadata or a lone file.
+    fn package_name(&self, _identity: &Identity) -> Option<PackageName> {
+        None
+    }
+
     /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
     /// not be told.
     fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// What a package is to people.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackageName {
+    /// Its name.
+    pub name: String,
+    /// Its version, with an epoch before it where it has one; of rpm with its release.
+    pub version: String,
+    /// Its architecture; `source` or `src` of sources.
+    pub architecture: String,
 }
 
 /// What a client file is made of.

@@ -51,6 +51,9 @@ pub trait PackageFront: Send {
     /// How many signatures there are of other bytes, or in a form that cannot be read.
     fn other_signatures(&self) -> usize;
 
+    /// Why clients of a target refuse this package once it is signed, whoever signed it; `None` where they take it.
+    fn unsuited(&self, target: &Target) -> Option<&'static str>;
+
     /// How many bytes of the file a new front replaces.
     fn length_bytes(&self) -> u64;
 

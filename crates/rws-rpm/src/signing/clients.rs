@@ -6,31 +6,69 @@
 
 use rws_model::{SignatureAlgorithm, Target};
 
-/// Distributions, with the first version whose rpm takes EdDSA, and the first one that takes ECDSA.
-///
-/// EL 7 has rpm 4.11, EL 8 and openSUSE Leap 15 have 4.14, EL 9 has 4.16, Leap 16 has 4.20; Fedora 31 has 4.15.
-const FIRST: [(&[&str], u32, u32); 4] = [
-    (
-        &["el", "centos", "rhel", "almalinux", "rocky", "rockylinux", "ol", "oraclelinux", "redos", "centos-stream"],
-        9,
-        10,
-    ),
-    (&["opensuse-leap", "opensuse", "sles", "leap"], 16, 16),
-    (&["fedora"], 31, 38),
-    (&["amzn", "amazon", "amazonlinux"], 2022, 2025),
+/// Some distributions, by the names that they have in paths.
+struct Distributions {
+    names: &'static [&'static str],
+    /// The first version whose rpm takes EdDSA …
+    ed_dsa: u32,
+    /// … and ECDSA.
+    ec_dsa: u32,
+    /// The first version whose rpm refuses what is signed in part (4.17).
+    covered_payload: u32,
+}
+
+/// EL 7 has rpm 4.11, EL 8 and openSUSE Leap 15 have 4.14, EL 9 has 4.16, EL 10 has 4.19, Leap 16 has 4.20; Fedora 31 has
+/// 4.15, Fedora 35 has 4.17; Amazon Linux 2023 has 4.16.
+const DISTRIBUTIONS: [Distributions; 4] = [
+    Distributions {
+        names: &[
+            "el",
+            "centos",
+            "rhel",
+            "almalinux",
+            "rocky",
+            "rockylinux",
+            "ol",
+            "oraclelinux",
+            "redos",
+            "centos-stream",
+        ],
+        ed_dsa: 9,
+        ec_dsa: 10,
+        covered_payload: 10,
+    },
+    Distributions {
+        names: &["opensuse-leap", "opensuse", "sles", "leap"],
+        ed_dsa: 16,
+        ec_dsa: 16,
+        covered_payload: 16,
+    },
+    Distributions { names: &["fedora"], ed_dsa: 31, ec_dsa: 38, covered_payload: 35 },
+    Distributions { names: &["amzn", "amazon", "amazonlinux"], ed_dsa: 2022, ec_dsa: 2025, covered_payload: 2024 },
 ];
+
+/// The distribution of a target with its version; `None` for one that is not known.
+fn known(target: &Target) -> Option<(&'static Distributions, u32)> {
+    let known = DISTRIBUTIONS.iter().find(|known| known.names.contains(&target.distribution.as_str()))?;
+    let digits = target.version.split(|character: char| !character.is_ascii_digit()).next().unwrap_or_default();
+    Some((known, digits.parse().ok()?))
+}
+
+/// Whether the rpm of a target refuses signed packages whose header has no digest of their payload: a signature of the
+/// header does not cover it then. Of distributions that are not known nothing is said.
+pub fn want_covered_payload(target: &Target) -> bool {
+    known(target).is_some_and(|(known, version)| version >= known.covered_payload)
+}
 
 /// Which clients do not verify an algorithm: the end of a sentence about the key. Of distributions that are not known
 /// nothing is said.
 pub fn unsuited(target: &Target, algorithm: SignatureAlgorithm) -> Option<String> {
-    let (_, ed_dsa, ec_dsa) = FIRST.iter().find(|(names, ..)| names.contains(&target.distribution.as_str()))?;
+    let (known, version) = known(target)?;
     let first = match algorithm {
         SignatureAlgorithm::Rsa => return None,
-        SignatureAlgorithm::EdDsa => *ed_dsa,
-        SignatureAlgorithm::EcDsa => *ec_dsa,
+        SignatureAlgorithm::EdDsa => known.ed_dsa,
+        SignatureAlgorithm::EcDsa => known.ec_dsa,
     };
-    let digits = target.version.split(|character: char| !character.is_ascii_digit()).next().unwrap_or_default();
-    let version: u32 = digits.parse().ok()?;
     let name = match algorithm {
         SignatureAlgorithm::Rsa => "RSA",
         SignatureAlgorithm::EdDsa => "EdDSA",
@@ -51,29 +89,29 @@ mod tests {
     #[test]
     fn old_versions_of_rpm_verify_rsa_only() {
         use SignatureAlgorithm::{EcDsa, EdDsa, Rsa};
-        let refused = |distribution: &str, version: &str, algorithm| {
+        for (distribution, version, ed_dsa, ec_dsa, covered_payload) in [
+            ("el", "7", true, true, false),
+            ("el", "8", true, true, false),
+            ("almalinux", "8", true, true, false),
+            ("el", "9", false, true, false),
+            ("el", "10", false, false, true),
+            ("fedora", "30", true, true, false),
+            ("fedora", "31", false, true, false),
+            ("fedora", "45", false, false, true),
+            ("opensuse-leap", "15.6", true, true, false),
+            ("opensuse-leap", "16.0", false, false, true),
+            ("redos", "7.3", true, true, false),
+            ("linux-rpm", "static", false, false, false),
+            ("el", "next", false, false, false),
+        ] {
             let part = || "live".to_owned();
             let (distribution, version) = (distribution.to_owned(), version.to_owned());
-            unsuited(&Target { kind: part(), series: part(), distribution, version }, algorithm).is_some()
-        };
-        for (distribution, version, ed_dsa, ec_dsa) in [
-            ("el", "7", true, true),
-            ("el", "8", true, true),
-            ("almalinux", "8", true, true),
-            ("el", "9", false, true),
-            ("el", "10", false, false),
-            ("fedora", "30", true, true),
-            ("fedora", "31", false, true),
-            ("fedora", "45", false, false),
-            ("opensuse-leap", "15.6", true, true),
-            ("opensuse-leap", "16.0", false, false),
-            ("redos", "7.3", true, true),
-            ("linux-rpm", "static", false, false),
-            ("el", "next", false, false),
-        ] {
-            assert!(!refused(distribution, version, Rsa), "{distribution} {version}");
-            assert_eq!(refused(distribution, version, EdDsa), ed_dsa, "{distribution} {version}");
-            assert_eq!(refused(distribution, version, EcDsa), ec_dsa, "{distribution} {version}");
+            let target = Target { kind: part(), series: part(), distribution, version };
+            let refused = |algorithm| unsuited(&target, algorithm).is_some();
+            assert!(!refused(Rsa), "{target}");
+            assert_eq!(refused(EdDsa), ed_dsa, "{target}");
+            assert_eq!(refused(EcDsa), ec_dsa, "{target}");
+            assert_eq!(want_covered_payload(&target), covered_payload, "{target}");
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::io::Read;
 
 use base64ct::{Base64, Encoding as _};
-use rws_model::{FileName, FrontError, PackageFront, Refusal};
+use rws_model::{FileName, FrontError, PackageFront, Refusal, Target};
 
+use super::clients;
 use super::packet::SignaturePacket;
 use super::writer::{self, RawTag};
 use crate::fault::{Fault, Section};
@@ -21,6 +22,10 @@ const OPENPGP: u32 = 278;
 /// Signatures of main header and payload, which rpm wrote before 4.0 and, beside the others, up to 4.14 (rpm:
 /// `RPMSIGTAG_PGP`, `RPMSIGTAG_PGP5`, `RPMSIGTAG_GPG`), and the numbers that these have in an installed package.
 const OF_PAYLOAD: [u32; 6] = [1002, 1003, 1005, 259, 262, 263];
+
+/// Digests of the payload in a main header: as it is in the file, and uncompressed (rpm: `RPMTAG_PAYLOADSHA256`,
+/// `RPMTAG_PAYLOADSHA256ALT`, `RPMTAG_PAYLOADSHA512` to `RPMTAG_PAYLOADSHA3_256ALT`).
+const PAYLOAD_DIGESTS: [u32; 6] = [5092, 5097, 5121, 5122, 5123, 5124];
 
 /// How much is read at once.
 const PIECE_BYTES: usize = 64 << 10;
@@ -116,6 +121,15 @@ impl PackageFront for Front {
 
     fn other_signatures(&self) -> usize {
         self.others
+    }
+
+    fn unsuited(&self, target: &Target) -> Option<&'static str> {
+        let main = &self.headers.main;
+        let is_covered = PAYLOAD_DIGESTS.iter().any(|tag| main.has(*tag));
+        (!is_covered && clients::want_covered_payload(target)).then_some(
+            "its header has no digest of its payload (rpm before 4.14 made none), and rpm of the distribution refuses \
+             such packages when they are signed",
+        )
     }
 
     fn length_bytes(&self) -> u64 {

@@ -32,6 +32,7 @@ mod posting;
 mod release;
 mod removing;
 mod removing_one_of_many;
+mod removing_selected;
 mod replacing;
 mod rows;
 mod scheduling;

@@ -331,6 +331,22 @@ fn a_key_that_clients_do_not_verify_stops_uploads_there_and_nothing_else() {
     assert!(check.everything().contains("makes EdDSA signatures"), "{}", check.transcript());
 }
 
+/// A package of rpm before 4.14: no signature of its header covers its payload.
+#[test]
+fn a_package_that_clients_refuse_signed_is_refused_where_they_do() {
+    let (stand, _key) = stand("rsa3072", "unsigned");
+    let work = temporary_directory();
+    let rpm = work.path().join("hello-2.0-1.x86_64.rpm");
+    write_file(&rpm, lab::Package::hello().build());
+    for (target, status) in [("el/7", 201), ("el/9", 201), ("el/10", 400), ("fedora/34", 201), ("fedora/45", 400)] {
+        let answer = Upload::to(&format!("/live/2.11/{target}")).file(&rpm).send(&stand.server);
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+        if status == 400 {
+            assert!(answer.text().contains("no digest of its payload"), "{}", answer.text());
+        }
+    }
+}
+
 #[test]
 fn a_signer_that_is_away_takes_no_package_and_keeps_nothing() {
     let key = SecretKey::generate("rsa3072");

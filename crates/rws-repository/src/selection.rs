@@ -1,0 +1,114 @@
+//! Packages by what they are: name, version and architecture, each as a pattern; and what a change of them would do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rws_model::{FileName, Identity, PackageName, RepositoryId, Sha256, glob_matches};
+use rws_store::Store;
+
+use crate::catalogue::ConfiguredTarget;
+use crate::error::{IntakeError, RepositoryError};
+use crate::intake::{Accepted, announce};
+use crate::presence::Presence;
+use crate::upload::Upload;
+use crate::{GenerationId, UploadId};
+
+/// Which packages are meant. What is not said stands for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector {
+    /// A pattern of the name.
+    pub name: Option<String>,
+    /// A pattern of the version.
+    pub version: Option<String>,
+    /// A pattern of the architecture; sources have their own.
+    pub architecture: Option<String>,
+}
+
+impl Selector {
+    /// Whether a package is one of those.
+    pub fn matches(&self, package: &PackageName) -> bool {
+        let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|one| glob_matches(one, text));
+        fits(&self.name, &package.name)
+            && fits(&self.version, &package.version)
+            && fits(&self.architecture, &package.architecture)
+    }
+}
+
+/// A package in a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedPackage {
+    /// What it is.
+    pub package: PackageName,
+    /// Its own file.
+    pub file: FileName,
+    /// The content of that, as it was uploaded.
+    pub sha256: Sha256,
+}
+
+/// What a change would do to one repository.
+#[derive(Clone, Debug, Default)]
+pub struct RepositoryPlan {
+    /// The generation that it was planned on; `None` where there is none yet.
+    pub generation: Option<GenerationId>,
+    /// What goes.
+    pub removed: Vec<PlannedPackage>,
+    /// How many packages stay as they are.
+    pub unchanged: usize,
+}
+
+/// What a change would do, by repository: only to those that change.
+pub type ChangePlan = BTreeMap<RepositoryId, RepositoryPlan>;
+
+/// Takes all packages that a selector means out of the repositories of some targets. Without any there is no upload; with
+/// `dry_run` there is none in any case.
+///
+/// # Errors
+///
+/// What the store fails with.
+pub async fn remove(
+    store: &dyn Store,
+    targets: &[Arc<ConfiguredTarget>],
+    selector: &Selector,
+    dry_run: bool,
+) -> Result<(ChangePlan, Option<Accepted>), IntakeError> {
+    let mut plan = ChangePlan::new();
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
+    for target in targets {
+        for repository in target.repositories() {
+            let presence = Presence::load(store, target, &repository).await?;
+            let (planned, identities) = removed(&presence, target, selector)?;
+            if identities.is_empty() {
+                continue;
+            }
+            identities.into_iter().for_each(|identity| upload.remove(identity, repository.clone()));
+            plan.insert(repository, planned);
+        }
+    }
+    let accepted = match dry_run || upload.changes.is_empty() {
+        true => None,
+        false => Some(announce(store, upload).await?),
+    };
+    Ok((plan, accepted))
+}
+
+/// What a selector means in one repository.
+fn removed(
+    presence: &Presence<'_>,
+    target: &ConfiguredTarget,
+    selector: &Selector,
+) -> Result<(RepositoryPlan, Vec<Identity>), RepositoryError> {
+    let generation = presence.generation().map(|generation| generation.id.clone());
+    let mut plan = RepositoryPlan { generation, ..RepositoryPlan::default() };
+    let mut identities = Vec::new();
+    for (identity, file) in presence.own_files()? {
+        let Some(package) = target.format.package_name(&identity) else { continue };
+        if !selector.matches(&package) {
+            plan.unchanged += 1;
+            continue;
+        }
+        let Some(sha256) = presence.content(&identity)? else { continue };
+        plan.removed.push(PlannedPackage { package, file, sha256 });
+        identities.push(identity);
+    }
+    Ok((plan, identities))
+}
