@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
     Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, FileByFile, FileName, Format, Identity,
-    Index, Inspected, Inspector, Layout, ListedFile, ListedPackage, PackageName, Partition, Placement, PlainDirectory,
-    ProductRule, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError,
-    RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
+    Index, Inspected, Inspector, Layout, ListedFile, ListedPackage, PackageName, PackageRelations, Partition,
+    Placement, PlainDirectory, ProductRule, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
+    RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
@@ -16,7 +16,8 @@ use crate::dsc::{Dsc, Text};
 use crate::file_kind::{FileKind, is_skipped};
 use crate::part::Part;
 use crate::{
-    RENDERER, audit, identity, layout, product, published_names, release, release_package, setup_files, upload,
+    RENDERER, audit, identity, layout, package_relations, product, published_names, release, release_package,
+    setup_files, upload,
 };
 
 /// The Debian package format: `base` `deb` of the configuration.
@@ -70,6 +71,10 @@ impl UploadFormat for Deb {
 
     fn product_rule(&self) -> Option<ProductRule> {
         Some(product::RULE)
+    }
+
+    fn product_of<'directory>(&self, directory: &'directory str) -> Option<&'directory str> {
+        layout::product_of(directory)
     }
 
     fn file_by_file(&self) -> Option<FileByFile> {
@@ -198,6 +203,14 @@ impl ClientFormat for Deb {
 
     fn package_name(&self, identity: &Identity) -> Option<PackageName> {
         identity::package_name(identity)
+    }
+
+    fn relations(&self, package: &Inspected) -> PackageRelations {
+        package_relations::of(package)
+    }
+
+    fn source_name(&self, identity: &Identity, _file: &FileName) -> Option<String> {
+        package_relations::source_name(identity)
     }
 
     fn release_package(&self, package: &ReleasePackage<'_>) -> Option<BuiltPackage> {

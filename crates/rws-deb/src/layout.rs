@@ -61,6 +61,14 @@ pub(crate) fn metadata(repository: &RepositoryId) -> String {
     format!("dists/{codename}")
 }
 
+/// The product whose files are in a directory, or below one of its directories. Of archives with another layout: the name of the
+/// directory itself.
+pub(crate) fn product_of(directory: &str) -> Option<&str> {
+    let mut parts = directory.split('/');
+    let last = parts.clone().next_back();
+    if parts.next() == Some(POOL) { parts.nth(3).or(last) } else { last }
+}
+
 /// The directory of a product's files, below the root of the archive. The letter is the product's first character,
 /// `l` for `libfoo` too, as existing buckets have it.
 pub(crate) fn pool_directory(codename: &str, product: &str) -> String {

@@ -21,6 +21,7 @@ mod identity;
 mod layout;
 mod maintainer_files;
 mod package_file_name;
+mod package_relations;
 mod packages;
 mod part;
 mod product;

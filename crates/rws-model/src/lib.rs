@@ -17,15 +17,16 @@ mod settings;
 mod signer;
 mod target;
 mod unsaid;
+mod verb;
 
 pub use digest::{Algorithm, AlgorithmDigester, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
     Assembled, BuiltPackage, CLIENT_FILE_FUNCTIONS, ClientFormat, ClientKey, ClientSetup, Codec, DraftContent,
     DraftFile, FileByFile, Format, Formats, Frame, FrontError, Index, IndexFile, Inspected, Inspector, Layout, Listed,
     ListedFile, ListedPackage, ListedRole, Metadata, MetadataOffer, MetadataOrigin, NamedFile, PackageFront,
-    PackageKeys, PackageName, PackageSigning, Placement, PlainDirectory, ProductRule, Reading, ReleasePackage,
-    RepositoryFormat, Role, RootError, RootFile, RootInput, SignatureAlgorithm, UploadFormat, quoted, release_version,
-    released_at, with_digest,
+    PackageKeys, PackageName, PackageRelations, PackageSigning, Placement, PlainDirectory, ProductRule, Reading,
+    ReleasePackage, RepositoryFormat, Role, RootError, RootFile, RootInput, SignatureAlgorithm, UploadFormat, quoted,
+    release_version, released_at, with_digest,
 };
 pub use glob::glob_matches;
 pub use md5_pieces::Md5Pieces;
@@ -37,3 +38,4 @@ pub use settings::{Compression, RepositorySettings};
 pub use signer::{SignError, Signer, SigningPurpose, SigningRequest};
 pub use target::{RepositoryId, Target};
 pub use unsaid::unsaid;
+pub use verb::Verb;

@@ -59,25 +59,23 @@ fn repositories<'a>(
     targets.iter().flat_map(of_target).collect()
 }
 
-/// The claims of an upload's packages in one repository; none where other bytes are not refused.
-fn wanted<'a>(
-    target: &'a ConfiguredTarget,
-    repository: &'a RepositoryId,
-    records: impl Iterator<Item = &'a Record>,
-) -> Vec<Wanted<'a>> {
+/// What an upload makes of its packages in one repository.
+fn wanted<'a>(repository: &'a RepositoryId, records: impl Iterator<Item = &'a Record>) -> Vec<Wanted<'a>> {
     let of_record = |record: &'a Record| {
         let file = record.files.first()?;
         let (content, file) = (record.uploaded()?, file.name.to_string());
         Some(Wanted { repository, identity: &record.identity, content, file })
     };
-    match target.policy.on_conflict {
-        OnConflict::Refuse => records.filter_map(of_record).collect(),
-        OnConflict::Replace => Vec::new(),
-    }
+    records.filter_map(of_record).collect()
 }
 
-/// Refuses packages of one target that are there with other bytes, where that is not allowed, and files that other packages name
-/// with other bytes, which is allowed nowhere.
+/// Whether a target refuses other bytes for a package that is there.
+fn refuses(target: &ConfiguredTarget) -> bool {
+    target.policy.on_conflict == OnConflict::Refuse
+}
+
+/// Refuses packages of one target that are there with other bytes, where that is not allowed (`refuse_other_bytes`: nowhere), and
+/// files that other packages name with other bytes, which is allowed nowhere.
 ///
 /// # Errors
 ///
@@ -86,6 +84,7 @@ pub async fn check(
     presences: &mut Presences<'_>,
     target: &ConfiguredTarget,
     assembled: &[Assembled],
+    refuse_other_bytes: bool,
 ) -> Result<(), IntakeError> {
     let records_of = |repository: &RepositoryId| {
         let of_repository = assembled.iter().filter(|one| one.repositories.contains(repository));
@@ -94,8 +93,10 @@ pub async fn check(
     let changed: BTreeSet<&RepositoryId> = assembled.iter().flat_map(|one| &one.repositories).collect();
     for repository in changed {
         let records = records_of(repository);
-        for one in wanted(target, repository, records.iter().copied()) {
-            one.compare(presences.of(repository).await?.content(one.identity)?)?;
+        if refuse_other_bytes || refuses(target) {
+            for one in wanted(repository, records.iter().copied()) {
+                one.compare(presences.of(repository).await?.content(one.identity)?)?;
+            }
         }
         check_named(presences, repository, &records).await?;
     }
@@ -128,15 +129,35 @@ async fn check_named(
     Ok(())
 }
 
+/// Refuses packages that are there with other bytes, in all repositories of an upload, as they are now.
+///
+/// # Errors
+///
+/// [`IntakeError::Conflict`], and what the store fails with.
+pub async fn check_again(
+    store: &dyn Store,
+    upload: &Upload,
+    targets: &[Arc<ConfiguredTarget>],
+) -> Result<(), IntakeError> {
+    for (target, repository) in repositories(upload, targets) {
+        let presence = Presence::load(store, target, &repository).await?;
+        let records = upload.changes_for(&repository).filter_map(|(_, record)| record);
+        for one in wanted(&repository, records) {
+            one.compare(presence.content(one.identity)?)?;
+        }
+    }
+    Ok(())
+}
+
 /// Claims all identities of an upload, so that no other upload is answered with other bytes for them.
 ///
 /// # Errors
 ///
 /// [`IntakeError::Conflict`] when another upload was first, and what the store fails with.
 pub async fn claim(store: &dyn Store, upload: &Upload, targets: &[Arc<ConfiguredTarget>]) -> Result<(), IntakeError> {
-    for (target, repository) in repositories(upload, targets) {
+    for (target, repository) in repositories(upload, targets).into_iter().filter(|(target, _)| refuses(target)) {
         let records = upload.changes_for(&repository).filter_map(|(_, record)| record);
-        let of_repository = wanted(target, &repository, records);
+        let of_repository = wanted(&repository, records);
         if of_repository.is_empty() {
             continue;
         }

@@ -1,6 +1,7 @@
 //! Taking an upload: everything under the private prefix, and one object that makes it a promise.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use futures::{FutureExt, TryFutureExt};
 use rws_model::{
     Assembled, FileName, Inspected, Listed, Metadata, Placement, Record, RecordFile, Refusal, RepositoryId, Role,
 };
-use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Span, Stat, Store, StoreError, Write};
+use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Span, Stat, Store, StoreError, Version, Write};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
@@ -35,19 +36,37 @@ pub const MAX_CHANGES: usize = 20_000;
 /// after twice this time.
 const LONGEST_SECONDS: i64 = 12 * 60 * 60;
 
-/// One file of a request, received, good, and waiting on the local disk.
-#[derive(Debug)]
+/// One good file of a request.
+#[derive(Clone, Debug)]
 pub struct ReceivedFile {
     /// Where its bytes are.
-    pub file: LocalFile,
+    pub file: FileLocation,
     /// What its inspector saw.
     pub inspected: Inspected,
+    /// The name of the product that it belongs to, where the format asks for one.
+    pub product: Option<String>,
 }
 
-impl ReceivedFile {
-    /// The same file once more.
-    pub(crate) fn again(&self) -> Self {
-        Self { file: self.file.clone(), inspected: self.inspected.clone() }
+/// Where the bytes of a file are.
+#[derive(Clone, Debug)]
+pub enum FileLocation {
+    /// On the local disk.
+    Disk(LocalFile),
+    /// In the store, with this version: it is copied there.
+    Store(Key, Version),
+}
+
+impl FileLocation {
+    /// The file on the local disk.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there.
+    pub(crate) fn on_disk(&self) -> io::Result<&LocalFile> {
+        match self {
+            Self::Disk(file) => Ok(file),
+            Self::Store(key, _) => Err(io::Error::other(format!("{key} is not on the local disk"))),
+        }
     }
 }
 
@@ -56,14 +75,21 @@ impl ReceivedFile {
 pub struct Destination<'a> {
     /// The targets.
     pub targets: &'a [Arc<ConfiguredTarget>],
-    /// The name of the product, where the format asks for one.
-    pub product: Option<&'a str>,
     /// Where the files have to be that a list of the request names.
     pub listed: Listed,
     /// Of the repositories of the targets only these; `None`: all that a file is for.
     pub only: Option<&'a BTreeSet<RepositoryId>>,
     /// Whether RWS itself sends its release package.
     pub is_release: bool,
+    /// Whether other bytes for a package that is there are refused, whatever the configuration says.
+    pub refuse_other_bytes: bool,
+}
+
+impl<'a> Destination<'a> {
+    /// Wherever the files of an upload are for in these targets.
+    pub fn all(targets: &'a [Arc<ConfiguredTarget>]) -> Self {
+        Self { targets, listed: Listed::InUpload, only: None, is_release: false, refuse_other_bytes: false }
+    }
 }
 
 /// An accepted upload.
@@ -97,14 +123,18 @@ pub async fn accept(
     to: Destination<'_>,
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
-    let Destination { targets, listed, only, .. } = to;
+    let Destination { targets, listed, only, refuse_other_bytes, .. } = to;
     let now = reception.store().clock_milliseconds().await? / 1000;
     if now - reception.id().seconds() > LONGEST_SECONDS {
         return Err(IntakeError::TooSlow);
     }
     let mut upload = UploadBuilder::new(reception.id().clone());
-    let (files, inspected): (Vec<LocalFile>, Vec<Inspected>) =
-        files.into_iter().map(|file| (file.file, file.inspected)).unzip();
+    let mut products = Vec::new();
+    let parts = files.into_iter().map(|ReceivedFile { file, inspected, product }| {
+        products.push(product);
+        (file, inspected)
+    });
+    let (files, inspected): (Vec<FileLocation>, Vec<Inspected>) = parts.unzip();
     let (mut repeated, mut replacements) = (Vec::new(), Replacements::new(&inspected));
     let mut uploads = SignedUploads::new(&files, &inspected, now);
     for target in targets {
@@ -112,7 +142,7 @@ pub async fn accept(
         let inspected = signed.as_ref().map_or(&inspected, |signed| &signed.inspected);
         let mut presences = Presences::new(reception.store(), target);
         let pool = Pool::load(&mut presences, target, inspected, listed).await?;
-        let mut assembled = assemble(target, to, inspected, &pool)?;
+        let mut assembled = assemble(target, listed, (inspected, &products), &pool)?;
         let is_reserved = |one: &&Assembled| is_reserved(target, &one.record.identity);
         if let Some(file) = assembled.iter().find(is_reserved).filter(|_| !to.is_release) {
             let file = file.record.files.first().map(|file| file.name.to_string()).unwrap_or_default();
@@ -127,7 +157,7 @@ pub async fn accept(
                 record.signature = own.cloned();
             }
         }
-        conflict::check(&mut presences, target, &assembled).await?;
+        conflict::check(&mut presences, target, &assembled, refuse_other_bytes).await?;
         replacements.take_known(target, &presences, &assembled);
         for Assembled { record, repositories } in assembled {
             upload.add(record, &repositories);
@@ -150,7 +180,12 @@ pub async fn accept(
     let written = write_parts(&mut reception, &upload, &parts);
     let (written, replaced) = tokio::join!(written, replacements.find(&*store, &upload, targets));
     let (kept, written) = written?;
-    if let Err(error) = conflict::claim(reception.store(), &upload, targets).await {
+    let mut settled = conflict::claim(reception.store(), &upload, targets).await;
+    if refuse_other_bytes && settled.is_ok() {
+        // what came while the files were copied
+        settled = conflict::check_again(reception.store(), &upload, targets).await;
+    }
+    if let Err(error) = settled {
         // what was begun with early goes with `kept`
         _ = reception.store().delete(&written).await;
         return Err(error);
@@ -276,7 +311,7 @@ async fn write_pointer(store: &dyn Store, pointer: &Key) -> Result<Stat, StoreEr
 struct Parts<'a> {
     inspected: &'a [Inspected],
     /// As they were sent, in the same order.
-    files: &'a [LocalFile],
+    files: &'a [FileLocation],
     /// Those that were signed here.
     signed: Vec<&'a SignedFile>,
 }
@@ -293,14 +328,15 @@ async fn write_parts(
     };
     let wanted: BTreeSet<Key> = upload.records.iter().flat_map(of_record).collect();
     let names = parts.inspected.iter().map(|inspected| &inspected.file.name).zip(parts.files);
-    let mut files: Vec<(Key, &LocalFile, Option<Early>)> = Vec::new();
+    let mut files: Vec<(Key, FileLocation, Option<Early>)> = Vec::new();
     for (name, file) in names {
         let key = private::incoming(&upload.id, name);
         if wanted.contains(&key) {
-            files.push((key, file, reception.early(name)));
+            files.push((key, file.clone(), reception.early(name)));
         }
     }
-    let signed = parts.signed.iter().map(|one| (private::signed(&upload.id, &one.record), &one.file, None));
+    let of_signed = |one: &&SignedFile| private::signed(&upload.id, &one.record);
+    let signed = parts.signed.iter().map(|one| (of_signed(one), FileLocation::Disk(one.file.clone()), None));
     files.extend(signed.filter(|(key, ..)| wanted.contains(key)));
     let reception = &*reception;
     let pointers = pointers(upload);
@@ -322,33 +358,45 @@ async fn write_parts(
     }
 }
 
-/// The records of an upload for one target.
-fn assemble(
+/// The records of an upload for one target: those of each product by themselves.
+pub(crate) fn assemble(
     target: &ConfiguredTarget,
-    to: Destination<'_>,
-    inspected: &[Inspected],
+    listed: Listed,
+    (inspected, products): (&[Inspected], &[Option<String>]),
     pool: &Pool,
 ) -> Result<Vec<Assembled>, Refusal> {
-    let placement = Placement {
-        target: &target.target,
-        product: to.product,
-        architectures: &target.settings.architectures,
-        contents: target.settings.contents,
-        pool: &|path| pool.get(path),
-        listed: to.listed,
-        strict_names: target.policy.strict_names,
+    let of_product = |product: Option<&str>, files: &[Inspected]| {
+        let placement = Placement {
+            target: &target.target,
+            product,
+            architectures: &target.settings.architectures,
+            contents: target.settings.contents,
+            pool: &|path| pool.get(path),
+            listed,
+            strict_names: target.policy.strict_names,
+        };
+        target.format.assemble(files, &placement)
     };
-    target.format.assemble(inspected, &placement)
+    let different: BTreeSet<Option<&str>> = products.iter().map(Option::as_deref).collect();
+    if different.len() <= 1 {
+        return of_product(different.first().copied().flatten(), inspected);
+    }
+    let mut assembled = Vec::new();
+    for product in different {
+        let files = inspected.iter().zip(products).filter(|(_, of)| of.as_deref() == product);
+        assembled.extend(of_product(product, &files.map(|(file, _)| file.clone()).collect::<Vec<_>>())?);
+    }
+    Ok(assembled)
 }
 
 /// What is in a target's repositories, or will be: looked up when a source names a file that is not in the request.
 #[derive(Default)]
-struct Pool {
+pub(crate) struct Pool {
     files: BTreeMap<String, RecordFile>,
 }
 
 impl Pool {
-    async fn load(
+    pub(crate) async fn load(
         presences: &mut Presences<'_>,
         target: &ConfiguredTarget,
         files: &[Inspected],

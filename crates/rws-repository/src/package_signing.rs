@@ -16,6 +16,7 @@ use tokio::task::spawn_blocking;
 use crate::catalogue::{ConfiguredTarget, SignPackages};
 use crate::error::IntakeError;
 use crate::inspection::Inspection;
+use crate::intake::FileLocation;
 
 /// How much of a file is read at once.
 const PIECE_BYTES: usize = 256 << 10;
@@ -44,7 +45,7 @@ pub struct SignedFile {
 
 /// What the files of an upload become in each target: the same for all targets with the same keys.
 pub struct SignedUploads<'a> {
-    files: &'a [LocalFile],
+    files: &'a [FileLocation],
     inspected: &'a [Inspected],
     made: BTreeMap<String, Arc<Signed>>,
     now: i64,
@@ -52,7 +53,7 @@ pub struct SignedUploads<'a> {
 
 impl<'a> SignedUploads<'a> {
     /// Nothing is signed yet. `now` is in seconds since 1970.
-    pub fn new(files: &'a [LocalFile], inspected: &'a [Inspected], now: i64) -> Self {
+    pub fn new(files: &'a [FileLocation], inspected: &'a [Inspected], now: i64) -> Self {
         Self { files, inspected, made: BTreeMap::new(), now }
     }
 
@@ -79,7 +80,9 @@ impl<'a> SignedUploads<'a> {
         for (file, inspected) in self.files.iter().zip(self.inspected) {
             let is_package = matches!(inspected.role, Role::Binary | Role::Source);
             let one = match is_package {
-                true => sign(target, &**signer, (file, inspected), self.now).await?,
+                true => {
+                    sign(target, &**signer, (file.on_disk().map_err(IntakeError::Disk)?, inspected), self.now).await?
+                }
                 false => One::AsItIs(None),
             };
             let file_name = inspected.file.name.clone();

@@ -106,6 +106,11 @@ impl<'a> Presence<'a> {
         Ok(Self { target, repository: repository.clone(), generation, pending })
     }
 
+    /// The repository.
+    pub fn repository(&self) -> &RepositoryId {
+        &self.repository
+    }
+
     /// The current generation.
     pub fn generation(&self) -> Option<&Generation> {
         self.generation.as_ref()

@@ -7,6 +7,7 @@ use rws_model::FileName;
 use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Stat, Store, StoreError, Write};
 use tokio::sync::oneshot;
 
+use crate::intake::FileLocation;
 use crate::{IntakeError, UploadId, private};
 
 /// A file that has become so large goes into the store at once. Smaller ones wait until all of the request is known to be
@@ -93,7 +94,12 @@ impl IncomingFiles {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn bring(&self, key: Key, file: &LocalFile, early: Option<Early>) -> Result<Option<Kept>, StoreError> {
+    pub async fn bring(
+        &self,
+        key: Key,
+        location: FileLocation,
+        early: Option<Early>,
+    ) -> Result<Option<Kept>, StoreError> {
         if let Some(Early { written, kept }) = early
             && let Ok(written) = written.await
         {
@@ -103,8 +109,17 @@ impl IncomingFiles {
             // that may be long ago, and the file is here
             _ = kept.send(());
         }
-        let body = Body::File(file.clone());
-        self.store.write(&key, body, WRITE).await.map(|_| None)
+        match location {
+            FileLocation::Disk(file) => _ = self.store.write(&key, Body::File(file), WRITE).await?,
+            FileLocation::Store(from, version) => {
+                self.store.copy(&from, &key, WRITE).await?;
+                // package files have names of their own: only another tool replaces one
+                if self.store.stat(&from).await?.is_none_or(|stat| stat.version != version) {
+                    return Err(StoreError::Missing { key: from.to_string() });
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// What was begun with for a file.

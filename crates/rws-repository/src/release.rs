@@ -7,15 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rws_model::{
-    BuiltPackage, ClientSetup, Identity, Listed, Reading, ReleasePackage, RepositoryId, Sha256, release_version,
-    released_at, sha256,
+    BuiltPackage, ClientSetup, Identity, Reading, ReleasePackage, RepositoryId, Sha256, release_version, released_at,
+    sha256,
 };
 use rws_store::{LocalFile, Store};
 
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::inspection::Inspection;
-use crate::intake::{self, Accepted, Destination, ReceivedFile};
+use crate::intake::{self, Accepted, Destination, FileLocation, ReceivedFile};
 use crate::package_signing::SPOOL_PREFIX;
 use crate::presence::Presence;
 use crate::reception::IncomingFiles;
@@ -93,14 +93,9 @@ pub async fn release(
     spooled.write_all(&bytes).map_err(IntakeError::Disk)?;
     let path = spooled.into_temp_path();
     let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-    let to = Destination {
-        targets: std::slice::from_ref(target),
-        product: Some(name),
-        listed: Listed::InUpload,
-        only: None,
-        is_release: true,
-    };
-    let files = vec![ReceivedFile { file: LocalFile::whole(&*path), inspected }];
+    let to = Destination { is_release: true, ..Destination::all(std::slice::from_ref(target)) };
+    let location = FileLocation::Disk(LocalFile::whole(&*path));
+    let files = vec![ReceivedFile { file: location, inspected, product: Some(name.to_owned()) }];
     let accepted = intake::accept(reception, to, files).await?;
     Ok(Released::Made { file: file.to_string(), accepted })
 }

@@ -35,7 +35,7 @@ impl Selector {
 }
 
 /// A package in a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlannedPackage {
     /// What it is.
     pub package: PackageName,
@@ -50,6 +50,10 @@ pub struct PlannedPackage {
 pub struct RepositoryPlan {
     /// The generation that it was planned on; `None` where there is none yet.
     pub generation: Option<GenerationId>,
+    /// What comes.
+    pub added: Vec<PlannedPackage>,
+    /// Whose bytes change.
+    pub replaced: Vec<PlannedPackage>,
     /// What goes.
     pub removed: Vec<PlannedPackage>,
     /// How many packages stay as they are.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use rws_model::{FileName, Listed, Reading, Refusal, RepositoryId};
+use rws_model::{FileName, Reading, Refusal, RepositoryId};
 use rws_store::{Key, LocalFile, Span, Store};
 use tempfile::TempPath;
 
@@ -15,7 +15,7 @@ use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::generation::{Generation, Heads, PackageRow};
 use crate::inspection::Inspection;
-use crate::intake::{self, Accepted, Destination, ReceivedFile};
+use crate::intake::{self, Accepted, Destination, FileLocation, ReceivedFile};
 use crate::package_signing::SPOOL_PREFIX;
 use crate::plan::join;
 use crate::reading;
@@ -95,15 +95,8 @@ pub async fn sign_batch(
     while !files.is_empty() {
         let reception = IncomingFiles::begin(Arc::clone(store)).await?;
         let only = BTreeSet::from([repository.clone()]);
-        let to = Destination {
-            targets: std::slice::from_ref(target),
-            product: None,
-            listed: Listed::InUpload,
-            only: Some(&only),
-            is_release: true,
-        };
-        let again: Vec<ReceivedFile> = files.iter().map(ReceivedFile::again).collect();
-        match intake::accept(reception, to, again).await {
+        let to = Destination { only: Some(&only), is_release: true, ..Destination::all(std::slice::from_ref(target)) };
+        match intake::accept(reception, to, files.clone()).await {
             Ok(accepted) => {
                 batch.accepted = Some(accepted);
                 break;
@@ -152,5 +145,9 @@ async fn fetch(
         }
     }
     let path = file.into_temp_path();
-    Ok(inspection.finish().map(|inspected| (ReceivedFile { file: LocalFile::whole(&*path), inspected }, path)))
+    let received = |inspected| {
+        let file = FileLocation::Disk(LocalFile::whole(&*path));
+        ReceivedFile { file, inspected, product: None }
+    };
+    Ok(inspection.finish().map(received).map(|received| (received, path)))
 }

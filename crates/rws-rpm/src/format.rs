@@ -5,15 +5,18 @@ use std::collections::BTreeSet;
 
 use rws_model::{
     Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, FileName, Format, Frame, Identity, Index,
-    Inspected, Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, PackageName, PackageSigning,
-    Partition, Placement, PlainDirectory, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
-    RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
+    Inspected, Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, PackageName, PackageRelations,
+    PackageSigning, Partition, Placement, PlainDirectory, Reading, Refusal, ReleasePackage, RepositoryFormat,
+    RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::inspector::{RENDERER, RpmInspector};
 use crate::setup_files::Client;
 use crate::signing::RpmSigning;
-use crate::{audit, file_name, identity, metadata, placement, published_names, release_package, repomd, setup_files};
+use crate::{
+    audit, file_name, identity, metadata, package_relations, placement, published_names, release_package, repomd,
+    setup_files,
+};
 
 /// The RPM package format.
 #[derive(Clone, Copy, Debug, Default)]
@@ -168,6 +171,14 @@ impl ClientFormat for Rpm {
 
     fn package_name(&self, identity: &Identity) -> Option<PackageName> {
         identity::package_name(identity)
+    }
+
+    fn relations(&self, package: &Inspected) -> PackageRelations {
+        package_relations::of(package)
+    }
+
+    fn source_name(&self, identity: &Identity, file: &FileName) -> Option<String> {
+        package_relations::source_name(identity, file)
     }
 
     fn release_package(&self, package: &ReleasePackage<'_>) -> Option<BuiltPackage> {

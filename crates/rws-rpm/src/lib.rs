@@ -19,6 +19,7 @@ mod markup;
 mod metadata;
 mod other;
 mod package;
+mod package_relations;
 mod placement;
 mod primary;
 mod published_names;

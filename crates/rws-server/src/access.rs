@@ -1,4 +1,4 @@
-//! Who may write: Basic authentication (RFC 7617).
+//! Who somebody is: Basic authentication (RFC 7617).
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use metrics::counter;
-use rws_model::Target;
+use rws_model::{Target, Verb};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -28,6 +28,9 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 /// How many verified passwords are remembered. Their checks go before those of others.
 const MOST_REMEMBERED: usize = 1000;
 
+/// Whether something may be done with a target.
+pub type Rights = Arc<dyn Fn(Verb, &Target) -> bool + Send + Sync>;
+
 /// A user.
 #[derive(Clone)]
 pub struct User {
@@ -35,8 +38,8 @@ pub struct User {
     pub name: String,
     /// The hash of the password; `None` for one that can never log in.
     pub hash: Option<PasswordHash>,
-    /// Whether the user may write to a target.
-    pub may_write: Arc<dyn Fn(&Target) -> bool + Send + Sync>,
+    /// What the user may do.
+    pub may: Rights,
 }
 
 /// All users, and the passwords that were verified lately.

@@ -1,10 +1,11 @@
 //! The only way from a request to a repository: handlers take what the gate makes, and nothing else can make it. A check that is
 //! forgotten does not compile.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use rws_model::{Formats, RepositoryId, RootFile, Target};
+use rws_model::{Formats, RepositoryId, RootFile, Target, Verb};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
 use rws_repository::{GenerationId, RepositoryError};
@@ -81,18 +82,36 @@ impl Gate {
         self.tree.page("", Depth::Directory, None, 1).await.map(drop)
     }
 
-    /// The targets of a path, when the user may write them all. `failed` says what cannot be done where a distribution is of an
-    /// unknown kind.
+    /// The targets of a path, when the user may do this with them all. `failed` says what cannot be done where a distribution is of
+    /// an unknown kind.
     ///
     /// # Errors
     ///
-    /// 400 for a path of no target, 403 for a target that the user may not write.
-    pub fn writable(&self, user: &User, path: &str, failed: &str) -> Result<Writable, Problem> {
+    /// 400 for a path of no target, 403 for a target with which the user may not do this.
+    pub fn writable(&self, user: &User, verb: Verb, path: &str, failed: &str) -> Result<Writable, Problem> {
         let targets = self.catalogue.resolve(path).map_err(|error| match error {
             PathError::Base(_) => Problem::bad_request("path", format!("{failed}: {error}")),
             _ => Problem::bad_request("path", error.to_string()),
         })?;
-        allow(user, targets)
+        allow(user, verb, targets)
+    }
+
+    /// The targets of several paths, each once, when the user may do this with them all.
+    ///
+    /// # Errors
+    ///
+    /// 400 for no path, or one of no target, 403 for a target with which the user may not do this.
+    pub fn writable_all(&self, user: &User, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
+        let mut targets = BTreeMap::new();
+        for path in paths {
+            let resolved = self.catalogue.resolve(path.trim_matches('/'));
+            let resolved = resolved.map_err(|error| Problem::bad_request("path", format!("{path}: {error}")))?;
+            targets.extend(resolved.into_iter().map(|target| (target.target.clone(), target)));
+        }
+        if targets.is_empty() {
+            return Err(Problem::bad_request("path", "The request names no target."));
+        }
+        allow(user, verb, targets.into_values().collect())
     }
 
     /// The file at the address where it is downloaded; `None` for a path that is none. A path as in uploads is one, whatever lies
@@ -100,12 +119,12 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// 403 for a target that the user may not write.
-    pub fn writable_file(&self, user: &User, path: &str) -> Result<Option<WritableFile>, Problem> {
+    /// 403 for a target with which the user may not do this.
+    pub fn writable_file(&self, user: &User, verb: Verb, path: &str) -> Result<Option<WritableFile>, Problem> {
         let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let found = self.catalogue.by_package(path).filter(|_| self.catalogue.resolve(directory).is_err());
         let Some((repository, target, below)) = found else { return Ok(None) };
-        let target = allow(user, vec![Arc::clone(target)])?;
+        let target = allow(user, verb, vec![Arc::clone(target)])?;
         Ok(Some(WritableFile { target, repository: repository.clone(), path: below.to_owned() }))
     }
 
@@ -141,11 +160,16 @@ impl Gate {
     }
 }
 
-/// Checks that the user may write to all of some targets.
-fn allow(user: &User, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
-    match targets.iter().find(|target| !(user.may_write)(&target.target)) {
+/// Checks that the user may do this with all of some targets.
+fn allow(user: &User, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
+    match targets.iter().find(|target| !(user.may)(verb, &target.target)) {
         Some(target) => {
-            let message = format!("You are not allowed to write to {}.", target.target);
+            let message = match verb {
+                Verb::Upload | Verb::Read => format!("You are not allowed to write to {}.", target.target),
+                Verb::Delete => format!("You are not allowed to delete from {}.", target.target),
+                Verb::Promote => format!("You are not allowed to promote to {}.", target.target),
+                Verb::Retain => format!("You are not allowed to apply retention to {}.", target.target),
+            };
             Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))
         }
         None => Ok(Writable { targets }),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use futures::TryStreamExt;
-use rws_model::{FileByFile, FileName, Listed, Refusal};
+use rws_model::{FileByFile, FileName, Listed, Refusal, Verb};
 use rws_repository::aside::{self, Sender};
 use rws_repository::catalogue::{ConfiguredTarget, normal_path};
 use rws_repository::inspection::Inspection;
@@ -105,7 +105,7 @@ fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<Incomin
         return Err(Problem::bad_request("path", "Invalid URL.")
             .with_hint("The address is /-/incoming/KIND/SERIES/DISTRIBUTION/VERSION/PRODUCT/FILE"));
     };
-    let writable = service.gate.writable(user, path, "Can't upload the package to S3")?;
+    let writable = service.gate.writable(user, Verb::Upload, path, "Can't upload the package to S3")?;
     let Some(target) = writable.targets().first().cloned() else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };

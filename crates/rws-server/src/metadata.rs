@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use rws_model::{MetadataOffer, MetadataOrigin, RepositoryId};
+use rws_model::{MetadataOffer, MetadataOrigin, RepositoryId, Verb};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted};
 use rws_store::low_priority;
@@ -57,7 +57,7 @@ pub async fn put(
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
-    let place = place(service, user, path)?;
+    let place = place(service, user, Verb::Upload, path)?;
     let bytes = expected_bytes(&parts.headers).unwrap_or(u64::MAX).min(MOST_BYTES as u64);
     let accepted = describe(service, user, place, bytes, body).await?;
     service.scheduler.take(&accepted);
@@ -78,19 +78,19 @@ pub async fn put(
         ChangeProblems,
     ))]
 pub async fn remove(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
-    let place = place(service, user, path)?;
+    let place = place(service, user, Verb::Delete, path)?;
     let accepted = undescribe(service, place).await?;
     service.scheduler.take(&accepted);
     Ok(answer(service, &accepted, StatusCode::OK, wait::left(parts)).await)
 }
 
-fn place(service: &Service, user: &User, path: &str) -> Result<MetadataTarget, Problem> {
+fn place(service: &Service, user: &User, verb: Verb, path: &str) -> Result<MetadataTarget, Problem> {
     let mut parts = path.rsplitn(3, '/');
     let (Some(kind), Some(architecture), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
     let mut repositories = Vec::new();
-    for target in service.gate.writable(user, path, "Can't change the metadata")?.targets() {
+    for target in service.gate.writable(user, verb, path, "Can't change the metadata")?.targets() {
         let found = target.repositories().into_iter().find(|one| one.split_last().1 == architecture);
         let Some(repository) = found.filter(|_| target.format.takes_metadata()) else {
             let formats = service.gate.formats().iter().filter(|format| format.takes_metadata());

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{incoming, metadata, own};
+use crate::{incoming, metadata, own, promote};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,6 +16,7 @@ use crate::{incoming, metadata, own};
     paths(
         own::health, own::ready, own::metrics, own::version, own::openapi, own::overview, own::repositories,
         own::upload, own::key, own::client_file, own::mirrorlist, incoming::put, metadata::put, metadata::remove,
+        promote::post,
     ),
     modifiers(&Passwords),
 )]

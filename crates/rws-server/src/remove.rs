@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use rws_model::FileName;
+use rws_model::{FileName, Verb};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::removal::{self, Address, Removal};
 use rws_repository::selection::{self, Selector};
@@ -40,7 +40,7 @@ pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Par
     let (targets, removal) = match at_address(service, user, path)? {
         Some(found) => found,
         None => {
-            let targets = service.gate.writable(user, directory, "Can't delete the package")?;
+            let targets = service.gate.writable(user, Verb::Delete, directory, "Can't delete the package")?;
             let name = file_name(name, targets.targets())?;
             (targets, Removal::Named(name))
         }
@@ -73,7 +73,7 @@ async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts:
     let [name, version, architecture] = SELECTING.map(|key| Some(path::query(query, key)?.replace(' ', "+")));
     let selector = Selector { name, version, architecture };
     let dry_run = path::query(query, "dry_run").is_some_and(|value| !["", "0", "false"].contains(&value.as_str()));
-    let targets = service.gate.writable(user, path, "Can't delete the packages")?;
+    let targets = service.gate.writable(user, Verb::Delete, path, "Can't delete the packages")?;
     let removing = Arc::clone(service);
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
@@ -95,7 +95,7 @@ async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts:
 /// What stands at the address of a file; `None` for a path that is none.
 fn at_address(service: &Service, user: &User, path: &str) -> Result<Option<Wanted>, Problem> {
     let Some(path) = path::normalized(path) else { return Ok(None) };
-    let Some(WritableFile { target, repository, path }) = service.gate.writable_file(user, &path)? else {
+    let Some(WritableFile { target, repository, path }) = service.gate.writable_file(user, Verb::Delete, &path)? else {
         return Ok(None);
     };
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", &path));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use rws_model::Verb;
 use rws_repository::publish::{Trigger, Triggers};
 use rws_repository::scheduler::Priority;
 use serde::de::IgnoredAny;
@@ -55,7 +56,7 @@ async fn is_words(body: &mut Incoming, most_bytes: usize) -> Result<bool, Proble
 
 async fn schedule(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
-    let writable = service.gate.writable(user, path, "Can't update repository")?;
+    let writable = service.gate.writable(user, Verb::Upload, path, "Can't update repository")?;
     let (mut existing, mut missing) = (Vec::new(), Vec::new());
     for target in writable.targets() {
         let found = service.scheduler.existing(&target.repositories()).await?;

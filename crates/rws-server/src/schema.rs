@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use rws_model::PackageName;
+use rws_repository::promotion::PlannedPromotion;
 use rws_repository::selection;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use crate::answer::Problem;
@@ -290,11 +291,115 @@ pub struct Message {
     pub status: Option<String>,
 }
 
+/// What is to be promoted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PromoteRequest {
+    /// The path of the target that has the packages.
+    pub from: String,
+    /// The paths of the targets that get them, of the same format; anchors, too.
+    pub to: Vec<String>,
+    /// Which packages.
+    pub packages: Packages,
+    /// Whether the sources come along that the packages were built from.
+    #[serde(default = "yes")]
+    pub sources: bool,
+    /// Whether other content for a package that is there takes its place, where the configuration allows that.
+    #[serde(default)]
+    pub replace: bool,
+    /// Whether the plan says which packages of the source the promoted ones need and a target would not have.
+    #[serde(default)]
+    pub dependencies: Option<Dependencies>,
+    /// Whether a target may be open to more readers than the source.
+    #[serde(default)]
+    pub disclose: bool,
+    /// Whether only the plan is wanted.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// The current generations of repositories, by their names, if the request was planned on them.
+    #[serde(default)]
+    pub if_generation: BTreeMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Which packages.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged, expecting = "packages is \"all\", or a list of NAME or NAME=VERSION")]
+pub enum Packages {
+    /// `all`
+    Word(String),
+    /// `NAME` or `NAME=VERSION`, both with `*` and `?`. A name alone stands for the only version that there is.
+    Selectors(Vec<String>),
+}
+
+/// What becomes of dependencies.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dependencies {
+    /// They are only named.
+    Report,
+}
+
 /// What a change would do.
 #[derive(Serialize, ToSchema)]
 pub struct Plan {
     /// The repositories that it would change.
     pub repositories: BTreeMap<String, RepositoryPlan>,
+    /// Packages that cannot be part of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedPackage>,
+    /// What packages need that a target would not have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Vec<MissingPackage>>,
+}
+
+/// A package that cannot be part of a change.
+#[derive(Serialize, ToSchema)]
+pub struct RefusedPackage {
+    /// The repository that it cannot come from or go to; a target where no repository takes it.
+    pub repository: String,
+    /// The package.
+    pub package: NamedPackage,
+    /// Why.
+    pub reason: String,
+}
+
+/// A package by its name.
+#[derive(Serialize, ToSchema)]
+pub struct NamedPackage {
+    /// Its name.
+    pub name: String,
+    /// Its version, for rpm with its release.
+    pub version: String,
+    /// Its architecture; `source` or `src` of sources.
+    pub architecture: String,
+    /// Its file.
+    pub file: String,
+}
+
+/// What a package needs that a target would not have.
+#[derive(Serialize, ToSchema)]
+pub struct MissingPackage {
+    /// The target.
+    pub target: String,
+    /// The name of the package.
+    pub package: String,
+    /// The names of packages of which it needs one.
+    pub needs: Vec<String>,
+}
+
+/// Why nothing was changed, with what would change.
+#[derive(Serialize, ToSchema)]
+pub struct PlanProblem {
+    /// Why.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// The plan.
+    #[serde(flatten)]
+    pub plan: Plan,
 }
 
 /// What a change would do to one repository.
@@ -333,14 +438,36 @@ impl From<selection::ChangePlan> for Plan {
             let PackageName { name, version, architecture } = planned.package;
             PlannedPackage { name, version, architecture, file: planned.file.to_string(), sha256: planned.sha256.hex() }
         };
+        let packages = |all: Vec<selection::PlannedPackage>| all.into_iter().map(package).collect();
         let of_one = |planned: selection::RepositoryPlan| RepositoryPlan {
             generation: planned.generation.map(|generation| generation.to_string()),
-            added: Vec::new(),
-            replaced: Vec::new(),
-            removed: planned.removed.into_iter().map(package).collect(),
+            added: packages(planned.added),
+            replaced: packages(planned.replaced),
+            removed: packages(planned.removed),
             unchanged: planned.unchanged,
         };
         let repositories = plan.into_iter().map(|(repository, planned)| (repository.to_string(), of_one(planned)));
-        Self { repositories: repositories.collect() }
+        Self { repositories: repositories.collect(), refused: Vec::new(), missing: None }
+    }
+}
+
+impl Plan {
+    /// That of a promotion; what is missing only where it is asked for.
+    pub fn of_promotion(planned: &PlannedPromotion<'_>, with_missing: bool) -> Self {
+        let refused = planned.refused.iter().map(|refused| {
+            let PackageName { name, version, architecture } = refused.package.clone();
+            let package = NamedPackage { name, version, architecture, file: refused.file.to_string() };
+            RefusedPackage { repository: refused.repository.clone(), package, reason: refused.reason.clone() }
+        });
+        let missing = planned.missing.iter().map(|missing| MissingPackage {
+            target: missing.target.clone(),
+            package: missing.package.clone(),
+            needs: missing.needs.clone(),
+        });
+        Self {
+            refused: refused.collect(),
+            missing: with_missing.then(|| missing.collect()),
+            ..Self::from(planned.plan.clone())
+        }
     }
 }

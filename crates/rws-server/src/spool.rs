@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use rws_model::{FileName, Inspected, Md5Pieces, Memory, Refusal};
 use rws_repository::inspection::{Inspection, InspectionButMd5};
-use rws_repository::intake::ReceivedFile;
+use rws_repository::intake::{FileLocation, ReceivedFile};
 use rws_store::{Grower, LocalFile};
 use tempfile::{NamedTempFile, TempPath};
 use tokio::runtime::Handle;
@@ -191,11 +191,12 @@ impl Spooled {
     /// # Errors
     ///
     /// When the disk fails.
-    pub fn into_received(mut self) -> io::Result<(TempPath, ReceivedFile)> {
+    pub fn into_received(mut self, product: Option<String>) -> io::Result<(TempPath, ReceivedFile)> {
         if let Some(path) = self.entries.take() {
             self.inspected.entries = serde_json::from_reader(BufReader::new(File::open(&path)?))?;
         }
-        let received = ReceivedFile { file: LocalFile::whole(&*self.path), inspected: self.inspected };
+        let file = FileLocation::Disk(LocalFile::whole(&*self.path));
+        let received = ReceivedFile { file, inspected: self.inspected, product };
         Ok((self.path, received))
     }
 

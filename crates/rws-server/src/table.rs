@@ -65,6 +65,8 @@ pub enum Endpoint {
     RemoveMetadata,
     /// `incoming::put`
     PutIncoming,
+    /// `promote::post`
+    Promote,
     /// `read::get`
     Read,
     /// `upload::put`
@@ -95,7 +97,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 20] = [
+pub static ROWS: [Row; 21] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -116,6 +118,7 @@ pub static ROWS: [Row; 20] = [
         Endpoint::RemoveMetadata,
     ),
     row(Method::PUT, "/-/incoming/{target/product/file}", Right::Write, Resource::Targets, Endpoint::PutIncoming),
+    row(Method::POST, "/-/promote", Right::Write, Resource::Targets, Endpoint::Promote),
     row(Method::GET, "/-/{other}", Right::None, Resource::Process, Endpoint::Nothing),
     row(Method::GET, "/", Right::Read, Resource::Path, Endpoint::Read),
     row(Method::GET, "/{path}", Right::Read, Resource::Path, Endpoint::Read),

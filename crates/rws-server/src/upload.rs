@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use rws_model::{Format, Listed, Reading, RefusalKind};
+use rws_model::{Format, Listed, Reading, RefusalKind, Verb};
 use rws_repository::aside;
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted, Replaced};
@@ -92,7 +92,7 @@ fn prepare(
     path: &str,
     headers: &HeaderMap,
 ) -> Result<(Writable, MultipartParser), Problem> {
-    let to = service.gate.writable(user, path, "Can't upload the package to S3")?;
+    let to = service.gate.writable(user, Verb::Upload, path, "Can't upload the package to S3")?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let parser = MultipartParser::new(content_type, of_forms(&service.settings.limits)).map_err(form::broken)?;
     Ok((to, parser))
@@ -251,13 +251,13 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
         let _turn = if is_large { service.scheduler.publisher().turn().await } else { None };
         let Batch { reception, to, product, files, listed, aside, .. } = batch;
         let (count, bytes) = (files.len(), files.iter().map(Spooled::size_bytes).sum::<u64>());
-        let received = move || files.into_iter().map(Spooled::into_received).collect::<io::Result<Vec<_>>>();
+        let of_product = move |file: Spooled| file.into_received(product.clone());
+        let received = move || files.into_iter().map(of_product).collect::<io::Result<Vec<_>>>();
         let received = spawn_blocking(received).await.unwrap_or_else(|error| Err(io::Error::other(error)));
         let received = received.map_err(|error| RepositoryError::damaged("what was received", error))?;
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = received.into_iter().unzip();
-        let (targets, product) = (to.targets(), product.as_deref());
-        let to = intake::Destination { targets, product, listed, only: None, is_release: false };
+        let to = intake::Destination { listed, ..intake::Destination::all(to.targets()) };
         let accepted = intake::accept(reception, to, files).await?;
         let names: Vec<&str> = accepted.repositories.iter().map(|repository| repository.as_str()).collect();
         tracing::info!(upload = %accepted.id, repositories = names.join(" "), files = count, bytes, "accepted");

@@ -1,7 +1,7 @@
 //! What clients are told: of files, by their names, and how to set up a repository.
 
 use super::release_package::{BuiltPackage, ReleasePackage};
-use crate::{Identity, RepositoryId, RootFile, Sha256, Target};
+use crate::{FileName, Identity, Inspected, RepositoryId, RootFile, Sha256, Target};
 
 /// What clients of a format are told.
 ///
@@ -62,6 +62,16 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
+    /// What a package says of others.
+    fn relations(&self, _package: &Inspected) -> PackageRelations {
+        PackageRelations::default()
+    }
+
+    /// What packages that are built from this source call it in [`PackageRelations::source`]; `None` for what is no source.
+    fn source_name(&self, _identity: &Identity, _file: &FileName) -> Option<String> {
+        None
+    }
+
     /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
     /// not be told.
     fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
@@ -78,6 +88,15 @@ pub struct PackageName {
     pub version: String,
     /// Its architecture; `source` or `src` of sources.
     pub architecture: String,
+}
+
+/// What a package says of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackageRelations {
+    /// The source that it was built from, as the format names sources; `None` where it does not say that.
+    pub source: Option<String>,
+    /// The names of packages that it needs: one of each list.
+    pub needs: Vec<Vec<String>>,
 }
 
 /// What a client file is made of.

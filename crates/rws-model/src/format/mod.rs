@@ -8,7 +8,7 @@ mod root;
 mod signing;
 mod upload;
 
-pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName};
+pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName, PackageRelations};
 pub use list::Formats;
 pub use release_package::{
     BuiltPackage, CLIENT_FILE_FUNCTIONS, ReleasePackage, quoted, release_version, released_at, with_digest,

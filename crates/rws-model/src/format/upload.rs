@@ -50,6 +50,11 @@ pub trait UploadFormat: Send + Sync {
         None
     }
 
+    /// The product whose packages are in this directory, where the directory of a package depends on it.
+    fn product_of<'directory>(&self, _directory: &'directory str) -> Option<&'directory str> {
+        None
+    }
+
     /// How an upload comes whose files are sent one by one, where clients of this format send any so.
     fn file_by_file(&self) -> Option<FileByFile> {
         None

@@ -7,15 +7,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use rws_model::{Change, RecordFile, RepositoryId, Role};
-use rws_store::{Key, Listed, Stat};
+use rws_model::{Change, RepositoryId, Role};
 
 use super::Publisher;
-use super::comparison::known_digests::KnownFile;
-use super::comparison::stored_files::{self, ReadFile, StoredFile, StoredFiles};
-use crate::catalogue::ConfiguredTarget;
-use crate::generation::{FileRow, Generation, Heads, PackageRow, path_order};
+use crate::generation::{Heads, PackageRow};
 use crate::plan::{Origin, PlannedChange, join};
+use crate::stored_files::{self, ReadFile};
+use crate::stored_packages::StoredPackages;
 use crate::{RepositoryError, reading};
 
 /// One commit takes in at most so many packages …
@@ -105,7 +103,13 @@ impl Publisher {
             entries_bytes += row.entries.iter().map(|(_, bytes)| bytes).sum::<u64>();
             *number == 0 || entries_bytes <= MAX_ENTRIES_BYTES
         });
-        let packages = Packages { publisher: self, repository, target, generation: &generation };
+        let packages = Packages(StoredPackages {
+            store: &self.store,
+            target,
+            repository,
+            generation: &generation,
+            depth: target.depth(),
+        });
         let rows: Vec<PackageRow> = rows.map(|(_, row)| row).collect();
         let mut rendered = stream::iter(rows).map(|row| packages.render(row)).buffered(READS_AT_ONCE);
         let mut batch = Batch::default();
@@ -116,7 +120,11 @@ impl Publisher {
                     batch.changes.push(change);
                 }
                 Err((path, reason)) => {
-                    batch.unreadable.push(Unreadable { identity: row.identity, path: packages.public(&path), reason });
+                    batch.unreadable.push(Unreadable {
+                        identity: row.identity,
+                        path: packages.0.public(&path),
+                        reason,
+                    });
                 }
             }
         }
@@ -143,27 +151,14 @@ impl Publisher {
 type Rendered = Result<PlannedChange, (String, String)>;
 
 /// The packages of a generation, read from the store.
-struct Packages<'a> {
-    publisher: &'a Publisher,
-    repository: &'a RepositoryId,
-    target: &'a ConfiguredTarget,
-    generation: &'a Generation,
-}
+struct Packages<'a>(StoredPackages<'a>);
 
 impl Packages<'_> {
-    fn public(&self, path: &str) -> String {
-        join(&self.target.format.layout(self.repository).tree, path)
-    }
-
-    fn file(&self, path: &str) -> Result<Option<FileRow>, RepositoryError> {
-        self.generation.files.get(path, &path_order).map_err(RepositoryError::generation(self.repository))
-    }
-
     async fn render(&self, row: PackageRow) -> Result<(PackageRow, Rendered), RepositoryError> {
         let mut wrong = (row.directory.clone(), "it has no file of a package".to_owned());
         for name in &row.files {
             let path = join(&row.directory, name.as_str());
-            let read = match self.read(&path).await? {
+            let read = match self.0.read(&path).await? {
                 Ok(read) => read,
                 Err(reason) => {
                     wrong = (path, reason);
@@ -179,37 +174,10 @@ impl Packages<'_> {
         Ok((row, Err(wrong)))
     }
 
-    /// Reads the front of a file that is as the index knows it, else all of it.
-    async fn read(&self, path: &str) -> Result<Result<ReadFile, String>, RepositoryError> {
-        let (Some(known), Some(key)) = (self.file(path)?, Key::parse(&self.public(path))) else {
-            return Ok(Err("the index does not know it".to_owned()));
-        };
-        let Some(RecordFile { name, .. }) = known.as_record_file() else {
-            return Ok(Err("it is not a file name".to_owned()));
-        };
-        let stat = match known.version {
-            Some(version) => Some(Stat { size_bytes: known.size_bytes, version, modified_milliseconds: 0 }),
-            None => self.publisher.store().stat(&key).await?,
-        };
-        let Some(stat) = stat else { return Ok(Err("it does not exist".to_owned())) };
-        let file = StoredFile { path: path.to_owned(), name, listed: Listed { key, stat } };
-        let files = StoredFiles {
-            store: Arc::clone(&self.publisher.store),
-            format: Arc::clone(&self.target.format),
-            depth: self.target.depth(),
-        };
-        let as_known = KnownFile { size_bytes: known.size_bytes, digests: known.digests.clone() };
-        Ok(match files.read(file, Some(as_known)).await? {
-            Ok(read) if read.inspected.file.digests.sha256 == known.digests.sha256 => Ok(read),
-            Ok(_) => Err("it has other bytes than the index says".to_owned()),
-            Err((_, refusal)) => Err(refusal.reason),
-        })
-    }
-
     fn change(&self, row: &PackageRow, read: &ReadFile) -> Result<PlannedChange, String> {
-        let beside = |path: &str| self.file(path).ok().flatten().and_then(|row| row.as_record_file());
-        let record = stored_files::assemble(self.target, read, &beside).map_err(|refusal| refusal.reason)?;
-        if self.target.format.compare(&record.identity, &rws_model::Identity(row.identity.clone())).is_ne() {
+        let beside = |path: &str| self.0.file(path).ok().flatten().and_then(|row| row.as_record_file());
+        let record = stored_files::assemble(self.0.target, read, &beside).map_err(|refusal| refusal.reason)?;
+        if self.0.target.format.compare(&record.identity, &rws_model::Identity(row.identity.clone())).is_ne() {
             return Err(format!("it is {} now", record.identity.0));
         }
         let names: Vec<_> = record.files.iter().map(|file| &file.name).collect();
@@ -217,7 +185,7 @@ impl Packages<'_> {
             return Err("it names other files than the index has".to_owned());
         }
         let change =
-            Change { repository: self.repository.clone(), identity: record.identity.clone(), record: Some(record) };
+            Change { repository: self.0.repository.clone(), identity: record.identity.clone(), record: Some(record) };
         Ok(PlannedChange { change, origin: Origin::Rendered(row.record) })
     }
 }

@@ -12,7 +12,6 @@ use crate::support::{Crash, World, accept, catalogue_signed_by, id, observed, re
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use rws_model::Listed;
 use rws_openpgp::{Keyring, SigningKey};
 use rws_repository::Heads;
 use rws_repository::IncomingFiles;
@@ -244,14 +243,7 @@ async fn a_request_that_takes_half_a_day_is_refused() {
         let files = received(&targets[0], &[world.deb("aa", "1", "amd64", "a")]);
         let reception = IncomingFiles::begin(world.store()).await.unwrap();
         world.pass(hours * 3600);
-        let to = Destination {
-            targets: &targets,
-            product: Some("product"),
-            listed: Listed::InUpload,
-            only: None,
-            is_release: false,
-        };
-        let answer = intake::accept(reception, to, files).await;
+        let answer = intake::accept(reception, Destination::all(&targets), files).await;
         assert_eq!(answer.is_ok(), is_accepted, "{answer:?}");
     }
 }

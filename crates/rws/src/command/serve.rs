@@ -169,7 +169,7 @@ fn users(configuration: &Configuration) -> Vec<User> {
             tracing::warn!(user = name, %error, "this user cannot log in: make a hash with `rws hash-password`");
         }
         let allowed = user.clone();
-        User { name: name.clone(), hash: hash.ok(), may_write: Arc::new(move |target| allowed.may_write(target)) }
+        User { name: name.clone(), hash: hash.ok(), may: Arc::new(move |verb, target| allowed.may(verb, target)) }
     });
     users.collect()
 }

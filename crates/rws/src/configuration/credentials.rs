@@ -1,8 +1,8 @@
-//! Who may write, and where.
+//! Who may do what, and where.
 
 use std::collections::BTreeMap;
 
-use rws_model::Target;
+use rws_model::{Target, Verb};
 use serde_json::Value;
 
 use super::environment::{Environment, RWS_CREDENTIALS};
@@ -15,9 +15,16 @@ use super::secret::Secret;
 
 const USERS: &str =
     "is an object of users: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}";
-const USER: &str = "is a password hash, or an object with hash and allow";
+const USER: &str = "is a password hash, or an object with hash, allow and admin";
 /// The keys of a user who is more than a hash.
-pub const KEYS: [&str; 2] = ["hash", "allow"];
+pub const KEYS: [&str; 3] = ["hash", "allow", "admin"];
+
+const ALLOW: &str =
+    "is a list of patterns such as live/*/el/*, or of {\"match\": \"live/*\", \"verbs\": [\"upload\", \"promote\"]}";
+const VERBS: &str = "is a list of read, upload, delete, promote, retain";
+
+/// What a pattern alone stands for.
+const USUAL_VERBS: [Verb; 2] = [Verb::Upload, Verb::Delete];
 
 const HASH: &str = "is a password hash, as `rws hash-password` makes it";
 
@@ -26,14 +33,29 @@ const HASH: &str = "is a password hash, as `rws hash-password` makes it";
 pub struct User {
     /// The password hash as configured. It may be unusable: the original started with such users too.
     pub hash: Secret,
-    /// Where the user may write; none where there is no limit.
-    pub allow: Option<Vec<Pattern>>,
+    /// What the user may do, and where; none where it is what a pattern alone stands for, everywhere.
+    pub allow: Option<Vec<Grant>>,
+    /// Whether the user may do everything everywhere.
+    pub admin: bool,
+}
+
+/// What a user may do in some repositories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Which repositories.
+    pub pattern: Pattern,
+    /// What.
+    pub verbs: Vec<Verb>,
 }
 
 impl User {
-    /// Whether the user may write to the target.
-    pub fn may_write(&self, target: &Target) -> bool {
-        self.allow.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(target)))
+    /// Whether the user may do this with the target.
+    pub fn may(&self, verb: Verb, target: &Target) -> bool {
+        match &self.allow {
+            _ if self.admin => true,
+            Some(grants) => grants.iter().any(|grant| grant.verbs.contains(&verb) && grant.pattern.matches(target)),
+            None => USUAL_VERBS.contains(&verb),
+        }
     }
 }
 
@@ -83,7 +105,7 @@ pub fn read(
 pub fn useless(users: &Users, model: &Model) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, user) in users {
-        for pattern in user.allow.iter().flatten() {
+        for pattern in user.allow.iter().flatten().map(|grant| &grant.pattern) {
             if !model.targets().any(|target| pattern.matches(&target)) {
                 warnings.push(format!("user {name:?}: allow has {pattern}, which matches no repository"));
             }
@@ -107,14 +129,30 @@ fn users(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Users, Mistake> 
 
 fn user(node: &Node<'_>) -> Result<User, Mistake> {
     if node.is_text() {
-        return Ok(User { hash: Secret::new(node.text(USER)?), allow: None });
+        return Ok(User { hash: Secret::new(node.text(USER)?), allow: None, admin: false });
     }
     let entry = node.object(USER)?;
     entry.refuse_unknown(&KEYS)?;
     let hash = Secret::new(entry.required("hash", HASH)?.text(HASH)?);
-    let allow = entry.get("allow").map(Node::public).map(|node| {
-        let patterns = node.list("is a list of patterns such as live/*/el/*")?;
-        patterns.iter().map(pattern::read).collect::<Result<Vec<_>, _>>()
-    });
-    Ok(User { hash, allow: allow.transpose()? })
+    let allow = entry
+        .get("allow")
+        .map(Node::public)
+        .map(|node| node.list(ALLOW)?.iter().map(grant).collect::<Result<Vec<_>, _>>());
+    let admin = entry.get("admin").map(Node::public).map(|node| node.boolean()).transpose()?;
+    Ok(User { hash, allow: allow.transpose()?, admin: admin.unwrap_or_default() })
+}
+
+fn grant(node: &Node<'_>) -> Result<Grant, Mistake> {
+    if node.is_text() {
+        return Ok(Grant { pattern: pattern::read(node)?, verbs: USUAL_VERBS.to_vec() });
+    }
+    let entry = node.object(ALLOW)?;
+    entry.refuse_unknown(&["match", "verbs"])?;
+    let pattern = pattern::read(&entry.required("match", ALLOW)?)?;
+    let verb = |node: &Node<'_>| Verb::parse(node.text(VERBS)?).ok_or_else(|| node.mistake(VERBS));
+    let verbs = match entry.get("verbs") {
+        Some(node) => node.list(VERBS)?.iter().map(verb).collect::<Result<Vec<_>, _>>()?,
+        None => USUAL_VERBS.to_vec(),
+    };
+    Ok(Grant { pattern, verbs })
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::credentials::Grant;
 use super::secret::presence;
 use super::{Configuration, ListeningAddress, Model, SigningKey, StoreConfiguration, User, connection};
 
@@ -83,8 +84,12 @@ fn store(store: &StoreConfiguration) -> Value {
 }
 
 fn user(user: &User) -> Value {
-    let allow = user.allow.as_ref().map(|patterns| patterns.iter().map(ToString::to_string).collect::<Vec<_>>());
-    json!({ "hash": presence(Some(&user.hash)), "allow": allow })
+    let grant = |grant: &Grant| {
+        let verbs: Vec<&str> = grant.verbs.iter().map(|verb| verb.word()).collect();
+        json!({ "match": grant.pattern.to_string(), "verbs": verbs })
+    };
+    let allow = user.allow.as_ref().map(|grants| grants.iter().map(grant).collect::<Vec<_>>());
+    json!({ "hash": presence(Some(&user.hash)), "allow": allow, "admin": user.admin })
 }
 
 fn key(key: Option<&SigningKey>) -> Value {

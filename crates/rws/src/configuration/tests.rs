@@ -14,7 +14,7 @@ mod variables;
 
 use std::path::PathBuf;
 
-use rws_model::Target;
+use rws_model::{Target, Verb};
 use serde_json::{Value, json};
 
 use crate::installation::formats;

@@ -29,6 +29,7 @@ mod names;
 mod packages;
 pub mod paths;
 mod posting;
+mod promoting;
 mod release;
 mod removing;
 mod removing_one_of_many;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rws_model::{Digests, ListedFile, ListedPackage, ListedRole, sha256};
+use rws_model::{ListedFile, ListedPackage, ListedRole, sha256};
 use rws_store::Stat;
 
 use super::super::stored_repository::CurrentState;
@@ -10,6 +10,7 @@ use super::Comparer;
 use crate::RepositoryError;
 use crate::blocks::codec;
 use crate::generation::FileRow;
+use crate::stored_files::KnownFile;
 
 /// What is known of package files without reading them, by their paths below the tree.
 #[derive(Default)]
@@ -20,13 +21,6 @@ pub(in crate::publish) struct KnownDigests {
     own: HashMap<String, FileRow>,
     /// Metadata of other kinds that the older root lists.
     pub(in crate::publish) carried: Vec<ListedFile>,
-}
-
-/// What all of a file is.
-#[derive(Clone)]
-pub(in crate::publish) struct KnownFile {
-    pub(in crate::publish) size_bytes: u64,
-    pub(in crate::publish) digests: Digests,
 }
 
 impl KnownDigests {

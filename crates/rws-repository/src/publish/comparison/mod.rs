@@ -2,8 +2,7 @@
 //! taken over here.
 
 mod carried;
-pub(super) mod known_digests;
-pub(super) mod stored_files;
+mod known_digests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,9 +19,9 @@ use super::stored_repository::{CurrentState, StoredRepository};
 use crate::generation::{FileRow, PackageRow};
 use crate::plan::{Origin, PlannedChange, StoreObservations, join};
 use crate::render::StoredIndex;
+use crate::stored_files::{self, ReadFile, StoredFile, StoredFiles};
 use crate::{RepositoryError, private};
 use known_digests::KnownDigests;
-use stored_files::{ReadFile, StoredFile, StoredFiles};
 
 /// The name of the list of malformed packages, in the directory of the metadata.
 const MALFORMED_LIST: &str = "malformed_list.txt";

@@ -12,12 +12,10 @@ use async_trait::async_trait;
 pub use later::later_catalogue;
 use rws_deb::Deb;
 use rws_lab::fixture;
-use rws_model::{
-    FileName, Format, Identity, Listed, Reading, Record, RepositoryId, RepositorySettings, Signer, sha256,
-};
+use rws_model::{FileName, Format, Identity, Reading, Record, RepositoryId, RepositorySettings, Signer, sha256};
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
 use rws_repository::inspection::Inspection;
-use rws_repository::intake::{self, Accepted, Destination, ReceivedFile};
+use rws_repository::intake::{self, Accepted, Destination, FileLocation, ReceivedFile};
 use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
 use rws_repository::{IncomingFiles, IntakeError, RepositoryError, UploadBuilder, UploadId};
 use rws_rpm::Rpm;
@@ -161,7 +159,8 @@ pub fn received_as(target: &ConfiguredTarget, files: &[PathBuf], reading: Readin
         let name = FileName::parse(path.file_name().unwrap().to_str().unwrap()).unwrap();
         let mut inspection = Inspection::new(&*target.format, &name, reading);
         inspection.push(&std::fs::read(path).unwrap()).unwrap();
-        ReceivedFile { file: LocalFile::whole(path), inspected: inspection.finish().unwrap() }
+        let file = FileLocation::Disk(LocalFile::whole(path));
+        ReceivedFile { file, inspected: inspection.finish().unwrap(), product: Some("product".to_owned()) }
     };
     files.iter().map(read).collect()
 }
@@ -173,8 +172,7 @@ pub async fn accept(
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
     let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-    let to = Destination { targets, product: Some("product"), listed: Listed::InUpload, only: None, is_release: false };
-    intake::accept(reception, to, files).await
+    intake::accept(reception, Destination::all(targets), files).await
 }
 
 /// One store with everything around it.

@@ -16,9 +16,11 @@ fn users_of_the_file_are_joined_and_the_environment_replaces_them() {
     let configuration = resolved(&file, &[]);
     assert_eq!(names(&configuration), ["ann", "eve"]);
     let eve = &configuration.credentials.as_ref().unwrap()["eve"];
-    assert!(eve.may_write(&target("live/1.10/el/7")) && eve.may_write(&target("release/1.10/ubuntu/focal")));
-    assert!(!eve.may_write(&target("live/1.10/ubuntu/focal")));
-    assert!(configuration.credentials.as_ref().unwrap()["ann"].may_write(&target("live/1.10/ubuntu/focal")));
+    assert!(
+        eve.may(Verb::Upload, &target("live/1.10/el/7")) && eve.may(Verb::Upload, &target("release/1.10/ubuntu/focal"))
+    );
+    assert!(!eve.may(Verb::Upload, &target("live/1.10/ubuntu/focal")));
+    assert!(configuration.credentials.as_ref().unwrap()["ann"].may(Verb::Upload, &target("live/1.10/ubuntu/focal")));
 
     let configuration = resolved(&file, &[BOB]);
     assert_eq!(names(&configuration), ["bob"]);
@@ -29,6 +31,39 @@ fn users_of_the_file_are_joined_and_the_environment_replaces_them() {
         mistake(&with(file, "/users", json!({ "ann": "hash" })), &[]),
         "rws.json: users names \"ann\" a second time; allowed is each user once"
     );
+}
+
+#[test]
+fn what_a_user_may_do_is_said_by_verbs() {
+    let of = |user: serde_json::Value| {
+        let file = with(small(), "/users", json!({ "eve": user }));
+        resolved(&file, &[]).credentials.unwrap().remove("eve").unwrap()
+    };
+    let (el, focal) = (target("live/1.10/el/7"), target("release/1.10/ubuntu/focal"));
+    let limited =
+        of(json!({ "hash": "x", "allow": ["live/*", { "match": "release/*", "verbs": ["upload", "promote"] }] }));
+    for (verb, on_el, on_focal) in [
+        (Verb::Upload, true, true),
+        (Verb::Delete, true, false),
+        (Verb::Promote, false, true),
+        (Verb::Retain, false, false),
+        (Verb::Read, false, false),
+    ] {
+        assert_eq!((limited.may(verb, &el), limited.may(verb, &focal)), (on_el, on_focal), "{verb:?}");
+        assert!(of(json!({ "hash": "x", "admin": true })).may(verb, &el), "{verb:?}");
+        let usual = [Verb::Upload, Verb::Delete].contains(&verb);
+        assert_eq!(of(json!({ "hash": "x" })).may(verb, &el), usual, "{verb:?}");
+        assert_eq!(of(json!("x")).may(verb, &el), usual, "{verb:?}");
+        assert!(!of(json!({ "hash": "x", "allow": [] })).may(verb, &el), "{verb:?}");
+    }
+    for (allow, expected) in [
+        (json!([{ "match": "live/*", "verbs": ["publish"] }]), "users.eve.allow[0].verbs[0]"),
+        (json!([{ "verbs": ["upload"] }]), "users.eve.allow[0].match is missing"),
+        (json!([{ "match": "live/*", "verb": [] }]), "users.eve.allow[0].verb is unknown"),
+    ] {
+        let said = mistake(&with(small(), "/users", json!({ "eve": { "hash": "x", "allow": allow } })), &[]);
+        assert!(said.contains(expected), "{said}");
+    }
 }
 
 #[test]
@@ -87,7 +122,7 @@ fn mistakes_in_credentials_do_not_show_them() {
         ("[\"hush\"]", format!("RWS_CREDENTIALS is a list (not shown); allowed {users}")),
         (
             r#"{"bob": 5}"#,
-            "RWS_CREDENTIALS.bob is a number (not shown); allowed is a password hash, or an object with hash and allow"
+            "RWS_CREDENTIALS.bob is a number (not shown); allowed is a password hash, or an object with hash, allow and admin"
                 .to_owned(),
         ),
         (
@@ -97,7 +132,7 @@ fn mistakes_in_credentials_do_not_show_them() {
         ),
         (
             r#"{"bob": {"hash": "hush", "alow": []}}"#,
-            "RWS_CREDENTIALS.bob.alow is unknown; allowed are hash, allow".to_owned(),
+            "RWS_CREDENTIALS.bob.alow is unknown; allowed are hash, allow, admin".to_owned(),
         ),
         (
             r#"{"bob": {"hash": "hush", "allow": ["live/*", "/x"]}}"#,

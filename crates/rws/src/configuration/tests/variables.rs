@@ -35,7 +35,11 @@ fn case(variable: &'static str, value: &'static str, pointer: &'static str, set:
 
 fn cases() -> Vec<Case> {
     let credentials = r#"{"bob": "hash", "eve": {"hash": "x", "allow": ["live/*"]}}"#;
-    let users = json!({ "bob": { "hash": "<set>", "allow": null }, "eve": { "hash": "<set>", "allow": ["live/*"] } });
+    let live = json!([{ "match": "live/*", "verbs": ["upload", "delete"] }]);
+    let users = json!({
+        "bob": { "hash": "<set>", "allow": null, "admin": false },
+        "eve": { "hash": "<set>", "allow": live, "admin": false },
+    });
     let needs = |mut one: Case, others| {
         one.others = others;
         one

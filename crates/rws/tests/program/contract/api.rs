@@ -201,6 +201,6 @@ fn the_program_does_what_the_document_says() {
         .current_dir(directory.path())
         .run();
     assert!(ran.succeeded(), "{}", ran.transcript());
-    assert!(ran.output().contains("14 selected") || ran.output().contains("14 tested"), "{}", ran.transcript());
+    assert!(ran.output().contains("15 selected") || ran.output().contains("15 tested"), "{}", ran.transcript());
     expect_status(&get(&server, "/-/health"), 200);
 }

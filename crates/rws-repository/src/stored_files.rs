@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use rws_model::{
-    Assembled, ContentDigester, FileName, Format, Inspected, Listed as ListedFiles, Placement, Reading, Record,
-    RecordFile, Refusal,
+    Assembled, ContentDigester, Digests, FileName, Format, Inspected, Listed as ListedFiles, Placement, Reading,
+    Record, RecordFile, Refusal,
 };
 use rws_store::{Listed, Span, Store, Version};
 
-use super::known_digests::KnownFile;
 use crate::RepositoryError;
 use crate::catalogue::ConfiguredTarget;
 use crate::inspection::Inspection;
@@ -18,35 +17,42 @@ use crate::plan::join;
 /// How much is read first of a file whose digests are known: more than the headers of almost all packages.
 const FRONT_BYTES: u64 = 64 << 10;
 
+/// What all of a file is.
+#[derive(Clone)]
+pub(crate) struct KnownFile {
+    pub(crate) size_bytes: u64,
+    pub(crate) digests: Digests,
+}
+
 /// A file in the store, below the tree.
 #[derive(Clone)]
-pub(in crate::publish) struct StoredFile {
-    pub(in crate::publish) path: String,
-    pub(in crate::publish) name: FileName,
-    pub(in crate::publish) listed: Listed,
+pub(crate) struct StoredFile {
+    pub(crate) path: String,
+    pub(crate) name: FileName,
+    pub(crate) listed: Listed,
 }
 
 /// A file that was read.
-pub(in crate::publish) struct ReadFile {
-    pub(in crate::publish) path: String,
-    pub(in crate::publish) name: FileName,
+pub(crate) struct ReadFile {
+    pub(crate) path: String,
+    pub(crate) name: FileName,
     /// What the store said of it while it was read.
-    pub(in crate::publish) version: Version,
-    pub(in crate::publish) inspected: Inspected,
+    pub(crate) version: Version,
+    pub(crate) inspected: Inspected,
 }
 
 /// Reads files of one format.
 #[derive(Clone)]
-pub(in crate::publish) struct StoredFiles {
-    pub(in crate::publish) store: Arc<dyn Store>,
-    pub(in crate::publish) format: Arc<dyn Format>,
+pub(crate) struct StoredFiles {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) format: Arc<dyn Format>,
     /// How much of a package is read.
-    pub(in crate::publish) depth: Reading,
+    pub(crate) depth: Reading,
 }
 
 impl StoredFiles {
     /// Reads a file; only its front where it is known what all of it is. The path and the reason of one that is bad.
-    pub(in crate::publish) async fn read(
+    pub(crate) async fn read(
         &self,
         file: StoredFile,
         known: Option<KnownFile>,
@@ -122,7 +128,7 @@ impl StoredFiles {
 /// # Errors
 ///
 /// When the file is no package, or one that does not fit the files beside it.
-pub(in crate::publish) fn assemble(
+pub(crate) fn assemble(
     target: &ConfiguredTarget,
     file: &ReadFile,
     beside: &dyn Fn(&str) -> Option<RecordFile>,

@@ -1,0 +1,191 @@
+//! Packages that are promoted. The process dies right before and right after every operation of the store: what was answered is
+//! published, whatever becomes of the source; of what was not answered nothing is left.
+
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use std::sync::Arc;
+
+use rws_model::FileName;
+use rws_repository::intake::Accepted;
+use rws_repository::promotion::{self, Choice, PackageSelector, Promotion, PromotionError};
+use rws_repository::publish::{Trigger, Triggers};
+use rws_repository::removal::{self, Removal};
+use rws_repository::scheduler::Scheduler;
+use rws_store::{Moment, Operation, Store};
+
+use crate::support::{Crash, World, id, observed};
+
+const FROM: &str = "live/2.8/ubuntu/focal";
+const TO: &str = "release/2.8/ubuntu/focal";
+
+fn choice(selectors: &[&str]) -> Choice {
+    Choice::These(selectors.iter().map(|text| PackageSelector::parse(text).unwrap()).collect())
+}
+
+async fn promote(world: &World, store: &Arc<dyn Store>, packages: &Choice) -> Result<Accepted, PromotionError> {
+    let from = world.catalogue.resolve(FROM).unwrap().remove(0);
+    let to = world.catalogue.resolve(TO).unwrap();
+    let promotion = Promotion {
+        from: &from,
+        to: &to,
+        packages,
+        sources: true,
+        replace: false,
+        spool: world.directory(),
+        max_entries_bytes: 32 << 20,
+    };
+    let planned = promotion::plan(store, promotion).await?;
+    assert_eq!(planned.refused, []);
+    planned.carry_out(store).await
+}
+
+async fn publish(world: &World, store: Arc<dyn Store>, repository: &str) -> bool {
+    world.tick();
+    world.publisher(store).reconcile(&id(repository), Triggers::NONE).await.is_ok_and(|done| done.synchronised.is_ok())
+}
+
+/// The packages of a repository, each read to the last byte.
+async fn read(world: &World, repository: &str) -> Vec<String> {
+    let (tree, codename) = repository.rsplit_once('/').unwrap();
+    let Some(root) = world.root(tree, codename).await else { return Vec::new() };
+    world.check_plain(tree, codename).await;
+    world.read_deb(tree, codename, &root).await
+}
+
+/// Takes a package out of the source, and its bytes as soon as no reader needs them.
+async fn delete_at_source(world: &World, name: &str) {
+    let from = world.catalogue.resolve(FROM).unwrap();
+    let name = FileName::parse(name).unwrap();
+    removal::remove(&*world.store(), &from, &Removal::Named(name)).await.unwrap().unwrap();
+    for seconds in [0, 3 * 24 * 60 * 60, 11 * 60, 11 * 60] {
+        world.pass(seconds);
+        // readers' generations go with later ones
+        for text in ["1", "2"] {
+            world.upload(FROM, &[world.deb("other", "1", "amd64", &format!("{seconds} {text}"))]).await.unwrap();
+            assert!(publish(world, world.store(), FROM).await);
+        }
+        let triggers = Triggers::of(&[Trigger::Synchronise]);
+        world.tick();
+        world.publisher(world.store()).reconcile(&id(FROM), triggers).await.unwrap();
+    }
+}
+
+async fn prepare() -> World {
+    let world = World::new();
+    let files = [world.deb("aa", "1", "amd64", "a"), world.deb("bb", "1", "all", "b")];
+    world.upload(FROM, &files).await.unwrap();
+    assert!(publish(&world, world.store(), FROM).await);
+    world
+}
+
+async fn die(number: usize, moment: Moment) -> Option<Operation> {
+    let world = prepare().await;
+    let crash = Crash::at(number, moment);
+    let store = observed(&world, crash.clone());
+    let promoted = promote(&world, &store, &Choice::All).await;
+    let done = promoted.is_ok() && publish(&world, store, TO).await;
+    let operation = crash.names.lock().unwrap().get(number).cloned();
+    let context = format!("{moment:?} {operation:?}");
+    assert_eq!(!done, operation.is_some(), "{context}");
+    let now = read(&world, TO).await;
+    assert!(now.is_empty() || now.len() == 2, "{context}: {now:?}");
+
+    // the next start, when the source does not have one of them any more
+    delete_at_source(&world, "aa_1_amd64.deb").await;
+    assert!(publish(&world, world.store(), TO).await, "{context}");
+    let now = read(&world, TO).await;
+    match (promoted.is_ok(), now.is_empty()) {
+        // right behind the promise it counts, although nobody was answered
+        (true, _) | (false, false) => assert_eq!(now.len(), 2, "{context}: {now:?}"),
+        (false, true) => {}
+    }
+    world.pass(2 * 24 * 60 * 60);
+    Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
+    assert_eq!(world.leftovers().await, Vec::<String>::new(), "{context}");
+    operation
+}
+
+#[tokio::test]
+async fn every_crash_point_of_promoting_and_publishing() {
+    let mut points = 0;
+    for number in 0.. {
+        for moment in [Moment::Before, Moment::After] {
+            if die(number, moment).await.is_none() {
+                assert!(points >= 60, "only {points} crash points");
+                println!("{points} crash points");
+                return;
+            }
+            points += 1;
+        }
+    }
+}
+
+/// A package that goes while it is promoted is promoted, or nothing is.
+#[tokio::test]
+async fn a_source_that_changes_meanwhile_is_no_loss() {
+    let world = prepare().await;
+    let from = world.catalogue.resolve(FROM).unwrap().remove(0);
+    let to = world.catalogue.resolve(TO).unwrap();
+    let (store, packages) = (world.store(), choice(&["aa"]));
+    let promotion = Promotion {
+        from: &from,
+        to: &to,
+        packages: &packages,
+        sources: false,
+        replace: false,
+        spool: world.directory(),
+        max_entries_bytes: 32 << 20,
+    };
+    let planned = promotion::plan(&store, promotion).await.unwrap();
+    delete_at_source(&world, "aa_1_amd64.deb").await;
+    let answer = planned.carry_out(&store).await;
+    assert!(matches!(&answer, Err(PromotionError::Moved { path }) if path.ends_with("aa_1_amd64.deb")), "{answer:?}");
+    assert!(publish(&world, world.store(), TO).await);
+    assert_eq!(read(&world, TO).await, Vec::<String>::new());
+    world.pass(2 * 24 * 60 * 60);
+    Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
+    assert_eq!(world.leftovers().await, Vec::<String>::new());
+}
+
+/// Other bytes that come to the target between the plan and the promise are not replaced.
+#[tokio::test]
+async fn what_comes_to_the_target_meanwhile_stays() {
+    let world = prepare().await;
+    let from = world.catalogue.resolve(FROM).unwrap().remove(0);
+    let to = world.catalogue.resolve(TO).unwrap();
+    let (store, packages) = (world.store(), choice(&["aa"]));
+    let promotion = Promotion {
+        from: &from,
+        to: &to,
+        packages: &packages,
+        sources: false,
+        replace: false,
+        spool: world.directory(),
+        max_entries_bytes: 32 << 20,
+    };
+    let planned = promotion::plan(&store, promotion).await.unwrap();
+    world.upload(TO, &[world.deb("aa", "1", "amd64", "other")]).await.unwrap();
+    let answer = planned.carry_out(&store).await;
+    assert!(matches!(&answer, Err(PromotionError::Intake(_))), "{answer:?}");
+}
+
+/// What promoting costs: per package its front is read once, and it is copied twice.
+#[tokio::test]
+async fn requests_grow_with_the_packages_alone() {
+    let mut counts = Vec::new();
+    for packages in [5, 10] {
+        let world = World::new();
+        let files: Vec<_> = (0..packages).map(|number| world.deb(&format!("p{number}"), "1", "amd64", "x")).collect();
+        world.upload(FROM, &files).await.unwrap();
+        assert!(publish(&world, world.store(), FROM).await);
+        let counting = Crash::at(usize::MAX, Moment::Before);
+        let store = observed(&world, counting.clone());
+        promote(&world, &store, &Choice::All).await.unwrap();
+        assert!(publish(&world, store, TO).await);
+        assert_eq!(read(&world, TO).await.len(), packages);
+        counts.push(counting.names.lock().unwrap().len());
+    }
+    println!("operations of the store: 5 packages {}, 10 packages {}", counts[0], counts[1]);
+    // front, copy to the upload, source looked at again, copy to its place; deletion is one for all
+    assert_eq!(counts[1] - counts[0], 5 * 4, "{counts:?}");
+}

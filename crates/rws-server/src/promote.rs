@@ -1,0 +1,173 @@
+//! `POST /-/promote`: packages of one target into others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use rws_model::{RepositoryId, Verb};
+use rws_repository::promotion::{self, Choice, PackageSelector, PlannedPromotion, Promotion, PromotionError};
+use tokio::time::timeout;
+
+use crate::access::User;
+use crate::answer::{Answer, Problem, busy, json};
+use crate::body::Incoming;
+use crate::json_request;
+use crate::schema::{ChangeProblems, Message, Packages, Plan, PlanProblem, PromoteRequest, Wait};
+use crate::service::Service;
+use crate::upload::{answer, permit};
+use crate::wait;
+
+/// What was uploaded to the source a moment ago is waited for so long.
+const LONGEST_SETTLING: Duration = Duration::from_secs(10);
+
+/// How long a promotion waits for its turn: one at a time is planned.
+const LONGEST_QUEUE: Duration = Duration::from_secs(60);
+
+/// Copies packages of one target to others. All of them, or none.
+#[utoipa::path(post, path = "/-/promote", tag = "repositories",
+    security(("password" = [])),
+    params(Wait),
+    request_body = PromoteRequest,
+    responses(
+        (status = 200, description = "The plan of a dry run.", body = Plan),
+        (status = 201, description = "Accepted.", body = Message),
+        (status = 202, description = "Accepted, and not published within the time of `wait`.", body = Message),
+        (status = 409, description = "Some packages cannot be promoted, or a repository has changed. Nothing is changed.", body = PlanProblem),
+        ChangeProblems,
+    ))]
+pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+    let _permit = permit(service, user).await?;
+    let request: PromoteRequest = json_request::read(body).await?;
+    let gate = &service.gate;
+    let Some(from) = gate.readable_target(request.from.trim_matches('/')) else {
+        let message = format!("from: {:?} is not the path of one target.", request.from);
+        return Err(Problem::bad_request("path", message));
+    };
+    let from = Arc::clone(from.shared());
+    let to = gate.writable_all(user, Verb::Promote, &request.to)?;
+    if to.targets().iter().any(|target| target.target == from.target) {
+        let message = format!("Packages of {} cannot be promoted to the same target.", from.target);
+        return Err(Problem::bad_request("onto-itself", message));
+    }
+    if let Some(other) = to.targets().iter().find(|target| target.format.name() != from.format.name()) {
+        let (of_from, of_other) = (from.format.name(), other.format.name());
+        let message = format!("{} has {of_from} packages, {} has {of_other} packages.", from.target, other.target);
+        return Err(Problem::bad_request("other-format", message));
+    }
+    let packages = choice(&request.packages)?;
+    let expected = generations(&request.if_generation)?;
+    let source = from.repositories();
+    service.scheduler.settle(&source, LONGEST_SETTLING).await;
+    // also when the client goes away meanwhile
+    let promoting = Arc::clone(service);
+    let work = tokio::spawn(async move {
+        let turn = timeout(LONGEST_QUEUE, promoting.scheduler.publisher().turn());
+        let _turn = turn.await.map_err(|_| busy("promotions"))?;
+        let promotion = Promotion {
+            from: &from,
+            to: to.targets(),
+            packages: &packages,
+            sources: request.sources,
+            replace: request.replace,
+            spool: &promoting.spool,
+            max_entries_bytes: promoting.settings.limits.entries_bytes,
+        };
+        let store = promoting.gate.store();
+        let planned = promotion::plan(store, promotion).await?;
+        let plan = Plan::of_promotion(&planned, request.dependencies.is_some());
+        if let Some(problem) = stands_in_the_way(&planned, &expected) {
+            return Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })));
+        }
+        // nobody reads less than others yet: nothing is disclosed
+        _ = request.disclose;
+        if request.dry_run {
+            return Ok(Outcome::Answered(json(StatusCode::OK, &plan)));
+        }
+        let accepted = planned.carry_out(store).await?;
+        tracing::info!(upload = %accepted.id, from = %from.target, to = request.to.join(" "), "promoted");
+        promoting.scheduler.take(&accepted);
+        Ok::<_, Problem>(Outcome::Accepted(accepted))
+    });
+    match work.await?? {
+        Outcome::Answered(answer) => Ok(answer),
+        Outcome::Accepted(accepted) => Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await),
+    }
+}
+
+enum Outcome {
+    Answered(Answer),
+    Accepted(rws_repository::intake::Accepted),
+}
+
+fn choice(packages: &Packages) -> Result<Choice, Problem> {
+    let selectors = match packages {
+        Packages::Word(word) if word == "all" => return Ok(Choice::All),
+        Packages::Word(word) => {
+            let message = format!("packages: {word:?} is neither \"all\" nor a list of NAME or NAME=VERSION.");
+            return Err(Problem::bad_request("packages", message));
+        }
+        Packages::Selectors(selectors) => selectors,
+    };
+    if selectors.is_empty() {
+        return Err(Problem::bad_request("packages", "packages: the list is empty."));
+    }
+    let parse = |text: &String| {
+        let message = format!("packages: {text:?} is neither NAME nor NAME=VERSION.");
+        PackageSelector::parse(text).ok_or_else(|| Problem::bad_request("packages", message))
+    };
+    selectors.iter().map(parse).collect::<Result<_, _>>().map(Choice::These)
+}
+
+/// The generations that a request was planned on.
+pub fn generations(named: &BTreeMap<String, String>) -> Result<BTreeMap<RepositoryId, String>, Problem> {
+    let repository = |(name, generation): (&String, &String)| {
+        let message = format!("if_generation: {name:?} is not a repository.");
+        let id = RepositoryId::parse(name).ok_or_else(|| Problem::bad_request("if-generation", message))?;
+        Ok((id, generation.clone()))
+    };
+    named.iter().map(repository).collect()
+}
+
+/// Why nothing is promoted.
+fn stands_in_the_way(planned: &PlannedPromotion<'_>, expected: &BTreeMap<RepositoryId, String>) -> Option<Problem> {
+    for (repository, generation) in expected {
+        let current = planned.generations.get(repository).map(|id| id.as_ref().map(ToString::to_string));
+        if current.as_ref().and_then(Option::as_deref) != Some(generation) {
+            let message =
+                format!("{repository} is not in generation {generation} any more, or not part of this request.");
+            let hint = "look at the new plan, and name its generations";
+            return Some(Problem::new(StatusCode::CONFLICT, "moved", message).with_hint(hint));
+        }
+    }
+    let first = planned.refused.first()?;
+    let message = format!(
+        "{} of the chosen packages cannot be promoted, so none is. The first: {} {} to {}: {}.",
+        planned.refused.len(),
+        first.package.name,
+        first.package.version,
+        first.repository,
+        first.reason
+    );
+    let hint = "choose other packages, or send \"replace\": true where other content may take the place";
+    Some(Problem::new(StatusCode::CONFLICT, "refused", message).with_hint(hint))
+}
+
+impl From<PromotionError> for Problem {
+    fn from(error: PromotionError) -> Self {
+        let message = error.to_string();
+        match error {
+            PromotionError::NoPackage { .. } => Self::new(StatusCode::NOT_FOUND, "no-package", message)
+                .with_hint("a selector is NAME or NAME=VERSION, and may have * and ?; a version is all of it"),
+            PromotionError::Ambiguous { name, .. } => Self::new(StatusCode::CONFLICT, "ambiguous", message)
+                .with_hint(format!("say which one: {name}=VERSION, or {name}=* for all")),
+            PromotionError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+                .with_hint("promote fewer packages at once, or raise server.limits.entries_bytes"),
+            PromotionError::Moved { .. } => {
+                Self::new(StatusCode::CONFLICT, "moved", message).with_hint("send the request again")
+            }
+            PromotionError::Intake(error) => error.into(),
+        }
+    }
+}
