@@ -180,6 +180,12 @@ impl Package {
         self
     }
 
+    /// The digest of the payload in the main header, as rpm 4.14 and later write it.
+    pub fn with_payload_digest(self) -> Self {
+        let digest = hex(&Sha256::digest(&self.payload));
+        self.with(5092, texts(&[&digest])).with(5093, Value::Numbers(vec![8]))
+    }
+
     /// The file, with size, MD5, SHA-1 and SHA-256 in its signature header.
     pub fn build(&self) -> Vec<u8> {
         self.assemble(header(Some(62), &statements(self)))

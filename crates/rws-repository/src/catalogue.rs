@@ -108,6 +108,12 @@ impl ConfiguredTarget {
         self.policy.sign_packages != SignPackages::Off && self.format.signing().is_some()
     }
 
+    /// The fingerprints of keys whose signatures of packages clients know; `None` where packages are not signed.
+    pub fn package_keys(&self) -> Option<BTreeSet<String>> {
+        let signer = self.signer.as_ref().filter(|_| self.signs_packages())?;
+        Some(signer.package_key_fingerprints().into_iter().collect())
+    }
+
     /// How much is read of packages that are in the store already.
     pub fn depth(&self) -> Reading {
         if self.settings.contents { Reading::Contents } else { Reading::Entries }

@@ -92,8 +92,8 @@ impl<'a> SignedUploads<'a> {
                     (key.map(|key| PackageSignature { key, uploaded }), inspected.clone())
                 }
                 One::Signed(made) => {
-                    let (file, again) = *made;
-                    let (key, uploaded) = (signer.signing_fingerprint().to_owned(), inspected.file.digests.sha256);
+                    let (key, file, again) = *made;
+                    let uploaded = inspected.file.digests.sha256;
                     signed.files.push(file);
                     (Some(PackageSignature { key, uploaded }), again)
                 }
@@ -116,8 +116,8 @@ impl<'a> SignedUploads<'a> {
 enum One {
     /// It stays as it is, with the signature of this key.
     AsItIs(Option<String>),
-    /// It is signed here.
-    Signed(Box<(SignedFile, Inspected)>),
+    /// It has another front here, with a signature of this key.
+    Signed(Box<(String, SignedFile, Inspected)>),
 }
 
 async fn sign(
@@ -136,19 +136,30 @@ async fn sign(
     let is_signed = !front.signatures().is_empty() || front.other_signatures() > 0;
     let keys: Vec<Option<String>> =
         front.signatures().iter().map(|packet| signer.verify_package(packet, front.signed_bytes(), now)).collect();
-    match (target.policy.sign_packages, keys.as_slice()) {
-        // clients want each signature that is there to be of a key that they know
-        (SignPackages::Unsigned, [Some(key)]) if front.other_signatures() == 0 => {
-            return Ok(One::AsItIs(Some(key.clone())));
+    let kept = match (target.policy.sign_packages, keys.as_slice()) {
+        (SignPackages::Unsigned, [Some(key)]) => Some(key),
+        (SignPackages::Always, [Some(key)]) if key == signer.signing_fingerprint() => Some(key),
+        (SignPackages::Unsigned, _) if is_signed => return Err(unknown_signature(name, &keys).into()),
+        _ => None,
+    };
+    let (key, packet) = match (kept, front.signatures()) {
+        (Some(key), [packet]) => {
+            if let Some(reason) = front.unsuited_signature(packet, &target.target) {
+                return Err(Refusal::new(name.as_str(), reason).with_hint("send it without a signature").into());
+            }
+            if front.other_signatures() == 0 && front.is_found_by_all() {
+                return Ok(One::AsItIs(Some(key.clone())));
+            }
+            // clients want each signature that is there to be of a key that they know, where they look for it: this one stays
+            (key.clone(), packet.clone())
         }
-        (SignPackages::Always, [Some(key)]) if front.other_signatures() == 0 && key == signer.signing_fingerprint() => {
-            return Ok(One::AsItIs(Some(key.clone())));
+        _ => {
+            let request =
+                SigningRequest { purpose: SigningPurpose::Package, bytes: front.signed_bytes(), signed_at: now };
+            let packet = signer.sign(request).await.map_err(IntakeError::Signing)?;
+            (signer.signing_fingerprint().to_owned(), packet)
         }
-        (SignPackages::Unsigned, _) if is_signed => return Err(unknown_signature(name, &keys, &*front).into()),
-        _ => {}
-    }
-    let request = SigningRequest { purpose: SigningPurpose::Package, bytes: front.signed_bytes(), signed_at: now };
-    let packet = signer.sign(request).await.map_err(IntakeError::Signing)?;
+    };
     let bytes = front.with_signature(&packet)?;
     let length = front.length_bytes();
     let (format, name, original) = (Arc::clone(&target.format), name.clone(), file.path().to_owned());
@@ -171,7 +182,7 @@ async fn sign(
         let inspected = inspection.finish()?;
         let path = signed.into_temp_path();
         let file = SignedFile { record: inspected.file.clone(), file: LocalFile::whole(&*path), _path: path };
-        Ok(One::Signed(Box::new((file, inspected))))
+        Ok(One::Signed(Box::new((key, file, inspected))))
     };
     let made = spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error).into()));
     made.map_err(failed)
@@ -199,14 +210,20 @@ fn failed(error: FrontError) -> IntakeError {
 }
 
 /// What is said of a package whose signature clients could not verify.
-fn unknown_signature(name: &FileName, keys: &[Option<String>], front: &dyn PackageFront) -> Refusal {
-    let reason = match (keys, front.other_signatures()) {
-        ([], _) => "it has no signature of its header alone, and clients verify no other one".to_owned(),
-        (_, others) if keys.iter().all(Option::is_some) => {
-            format!("it has {} signatures, and clients may refuse more than one", keys.len() + others)
-        }
-        _ => "it is signed with a key that clients of the repository do not know".to_owned(),
+fn unknown_signature(name: &FileName, keys: &[Option<String>]) -> Refusal {
+    let (reason, hint) = match keys {
+        [] => (
+            "it has no signature of its header alone, and clients verify no other one".to_owned(),
+            "send it without a signature",
+        ),
+        _ if keys.iter().all(Option::is_some) => (
+            format!("it has {} signatures of its header, and clients may refuse more than one", keys.len()),
+            "send it without a signature",
+        ),
+        _ => (
+            "it is signed with a key that clients of the repository do not know".to_owned(),
+            "send it without a signature, or have its key added to package_keys in the configuration",
+        ),
     };
-    Refusal::new(name.as_str(), reason)
-        .with_hint("send it without a signature, or have its key added to package_keys in the configuration")
+    Refusal::new(name.as_str(), reason).with_hint(hint)
 }

@@ -51,6 +51,12 @@ pub trait PackageFront: Send {
     /// How many signatures there are of other bytes, or in a form that cannot be read.
     fn other_signatures(&self) -> usize;
 
+    /// Whether each signature is in all places where clients look for it.
+    fn is_found_by_all(&self) -> bool;
+
+    /// Which clients of a target do not verify a signature: a clause about the package. `None` where all of them do.
+    fn unsuited_signature(&self, packet: &[u8], target: &Target) -> Option<String>;
+
     /// Why clients of a target refuse this package once it is signed, whoever signed it; `None` where they take it.
     fn unsuited(&self, target: &Target) -> Option<&'static str>;
 

@@ -118,9 +118,13 @@ impl<'a> Draft<'a> {
         self.edit(PackageEdit { identity: row.identity.clone(), row: Some(row), texts });
     }
 
-    /// Whether a package is there, signed, that the file of a record was uploaded as before: it is never signed again.
+    /// Whether a package is there, signed with a key that clients know, that the file of a record was uploaded as before: it is
+    /// never signed again.
     fn was_signed_before(&self, row: &PackageRow, record: &Record) -> io::Result<bool> {
         let Some(signature) = &row.signature else { return Ok(false) };
+        if self.present.package_keys.is_some_and(|known| !known.contains(&signature.key)) {
+            return Ok(false);
+        }
         let is_same_upload = record.uploaded() == Some(signature.uploaded) && self.is_in_place(row);
         Ok(is_same_upload && !self.has_files_of(row, record)?)
     }

@@ -108,6 +108,8 @@ pub struct Present<'a> {
     pub retired: &'a [Retired],
     /// Public paths that are known to hold something else.
     pub taken: &'a BTreeSet<String>,
+    /// The fingerprints of keys whose signatures of packages clients know; `None` where packages are not signed.
+    pub package_keys: Option<&'a BTreeSet<String>>,
 }
 
 /// What a look at the store brought to light beside changes.

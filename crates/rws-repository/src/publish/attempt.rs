@@ -18,6 +18,13 @@ use crate::{RepositoryError, UploadId, private};
 /// Batches of larger uploads are published one at a time, of all repositories.
 const LARGE_BYTES: u64 = 2 << 20;
 
+/// A replica that started later, with other settings or keys, has so long to publish an upload that another one accepted: two
+/// of its sweeps, and more.
+const LATER_REPLICA_SECONDS: i64 = 75;
+
+/// What is left to another replica is looked at again after this time.
+const LOOK_AGAIN_SECONDS: i64 = 5;
+
 /// How often a plan is made anew because a public path holds something else.
 const MAX_PLANS: usize = 4;
 
@@ -76,6 +83,9 @@ impl Attempt<'_> {
     /// Goes through the protocol.
     pub(super) async fn run(&self) -> Result<Ended, RepositoryError> {
         let Some(mut observed) = self.observe().await? else { return Ok(Ended::NeedsTurn) };
+        if let Some(outcome) = self.left_to_a_later_replica(&observed) {
+            return Ok(Ended::Done(Box::new(outcome)));
+        }
         let mut compared = self.compare(&observed).await?;
         self.note_malformed(&observed, &mut compared.comparison).await?;
 
@@ -152,6 +162,28 @@ impl Attempt<'_> {
             lost_commits: 0,
             has_more: pending.has_more,
         })))
+    }
+
+    /// What is pending where a replica that started later has other settings or keys: that one publishes it. Who has waited for it
+    /// in vain publishes with what this one has.
+    fn left_to_a_later_replica(&self, observed: &Observed) -> Option<Outcome> {
+        let head = observed.state.head().filter(|head| self.publisher.is_superseded(self.at.target, head))?;
+        let asked = [Trigger::Synchronise, Trigger::Rebuild, Trigger::Create, Trigger::CleanUp];
+        let oldest = observed.pending.uploads.iter().map(|upload| upload.id.seconds()).min()?;
+        let is_recent = observed.now - oldest < LATER_REPLICA_SECONDS;
+        let is_left = is_recent && !self.takes_over && !asked.iter().any(|trigger| observed.triggers.has(*trigger));
+        is_left.then(|| Outcome {
+            generation: Some(head.generation.clone()),
+            published_at: None,
+            look_again_seconds: Some(LOOK_AGAIN_SECONDS),
+            applied: Vec::new(),
+            failed: Vec::new(),
+            looked: false,
+            synchronised: Ok(()),
+            stale: 0,
+            lost_commits: 0,
+            has_more: false,
+        })
     }
 
     fn comparer(&self) -> Comparer<'_> {
@@ -245,6 +277,7 @@ impl Attempt<'_> {
         noticed: &StoreObservations,
     ) -> Result<Option<Plan>, RepositoryError> {
         let mut taken = self.at.condemned_paths(state);
+        let package_keys = self.at.target.package_keys();
         let mut failed = Vec::new();
         for _ in 0..MAX_PLANS {
             let present = Present {
@@ -252,6 +285,7 @@ impl Attempt<'_> {
                 generation: state.generation.as_ref(),
                 retired: state.head().map(|head| head.retired.as_slice()).unwrap_or_default(),
                 taken: &taken,
+                package_keys: package_keys.as_ref(),
             };
             let plan = plan(&present, changes, noticed);
             let mut plan = plan.map_err(RepositoryError::generation(self.at.repository))?;

@@ -422,10 +422,13 @@ async fn replicas_with_different_keys_do_not_undo_each_others_work() {
     let earlier = replica(1);
     tokio::time::sleep(Duration::from_millis(20)).await;
     let later = replica(2);
+    let publish_of = async |scheduler: &Arc<Scheduler>, accepted: &Accepted| {
+        scheduler.take(accepted);
+        assert!(matches!(scheduler.wait(&accepted.id, LONG).await, Progress::Published(_)));
+    };
     let publish = async |scheduler: &Arc<Scheduler>, name: &str| {
         let accepted = upload(&world, &store, RELEASE, world.deb(name, "1", "amd64", "text")).await;
-        scheduler.take(&accepted);
-        assert!(matches!(scheduler.wait(&accepted.id, LONG).await, Progress::Published(_)));
+        publish_of(scheduler, &accepted).await;
     };
     let sweeps = async |scheduler: &Arc<Scheduler>| {
         for _ in 0..20 {
@@ -444,14 +447,40 @@ async fn replicas_with_different_keys_do_not_undo_each_others_work() {
     sweeps(&later).await;
     assert_eq!(Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0, head);
     assert_eq!((earlier.overruled(), later.overruled()), (1, 0));
-    // what it publishes is signed with what it has, and then once more
-    publish(&earlier, "bb").await;
-    assert_eq!(signed_by().await, 1);
-    sweeps(&earlier).await;
-    sweeps(&later).await;
+    // what it accepts is published by the later one
+    let accepted = upload(&world, &store, RELEASE, world.deb("bb", "1", "amd64", "text")).await;
+    earlier.take(&accepted);
+    assert_eq!(earlier.wait(&accepted.id, Duration::from_millis(1500)).await, Progress::Pending);
     assert_eq!(signed_by().await, 2);
-    let head = Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0;
-    sweeps(&earlier).await;
-    sweeps(&later).await;
-    assert_eq!(Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0, head);
+    later.sweep().await.unwrap();
+    assert!(later.settle(&[id(RELEASE)], LONG).await);
+    assert!(matches!(earlier.wait(&accepted.id, LONG).await, Progress::Published(_)));
+    assert_eq!(signed_by().await, 2);
+}
+
+/// A later replica that does not come any more keeps nothing from being published.
+#[tokio::test]
+async fn what_is_left_to_a_later_replica_is_not_left_for_ever() {
+    const RELEASE: &str = "release/2.8/ubuntu/focal";
+    let world = World::new();
+    let replica = |seed: u8| {
+        let key = SigningKey::generate("RWS <rws@example.org>", 1_700_000_000, &mut [seed; 32]).unwrap();
+        let signer = Arc::new(Keyring::of(Arc::new(key)).unwrap()) as Arc<dyn Signer>;
+        Publisher::new(world.store(), catalogue_signed_by(Some(signer)), Malformed::Stop)
+    };
+    let earlier = replica(1);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let later = replica(2);
+    world.upload(RELEASE, &[world.deb("aa", "1", "amd64", "text")]).await.unwrap();
+    assert!(later.reconcile(&id(RELEASE), Triggers::NONE).await.unwrap().published_at.is_some());
+    world.tick();
+    world.upload(RELEASE, &[world.deb("bb", "1", "amd64", "text")]).await.unwrap();
+    for seconds in [0, 70] {
+        world.pass(seconds);
+        let outcome = earlier.reconcile(&id(RELEASE), Triggers::NONE).await.unwrap();
+        assert_eq!((outcome.published_at, outcome.applied.len()), (None, 0));
+        assert!(outcome.look_again_seconds.is_some());
+    }
+    world.pass(10);
+    assert_eq!(earlier.reconcile(&id(RELEASE), Triggers::NONE).await.unwrap().applied.len(), 1);
 }

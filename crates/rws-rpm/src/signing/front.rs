@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use base64ct::{Base64, Encoding as _};
-use rws_model::{FileName, FrontError, PackageFront, Refusal, Target};
+use rws_model::{FileName, FrontError, PackageFront, Refusal, SignatureAlgorithm, Target};
 
 use super::clients;
 use super::packet::SignaturePacket;
@@ -127,9 +127,28 @@ impl PackageFront for Front {
         let main = &self.headers.main;
         let is_covered = PAYLOAD_DIGESTS.iter().any(|tag| main.has(*tag));
         (!is_covered && clients::want_covered_payload(target)).then_some(
-            "its header has no digest of its payload (rpm before 4.14 made none), and rpm of the distribution refuses \
-             such packages when they are signed",
+            "its header has no digest of its payload (rpm before 4.14 made none), and newer rpm refuses such packages \
+             when they are signed",
         )
+    }
+
+    fn is_found_by_all(&self) -> bool {
+        let header = &self.headers.signature;
+        let is_found = |packet: &Vec<u8>| {
+            let legacy = SignaturePacket::read(packet).and_then(legacy_tag);
+            legacy.is_none_or(|tag| header.binary(tag) == Some(packet.as_slice()))
+        };
+        self.signatures.iter().all(is_found)
+    }
+
+    fn unsuited_signature(&self, packet: &[u8], target: &Target) -> Option<String> {
+        let algorithm = match SignaturePacket::read(packet)?.algorithm {
+            1 => SignatureAlgorithm::Rsa,
+            19 => SignatureAlgorithm::EcDsa,
+            22 | 27 => SignatureAlgorithm::EdDsa,
+            _ => return None,
+        };
+        clients::unverified(target, algorithm).map(|clients| format!("it has {clients}"))
     }
 
     fn length_bytes(&self) -> u64 {

@@ -3,6 +3,8 @@ use rws_lab::rpm::{Package, Value, header, statements};
 use rws_model::{Digester, FileName, FrontError, Inspected, PackageFront as _, Reading, UploadFormat as _};
 use rws_openpgp::{SignatureKind, SigningKey};
 
+use base64ct::{Base64, Encoding as _};
+
 use super::front::Front;
 use super::packet::SignaturePacket;
 use crate::Rpm;
@@ -62,6 +64,27 @@ fn check(bytes: &[u8], seed: u8) -> Vec<u8> {
     assert_eq!(signed[again.length_bytes() as usize..], bytes[front.length_bytes() as usize..]);
     assert_eq!(inspect(&signed).unwrap().identity, inspect(bytes).unwrap().identity);
     signed
+}
+
+/// rpm 4 does not look where rpm 6 does, and the other way round rpm 6 does.
+#[test]
+fn a_signature_that_rpm_4_does_not_find_is_seen_and_moved() {
+    let bytes = Package::hello().build();
+    let front = read(&bytes);
+    let packet = packet_of(&front, 1);
+    let signed = with_front(&bytes, &front, &packet);
+    assert!(read(&signed).is_found_by_all());
+    let mut tags = statements(&Package::hello());
+    let text = Base64::encode_string(&packet);
+    tags.push((278, rws_lab::rpm::texts(&[&text])));
+    let only = Package::hello().assemble(header(Some(62), &tags));
+    let front = read(&only);
+    assert_eq!(front.signatures(), std::slice::from_ref(&packet));
+    assert!(!front.is_found_by_all());
+    assert_eq!(with_front(&only, &front, &packet), signed);
+    let mut tags = statements(&Package::hello());
+    tags.push((267, Value::Bytes(packet)));
+    assert!(read(&Package::hello().assemble(header(Some(62), &tags))).is_found_by_all());
 }
 
 #[test]

@@ -77,7 +77,7 @@ async fn check(keys: &SigningKeys, as_json: bool) -> anyhow::Result<()> {
         let request = SigningRequest { purpose: SigningPurpose::Detached, bytes: b"rws key check", signed_at: now() };
         _ = signer.signature(rws_openpgp::SignatureKind::Binary, request).await;
     }
-    let states = keys.states(now());
+    let states = keys.detailed_states(now());
     let bad = states.iter().filter(|state| state.problem.is_some()).count();
     if as_json {
         let one = |state: &KeyState| {
@@ -95,10 +95,8 @@ async fn check(keys: &SigningKeys, as_json: bool) -> anyhow::Result<()> {
                 say(format_args!("  {line}"))?;
             }
         }
-        if states.is_empty() {
-            say(format_args!("no key is configured: make one with `rws key generate`"))?;
-        }
     }
+    ensure!(!states.is_empty(), "no key is configured: make one with `rws key generate`");
     ensure!(bad == 0, "{bad} of {} keys cannot sign", states.len());
     Ok(())
 }
@@ -138,6 +136,9 @@ fn generate(user_id: &str, output: &Path) -> anyhow::Result<()> {
     };
     let (revocation, sheet) = (beside(".revocation.asc"), beside(".txt"));
     let fingerprint = key.public_key().fingerprint();
+    for path in [output, &revocation, &sheet] {
+        ensure!(!path.try_exists().unwrap_or(true), "{} exists: give another --output", path.display());
+    }
     write(output, secret)?;
     write(&revocation, &key.revocation_certificate(now())?)?;
     write(&sheet, &text_of_sheet(user_id, fingerprint, output, &revocation))?;

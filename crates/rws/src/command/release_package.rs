@@ -10,6 +10,9 @@ use rws_server::{Gate, Keys, Releases};
 
 use super::output::{complain, say};
 use crate::configuration::Configuration;
+use crate::configuration::process::URL;
+use crate::configuration::repositories::{RELEASE_NAME, is_release_name};
+use crate::configuration::store::is_url;
 use crate::installation::Installation;
 
 /// What is asked for.
@@ -35,6 +38,12 @@ pub struct ReleaseArguments {
 ///
 /// When a path stands for nothing, a name or address is missing, the store cannot be used, or a package could not be made.
 pub async fn run(configuration: &Configuration, arguments: &ReleaseArguments) -> anyhow::Result<()> {
+    if let Some(name) = arguments.name.as_ref().filter(|name| !is_release_name(name)) {
+        bail!("--name is {name:?}; allowed {RELEASE_NAME}");
+    }
+    if let Some(url) = arguments.url.as_ref().filter(|url| !is_url(url)) {
+        bail!("--url is {url:?}; allowed {URL}");
+    }
     let installation = Installation::open(configuration)?;
     let url = arguments.url.clone().or_else(|| configuration.server.service.public_url.clone());
     let base = url.ok_or_else(|| anyhow!("give the address of the service with --url, or set server.public_url"))?;

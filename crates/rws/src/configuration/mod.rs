@@ -12,14 +12,14 @@ mod mistake;
 mod model;
 mod node;
 mod pattern;
-mod process;
+pub mod process;
 mod repeated;
 pub mod repositories;
 pub mod secret;
 mod setting;
 mod show;
 mod signing;
-mod store;
+pub mod store;
 #[cfg(test)]
 mod tests;
 

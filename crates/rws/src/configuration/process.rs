@@ -131,10 +131,12 @@ fn object<'a>(file: &Object<'a>, name: &str, known: &[&str]) -> Result<Option<Ob
     Ok(Some(object))
 }
 
+/// What [`is_url`] asks for.
+pub const URL: &str = "is a URL such as https://packages.example.org, without user and password";
+
 fn url(node: &Node<'_>) -> Result<String, Mistake> {
-    let allowed = "is a URL such as https://packages.example.org, without user and password";
-    let text = node.text(allowed)?.trim_end_matches('/');
-    if is_url(text) { Ok(text.to_owned()) } else { Err(node.mistake(allowed)) }
+    let text = node.text(URL)?.trim_end_matches('/');
+    if is_url(text) { Ok(text.to_owned()) } else { Err(node.mistake(URL)) }
 }
 
 fn networks(node: &Node<'_>) -> Result<Vec<IpNet>, Mistake> {

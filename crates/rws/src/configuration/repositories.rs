@@ -320,18 +320,26 @@ fn file_names(node: &Node<'_>) -> Result<bool, Mistake> {
     }
 }
 
+/// What [`is_release_name`] asks for.
+pub const RELEASE_NAME: &str =
+    "is a name of small letters, digits and + . -, at least two, that starts with a letter or a digit";
+
+/// Whether release packages can get their names from this one.
+pub fn is_release_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte);
+    let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    // it is a part of names of directories, which are at most 100 bytes in an archive
+    starts && (2..=30).contains(&text.len()) && text.bytes().all(plain)
+}
+
 /// The name that release packages get their names from.
 fn release_package(node: &Node<'_>, known: &Known<'_>) -> Result<String, Mistake> {
     let object = node.object("is an object with name: {\"name\": \"example\"}")?;
     object.refuse_unknown(&RELEASE_PACKAGE_KEYS)?;
-    let allowed = "is a name of small letters, digits and + . -, at least two, that starts with a letter or a digit";
-    let name = object.required("name", allowed)?;
-    let text = name.text(allowed)?;
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte);
-    let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    // it is a part of names of directories, which are at most 100 bytes in an archive
-    if !starts || !(2..=30).contains(&text.len()) || !text.bytes().all(plain) {
-        return Err(name.mistake(allowed));
+    let name = object.required("name", RELEASE_NAME)?;
+    let text = name.text(RELEASE_NAME)?;
+    if !is_release_name(text) {
+        return Err(name.mistake(RELEASE_NAME));
     }
     if !known.has_public_url {
         return Err(node.problem(

@@ -162,6 +162,17 @@ impl SigningKeys {
         states
     }
 
+    /// The same with what programs and agents said that could not sign, for operators.
+    pub fn detailed_states(&self, now: i64) -> Vec<KeyState> {
+        let mut states = self.states(now);
+        for state in &mut states {
+            if let (Some(problem), Some(Key::Elsewhere(key))) = (&mut state.problem, self.keys.get(&state.name)) {
+                *problem = key.detailed_problem().unwrap_or_else(|| problem.clone());
+            }
+        }
+        states
+    }
+
     fn check_all(&self, now: i64) -> Vec<KeyState> {
         let report = |(name, key): (&String, &Key)| {
             let public = key.public().clone();

@@ -4,9 +4,25 @@ use std::process::Stdio;
 
 use rws_model::SigningPurpose;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
-use crate::configuration::environment::VARIABLES;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// What a program gets of the environment of this process, which has secrets: what finds programs, files and agents.
+const PASSED: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "GNUPGHOME",
+    "XDG_RUNTIME_DIR",
+    "SSL_CERT_FILE",
+];
 
 /// A signature is smaller; what is longer is none.
 const MOST_BYTES: u64 = 64 * 1024;
@@ -37,15 +53,16 @@ pub fn name(command: &[String]) -> &str {
 pub async fn run(command: &[String], asked: &Asked<'_>) -> Result<Vec<u8>, String> {
     let (program, arguments) = command.split_first().ok_or("no program is configured")?;
     let mut process = Command::new(program);
-    process.args(arguments).kill_on_drop(true);
+    // with all that it starts, so that nothing of it stays
+    process.args(arguments).kill_on_drop(true).process_group(0);
     process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // it needs no secret of this process
-    VARIABLES.iter().for_each(|variable| _ = process.env_remove(variable.name));
+    process.env_clear().envs(PASSED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     process.env("RWS_SIGN_PURPOSE", word(asked.purpose));
     process.env("RWS_SIGN_HASH", asked.hash.unwrap_or_default());
     process.env("RWS_SIGN_SIZE", asked.bytes.len().to_string());
     let failed = |what: &str, error: std::io::Error| format!("{program} {what}: {error}");
     let mut child = process.spawn().map_err(|error| failed("cannot be started", error))?;
+    let _group = Group::of(&child);
     let (Some(mut input), Some(output), Some(complaint)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
@@ -58,8 +75,13 @@ pub async fn run(command: &[String], asked: &Asked<'_>) -> Result<Vec<u8>, Strin
         drop(input);
     };
     let mut output = output.take(MOST_BYTES + 1);
-    let mut complaint = complaint.take(MOST_BYTES);
-    let ((), read, _) = tokio::join!(write, output.read_to_end(&mut signature), complaint.read_to_end(&mut complained));
+    let complain = async {
+        // what is said beyond that is read, too, so that it does not wait
+        let mut complaint = complaint;
+        _ = (&mut complaint).take(MOST_BYTES).read_to_end(&mut complained).await;
+        _ = tokio::io::copy(&mut complaint, &mut tokio::io::sink()).await;
+    };
+    let ((), read, ()) = tokio::join!(write, output.read_to_end(&mut signature), complain);
     read.map_err(|error| failed("cannot be read", error))?;
     if signature.len() as u64 > MOST_BYTES {
         return Err(format!("{program} wrote more than {MOST_BYTES} bytes, which is no signature"));
@@ -69,9 +91,26 @@ pub async fn run(command: &[String], asked: &Asked<'_>) -> Result<Vec<u8>, Strin
         let complained = String::from_utf8_lossy(&complained);
         let line: String = complained.split_whitespace().collect::<Vec<_>>().join(" ");
         let line: String = line.chars().take(MOST_COMPLAINT_CHARACTERS).collect();
+        let line = if line.is_empty() { "it said nothing" } else { &line };
         return Err(format!("{program} ended with {status}: {line}"));
     }
     Ok(signature)
+}
+
+/// A program and all that it started, which end when this is dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // one that is empty does not exist any more
+        self.0.into_iter().for_each(|group| _ = kill_process_group(group, Signal::KILL));
+    }
 }
 
 /// What a program is told of its purpose.

@@ -26,6 +26,8 @@ struct Health {
     failures: u32,
     /// What went wrong last, and when it may be asked again.
     problem: Option<(String, Instant)>,
+    /// What the program or agent said of it.
+    detail: Option<String>,
 }
 
 /// A key that signs elsewhere.
@@ -47,6 +49,12 @@ impl ExternalSigner {
     /// What went wrong with the last signature; `None` when it was made.
     pub fn problem(&self) -> Option<String> {
         self.health().problem.as_ref().map(|(reason, _)| reason.clone())
+    }
+
+    /// The same with what the program or agent said, for operators.
+    pub fn detailed_problem(&self) -> Option<String> {
+        let detail = self.health().detail.clone();
+        self.problem().map(|problem| detail.unwrap_or(problem))
     }
 
     fn health(&self) -> std::sync::MutexGuard<'_, Health> {
@@ -72,6 +80,7 @@ impl ExternalSigner {
         }
     }
 
+    /// A signature, or what the program or agent says instead.
     async fn ask(&self, kind: SignatureKind, request: SigningRequest<'_>) -> Result<KeySignature, String> {
         let draft = || SignatureDraft::new(&self.public, kind, request.bytes, request.signed_at);
         match &self.place {
@@ -79,7 +88,9 @@ impl ExternalSigner {
                 let asked = command::Asked { purpose: request.purpose, hash: None, bytes: request.bytes };
                 let answer = command::run(command, &asked).await?;
                 KeySignature::from_packet(&answer).map_err(|error| {
-                    format!("{} did not answer with one binary OpenPGP signature: {error}", command::name(command))
+                    let hint = if answer.starts_with(b"-----BEGIN") { "; it has ASCII armour" } else { "" };
+                    let name = command::name(command);
+                    format!("{name} did not answer with one binary OpenPGP signature: {error}{hint}")
                 })
             }
             Place::Command { command, output: Output::Raw } => {
@@ -112,6 +123,7 @@ impl KeySigner for ExternalSigner {
         }
         // the semaphore is never closed
         let _permit = self.permits.acquire().await;
+        self.health().detail = None;
         let made = match timeout(self.timeout, self.ask(kind, request)).await {
             Ok(Ok(signature)) if self.public.verifies(&signature, kind, request.bytes) => Ok(signature),
             Ok(Ok(_)) => {
@@ -119,7 +131,12 @@ impl KeySigner for ExternalSigner {
                               with the wrong type (a clear-signed text needs type 0x01, `gpg --textmode`)"
                     .to_owned())
             }
-            Ok(Err(reason)) => Err(reason),
+            Ok(Err(detail)) => {
+                // what a program says may be for nobody else: reasons are shown to readers
+                tracing::error!(key = self.public.fingerprint(), reason = detail, "a key could not sign");
+                self.health().detail = Some(detail);
+                Err("the last signature failed; the log of RWS says why".to_owned())
+            }
             Err(_) => Err(format!("it did not answer within {} s", self.timeout.as_secs())),
         };
         self.note(made.as_ref().map(|_| ()).map_err(String::as_str));

@@ -236,10 +236,15 @@ fn who_is_not_known_is_refused_and_package_keys_are_taken() {
 /// With rpmsign of this machine.
 #[track_caller]
 fn sign_with_rpmsign(rpm: &Path, key: &SecretKey) {
+    sign_with_rpmsign_as(rpm, key, &[]);
+}
+
+fn sign_with_rpmsign_as(rpm: &Path, key: &SecretKey, options: &[&str]) {
     let home = key.home();
     Program::new("rpmsign", home)
         .env("GNUPGHOME", home)
         .args(["--define", "_gpg_name test@example.invalid", "--define", "__gpg /usr/bin/gpg", "--addsign"])
+        .args(options)
         .arg(rpm)
         .succeed();
 }
@@ -256,7 +261,7 @@ fn packages_that_are_there_are_signed_in_batches() {
                 return Rpm::new(&name, "1.0", "1").architecture("noarch").build(work.path());
             }
             let file = work.path().join(format!("{name}-2.0-1.x86_64.rpm"));
-            write_file(&file, lab::Package::hello().with(1000, lab::text(&name)).build());
+            write_file(&file, lab::Package::hello().with(1000, lab::text(&name)).with_payload_digest().build());
             file
         })
         .collect();
@@ -338,12 +343,77 @@ fn a_package_that_clients_refuse_signed_is_refused_where_they_do() {
     let work = temporary_directory();
     let rpm = work.path().join("hello-2.0-1.x86_64.rpm");
     write_file(&rpm, lab::Package::hello().build());
-    for (target, status) in [("el/7", 201), ("el/9", 201), ("el/10", 400), ("fedora/34", 201), ("fedora/45", 400)] {
+    for (target, status) in [("el/7", 201), ("el/8", 400), ("el/9", 400), ("el/10", 400), ("fedora/45", 400)] {
         let answer = Upload::to(&format!("/live/2.11/{target}")).file(&rpm).send(&stand.server);
         assert_eq!(answer.status, status, "{target}: {}", answer.text());
         if status == 400 {
             assert!(answer.text().contains("no digest of its payload"), "{}", answer.text());
         }
+    }
+}
+
+/// A vendor's package as older rpmsign signs it, with a signature of header and payload beside that of the header; or with the
+/// only one where rpm 4 does not look. The vendor's signature stays, where all clients look for it.
+#[test]
+fn the_signature_of_a_vendor_stays_where_all_clients_find_it() {
+    let (ours, theirs) = (SecretKey::generate("rsa3072"), SecretKey::generate("rsa3072"));
+    let sources = |work: &Path| {
+        write_file(&work.join("vendor.asc"), theirs.public_armored());
+        write_file(&work.join("a.asc"), ours.secret_armored());
+        json!({ "a": { "file": work.join("a.asc") } })
+    };
+    let mut stand = Stand::start(sources, &json!({ "keys": keys("a", &[], &[]) }));
+    let vendor = stand.path("vendor.asc");
+    let trusting = json!({ "keys": keys("a", &[], &[]), "sign_packages": "unsigned", "package_keys": [vendor] });
+    stand.change(&trusting);
+    let work = temporary_directory();
+    let rpm = Rpm::new("old-style", "1.0", "1").architecture("noarch").build(work.path());
+    sign_with_rpmsign_as(&rpm, &theirs, &["--rpmv3"]);
+    send(&stand, &rpm).expect_created();
+    let file = published(&stand, &file_name(&rpm), work.path());
+    let rpms = Rpms::with_key(None, &[&theirs]);
+    rpms.verify(&file);
+    let text = repo_file(&stand);
+    assert!(text.contains("\ngpgcheck=1\n"), "{text}");
+    Dnf::new(&text, "9").run(&["install", "old-style"]).expect_success();
+
+    // all packages are to have our signature: those that are there get it, and then only the key of the repository is needed
+    stand.change(&json!({ "keys": keys("a", &[], &[]), "sign_packages": "always" }));
+    assert!(repo_file(&stand).contains("\ngpgcheck=0\n"));
+    let sign = || {
+        Program::new(env!("CARGO_BIN_EXE_rws"), work.path())
+            .args(["--config", &stand.path("rws.json").display().to_string(), "sign", DNF, "--data-dir"])
+            .arg(stand.server.data_dir())
+            .run()
+            .expect_success()
+            .output()
+    };
+    let said = sign();
+    assert!(said.contains("x86_64: 1 of 1 packages signed"), "{said}");
+    Rpms::with_key(None, &[&ours]).verify(&published(&stand, &file_name(&rpm), work.path()));
+    assert!(repo_file(&stand).contains("\ngpgcheck=1\n"));
+    let said = sign();
+    assert!(said.contains("all packages are signed"), "{said}");
+}
+
+#[test]
+fn a_vendor_signature_that_clients_do_not_verify_is_refused() {
+    let (ours, theirs) = (SecretKey::generate("rsa3072"), SecretKey::generate("ed25519"));
+    let sources = |work: &Path| {
+        write_file(&work.join("vendor.asc"), theirs.public_armored());
+        write_file(&work.join("a.asc"), ours.secret_armored());
+        json!({ "a": { "file": work.join("a.asc") } })
+    };
+    let mut stand = Stand::start(sources, &json!({ "keys": keys("a", &[], &[]) }));
+    let vendor = stand.path("vendor.asc");
+    stand.change(&json!({ "keys": keys("a", &[], &[]), "sign_packages": "unsigned", "package_keys": [vendor] }));
+    let work = temporary_directory();
+    let rpm = Rpm::new("vendor", "1.0", "1").architecture("noarch").build(work.path());
+    sign_with_rpmsign(&rpm, &theirs);
+    for (version, status) in [("7", 400), ("8", 400), ("9", 201)] {
+        let answer = Upload::to(&format!("/live/2.11/el/{version}")).file(&rpm).send(&stand.server);
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert_eq!(answer.text().contains("it has EdDSA signatures"), status == 400, "{}", answer.text());
     }
 }
 

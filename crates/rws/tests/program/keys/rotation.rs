@@ -293,8 +293,15 @@ fn a_key_is_made_with_all_that_belongs_to_it() {
         assert_eq!(mode & 0o777, 0o600, "{}", path.display());
     }
     assert!(said.contains("\"keys\": {\""), "{said}");
-    // never over another one
-    assert!(generate().expect_failure().everything().contains("cannot be written"));
+    // never over another one, and nothing is left behind then
+    assert!(generate().expect_failure().everything().contains("exists: give another --output"));
+    std::fs::remove_file(&file).expect("it is there");
+    assert!(generate().expect_failure().everything().contains("2026.asc.revocation.asc exists"));
+    assert!(!file.exists());
+    for end in [".revocation.asc", ".txt"] {
+        std::fs::remove_file(work.path().join(format!("2026.asc{end}"))).expect("it is there");
+    }
+    generate().expect_success();
     let configuration = configuration_file(work.path(), |value| {
         value["keys"] = json!({ "2026": { "file": file } });
         value["repositories"] = json!([{ "match": "*", "keys": { "active": "2026" } }]);

@@ -110,7 +110,7 @@ fn a_program_signs_and_publishing_waits_while_it_is_away() {
     assert!(!environment.contains("GPG_SIGN_KEY"), "{environment}");
     assert!(!get("/-/ready").text().contains("cannot sign"));
 
-    for (file, word) in [("away", "the token is not here"), ("slow", "did not answer within 2 s")] {
+    for (file, word) in [("away", "the log of RWS says why"), ("slow", "did not answer within 2 s")] {
         write_file(&stand.path(file), "");
         // taken, and not published
         let version = if file == "away" { "2.0" } else { "3.0" };
@@ -123,6 +123,7 @@ fn a_program_signs_and_publishing_waits_while_it_is_away() {
         wait::until("the key is said to be away", wait::BOUND, said);
         assert!(get("/-/ready").text().contains("key hsm cannot sign"), "{}", get("/-/ready").text());
         assert!(get("/-/metrics").text().contains("rws_key_usable{key=\"hsm\"} 0"));
+        assert!(stand.server.log().contains("the token is not here"), "for operators");
         assert!(!get("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages").text().contains(version));
         std::fs::remove_file(stand.path(file)).expect("it is there");
         stand.server.wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| {
@@ -175,17 +176,66 @@ fn a_program_that_answers_nonsense_publishes_nothing() {
     {
         write_file(&stand.path("sign"), format!("#!/bin/sh\n{body}\n"));
         deb(&stand, &format!("2.{number}"), 1);
-        let said = || {
-            let problem = status(&stand)["keys"]["hsm"]["problem"].as_str().unwrap_or_default().to_owned();
-            problem.contains(word).then_some(())
-        };
-        wait::until(word, wait::BOUND, said);
+        // the reason is for operators, not for everybody who asks
+        wait::until(word, wait::BOUND, || stand.server.log().contains(word).then_some(()));
+        let problem = status(&stand)["keys"]["hsm"]["problem"].as_str().unwrap_or_default().to_owned();
+        assert!(problem.is_empty() || problem.contains("the log of RWS says why"), "{problem}");
     }
     script(&stand.path(""), &key);
     stand
         .server
         .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| text.contains("2.3"));
     watch.end(&key.public_armored());
+}
+
+/// A program gets no secret of RWS, and nothing of it stays when it takes too long; what it says is in the log alone.
+#[test]
+fn a_program_is_told_nothing_and_leaves_nothing() {
+    let key = SecretKey::generate("ed25519");
+    let mut stand = with_command(&key, &key);
+    stand.publish("1.0");
+    let environment = stand.path("environment");
+    let seen = environment.display();
+    let body = format!("env > {seen}\nsleep 7654321 >/dev/null 2>&1 &\necho 'no card SECRETWORD' >&2\nexit 3\n");
+    write_file(&stand.path("sign"), format!("#!/bin/sh\n{body}"));
+    deb(&stand, "2.0", 1);
+    wait::until("it is said", wait::BOUND, || stand.server.log().contains("SECRETWORD").then_some(()));
+    for path in ["/-/ready", "/-/status", "/-/repositories"] {
+        let answer = curl::get(&stand.server.url(path));
+        assert!(!answer.text().contains("SECRETWORD"), "{path}: {}", answer.text());
+    }
+    let names: Vec<String> = String::from_utf8(read_file(&environment))
+        .expect("text")
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for name in &names {
+        let is_plain = [
+            "PATH",
+            "HOME",
+            "PWD",
+            "SHLVL",
+            "_",
+            "LANG",
+            "TMPDIR",
+            "USER",
+            "LOGNAME",
+            "SHELL",
+            "TZ",
+            "LC_ALL",
+            "SSL_CERT_FILE",
+        ]
+        .contains(&name.as_str());
+        assert!(is_plain || name.starts_with("RWS_SIGN_"), "{name}");
+    }
+    let is_there = || {
+        let running = Program::new("pgrep", &stand.path("")).args(["-f", "sleep 7654321"]).run();
+        !running.output().trim().is_empty()
+    };
+    script(&stand.path(""), &key);
+    wait::until("what it started has ended", wait::BOUND, || (!is_there()).then_some(()));
+    stand.server.terminate();
 }
 
 /// The agent of a key's own home.
@@ -263,9 +313,10 @@ fn an_agent_that_does_not_have_the_key_is_named() {
     let stand = Stand::start(sources, &json!({ "keys": keys("agent", &[], &[]) }));
     deb(&stand, "1.0", 1);
     let said = || {
-        let problem = status(&stand)["keys"]["agent"]["problem"].as_str().unwrap_or_default().to_owned();
-        (problem.contains("does not have the key") && problem.contains("1 others")).then_some(())
+        let log = stand.server.log();
+        (log.contains("does not have the key") && log.contains("1 others")).then_some(())
     };
     wait::until("it is said", wait::BOUND, said);
+    assert!(!status(&stand)["keys"]["agent"]["problem"].is_null());
     assert_eq!(curl::get(&stand.server.url(IN_RELEASE)).status, 404);
 }
