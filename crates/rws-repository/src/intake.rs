@@ -338,7 +338,15 @@ async fn write_parts(
     let of_signed = |one: &&SignedFile| private::signed(&upload.id, &one.record);
     let signed = parts.signed.iter().map(|one| (of_signed(one), FileLocation::Disk(one.file.clone()), None));
     files.extend(signed.filter(|(key, ..)| wanted.contains(key)));
-    let reception = &*reception;
+    bring_all(&*reception, upload, files).await
+}
+
+/// Brings the files of an upload below the private prefix, and writes its pointers.
+async fn bring_all(
+    reception: &IncomingFiles,
+    upload: &Upload,
+    files: Vec<(Key, FileLocation, Option<Early>)>,
+) -> Result<(Vec<Kept>, Vec<Key>), IntakeError> {
     let pointers = pointers(upload);
     let keys: Vec<Key> = files.iter().map(|(key, ..)| key.clone()).chain(pointers.iter().cloned()).collect();
     let mut writes: Vec<BoxFuture<'_, Result<Option<Kept>, StoreError>>> = Vec::new();
@@ -356,6 +364,27 @@ async fn write_parts(
             Err(error.into())
         }
     }
+}
+
+/// Promises an upload of what is in the store already: its files are copied first, to these places.
+///
+/// # Errors
+///
+/// When a file has gone or changed; when the store fails. Then nothing of the upload counts.
+pub(crate) async fn restore(
+    reception: IncomingFiles,
+    upload: Upload,
+    files: Vec<(Key, FileLocation)>,
+) -> Result<Accepted, IntakeError> {
+    if upload.changes.len() > MAX_CHANGES {
+        return Err(IntakeError::TooManyChanges { most: MAX_CHANGES });
+    }
+    if upload.changes.is_empty() {
+        return Ok(Accepted { id: upload.id, repositories: Vec::new(), replaced: Vec::new() });
+    }
+    let files = files.into_iter().map(|(key, location)| (key, location, None)).collect();
+    bring_all(&reception, &upload, files).await?;
+    promise(reception.store(), upload).await
 }
 
 /// The records of an upload for one target: those of each product by themselves.

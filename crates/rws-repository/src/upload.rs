@@ -156,6 +156,11 @@ impl UploadBuilder {
         }
     }
 
+    /// Takes a package out of a repository.
+    pub fn remove(&mut self, identity: Identity, repository: RepositoryId) {
+        self.upload.remove(identity, repository);
+    }
+
     /// How many changes there are.
     pub fn changes(&self) -> usize {
         self.upload.changes.len()

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use rws_model::{Formats, RepositoryId, RootFile, Target, Verb};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
+use rws_repository::history;
+use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
-use rws_repository::{GenerationId, RepositoryError};
+use rws_repository::{GenerationId, Head, RepositoryError};
 use rws_store::{Depth, Page, Store};
 
 use crate::access::User;
@@ -55,6 +57,13 @@ pub struct ReadableRepository {
     pub published: Published,
     /// The name of its format.
     pub format: Option<&'static str>,
+}
+
+/// What a repository was, as anybody may read it.
+pub struct ReadablePast {
+    store: Arc<dyn Store>,
+    target: Arc<ConfiguredTarget>,
+    head: Head,
 }
 
 impl Gate {
@@ -140,6 +149,19 @@ impl Gate {
         Some(ReadableTarget { gate: self, target: Arc::clone(target) })
     }
 
+    /// What a repository was; `None` for one that is not configured, or was never published.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn readable_past(&self, repository: &str) -> Result<Option<ReadablePast>, RepositoryError> {
+        let Some(id) = RepositoryId::parse(repository) else { return Ok(None) };
+        let Some(target) = self.catalogue.repository(&id) else { return Ok(None) };
+        let store = Arc::clone(self.store());
+        let head = history::head(&*store, &id).await?;
+        Ok(head.map(|head| ReadablePast { store, target: Arc::clone(target), head }))
+    }
+
     /// The targets that are to have a release package.
     pub fn release_targets(&self) -> impl Iterator<Item = &Arc<ConfiguredTarget>> {
         self.catalogue.targets().filter(|target| target.release_package.is_some())
@@ -215,6 +237,22 @@ impl Readable {
     /// When the store fails.
     pub async fn page(&self, depth: Depth, from: Option<&str>, most: usize) -> Result<Option<Page>, RepositoryError> {
         self.gate.tree.page(&self.path, depth, from, most).await
+    }
+}
+
+impl ReadablePast {
+    /// What is current, and which earlier generations are kept.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// What tells two generations apart.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or a manifest is damaged.
+    pub async fn difference(&self, between: (&GenerationId, &GenerationId)) -> Result<RepositoryPlan, RepositoryError> {
+        history::difference(&*self.store, &self.target, &self.head.repository, between).await
     }
 }
 

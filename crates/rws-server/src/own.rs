@@ -18,6 +18,7 @@ use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
 use crate::gate::ReadableRepository;
 use crate::openapi::document;
+use crate::past;
 use crate::path;
 use crate::schema::{
     Comparison, Generation, Key, Overview, Program, Repositories, Repository, RepositoryState, Stale, StoreProblems,
@@ -44,7 +45,7 @@ type Answered = Result<Option<Answer>, Problem>;
 pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
     let base = || client.base(&service.settings, &parts.uri, &parts.headers);
     let answered = match path::decoded(path::absolute(parts.uri.path())) {
-        Some(path) => answer(service, &base, &path).await,
+        Some(path) => answer(service, &base, &path, parts.uri.query()).await,
         None => Ok(None),
     };
     match answered {
@@ -59,7 +60,7 @@ pub fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not-found", "This address does not exist.")
 }
 
-async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str) -> Answered {
+async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str, query: Option<&str>) -> Answered {
     // a path may be written in other ways
     let route = Route::of(path);
     let Some(row) = route.row(&Method::GET) else { return Ok(None) };
@@ -70,6 +71,7 @@ async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str) -> Answered
         Endpoint::Version => Ok(Some(version(service))),
         Endpoint::OpenApi => Ok(Some(openapi())),
         Endpoint::Repositories => repositories(service).await.map(Some),
+        Endpoint::Past => past::get(service, route.rest, query).await,
         Endpoint::Status => Ok(Some(overview(service).await)),
         Endpoint::UploadStatus => upload(service, route.rest).await,
         Endpoint::Key => Ok(key(service, route.rest)),
@@ -270,7 +272,7 @@ async fn upload(service: &Service, id: &str) -> Answered {
 }
 
 /// A time as RFC 3339 writes it.
-fn time(seconds: i64) -> Option<String> {
+pub fn time(seconds: i64) -> Option<String> {
     Timestamp::from_second(seconds).ok().map(|time| time.to_string())
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::{RepositoryId, Verb};
+use rws_repository::GenerationId;
+use rws_repository::intake::Accepted;
 use rws_repository::promotion::{self, Choice, PackageSelector, PlannedPromotion, Promotion, PromotionError};
 use tokio::time::timeout;
 
@@ -96,9 +98,12 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     }
 }
 
-enum Outcome {
+/// How a planned change ended.
+pub enum Outcome {
+    /// Nothing was changed.
     Answered(Answer),
-    Accepted(rws_repository::intake::Accepted),
+    /// It is a promise.
+    Accepted(Accepted),
 }
 
 fn choice(packages: &Packages) -> Result<Choice, Problem> {
@@ -130,16 +135,27 @@ pub fn generations(named: &BTreeMap<String, String>) -> Result<BTreeMap<Reposito
     named.iter().map(repository).collect()
 }
 
-/// Why nothing is promoted.
-fn stands_in_the_way(planned: &PlannedPromotion<'_>, expected: &BTreeMap<RepositoryId, String>) -> Option<Problem> {
+/// Where a repository is not in the generation that a request was planned on.
+pub fn moved(
+    generations: &BTreeMap<RepositoryId, Option<GenerationId>>,
+    expected: &BTreeMap<RepositoryId, String>,
+) -> Option<Problem> {
     for (repository, generation) in expected {
-        let current = planned.generations.get(repository).map(|id| id.as_ref().map(ToString::to_string));
+        let current = generations.get(repository).map(|id| id.as_ref().map(ToString::to_string));
         if current.as_ref().and_then(Option::as_deref) != Some(generation) {
             let message =
                 format!("{repository} is not in generation {generation} any more, or not part of this request.");
             let hint = "look at the new plan, and name its generations";
             return Some(Problem::new(StatusCode::CONFLICT, "moved", message).with_hint(hint));
         }
+    }
+    None
+}
+
+/// Why nothing is promoted.
+fn stands_in_the_way(planned: &PlannedPromotion<'_>, expected: &BTreeMap<RepositoryId, String>) -> Option<Problem> {
+    if let Some(moved) = moved(&planned.generations, expected) {
+        return Some(moved);
     }
     let first = planned.refused.first()?;
     let message = format!(

@@ -36,6 +36,37 @@ pub struct MetadataPath {
     name: String,
 }
 
+/// A repository.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct RepositoryPath {
+    /// Its name, with its slashes: `live/2.8/el/9/x86_64`, `live/2.8/ubuntu/focal`.
+    repository: String,
+}
+
+/// Which generations.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct GenerationsQuery {
+    /// Only those before this one.
+    before: Option<String>,
+    /// At most so many, and at most 100.
+    limit: Option<u64>,
+}
+
+/// Which generations are compared.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct DiffQuery {
+    /// A generation, or a time like `20260301T120000Z`: the generation that was current then.
+    from: String,
+    /// The same; the current generation without it.
+    to: Option<String>,
+}
+
 /// How long the answer may take.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -325,6 +356,47 @@ fn yes() -> bool {
     true
 }
 
+/// What is to be rolled back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// The path of a target.
+    pub target: String,
+    /// One of its repositories; without it all that have the state.
+    #[serde(default)]
+    pub repository: Option<String>,
+    /// A generation, or a time like `20260301T120000Z`: the generation that was current then.
+    pub to: String,
+    /// Whether only the plan is wanted.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// The current generations of repositories, by their names, if the request was planned on them.
+    #[serde(default)]
+    pub if_generation: BTreeMap<String, String>,
+}
+
+/// The generations of a repository.
+#[derive(Serialize, ToSchema)]
+pub struct PastGenerations {
+    /// The newest first.
+    pub generations: Vec<PastGeneration>,
+    /// `before` for the next page; null on the last one.
+    pub next: Option<String>,
+}
+
+/// A generation of a repository.
+#[derive(Serialize, ToSchema)]
+pub struct PastGeneration {
+    /// Its name.
+    pub generation: String,
+    /// When it was published (RFC 3339).
+    pub published_at: Option<String>,
+    /// When another one took its place (RFC 3339); null for the current one.
+    pub replaced_at: Option<String>,
+    /// Whether its packages are still there.
+    pub kept: bool,
+}
+
 /// Which packages.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged, expecting = "packages is \"all\", or a list of NAME or NAME=VERSION")]
@@ -432,21 +504,26 @@ pub struct PlannedPackage {
     pub sha256: String,
 }
 
-impl From<selection::ChangePlan> for Plan {
-    fn from(plan: selection::ChangePlan) -> Self {
+impl From<selection::RepositoryPlan> for RepositoryPlan {
+    fn from(planned: selection::RepositoryPlan) -> Self {
         let package = |planned: selection::PlannedPackage| {
             let PackageName { name, version, architecture } = planned.package;
             PlannedPackage { name, version, architecture, file: planned.file.to_string(), sha256: planned.sha256.hex() }
         };
         let packages = |all: Vec<selection::PlannedPackage>| all.into_iter().map(package).collect();
-        let of_one = |planned: selection::RepositoryPlan| RepositoryPlan {
+        Self {
             generation: planned.generation.map(|generation| generation.to_string()),
             added: packages(planned.added),
             replaced: packages(planned.replaced),
             removed: packages(planned.removed),
             unchanged: planned.unchanged,
-        };
-        let repositories = plan.into_iter().map(|(repository, planned)| (repository.to_string(), of_one(planned)));
+        }
+    }
+}
+
+impl From<selection::ChangePlan> for Plan {
+    fn from(plan: selection::ChangePlan) -> Self {
+        let repositories = plan.into_iter().map(|(repository, planned)| (repository.to_string(), planned.into()));
         Self { repositories: repositories.collect(), refused: Vec::new(), missing: None }
     }
 }

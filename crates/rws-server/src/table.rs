@@ -47,6 +47,8 @@ pub enum Endpoint {
     OpenApi,
     /// `own::repositories`
     Repositories,
+    /// `past::get`
+    Past,
     /// `own::overview`
     Status,
     /// `own::upload`
@@ -67,6 +69,8 @@ pub enum Endpoint {
     PutIncoming,
     /// `promote::post`
     Promote,
+    /// `rollback::post`
+    Rollback,
     /// `read::get`
     Read,
     /// `upload::put`
@@ -97,13 +101,14 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 21] = [
+pub static ROWS: [Row; 23] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
     row(Method::GET, "/-/version", Right::None, Resource::Process, Endpoint::Version),
     row(Method::GET, "/-/openapi.json", Right::None, Resource::Process, Endpoint::OpenApi),
     row(Method::GET, "/-/repositories", Right::Read, Resource::Repositories, Endpoint::Repositories),
+    row(Method::GET, "/-/repositories/{repository/what}", Right::Read, Resource::Repositories, Endpoint::Past),
     row(Method::GET, "/-/status", Right::Read, Resource::Repositories, Endpoint::Status),
     row(Method::GET, "/-/status/{upload}", Right::Read, Resource::Upload, Endpoint::UploadStatus),
     row(Method::GET, "/-/keys/{name}", Right::Read, Resource::Key, Endpoint::Key),
@@ -119,6 +124,7 @@ pub static ROWS: [Row; 21] = [
     ),
     row(Method::PUT, "/-/incoming/{target/product/file}", Right::Write, Resource::Targets, Endpoint::PutIncoming),
     row(Method::POST, "/-/promote", Right::Write, Resource::Targets, Endpoint::Promote),
+    row(Method::POST, "/-/rollback", Right::Write, Resource::Targets, Endpoint::Rollback),
     row(Method::GET, "/-/{other}", Right::None, Resource::Process, Endpoint::Nothing),
     row(Method::GET, "/", Right::Read, Resource::Path, Endpoint::Read),
     row(Method::GET, "/{path}", Right::Read, Resource::Path, Endpoint::Read),
@@ -210,16 +216,16 @@ mod tests {
             assert_eq!(row.right == Right::None, row.resource == Resource::Process, "{row:?}");
         }
         let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
-        let mut seen = 0;
+        let mut seen = std::collections::BTreeSet::new();
         for (path, operations) in document["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 let row = Route::of(path).row(&method).unwrap_or_else(|| panic!("{method} {path}"));
                 assert_ne!(row.endpoint, Endpoint::Nothing, "{method} {path}");
                 assert_eq!(operation["security"].is_array(), row.right == Right::Write, "{method} {path}");
-                seen += 1;
+                seen.insert((row.path, method.as_str().to_owned()));
             }
         }
-        assert_eq!(seen, ROWS.iter().filter(|row| row.path.starts_with("/-/")).count() - 1, "all but the last");
+        assert_eq!(seen.len(), ROWS.iter().filter(|row| row.path.starts_with("/-/")).count() - 1, "all but the last");
     }
 }

@@ -1,4 +1,4 @@
-//! Packages that are promoted. The process dies right before and right after every operation of the store: what was answered is
+//! Packages that are promoted, and repositories that are rolled back. The process dies right before and right after every operation of the store: what was answered is
 //! published, whatever becomes of the source; of what was not answered nothing is left.
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use rws_model::FileName;
+use rws_repository::history::{self, PastState};
 use rws_repository::intake::Accepted;
 use rws_repository::promotion::{self, Choice, PackageSelector, Promotion, PromotionError};
 use rws_repository::publish::{Trigger, Triggers};
 use rws_repository::removal::{self, Removal};
+use rws_repository::rollback;
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Moment, Operation, Store};
 
@@ -48,8 +50,17 @@ async fn publish(world: &World, store: Arc<dyn Store>, repository: &str) -> bool
 async fn read(world: &World, repository: &str) -> Vec<String> {
     let (tree, codename) = repository.rsplit_once('/').unwrap();
     let Some(root) = world.root(tree, codename).await else { return Vec::new() };
-    world.check_plain(tree, codename).await;
     world.read_deb(tree, codename, &root).await
+}
+
+/// The same for who reads plain names, when nobody publishes.
+async fn read_at_rest(world: &World, repository: &str) -> Vec<String> {
+    let packages = read(world, repository).await;
+    let (tree, codename) = repository.rsplit_once('/').unwrap();
+    if !packages.is_empty() {
+        world.check_plain(tree, codename).await;
+    }
+    packages
 }
 
 /// Takes a package out of the source, and its bytes as soon as no reader needs them.
@@ -93,7 +104,7 @@ async fn die(number: usize, moment: Moment) -> Option<Operation> {
     // the next start, when the source does not have one of them any more
     delete_at_source(&world, "aa_1_amd64.deb").await;
     assert!(publish(&world, world.store(), TO).await, "{context}");
-    let now = read(&world, TO).await;
+    let now = read_at_rest(&world, TO).await;
     match (promoted.is_ok(), now.is_empty()) {
         // right behind the promise it counts, although nobody was answered
         (true, _) | (false, false) => assert_eq!(now.len(), 2, "{context}: {now:?}"),
@@ -112,6 +123,58 @@ async fn every_crash_point_of_promoting_and_publishing() {
         for moment in [Moment::Before, Moment::After] {
             if die(number, moment).await.is_none() {
                 assert!(points >= 60, "only {points} crash points");
+                println!("{points} crash points");
+                return;
+            }
+            points += 1;
+        }
+    }
+}
+
+/// Rolls `FROM` back to its first generation; nothing is known of it after the death of the process but what is in the store.
+async fn die_rolling_back(number: usize, moment: Moment) -> Option<Operation> {
+    let world = prepare().await;
+    let first = read(&world, FROM).await;
+    let target = world.catalogue.resolve(FROM).unwrap().remove(0);
+    let state = history::head(&*world.store(), &id(FROM)).await.unwrap().unwrap().generation;
+    world.tick();
+    let files = [world.deb("aa", "1", "amd64", "other"), world.deb("cc", "1", "amd64", "c")];
+    world.upload(FROM, &files).await.unwrap();
+    assert!(publish(&world, world.store(), FROM).await);
+    let second = read(&world, FROM).await;
+    assert_ne!(first, second);
+
+    let crash = Crash::at(number, moment);
+    let store = observed(&world, crash.clone());
+    let rolled = async {
+        let planned = rollback::plan(&*store, &target, None, &PastState::Generation(state)).await.ok()?;
+        planned.carry_out(&store).await.ok()
+    };
+    let is_promised = rolled.await.is_some();
+    let done = is_promised && publish(&world, Arc::clone(&store), FROM).await;
+    let operation = crash.names.lock().unwrap().get(number).cloned();
+    let context = format!("{moment:?} {operation:?}");
+    assert_eq!(!done, operation.is_some(), "{context}");
+    let now = read(&world, FROM).await;
+    assert!(now == first || now == second, "{context}: {now:?}");
+    // all earlier generations go before the next start
+    world.pass(4 * 24 * 60 * 60);
+    assert!(publish(&world, world.store(), FROM).await, "{context}");
+    let now = read_at_rest(&world, FROM).await;
+    assert!(now == first || (!is_promised && now == second), "{context}: {now:?}");
+    world.pass(2 * 24 * 60 * 60);
+    Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
+    assert_eq!(world.leftovers().await, Vec::<String>::new(), "{context}");
+    operation
+}
+
+#[tokio::test]
+async fn every_crash_point_of_rolling_back_and_publishing() {
+    let mut points = 0;
+    for number in 0.. {
+        for moment in [Moment::Before, Moment::After] {
+            if die_rolling_back(number, moment).await.is_none() {
+                assert!(points >= 50, "only {points} crash points");
                 println!("{points} crash points");
                 return;
             }

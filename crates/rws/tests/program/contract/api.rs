@@ -197,10 +197,12 @@ fn the_program_does_what_the_document_says() {
         .args([format!("{}:{}", credentials.user, credentials.password).as_str()])
         .args(["--include-path-regex", "^/-/", "--max-examples", "25", "--seed", "1", "--no-color", "--workers", "1"])
         .args(["--phases", "examples,coverage,fuzzing", "--exclude-checks", "positive_data_acceptance"])
+        // names of repositories that it knows from one answer are hard to make up for the next request
+        .args(["--suppress-health-check", "filter_too_much"])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(directory.path())
         .run();
     assert!(ran.succeeded(), "{}", ran.transcript());
-    assert!(ran.output().contains("15 selected") || ran.output().contains("15 tested"), "{}", ran.transcript());
+    assert!(ran.output().contains("18 selected") || ran.output().contains("18 tested"), "{}", ran.transcript());
     expect_status(&get(&server, "/-/health"), 200);
 }

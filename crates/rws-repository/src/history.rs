@@ -1,0 +1,195 @@
+//! Earlier generations: which there are, what tells two of them apart, and which one is meant.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rws_model::{Identity, RepositoryId};
+use rws_store::Store;
+
+use crate::catalogue::ConfiguredTarget;
+use crate::error::RepositoryError;
+use crate::generation::{Generation, Head, Heads, PackageRow, path_order};
+use crate::plan::join;
+use crate::selection::{PlannedPackage, RepositoryPlan};
+use crate::{GenerationId, reading};
+
+/// A state of a repository, as people name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PastState {
+    /// A generation.
+    Generation(GenerationId),
+    /// The generation that was current at this time, in seconds since 1970.
+    At(i64),
+}
+
+impl PastState {
+    /// Reads `20261122T133000Z-1a2b3c4d` or `20261122T133000Z`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(id) = GenerationId::parse(text) {
+            return Some(Self::Generation(id));
+        }
+        let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
+        let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        // one writing for each time
+        let timestamp: Timestamp = time.timestamp();
+        (timestamp.strftime("%Y%m%dT%H%M%SZ").to_string() == text).then(|| Self::At(timestamp.as_second()))
+    }
+}
+
+/// Why there is no such state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoState {
+    /// The repository has never had it, or not kept it.
+    #[error(
+        "{repository} does not have generation {generation}: it is not kept any more, or was another repository's."
+    )]
+    NotKept {
+        /// The repository.
+        repository: RepositoryId,
+        /// What was asked for.
+        generation: String,
+    },
+    /// The time is to come.
+    #[error("{time} is in the future.")]
+    Future {
+        /// The time.
+        time: String,
+    },
+}
+
+/// One state of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Its name.
+    pub generation: GenerationId,
+    /// When it was published, in seconds since 1970.
+    pub published_at: i64,
+    /// When another one took its place, in seconds since 1970; `None` for the current one.
+    pub replaced_at: Option<i64>,
+}
+
+/// All states that a head keeps, newest first.
+pub fn states(head: &Head) -> Vec<State> {
+    let current = State { generation: head.generation.clone(), published_at: head.published_at, replaced_at: None };
+    let past = head.history.iter().map(|past| State {
+        generation: past.generation.clone(),
+        published_at: past.published_at,
+        replaced_at: Some(past.replaced_at),
+    });
+    [current].into_iter().chain(past).collect()
+}
+
+/// The generation that is meant. `now` is in seconds since 1970.
+///
+/// # Errors
+///
+/// When there is none, or none any more.
+pub fn resolve(head: &Head, state: &PastState, now: i64) -> Result<GenerationId, NoState> {
+    let not_kept = |generation: String| NoState::NotKept { repository: head.repository.clone(), generation };
+    let states = states(head);
+    match state {
+        PastState::Generation(id) => {
+            let found = states.into_iter().find(|state| state.generation == *id);
+            found.map(|state| state.generation).ok_or_else(|| not_kept(id.to_string()))
+        }
+        PastState::At(time) => {
+            let written = Timestamp::from_second(*time).map_or_else(|_| time.to_string(), |time| time.to_string());
+            if *time > now {
+                return Err(NoState::Future { time: written });
+            }
+            let was_current =
+                |state: &State| state.published_at <= *time && state.replaced_at.is_none_or(|until| *time < until);
+            let found = states.into_iter().find(was_current);
+            found.map(|state| state.generation).ok_or_else(|| not_kept(format!("of {written}")))
+        }
+    }
+}
+
+/// A repository's head; `None` for one that was never published.
+///
+/// # Errors
+///
+/// When the store fails, or the head is damaged.
+pub async fn head(store: &dyn Store, repository: &RepositoryId) -> Result<Option<Head>, RepositoryError> {
+    Ok(Heads(store).read(repository).await?.map(|(head, _)| head))
+}
+
+/// What a generation has that another one does not have. The generation of the plan is the older one.
+///
+/// # Errors
+///
+/// When the store fails, or a manifest is damaged.
+pub async fn difference(
+    store: &dyn Store,
+    target: &ConfiguredTarget,
+    repository: &RepositoryId,
+    (from, to): (&GenerationId, &GenerationId),
+) -> Result<RepositoryPlan, RepositoryError> {
+    let from = reading::generation(store, repository, from).await?;
+    let to = reading::generation(store, repository, to).await?;
+    let mut plan = RepositoryPlan { generation: Some(from.id.clone()), ..RepositoryPlan::default() };
+    for (before, after) in changed(&from, &to)?.into_values() {
+        match (before, after) {
+            (None, Some(row)) => plan.added.extend(planned(target, &to, &row)?),
+            (Some(row), None) => plan.removed.extend(planned(target, &from, &row)?),
+            (Some(_), Some(row)) => plan.replaced.extend(planned(target, &to, &row)?),
+            (None, None) => {}
+        }
+    }
+    let all = to.packages.all().map_err(RepositoryError::generation(repository))?.len();
+    plan.unchanged = all.saturating_sub(plan.added.len() + plan.replaced.len());
+    Ok(plan)
+}
+
+/// The rows of two generations that differ in their files, by their identities: as they are in one, and in the other.
+pub(crate) fn changed(
+    from: &Generation,
+    to: &Generation,
+) -> Result<BTreeMap<String, (Option<PackageRow>, Option<PackageRow>)>, RepositoryError> {
+    let rows = |generation: &Generation| {
+        let all = generation.packages.all().map_err(RepositoryError::generation(&generation.repository))?;
+        Ok::<_, RepositoryError>(all.into_iter().map(|row| (row.identity.clone(), row)).collect::<BTreeMap<_, _>>())
+    };
+    let (before, mut after) = (rows(from)?, rows(to)?);
+    let mut changed = BTreeMap::new();
+    for (identity, row) in before {
+        let now = after.remove(&identity);
+        let is_same = match &now {
+            Some(now) => files_of(from, &row)? == files_of(to, now)?,
+            None => false,
+        };
+        if !is_same {
+            changed.insert(identity, (Some(row), now));
+        }
+    }
+    changed.extend(after.into_iter().map(|(identity, row)| (identity, (None, Some(row)))));
+    Ok(changed)
+}
+
+/// The paths and contents of a package's files.
+fn files_of(
+    generation: &Generation,
+    row: &PackageRow,
+) -> Result<Vec<(String, Option<rws_model::Sha256>)>, RepositoryError> {
+    let mut files = Vec::new();
+    for name in &row.files {
+        let path = join(&row.directory, name.as_str());
+        let file = generation.files.get(&path, &path_order);
+        let file = file.map_err(RepositoryError::generation(&generation.repository))?;
+        files.push((path, file.map(|file| file.digests.sha256)));
+    }
+    Ok(files)
+}
+
+/// A row as a plan names it; `None` for what is no package.
+pub(crate) fn planned(
+    target: &ConfiguredTarget,
+    generation: &Generation,
+    row: &PackageRow,
+) -> Result<Option<PlannedPackage>, RepositoryError> {
+    let (package, file) = (target.format.package_name(&Identity(row.identity.clone())), row.files.first());
+    let (Some(package), Some(file)) = (package, file) else { return Ok(None) };
+    let own = files_of(generation, row)?.into_iter().next().and_then(|(_, content)| content);
+    let sha256 = row.signature.as_ref().map(|signature| signature.uploaded).or(own);
+    Ok(sha256.map(|sha256| PlannedPackage { package, file: file.clone(), sha256 }))
+}

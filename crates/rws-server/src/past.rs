@@ -1,0 +1,92 @@
+//! `/-/repositories/<repository>/generations` and `/-/repositories/<repository>/diff`: what a repository was.
+
+use axum::http::StatusCode;
+use rws_repository::history::{self, PastState, State};
+
+use crate::answer::{Answer, Problem, json};
+use crate::gate::ReadablePast;
+use crate::own::time;
+use crate::path;
+use crate::schema::{
+    DiffQuery, GenerationsQuery, PastGeneration, PastGenerations, Plan, RepositoryPath, RepositoryPlan, StoreProblems,
+};
+use crate::service::Service;
+
+/// So many generations are on one page.
+const MAX_ON_A_PAGE: usize = 100;
+
+/// The generations that a repository keeps, newest first.
+#[utoipa::path(get, path = "/-/repositories/{repository}/generations", tag = "repositories",
+    params(RepositoryPath, GenerationsQuery),
+    responses(
+        (status = 200, description = "The generations.", body = PastGenerations),
+        (status = 400, description = "The query is wrong.", body = Problem),
+        (status = 404, description = "There is no such repository.", body = Problem),
+        StoreProblems,
+    ))]
+async fn generations(past: &ReadablePast, query: Option<&str>) -> Result<Answer, Problem> {
+    let limit = match path::query(query, "limit").map(|text| text.parse()) {
+        None => MAX_ON_A_PAGE,
+        Some(Ok(limit @ 1..)) => limit,
+        Some(_) => return Err(Problem::bad_request("query", "limit is not a whole number from 1.")),
+    };
+    let before = path::query(query, "before");
+    let states = history::states(past.head());
+    let wanted =
+        states.iter().filter(|state| before.as_ref().is_none_or(|before| state.generation.to_string() < *before));
+    let mut wanted: Vec<&State> = wanted.take(limit.min(MAX_ON_A_PAGE) + 1).collect();
+    let has_more = wanted.len() > limit.min(MAX_ON_A_PAGE);
+    wanted.truncate(limit.min(MAX_ON_A_PAGE));
+    let next = wanted.last().filter(|_| has_more).map(|state| state.generation.to_string());
+    let generation = |state: &&State| PastGeneration {
+        generation: state.generation.to_string(),
+        published_at: time(state.published_at),
+        replaced_at: state.replaced_at.and_then(time),
+        kept: true,
+    };
+    Ok(json(StatusCode::OK, &PastGenerations { generations: wanted.iter().map(generation).collect(), next }))
+}
+
+/// What tells two generations of a repository apart.
+#[utoipa::path(get, path = "/-/repositories/{repository}/diff", tag = "repositories",
+    params(RepositoryPath, DiffQuery),
+    responses(
+        (status = 200, description = "What the second one has and the first one has not, and the other way round.", body = Plan),
+        (status = 400, description = "The query is wrong.", body = Problem),
+        (status = 404, description = "There is no such repository.", body = Problem),
+        (status = 410, description = "A generation is not kept any more.", body = Problem),
+        StoreProblems,
+    ))]
+async fn diff(service: &Service, past: &ReadablePast, query: Option<&str>) -> Result<Answer, Problem> {
+    let now = service.gate.store().clock_milliseconds().await.map_err(rws_repository::RepositoryError::from)? / 1000;
+    let state = |key: &str| match path::query(query, key) {
+        Some(text) => {
+            let message = format!("{key} is {text:?}, neither a generation nor a time like 20260301T120000Z.");
+            let state = PastState::parse(&text).ok_or_else(|| Problem::bad_request("query", message))?;
+            Ok(history::resolve(past.head(), &state, now)?)
+        }
+        None if key == "to" => Ok(past.head().generation.clone()),
+        None => Err(Problem::bad_request("query", "The query has no from.")),
+    };
+    let (from, to) = (state("from")?, state("to")?);
+    let plan = past.difference((&from, &to)).await?;
+    let plan = RepositoryPlan::from(plan);
+    let repositories = [(past.head().repository.to_string(), plan)].into();
+    Ok(json(StatusCode::OK, &Plan { repositories, refused: Vec::new(), missing: None }))
+}
+
+/// Answers a request; `rest` is what follows `/-/repositories/`. `None` where there is nothing.
+pub async fn get(service: &Service, rest: &str, query: Option<&str>) -> Result<Option<Answer>, Problem> {
+    let Some((repository, what)) = rest.rsplit_once('/') else { return Ok(None) };
+    if !["generations", "diff"].contains(&what) {
+        return Ok(None);
+    }
+    let Some(past) = service.gate.readable_past(repository).await? else {
+        let message = format!("There is no repository {repository}, or it was never published.");
+        return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
+    };
+    match what {
+        "generations" => generations(&past, query).await.map(Some),
+        _ => diff(service, &past, query).await.map(Some),
+    }
+}

@@ -1,0 +1,111 @@
+//! `POST /-/rollback`: the packages of an earlier generation again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use rws_model::{RepositoryId, Verb};
+use rws_repository::history::{NoState, PastState};
+use rws_repository::rollback::{self, RollbackError};
+use tokio::time::timeout;
+
+use crate::access::User;
+use crate::answer::{Answer, Problem, busy, json};
+use crate::body::Incoming;
+use crate::json_request;
+use crate::promote::{Outcome, generations, moved};
+use crate::schema::{ChangeProblems, Message, Plan, PlanProblem, RollbackRequest, Wait};
+use crate::service::Service;
+use crate::upload::{answer, permit};
+use crate::wait;
+
+/// What was uploaded a moment ago is waited for so long.
+const LONGEST_SETTLING: Duration = Duration::from_secs(10);
+
+/// How long a request waits for its turn: one at a time is planned.
+const LONGEST_QUEUE: Duration = Duration::from_secs(60);
+
+/// Publishes the packages of an earlier generation again. The generations since stay in the history.
+#[utoipa::path(post, path = "/-/rollback", tag = "repositories",
+    security(("password" = [])),
+    params(Wait),
+    request_body = RollbackRequest,
+    responses(
+        (status = 200, description = "The plan of a dry run.", body = Plan),
+        (status = 201, description = "Accepted.", body = Message),
+        (status = 202, description = "Accepted, and not published within the time of `wait`.", body = Message),
+        (status = 409, description = "A repository has changed, or a file is missing. Nothing is changed.", body = PlanProblem),
+        (status = 410, description = "The generation is not kept any more.", body = Problem),
+        ChangeProblems,
+    ))]
+pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+    let _permit = permit(service, user).await?;
+    let request: RollbackRequest = json_request::read(body).await?;
+    let paths = [request.target.clone()];
+    service.gate.writable_all(user, Verb::Upload, &paths)?;
+    let writable = service.gate.writable_all(user, Verb::Delete, &paths)?;
+    let [target] = writable.targets() else {
+        let message = format!("target: {:?} stands for several targets.", request.target);
+        return Err(Problem::bad_request("path", message));
+    };
+    let target = Arc::clone(target);
+    let Some(state) = PastState::parse(&request.to) else {
+        let message = format!("to: {:?} is neither a generation nor a time like 20260301T120000Z.", request.to);
+        return Err(Problem::bad_request("state", message));
+    };
+    let repository = request.repository.as_ref().map(|name| {
+        let known = RepositoryId::parse(name.trim_matches('/')).filter(|id| target.repositories().contains(id));
+        let message = format!("repository: {name:?} is no repository of {}.", target.target);
+        known.ok_or_else(|| Problem::bad_request("repository", message))
+    });
+    let repository = repository.transpose()?;
+    let expected = generations(&request.if_generation)?;
+    service.scheduler.settle(&target.repositories(), LONGEST_SETTLING).await;
+    // also when the client goes away meanwhile
+    let working = Arc::clone(service);
+    let work = tokio::spawn(async move {
+        let turn = timeout(LONGEST_QUEUE, working.scheduler.publisher().turn());
+        let _turn = turn.await.map_err(|_| busy("rollbacks"))?;
+        let store = working.gate.store();
+        let planned = rollback::plan(&**store, &target, repository.as_ref(), &state).await?;
+        let plan = Plan::from(planned.plan.clone());
+        if let Some(problem) = moved(&planned.generations, &expected) {
+            return Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })));
+        }
+        if request.dry_run {
+            return Ok(Outcome::Answered(json(StatusCode::OK, &plan)));
+        }
+        let accepted = planned.carry_out(store).await?;
+        tracing::info!(upload = %accepted.id, target = %target.target, to = request.to, "rolled back");
+        working.scheduler.take(&accepted);
+        Ok::<_, Problem>(Outcome::Accepted(accepted))
+    });
+    match work.await?? {
+        Outcome::Answered(answer) => Ok(answer),
+        Outcome::Accepted(accepted) => Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await),
+    }
+}
+
+impl From<NoState> for Problem {
+    fn from(error: NoState) -> Self {
+        let message = error.to_string();
+        match error {
+            NoState::NotKept { .. } => Self::new(StatusCode::GONE, "not-kept", message)
+                .with_hint("GET /-/repositories/REPOSITORY/generations lists those that there are"),
+            NoState::Future { .. } => Self::bad_request("future", message),
+        }
+    }
+}
+
+impl From<RollbackError> for Problem {
+    fn from(error: RollbackError) -> Self {
+        let message = error.to_string();
+        match error {
+            RollbackError::NoState(error) => error.into(),
+            RollbackError::Unpublished(_) => Self::new(StatusCode::NOT_FOUND, "no-repository", message),
+            RollbackError::Unreadable { .. } => Self::new(StatusCode::CONFLICT, "unreadable", message),
+            RollbackError::Intake(error) => error.into(),
+        }
+    }
+}
