@@ -141,11 +141,11 @@ pub async fn difference(
     Ok(plan)
 }
 
-/// The rows of two generations that differ in their files, by their identities: as they are in one, and in the other.
-pub(crate) fn changed(
-    from: &Generation,
-    to: &Generation,
-) -> Result<BTreeMap<String, (Option<PackageRow>, Option<PackageRow>)>, RepositoryError> {
+/// Rows by their identities: as they are in one generation, and in another one.
+pub(crate) type ChangedRows = BTreeMap<String, (Option<PackageRow>, Option<PackageRow>)>;
+
+/// The rows of two generations that differ in their files.
+pub(crate) fn changed(from: &Generation, to: &Generation) -> Result<ChangedRows, RepositoryError> {
     let rows = |generation: &Generation| {
         let all = generation.packages.all().map_err(RepositoryError::generation(&generation.repository))?;
         Ok::<_, RepositoryError>(all.into_iter().map(|row| (row.identity.clone(), row)).collect::<BTreeMap<_, _>>())

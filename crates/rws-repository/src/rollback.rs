@@ -11,7 +11,7 @@ use rws_store::{Key, Store};
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::generation::{Generation, PackageRow};
-use crate::history::{self, NoState, PastState};
+use crate::history::{self, ChangedRows, NoState, PastState};
 use crate::intake::{self, Accepted, FileLocation};
 use crate::plan::join;
 use crate::reception::IncomingFiles;
@@ -56,7 +56,7 @@ impl From<RepositoryError> for RollbackError {
 struct Step {
     repository: RepositoryId,
     then: Generation,
-    changed: BTreeMap<String, (Option<PackageRow>, Option<PackageRow>)>,
+    changed: ChangedRows,
 }
 
 /// What rolling back would do.
