@@ -3,7 +3,7 @@
 use rws_model::{Codec, Digests, ListedFile, ListedPackage, ListedRole, RepositoryId, RootFile, Sha256, Signer};
 
 use crate::architecture::{self, ALL};
-use crate::{control, layout};
+use crate::{control, layout, package_relations};
 
 /// The file of a root with this name.
 fn file<'a>(repository: &RepositoryId, root: &'a [RootFile], name: &str) -> Option<&'a str> {
@@ -124,7 +124,8 @@ pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>,
                     Digests { md5: other("Files", name), sha1: other("Checksums-Sha1", name), ..sha256.into() };
                 let path = format!("{directory}/{name}");
                 let (modified_seconds, unreadable) = (None, None);
-                packages.push(ListedPackage { path, size_bytes, digests, modified_seconds, unreadable });
+                let source = None;
+                packages.push(ListedPackage { path, size_bytes, digests, modified_seconds, unreadable, source });
             }
         } else {
             let (path, size, digest) = (field("Filename")?, field("Size")?, field("SHA256")?);
@@ -137,7 +138,9 @@ pub(crate) fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>,
             let modified_seconds = modified.map(|time| time.floor() as i64);
             let path = path.strip_prefix("./").unwrap_or(&path).trim_start_matches('/').to_owned();
             let unreadable = control::check_listed(stanza.as_bytes()).err().map(|fault| fault.to_string());
-            packages.push(ListedPackage { path, size_bytes, digests, modified_seconds, unreadable });
+            let of = |name: &str| field(name).unwrap_or_default();
+            let source = Some(package_relations::source_of(&of("Package"), &of("Version"), &of("Source")));
+            packages.push(ListedPackage { path, size_bytes, digests, modified_seconds, unreadable, source });
         }
     }
     Ok(packages)

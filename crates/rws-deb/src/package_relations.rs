@@ -12,18 +12,21 @@ pub(crate) fn of(package: &Inspected) -> PackageRelations {
     let stanza = stanza.and_then(|entry| Stanza::parse(&entry.text, "entry").ok());
     let Some(stanza) = stanza else { return PackageRelations::default() };
     let field = |name: &str| std::str::from_utf8(stanza.value(name)).unwrap_or_default();
-    let (name, own_version) = (field("Package"), field("Version"));
-    // `Source: NAME (VERSION)`: the version where it is another one, and no field at all where the name is the same
-    let (source, source_version) = match field("Source").split_once('(') {
-        Some((source, version)) => (source.trim(), version.trim_end_matches(')').trim()),
-        None => (field("Source").trim(), own_version),
-    };
-    let source = if source.is_empty() { name } else { source };
     let needs = ["Pre-Depends", "Depends"].iter().flat_map(|name| field(name).split(',')).map(alternatives);
     PackageRelations {
-        source: Some(called(source, source_version)),
+        source: Some(source_of(field("Package"), field("Version"), field("Source"))),
         needs: needs.filter(|names: &Vec<String>| !names.is_empty()).collect(),
     }
+}
+
+/// The source that a package says that it was built from. `Source: NAME (VERSION)` has the version where it is another one, and
+/// there is no such field where the name is the same.
+pub(crate) fn source_of(package: &str, version: &str, source: &str) -> String {
+    let (name, version) = match source.split_once('(') {
+        Some((name, of_source)) => (name.trim(), of_source.trim_end_matches(')').trim()),
+        None => (source.trim(), version),
+    };
+    called(if name.is_empty() { package } else { name }, version)
 }
 
 /// What binary packages call a source.

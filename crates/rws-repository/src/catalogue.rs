@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::generation::Keep;
 use crate::plan::join;
+use crate::retention::Retention;
 use rws_model::{Format, Formats, Reading, RepositoryId, RepositorySettings, Signer, Target};
 
 /// The most targets that one path may stand for.
@@ -70,11 +71,13 @@ pub struct Configured {
     pub signer: Option<Arc<dyn Signer>>,
     /// The name of the release package, where there is to be one.
     pub release_package: Option<String>,
+    /// Which packages are kept, where not all are.
+    pub retention: Option<Retention>,
 }
 
 impl From<(RepositorySettings, Option<Arc<dyn Signer>>)> for Configured {
     fn from((settings, signer): (RepositorySettings, Option<Arc<dyn Signer>>)) -> Self {
-        Self { settings, policy: Policy::default(), signer, release_package: None }
+        Self { settings, policy: Policy::default(), signer, release_package: None, retention: None }
     }
 }
 
@@ -95,6 +98,8 @@ pub struct ConfiguredTarget {
     pub signing_problem: Option<String>,
     /// The name of the release package, where there is to be one.
     pub release_package: Option<String>,
+    /// Which packages are kept, where not all are.
+    pub retention: Option<Retention>,
 }
 
 impl ConfiguredTarget {
@@ -233,7 +238,7 @@ impl Catalogue {
                             distribution: name.clone(),
                             version: version.clone(),
                         };
-                        let Configured { settings, policy, signer, release_package } =
+                        let Configured { settings, policy, signer, release_package, retention } =
                             configure(&target, &**format).into();
                         let (format, target) = (Arc::clone(format), target.clone());
                         let signing_problem = signing_problem(&target, &*format, policy, signer.as_deref());
@@ -245,6 +250,7 @@ impl Catalogue {
                             signer,
                             signing_problem,
                             release_package,
+                            retention,
                         };
                         let one = Arc::new(one);
                         for repository in one.repositories() {

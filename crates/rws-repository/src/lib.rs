@@ -42,6 +42,7 @@ pub mod release;
 pub mod removal;
 pub mod render;
 mod replacement;
+pub mod retention;
 pub mod rollback;
 pub mod scheduler;
 pub mod selection;

@@ -110,7 +110,10 @@ pub fn read_index(index: &str, text: &[u8]) -> Result<Vec<ListedPackage>, String
         let time = elements(package, "time").next().and_then(|(attributes, _)| attribute(attributes, "file"));
         let modified_seconds = time.and_then(|time| time.parse().ok());
         let unreadable = unreadable(package);
-        Ok(ListedPackage { path, size_bytes, digests: sha256.into(), modified_seconds, unreadable })
+        let source = elements(package, "rpm:sourcerpm").next().map(|(_, name)| name.to_owned());
+        let source = source.filter(|name| !name.is_empty());
+        let digests = sha256.into();
+        Ok(ListedPackage { path, size_bytes, digests, modified_seconds, unreadable, source })
     };
     elements(&text, "package").map(read).collect()
 }

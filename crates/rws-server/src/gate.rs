@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use rws_model::{Formats, RepositoryId, RootFile, Target, Verb};
+use rws_model::{Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::history;
 use rws_repository::selection::RepositoryPlan;
@@ -121,6 +121,34 @@ impl Gate {
             return Err(Problem::bad_request("path", "The request names no target."));
         }
         allow(user, verb, targets.into_values().collect())
+    }
+
+    /// The targets of several paths and patterns, each once, when the user may do this with them all. A pattern has four parts,
+    /// with `*` and `?` in them.
+    ///
+    /// # Errors
+    ///
+    /// 400 for no path, or one of no target, 403 for a target with which the user may not do this.
+    pub fn writable_matching(&self, user: &User, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
+        let mut exact = Vec::new();
+        for path in paths {
+            if !path.contains(['*', '?']) {
+                exact.push(path.clone());
+                continue;
+            }
+            let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+            let before = exact.len();
+            let is_meant = |target: &Target| {
+                let names = [&target.kind, &target.series, &target.distribution, &target.version];
+                parts.len() == names.len() && parts.iter().zip(names).all(|(part, name)| glob_matches(part, name))
+            };
+            let found = self.catalogue.targets().filter(|target| is_meant(&target.target));
+            exact.extend(found.map(|target| target.target.to_string()));
+            if exact.len() == before {
+                return Err(Problem::bad_request("path", format!("{path} matches no target.")));
+            }
+        }
+        self.writable_all(user, verb, &exact)
     }
 
     /// The file at the address where it is downloaded; `None` for a path that is none. A path as in uploads is one, whatever lies

@@ -35,6 +35,7 @@ mod range;
 mod read;
 mod releases;
 mod remove;
+mod retain;
 mod rollback;
 mod routes;
 mod schedule;

@@ -375,6 +375,17 @@ pub struct RollbackRequest {
     pub if_generation: BTreeMap<String, String>,
 }
 
+/// Where the rules of retention are to be applied.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetainRequest {
+    /// Paths of targets, or patterns of them such as `live/*/el/*`. Those without a rule stay as they are.
+    pub targets: Vec<String>,
+    /// Whether only the plan is wanted.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
 /// The generations of a repository.
 #[derive(Serialize, ToSchema)]
 pub struct PastGenerations {

@@ -71,6 +71,8 @@ pub enum Endpoint {
     Promote,
     /// `rollback::post`
     Rollback,
+    /// `retain::post`
+    Retain,
     /// `read::get`
     Read,
     /// `upload::put`
@@ -101,7 +103,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 23] = [
+pub static ROWS: [Row; 24] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -125,6 +127,7 @@ pub static ROWS: [Row; 23] = [
     row(Method::PUT, "/-/incoming/{target/product/file}", Right::Write, Resource::Targets, Endpoint::PutIncoming),
     row(Method::POST, "/-/promote", Right::Write, Resource::Targets, Endpoint::Promote),
     row(Method::POST, "/-/rollback", Right::Write, Resource::Targets, Endpoint::Rollback),
+    row(Method::POST, "/-/retain", Right::Write, Resource::Targets, Endpoint::Retain),
     row(Method::GET, "/-/{other}", Right::None, Resource::Process, Endpoint::Nothing),
     row(Method::GET, "/", Right::Read, Resource::Path, Endpoint::Read),
     row(Method::GET, "/{path}", Right::Read, Resource::Path, Endpoint::Read),

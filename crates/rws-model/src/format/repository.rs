@@ -262,4 +262,6 @@ pub struct ListedPackage {
     pub modified_seconds: Option<i64>,
     /// Why clients cannot read its entry, where they cannot.
     pub unreadable: Option<String>,
+    /// What it was built from, as [`super::client::PackageRelations::source`], where the index says it.
+    pub source: Option<String>,
 }

@@ -5,6 +5,7 @@ mod abandoned;
 mod malformed;
 mod pending_uploads;
 mod renewals;
+mod retaining;
 mod roots;
 mod stale;
 mod stored;

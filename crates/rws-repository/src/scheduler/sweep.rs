@@ -96,6 +96,7 @@ impl Scheduler {
             self.look_for_dead_publishers(now).await?;
             self.abort_unfinished_uploads(now).await;
             abandoned.extend(self.expired(now).await?);
+            self.retain().await?;
         }
         if !abandoned.is_empty() {
             self.publisher.store().delete(&abandoned).await?;

@@ -43,6 +43,7 @@ fn catalogue(sign_packages: SignPackages, on_conflict: OnConflict) -> Arc<Catalo
         policy: Policy { sign_packages, on_conflict, ..Policy::default() },
         signer: Some(ring(if target.kind == "live" { 1 } else { 2 })),
         release_package: None,
+        retention: None,
     }))
 }
 

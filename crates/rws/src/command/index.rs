@@ -186,5 +186,6 @@ fn target(format: Arc<dyn Format>, signers: &[Arc<dyn Signer>]) -> ConfiguredTar
         signer,
         signing_problem: None,
         release_package: None,
+        retention: None,
     }
 }

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 
 use rws_model::{Format, Formats, RepositorySettings, Target};
 use rws_repository::catalogue::Policy;
+use rws_repository::retention::Retention;
 pub use rws_store::Addressing;
 
 pub use self::credentials::{User, Users};
@@ -171,6 +172,11 @@ impl Configuration {
     /// The names of the keys of a target, where an entry of `repositories` says which.
     pub fn keys_for(&self, target: &Target) -> Option<&keys::TargetKeys> {
         repositories::keys(&self.rules, target)
+    }
+
+    /// Which packages of a target are kept, where not all are.
+    pub fn retention_for(&self, target: &Target) -> Option<Retention> {
+        repositories::retention(&self.rules, target)
     }
 
     /// The name that the release package of a target gets its name from, where it is to have one.

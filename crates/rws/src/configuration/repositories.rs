@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rws_model::{Algorithm, Compression, Format, Formats, RepositorySettings, Target};
 use rws_repository::catalogue::{OnConflict, Policy, SignPackages};
+use rws_repository::retention::Retention;
 use serde_json::{Value, json};
 
 use super::keys::{self, Keys, TargetKeys};
@@ -13,7 +14,7 @@ use super::node::{Node, Object};
 use super::pattern::{self, Pattern};
 
 /// The keys of one entry.
-pub const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 21] = [
     "match",
     "architectures",
     "compression",
@@ -34,10 +35,14 @@ pub const KEYS: [&str; 20] = [
     "package_keys",
     "release_package",
     "signed_by",
+    "retain",
 ];
 
 /// The keys of `release_package`.
 pub const RELEASE_PACKAGE_KEYS: [&str; 1] = ["name"];
+
+/// The keys of `retain`.
+pub const RETAIN_KEYS: [&str; 3] = ["newest", "days", "names"];
 
 /// The keys of `keep`.
 pub const KEEP_KEYS: [&str; 2] = ["generations", "hours"];
@@ -65,6 +70,7 @@ pub struct Rule {
     package_keys: Option<Vec<PathBuf>>,
     release_package: Option<String>,
     signed_by: Option<bool>,
+    retain: Option<Retention>,
 }
 
 /// Which earlier generations are kept.
@@ -103,6 +109,9 @@ impl Rule {
             }),
             "release_package": self.release_package.as_ref().map(|name| json!({ "name": name })),
             "signed_by": self.signed_by,
+            "retain": self.retain.as_ref().map(|Retention { newest, days, names }| {
+                json!({ "newest": newest, "days": days, "names": names })
+            }),
             "file_names": self.strict_names.map(|strict| if strict { "strict" } else { "free" }),
         });
         if let Some(entry) = entry.as_object_mut() {
@@ -252,6 +261,7 @@ fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Re
         package_keys: entry.get("package_keys").map(|node| files(&node)).transpose()?,
         signed_by: entry.get("signed_by").map(|node| node.boolean()).transpose()?,
         release_package: entry.get("release_package").map(|node| release_package(&node, known)).transpose()?,
+        retain: entry.get("retain").map(|node| retain(&node)).transpose()?,
     })
 }
 
@@ -332,6 +342,11 @@ pub fn is_release_name(text: &str) -> bool {
     starts && (2..=30).contains(&text.len()) && text.bytes().all(plain)
 }
 
+/// Which packages of a target are kept, where not all are.
+pub fn retention(rules: &[Rule], target: &Target) -> Option<Retention> {
+    rules.iter().filter(|rule| rule.pattern.matches(target)).filter_map(|rule| rule.retain.clone()).next_back()
+}
+
 /// The name that release packages get their names from.
 fn release_package(node: &Node<'_>, known: &Known<'_>) -> Result<String, Mistake> {
     let object = node.object("is an object with name: {\"name\": \"example\"}")?;
@@ -366,6 +381,32 @@ fn files(node: &Node<'_>) -> Result<Vec<PathBuf>, Mistake> {
         text => Ok(PathBuf::from(text)),
     };
     node.list(allowed)?.iter().map(file).collect()
+}
+
+/// Which packages are kept.
+fn retain(node: &Node<'_>) -> Result<Retention, Mistake> {
+    let allowed = "is an object with newest, days and names: {\"newest\": 5, \"days\": 30}";
+    let object = node.object(allowed)?;
+    object.refuse_unknown(&RETAIN_KEYS)?;
+    let count = |node: Node<'_>| {
+        node.count().and_then(|count| u32::try_from(count).map_err(|_| node.mistake("is a whole number from 1")))
+    };
+    let newest = object.get("newest").map(count).transpose()?;
+    let days = object.get("days").map(count).transpose()?;
+    if newest.is_none() && days.is_none() {
+        return Err(node.problem("has neither newest nor days, and would keep everything", allowed));
+    }
+    let allowed = "is a list of names of packages, with * and ?";
+    let name = |node: &Node<'_>| match node.text(allowed)? {
+        "" => Err(node.mistake(allowed)),
+        text => Ok(text.to_owned()),
+    };
+    let names = match object.get("names") {
+        Some(node) => node.list(allowed)?.iter().map(name).collect::<Result<Vec<_>, _>>()?,
+        None => vec!["*".to_owned()],
+    };
+    // of each package the newest version stays
+    Ok(Retention { newest: newest.unwrap_or(1) as usize, days, names })
 }
 
 fn keep(node: &Node<'_>) -> Result<Keep, Mistake> {

@@ -111,6 +111,7 @@ pub fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue
         policy: configuration.policy_for(target),
         signer: format.signer(keys.signer_of(configuration, target).as_slice()),
         release_package: configuration.release_package_for(target).map(str::to_owned),
+        retention: configuration.retention_for(target),
     });
     catalogue.with_formats(configuration.formats.clone())
 }

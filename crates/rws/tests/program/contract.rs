@@ -35,6 +35,7 @@ mod removing;
 mod removing_one_of_many;
 mod removing_selected;
 mod replacing;
+mod retaining;
 mod rolling_back;
 mod rows;
 mod scheduling;

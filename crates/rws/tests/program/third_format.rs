@@ -154,7 +154,8 @@ impl RepositoryFormat for Toy {
             let words: Vec<&str> = line.split(' ').collect();
             let [_, _, path, size, digest] = words[..] else { return None };
             let (size_bytes, digests) = (size.parse().ok()?, Sha256::from_hex(digest)?.into());
-            Some(ListedPackage { path: path.to_owned(), size_bytes, digests, modified_seconds: None, unreadable: None })
+            let (path, unreadable, source) = (path.to_owned(), None, None);
+            Some(ListedPackage { path, size_bytes, digests, modified_seconds: None, unreadable, source })
         };
         let packages: Option<_> = String::from_utf8_lossy(text).lines().map(package).collect();
         packages.ok_or_else(|| "a line is no toy".to_owned())

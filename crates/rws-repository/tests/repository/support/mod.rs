@@ -79,7 +79,13 @@ pub fn catalogue_in(
     };
     Arc::new(Catalogue::new(model, |_, format| {
         let architectures: &[&str] = if format.name() == "deb" { &["amd64", "arm64"] } else { &["x86_64", "aarch64"] };
-        Configured { settings: settings(architectures), policy, signer: signer.clone(), release_package: None }
+        Configured {
+            settings: settings(architectures),
+            policy,
+            signer: signer.clone(),
+            release_package: None,
+            retention: None,
+        }
     }))
 }
 

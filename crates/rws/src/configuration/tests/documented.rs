@@ -56,6 +56,7 @@ fn every_key_is_named() {
         &keys::TARGET_KEYS,
         &repositories::KEYS,
         &repositories::KEEP_KEYS,
+        &repositories::RETAIN_KEYS,
         &repositories::RELEASE_PACKAGE_KEYS,
     ];
     for key in keys.concat() {

@@ -150,7 +150,7 @@ fn mistakes_in_repositories() {
             json!({ "match": "live", "architecture": ["amd64"] }),
             "repositories[0].architecture is unknown; allowed are match, architectures, compression, on_conflict, \
              origin, label, suite, version, description, digests, valid_until_seconds, create_empty, contents, keep, \
-             file_names, keys, sign_packages, package_keys, release_package, signed_by"
+             file_names, keys, sign_packages, package_keys, release_package, signed_by, retain"
                 .to_owned(),
         ),
         (
@@ -197,6 +197,20 @@ fn mistakes_in_repositories() {
         (
             json!({ "match": "live", "keep": { "generations": 2 } }),
             "repositories[0].keep.generations is 2; allowed is a whole number from 3 to 1000".to_owned(),
+        ),
+        (
+            json!({ "match": "live", "retain": {} }),
+            "repositories[0].retain has neither newest nor days, and would keep everything; allowed is an object with \
+             newest, days and names: {\"newest\": 5, \"days\": 30}"
+                .to_owned(),
+        ),
+        (
+            json!({ "match": "live", "retain": { "newest": 0 } }),
+            "repositories[0].retain.newest is 0; allowed is a whole number from 1".to_owned(),
+        ),
+        (
+            json!({ "match": "live", "retain": { "newest": 1, "names": [""] } }),
+            "repositories[0].retain.names[0] is \"\"; allowed is a list of names of packages, with * and ?".to_owned(),
         ),
         (
             json!({ "match": "live", "create_empty": 1 }),

@@ -51,9 +51,9 @@ fn debs_come_back_with_their_bytes() {
         let answer = get(&server, &format!("/-/repositories/{repository}/diff?from={first}"));
         expect_status(&answer, 200);
         let plan = &answer.json()["repositories"][repository];
-        assert_eq!(files(plan, "added"), [FIXTURES.arm_deb.name.clone()]);
-        assert_eq!(files(plan, "replaced"), [FIXTURES.deb.name.clone()]);
-        assert_eq!(files(plan, "removed"), [FIXTURES.dsc.name.clone()]);
+        assert_eq!(files(plan, "added"), std::slice::from_ref(&FIXTURES.arm_deb.name));
+        assert_eq!(files(plan, "replaced"), std::slice::from_ref(&FIXTURES.deb.name));
+        assert_eq!(files(plan, "removed"), std::slice::from_ref(&FIXTURES.dsc.name));
         assert_eq!(plan["unchanged"], 1);
     });
     let request = json!({ "target": DEB_TARGET, "to": first });
@@ -64,9 +64,9 @@ fn debs_come_back_with_their_bytes() {
         let answer = roll_back(&server, "", &request);
         expect_status(&answer, 200);
         let plan = &answer.json()["repositories"][repository];
-        assert_eq!(files(plan, "added"), [FIXTURES.dsc.name.clone()]);
-        assert_eq!(files(plan, "replaced"), [FIXTURES.deb.name.clone()]);
-        assert_eq!(files(plan, "removed"), [FIXTURES.arm_deb.name.clone()]);
+        assert_eq!(files(plan, "added"), std::slice::from_ref(&FIXTURES.dsc.name));
+        assert_eq!(files(plan, "replaced"), std::slice::from_ref(&FIXTURES.deb.name));
+        assert_eq!(files(plan, "removed"), std::slice::from_ref(&FIXTURES.arm_deb.name));
         expect_no_traces(&server, &before);
     });
     rows.row("the old set, as a new generation", || {
