@@ -11,13 +11,17 @@ use rws_store::{Content, Depth, Key, MAX_PAGE_ENTRIES, Page, Span, Stat, Store, 
 use crate::catalogue::{Catalogue, PublicTree};
 use crate::foreign::ForeignRoots;
 use crate::gather::gather;
-use crate::generation::{Head, Heads};
+use crate::generation::{Generation, Head, Heads, path_order};
+use crate::history::{self, NoState, PastState};
 use crate::pins::{Pins, Reader};
 use crate::plan::join;
 use crate::{GenerationId, RepositoryError, digest_names, private, reading};
 
 /// How many generations' names are kept in memory.
 const KEPT_GENERATIONS: usize = 64;
+
+/// How many generations with all their tables are kept in memory.
+const PAST_GENERATIONS: usize = 4;
 
 /// How many heads are read at the same time.
 const HEADS_AT_ONCE: usize = 16;
@@ -34,6 +38,8 @@ pub struct Tree {
     catalogue: Arc<Catalogue>,
     /// The names of generations that were asked for lately.
     kept: Mutex<VecDeque<(Key, Arc<Names>)>>,
+    /// Generations whose packages were asked for lately.
+    past: Mutex<VecDeque<(Key, Arc<Generation>)>>,
     /// The heads that were asked for lately.
     heads: Mutex<HashMap<RepositoryId, Arc<Current>>>,
     pins: Pins<Current>,
@@ -159,6 +165,7 @@ impl Tree {
             store,
             catalogue,
             kept: Mutex::default(),
+            past: Mutex::default(),
             heads: Mutex::default(),
             pins: Pins::default(),
             foreign: Arc::default(),
@@ -310,6 +317,60 @@ impl Tree {
             }
             None => Ok(None),
         }
+    }
+
+    /// The file that a path named in a state of its repository, which never changes; `None` where there was none.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; within it, where the repository does not have that state.
+    pub async fn file_at(
+        &self,
+        state: &PastState,
+        path: &str,
+        wanted: FileRequest,
+    ) -> Result<Result<Option<PublicFile>, NoState>, RepositoryError> {
+        let metadata = self.catalogue.by_metadata(path).map(|public| &public.repository);
+        let package = self.catalogue.by_package(path);
+        let Some(repository) = metadata.or(package.map(|(repository, ..)| repository)) else { return Ok(Ok(None)) };
+        let Some(current) = self.head(repository).await? else { return Ok(Ok(None)) };
+        let now = self.store.clock_milliseconds().await? / 1000;
+        let id = match history::resolve(&current.head, state, now) {
+            Ok(id) => id,
+            Err(none) => return Ok(Err(none)),
+        };
+        if metadata.is_some() {
+            return self.file_of_generation(&id, path, wanted).await.map(Ok);
+        }
+        let Some(below) = package.map(|(.., below)| below) else { return Ok(Ok(None)) };
+        let generation = self.past_generation(repository, &id).await?;
+        let has = |path: &str| -> Result<bool, RepositoryError> {
+            let file = generation.files.get(path, &path_order);
+            Ok(file.map_err(RepositoryError::generation(repository))?.is_some_and(|file| file.users > 0))
+        };
+        let other = self.formats().other_writing(below);
+        if !has(below)? && !other.as_deref().map_or(Ok(false), has)? {
+            return Ok(Ok(None));
+        }
+        self.package(path, wanted).await.map(Ok)
+    }
+
+    /// A generation whose packages are asked for.
+    async fn past_generation(
+        &self,
+        repository: &RepositoryId,
+        id: &GenerationId,
+    ) -> Result<Arc<Generation>, RepositoryError> {
+        let key = private::manifest(repository, id);
+        let known = lock(&self.past).iter().find(|(known, _)| *known == key).map(|(_, past)| Arc::clone(past));
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let generation = Arc::new(reading::generation(&*self.store, repository, id).await?);
+        let mut past = lock(&self.past);
+        past.truncate(PAST_GENERATIONS - 1);
+        past.push_front((key, Arc::clone(&generation)));
+        Ok(generation)
     }
 
     /// The names of a generation; `None` where it does not exist (any more).

@@ -5,6 +5,7 @@ use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     LAST_MODIFIED, LOCATION,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 use rws_repository::RepositoryError;
@@ -163,11 +164,7 @@ pub async fn file(
         Downloads::Redirect { base, .. } => base.is_some() || method == Method::GET,
         Downloads::Stream => false,
     };
-    // its answer alone is enough, as a rule
-    let wanted = match method == Method::HEAD || redirects || is_conditional(headers) {
-        true => FileRequest::Stat,
-        false => FileRequest::Bytes(span(headers)),
-    };
+    let wanted = if redirects { FileRequest::Stat } else { wanted(method, headers) };
     let Some(found) = readable.file(wanted, reader).await? else { return Ok(None) };
     let elsewhere = if redirects { elsewhere(service, &found) } else { None };
     let file = File::of_tree(found, service.content_types.of(readable.path()));
@@ -176,6 +173,29 @@ pub async fn file(
         Some(address) if !is_unchanged(headers, &file.validators) => Ok(Some(redirection(address))),
         _ => file.answer(&**service.gate.store(), method, headers).await.map(Some),
     }
+}
+
+/// What is asked of the store for a request: its answer alone is enough, as a rule.
+pub fn wanted(method: &Method, headers: &HeaderMap) -> FileRequest {
+    match method == Method::HEAD || is_conditional(headers) {
+        true => FileRequest::Stat,
+        false => FileRequest::Bytes(span(headers)),
+    }
+}
+
+/// Answers with a file that was found at a path.
+///
+/// # Errors
+///
+/// When the store fails before the first byte is sent.
+pub async fn answer_with(
+    service: &Service,
+    found: PublicFile,
+    path: &str,
+    parts: &Parts,
+) -> Result<Answer, RepositoryError> {
+    let file = File::of_tree(found, service.content_types.of(path));
+    file.answer(&**service.gate.store(), &parts.method, &parts.headers).await
 }
 
 /// Where a large package is to be got, instead of here.

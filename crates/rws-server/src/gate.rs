@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use rws_model::{Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
-use rws_repository::history;
+use rws_repository::history::{self, NoState, PastState};
 use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
 use rws_repository::{GenerationId, Head, RepositoryError};
@@ -175,6 +175,20 @@ impl Gate {
         let targets = self.catalogue.resolve(path).ok()?;
         let [target] = targets.as_slice() else { return None };
         Some(ReadableTarget { gate: self, target: Arc::clone(target) })
+    }
+
+    /// The file that a path named in a state of its repository, as anybody may read it; `None` where there was none.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; within it, where there is no such state.
+    pub async fn readable_at(
+        &self,
+        state: &PastState,
+        path: &str,
+        wanted: FileRequest,
+    ) -> Result<Result<Option<PublicFile>, NoState>, RepositoryError> {
+        self.tree.file_at(state, path, wanted).await
     }
 
     /// What a repository was; `None` for one that is not configured, or was never published.

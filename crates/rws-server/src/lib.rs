@@ -6,6 +6,7 @@ mod access;
 mod activity;
 mod answer;
 mod assets;
+mod at;
 mod body;
 mod budgets;
 mod checks;

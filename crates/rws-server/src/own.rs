@@ -18,7 +18,6 @@ use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
 use crate::gate::ReadableRepository;
 use crate::openapi::document;
-use crate::past;
 use crate::path;
 use crate::schema::{
     Comparison, Generation, Key, Overview, Program, Repositories, Repository, RepositoryState, Stale, StoreProblems,
@@ -27,6 +26,7 @@ use crate::schema::{
 use crate::service::{KeyState, Service};
 use crate::table::{Endpoint, Route};
 use crate::target_setup::TargetSetup;
+use crate::{at, past};
 
 /// How long the store is waited for by who asks for the status, which says more than what is in the store.
 const LONGEST_LIST: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ type Answered = Result<Option<Answer>, Problem>;
 pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
     let base = || client.base(&service.settings, &parts.uri, &parts.headers);
     let answered = match path::decoded(path::absolute(parts.uri.path())) {
-        Some(path) => answer(service, &base, &path, parts.uri.query()).await,
+        Some(path) => answer(service, client, &base, &path, parts).await,
         None => Ok(None),
     };
     match answered {
@@ -60,7 +60,7 @@ pub fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not-found", "This address does not exist.")
 }
 
-async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str, query: Option<&str>) -> Answered {
+async fn answer(service: &Arc<Service>, client: &Client, base: &Base<'_>, path: &str, parts: &Parts) -> Answered {
     // a path may be written in other ways
     let route = Route::of(path);
     let Some(row) = route.row(&Method::GET) else { return Ok(None) };
@@ -71,7 +71,8 @@ async fn answer(service: &Arc<Service>, base: &Base<'_>, path: &str, query: Opti
         Endpoint::Version => Ok(Some(version(service))),
         Endpoint::OpenApi => Ok(Some(openapi())),
         Endpoint::Repositories => repositories(service).await.map(Some),
-        Endpoint::Past => past::get(service, route.rest, query).await,
+        Endpoint::Past => past::get(service, route.rest, parts.uri.query()).await,
+        Endpoint::At => at::get(service, client, route.rest, parts).await,
         Endpoint::Status => Ok(Some(overview(service).await)),
         Endpoint::UploadStatus => upload(service, route.rest).await,
         Endpoint::Key => Ok(key(service, route.rest)),

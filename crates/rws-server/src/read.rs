@@ -91,7 +91,7 @@ fn is_streamed(answer: &Answer) -> bool {
 }
 
 /// The answer with the memory that it takes while it is sent; it waits for that a while.
-async fn hold(service: &Service, client: &Client, answer: Answer, bytes: u64) -> Answer {
+pub async fn hold(service: &Service, client: &Client, answer: Answer, bytes: u64) -> Answer {
     let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if !is_streamed(&answer) || length.is_some_and(|length: u64| length <= REQUEST_BYTES) {
         return answer;

@@ -26,6 +26,7 @@ mod real_archive;
 mod replicas;
 mod seed_examples;
 mod settings_change;
+mod states;
 mod support;
 mod surroundings;
 mod third_format;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The password of [`PASSWORD_HASH`], which argon2-cffi made with little work.
 const PASSWORD: &str = "password";
-const PASSWORD_HASH: &str =
+pub const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=1024,t=2,p=2$vtqGXIDF2g1rUNE8+oXwlg$xiDqCn9C3u6jpS4ZDAP9DAU/b3ye0jnYkeuv7aAPTa0";
 
 /// With a bucket the program makes no key: one for all tests of a program.

@@ -1,0 +1,42 @@
+//! `/-/at/<state>/<path>`: files of repositories as they were.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use rws_repository::history::PastState;
+
+use crate::answer::{Answer, Problem};
+use crate::budgets::FILE_BYTES;
+use crate::connection::Client;
+use crate::download;
+use crate::path;
+use crate::read;
+use crate::service::Service;
+
+/// Answers a request; `rest` is what follows `/-/at/`. `None` where there is nothing.
+///
+/// # Errors
+///
+/// 400 for what is no state, 410 for one that is not kept any more.
+pub async fn get(
+    service: &Arc<Service>,
+    client: &Client,
+    rest: &str,
+    parts: &Parts,
+) -> Result<Option<Answer>, Problem> {
+    let Some((state, path)) = rest.split_once('/') else { return Ok(None) };
+    let Some(state) = PastState::parse(state) else {
+        let message = format!("{state:?} is neither a generation nor a time like 20260301T120000Z.");
+        return Err(Problem::bad_request("state", message));
+    };
+    let Some(path) = path::normalized(path) else { return Ok(None) };
+    let wanted = download::wanted(&parts.method, &parts.headers);
+    let found = service.gate.readable_at(&state, &path, wanted).await?;
+    let Some(file) = found? else {
+        let message = format!("{path} was not there then.");
+        return Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message));
+    };
+    let answer = download::answer_with(service, file, &path, parts).await?;
+    Ok(Some(read::hold(service, client, answer, FILE_BYTES).await))
+}

@@ -1,0 +1,230 @@
+//! States of repositories, judged by apt and dnf that keep their caches: promoted, removed, rolled back, and as they were.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::apt::Apt;
+use crate::support::bucket::{Bucket, PASSWORD_HASH};
+use crate::support::curl::{self, Answer, Upload};
+use crate::support::dnf::{Dnf, repo_file};
+use crate::support::packages::deb::Deb;
+use crate::support::packages::rpm::Rpm;
+use crate::support::raw::Request;
+use crate::support::server::Server;
+use crate::support::storage::Storage;
+use crate::support::{file_name, temporary_directory};
+
+const KEY: &str = "/-/keys/main.asc";
+
+crate::on_every_storage! {
+    packages_are_promoted_removed_and_rolled_back_for_apt,
+    packages_are_promoted_removed_and_rolled_back_for_dnf,
+}
+
+/// A server whose user may do everything.
+fn server_on(storage: Storage) -> Server {
+    match storage {
+        Storage::Directory => Server::start(),
+        Storage::Ceph => {
+            let users = json!({ "ci": { "hash": PASSWORD_HASH, "admin": true } }).to_string();
+            Bucket::on_ceph().with("RWS_CREDENTIALS", &users).serve()
+        }
+    }
+}
+
+fn post(server: &Server, what: &str, body: &Value) -> Answer {
+    let request = Request::new("POST", &format!("/-/{what}?wait=30")).user(server.credentials());
+    request.body(body.to_string()).send(server)
+}
+
+/// The time now, between two seconds in which something was published.
+fn moment() -> String {
+    sleep(Duration::from_millis(1200));
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    sleep(Duration::from_millis(1200));
+    now
+}
+
+/// The versions of a package that apt sees.
+#[track_caller]
+fn seen_by_apt(apt: &Apt, package: &str) -> Vec<String> {
+    apt.update().expect_clean();
+    let output = apt.cache(&["madison", package]).output();
+    let binary = output.lines().filter(|line| line.contains("Packages"));
+    let mut versions: Vec<String> = binary.filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned())).collect();
+    versions.sort();
+    versions.dedup();
+    versions
+}
+
+/// The versions that a plan says there are afterwards, of those that there were.
+fn after(plan: &Value, repository: &str, before: &[String]) -> Vec<String> {
+    let planned = &plan["repositories"][repository];
+    let of = |verb: &str| {
+        let all = planned[verb].as_array().cloned().unwrap_or_default();
+        all.iter().filter_map(|one| one["version"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let removed = of("removed");
+    let mut versions: Vec<String> = before.iter().filter(|version| !removed.contains(version)).cloned().collect();
+    versions.extend(of("added"));
+    versions.sort();
+    versions.dedup();
+    versions
+}
+
+fn packages_are_promoted_removed_and_rolled_back_for_apt(storage: Storage) {
+    const LIVE: &str = "live/2.8/ubuntu/focal";
+    const RELEASE: &str = "release/2.8/ubuntu/focal";
+    let server = server_on(storage);
+    let work = temporary_directory();
+    let key = || curl::get(&server.url(KEY)).expect_status(200).body;
+    let publish = |version: &str| {
+        let deb = Deb::new("rws-thing", version, "amd64").build(work.path());
+        let upload = Upload::to(&format!("/{LIVE}?wait=60")).field("product", "thing").file(&deb);
+        upload.send(&server).expect_created();
+    };
+    let client = |archive: &str| Apt::signed_by(&server.url(archive), "focal", &key());
+    publish("1.0");
+    let march = moment();
+    publish("2.0");
+    let live = client("/live/2.8/ubuntu");
+    assert_eq!(seen_by_apt(&live, "rws-thing"), ["1.0", "2.0"]);
+
+    // what the dry run says is what apt sees
+    let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.*"], "dry_run": true });
+    let expected = after(&post(&server, "promote", &promotion).json(), RELEASE, &[]);
+    let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.*"] });
+    assert_eq!(post(&server, "promote", &promotion).status, 201);
+    let release = client("/release/2.8/ubuntu");
+    assert_eq!(seen_by_apt(&release, "rws-thing"), expected);
+    release.install(&["rws-thing=2.0"]).expect_clean();
+
+    // the old version goes, and the build of March can still be installed
+    let delete = |query: &str| {
+        let path = format!("/{LIVE}?name=rws-thing&version=1.0{query}");
+        Request::new("DELETE", &path).user(server.credentials()).body("").send(&server)
+    };
+    let expected = after(&delete("&dry_run=1").json(), LIVE, &["1.0".to_owned(), "2.0".to_owned()]);
+    assert_eq!(delete("&wait=30").status, 201);
+    assert_eq!(seen_by_apt(&live, "rws-thing"), expected);
+    let past = client(&format!("/-/at/{march}/live/2.8/ubuntu"));
+    assert_eq!(seen_by_apt(&past, "rws-thing"), ["1.0"]);
+    let installed = past.install(&["rws-thing=1.0"]).expect_clean();
+    assert!(installed.file_names().iter().any(|name| name.contains("1.0")), "{:?}", installed.file_names());
+
+    let rollback = json!({ "target": LIVE, "to": march, "dry_run": true });
+    let expected = after(&post(&server, "rollback", &rollback).json(), LIVE, &["2.0".to_owned()]);
+    let rollback = json!({ "target": LIVE, "to": march });
+    assert_eq!(post(&server, "rollback", &rollback).status, 201);
+    let again = client("/live/2.8/ubuntu");
+    assert_eq!(seen_by_apt(&again, "rws-thing"), expected);
+    assert_eq!(expected, ["1.0"]);
+    again.install(&["rws-thing"]).expect_clean();
+}
+
+fn packages_are_promoted_removed_and_rolled_back_for_dnf(storage: Storage) {
+    const LIVE: &str = "live/2.8/el/9";
+    const RELEASE: &str = "release/2.8/el/9";
+    let server = server_on(storage);
+    let work = temporary_directory();
+    let publish = |version: &str| {
+        let rpm = Rpm::new("rws-thing", version, "1").build(work.path());
+        Upload::to(&format!("/{LIVE}?wait=60")).file(&rpm).send(&server).expect_created();
+        file_name(&rpm)
+    };
+    let client = |path: &str| {
+        let url = server.url(&format!("{path}/x86_64/"));
+        Dnf::new(&repo_file("rws", &url, &server.url(KEY)), "9")
+    };
+    let seen = |dnf: &Dnf| {
+        dnf.makecache().expect_success();
+        let format = "%{version}-%{release}";
+        let output = dnf.repoquery(&["--qf", format, "rws-thing"]).expect_success().output();
+        let mut versions: Vec<String> = output.lines().map(str::to_owned).collect();
+        versions.sort();
+        versions
+    };
+    let first = publish("1.0");
+    let march = moment();
+    publish("2.0");
+    let live = client(&format!("/{LIVE}"));
+    assert_eq!(seen(&live), ["1.0-1", "2.0-1"]);
+
+    let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.0-1"], "dry_run": true });
+    let repository = format!("{RELEASE}/x86_64");
+    let expected = after(&post(&server, "promote", &promotion).json(), &repository, &[]);
+    let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.0-1"] });
+    assert_eq!(post(&server, "promote", &promotion).status, 201);
+    let release = client(&format!("/{RELEASE}"));
+    assert_eq!(seen(&release), expected);
+    release.run(&["install", "--downloadonly", "rws-thing"]).expect_success();
+
+    let path = format!("/{LIVE}?name=rws-thing&version=1.0-*&wait=30");
+    assert_eq!(Request::new("DELETE", &path).user(server.credentials()).body("").send(&server).status, 201);
+    assert_eq!(seen(&live), ["2.0-1"]);
+    let past = client(&format!("/-/at/{march}/{LIVE}"));
+    assert_eq!(seen(&past), ["1.0-1"]);
+    let files = past.download(&["rws-thing"]);
+    assert!(files.iter().any(|path| Path::new(path).ends_with(&first)), "{files:?}");
+
+    let rollback = json!({ "target": LIVE, "to": march });
+    assert_eq!(post(&server, "rollback", &rollback).status, 201);
+    assert_eq!(seen(&live), ["1.0-1"]);
+    assert_eq!(live.download(&["rws-thing"]).len(), 1);
+}
+
+/// A state is a tree that does not change, whatever is published.
+#[test]
+fn a_state_does_not_change() {
+    let server = Server::start();
+    let work = temporary_directory();
+    let publish = |version: &str| {
+        let deb = Deb::new("rws-thing", version, "amd64").build(work.path());
+        let upload = Upload::to("/live/2.8/ubuntu/focal?wait=60").field("product", "thing").file(&deb);
+        upload.send(&server).expect_created();
+        file_name(&deb)
+    };
+    let first = publish("1.0");
+    let generations = curl::get(&server.url("/-/repositories/live/2.8/ubuntu/focal/generations")).json();
+    let generation = generations["generations"][0]["generation"].as_str().expect("a generation").to_owned();
+    let time = moment();
+    let paths = [
+        "dists/focal/InRelease",
+        "dists/focal/Release",
+        "dists/focal/main/binary-amd64/Packages",
+        "dists/focal/main/binary-amd64/Packages.gz",
+    ];
+    let get = |state: &str, path: &str| curl::get(&server.url(&format!("/-/at/{state}/live/2.8/ubuntu/{path}")));
+    let before: Vec<Vec<u8>> = paths.iter().map(|path| get(&time, path).expect_status(200).body).collect();
+    let second = publish("2.0");
+    for state in [&time, &generation] {
+        for (path, content) in paths.iter().zip(&before) {
+            assert_eq!(get(state, path).expect_status(200).body, *content, "{state} {path}");
+        }
+        get(state, &format!("pool/focal/main/t/thing/{first}")).expect_status(200);
+        // what came later is not there
+        get(state, &format!("pool/focal/main/t/thing/{second}")).expect_status(404);
+        get(state, "dists/jammy/InRelease").expect_status(404);
+    }
+    for (path, status) in [
+        ("20200101T000000Z/live/2.8/ubuntu/dists/focal/InRelease", 410),
+        ("20200101T000000Z-00000000/live/2.8/ubuntu/dists/focal/InRelease", 410),
+        ("21200101T000000Z/live/2.8/ubuntu/dists/focal/InRelease", 400),
+        ("march/live/2.8/ubuntu/dists/focal/InRelease", 400),
+        ("20200101T000000Z/.rws/heads/live/2.8/ubuntu/focal.json", 404),
+        ("20200101T000000Z/", 404),
+        ("20200101T000000Z", 404),
+    ] {
+        curl::get(&server.url(&format!("/-/at/{path}"))).expect_status(status);
+    }
+    // ranges, tags and HEAD as elsewhere
+    let answer = get(&time, paths[0]).expect_status(200);
+    let tag = answer.header("etag").expect("a tag").to_owned();
+    let path = format!("/-/at/{time}/live/2.8/ubuntu/{}", paths[0]);
+    assert_eq!(Request::get(&path).header("If-None-Match", &tag).send(&server).status, 304);
+    assert_eq!(Request::get(&path).header("Range", "bytes=0-9").send(&server).status, 206);
+    assert_eq!(Request::new("HEAD", &path).send(&server).status, 200);
+}
