@@ -201,8 +201,12 @@ impl ClientFormat for Deb {
         }
     }
 
-    fn package_name(&self, identity: &Identity) -> Option<PackageName> {
-        identity::package_name(identity)
+    fn package_name(&self, identity: &Identity, file: Option<&FileName>) -> Option<PackageName> {
+        identity::package_name(identity, file)
+    }
+
+    fn is_same_version(&self, one: &str, other: &str) -> bool {
+        crate::version::compare(one, other).is_eq()
     }
 
     fn relations(&self, package: &Inspected) -> PackageRelations {

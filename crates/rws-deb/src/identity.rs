@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use rws_model::{FileName, Identity, PackageName};
 
-use crate::version;
+use crate::{package_file_name, version};
 
 /// `file NAME`: a file that is no package by itself.
 pub(crate) fn of_file(name: &FileName) -> Identity {
@@ -33,9 +33,16 @@ pub(crate) fn compare(left: &Identity, right: &Identity) -> Ordering {
         .then_with(|| left_rest.cmp(right_rest))
 }
 
-/// What a package or a source is to people.
-pub(crate) fn package_name(identity: &Identity) -> Option<PackageName> {
+/// What a package or a source is to people: the version as the file's name has it, if that is of the standard form.
+pub(crate) fn package_name(identity: &Identity, file: Option<&FileName>) -> Option<PackageName> {
     let (kind, name, version, architecture) = split(&identity.0);
+    let in_name = file.and_then(|file| package_file_name::version(file.as_str()));
+    let written = in_name.map(|written| match (version.split_once(':'), written.contains(':')) {
+        (Some((epoch, _)), false) => format!("{epoch}:{written}"),
+        _ => written,
+    });
+    let written = written.filter(|written| version::compare(written, version).is_eq());
+    let version = written.as_deref().unwrap_or(version);
     let architecture = match kind {
         "deb" | "udeb" => architecture,
         "source" => "source",
@@ -55,4 +62,27 @@ fn split(text: &str) -> (&str, &str, &str, &str) {
     let mut parts = text.splitn(4, ' ');
     let mut next = || parts.next().unwrap_or_default();
     (next(), next(), next(), next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_written_as_in_the_name_of_the_file() {
+        let deb = |version: &str| of_package("deb", "a", version, "amd64");
+        for (identity, file, version) in [
+            (deb("1.00-1ubuntu"), "a_1.00-1ubuntu_amd64.deb", "1.00-1ubuntu"),
+            (deb("1:2.0~rc"), "a_2.0~rc_amd64.deb", "1:2.0~rc"),
+            (deb("1:2.0~rc"), "a_1%3a2.0~rc_amd64.deb", "1:2.0~rc"),
+            (deb("0:2.0-0"), "a_2.0-0_amd64.deb", "2.0-0"),
+            (of_source("a", "1.2~rc-1"), "a_1.2~rc-1.dsc", "1.2~rc-1"),
+            // names that say nothing, or something else
+            (deb("1.0~rc"), "x.deb", "1.0~rc0"),
+            (deb("1.0~rc"), "a_1.1_amd64.deb", "1.0~rc0"),
+        ] {
+            let file = FileName::parse(file).unwrap();
+            assert_eq!(package_name(&identity, Some(&file)).unwrap().version, version, "{identity:?}");
+        }
+    }
 }

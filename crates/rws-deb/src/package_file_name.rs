@@ -31,6 +31,15 @@ pub(crate) fn compare_source(file_name: &str, claims: Claims<'_>) -> Result<(), 
     form.map_or(Ok(()), |form| compare(&form, claims))
 }
 
+/// The version that the name of a package's or a source's file has.
+pub(crate) fn version(file_name: &str) -> Option<String> {
+    let stem = match file_name.strip_suffix(".dsc") {
+        Some(stem) => stem,
+        None => file_name.strip_suffix(".deb").or_else(|| file_name.strip_suffix(".udeb"))?.rsplit_once('_')?.0,
+    };
+    standard_form(stem).map(|(_, version)| version)
+}
+
 /// A name and a decoded version.
 type Form<'a> = (&'a str, String);
 

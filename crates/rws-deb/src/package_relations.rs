@@ -31,7 +31,7 @@ pub(crate) fn source_of(package: &str, version: &str, source: &str) -> String {
 
 /// What binary packages call a source.
 pub(crate) fn source_name(source: &Identity) -> Option<String> {
-    let package = identity::package_name(source).filter(|package| package.architecture == "source")?;
+    let package = identity::package_name(source, None).filter(|package| package.architecture == "source")?;
     Some(called(&package.name, &package.version))
 }
 

@@ -3,8 +3,21 @@
 
 use serde::Deserialize;
 
+use crate::generation::Head;
+
 /// The version of heads, in their field `format`.
-pub const HEAD: u32 = 1;
+const HEAD: u32 = 1;
+
+/// The version of heads with pinned generations, which an earlier version would give up.
+pub const HEAD_PINNED: u32 = 2;
+
+/// The version of pins, in their field `format`.
+pub const PIN: u32 = 1;
+
+/// The version of a head.
+pub fn head(head: &Head) -> u32 {
+    if head.pinned.is_empty() { HEAD } else { HEAD_PINNED }
+}
 
 /// The version of uploads, in their field `format`.
 pub const UPLOAD: u32 = 1;

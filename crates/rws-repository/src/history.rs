@@ -1,6 +1,7 @@
 //! Earlier generations: which there are, what tells two of them apart, and which one is meant.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rws_model::{Identity, RepositoryId};
@@ -20,10 +21,12 @@ pub enum PastState {
     Generation(GenerationId),
     /// The generation that was current at this time, in seconds since 1970.
     At(i64),
+    /// What a pin of this name names, see [`crate::pin::state`].
+    Pinned(String, Arc<BTreeMap<RepositoryId, GenerationId>>),
 }
 
 impl PastState {
-    /// Reads `20261122T133000Z-1a2b3c4d` or `20261122T133000Z`.
+    /// Reads `20261122T133000Z-1a2b3c4d` or `20261122T133000Z`; `None` for all else, such as the name of a pin.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(id) = GenerationId::parse(text) {
             return Some(Self::Generation(id));
@@ -48,6 +51,14 @@ pub enum NoState {
         repository: RepositoryId,
         /// What was asked for.
         generation: String,
+    },
+    /// The pin says nothing of the repository.
+    #[error("The pin {pin} does not have {repository}.")]
+    NotPinned {
+        /// The repository.
+        repository: RepositoryId,
+        /// The name of the pin.
+        pin: String,
     },
     /// The time is to come.
     #[error("{time} is in the future.")]
@@ -87,11 +98,16 @@ pub fn states(head: &Head) -> Vec<State> {
 pub fn resolve(head: &Head, state: &PastState, now: i64) -> Result<GenerationId, NoState> {
     let not_kept = |generation: String| NoState::NotKept { repository: head.repository.clone(), generation };
     let states = states(head);
+    let kept = |id: &GenerationId| {
+        let is_kept = states.iter().any(|state| state.generation == *id);
+        if is_kept { Ok(id.clone()) } else { Err(not_kept(id.to_string())) }
+    };
     match state {
-        PastState::Generation(id) => {
-            let found = states.into_iter().find(|state| state.generation == *id);
-            found.map(|state| state.generation).ok_or_else(|| not_kept(id.to_string()))
-        }
+        PastState::Generation(id) => kept(id),
+        PastState::Pinned(pin, generations) => match generations.get(&head.repository) {
+            Some(id) => kept(id),
+            None => Err(NoState::NotPinned { repository: head.repository.clone(), pin: pin.clone() }),
+        },
         PastState::At(time) => {
             let written = Timestamp::from_second(*time).map_or_else(|_| time.to_string(), |time| time.to_string());
             if *time > now {
@@ -187,7 +203,8 @@ pub(crate) fn planned(
     generation: &Generation,
     row: &PackageRow,
 ) -> Result<Option<PlannedPackage>, RepositoryError> {
-    let (package, file) = (target.format.package_name(&Identity(row.identity.clone())), row.files.first());
+    let (package, file) =
+        (target.format.package_name(&Identity(row.identity.clone()), row.files.first()), row.files.first());
     let (Some(package), Some(file)) = (package, file) else { return Ok(None) };
     let own = files_of(generation, row)?.into_iter().next().and_then(|(_, content)| content);
     let sha256 = row.signature.as_ref().map(|signature| signature.uploaded).or(own);

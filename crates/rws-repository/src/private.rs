@@ -4,7 +4,7 @@ use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, sha256};
 use rws_store::Key;
 use rws_store::private::MALFORMED;
 pub use rws_store::private::{
-    ASIDE, CLAIMS, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PREFIX, PROBES, UPLOADS,
+    ASIDE, CLAIMS, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PINS, PREFIX, PROBES, UPLOADS,
 };
 
 use crate::aside::Sender;
@@ -44,6 +44,11 @@ pub fn manifest_repository(key: &Key) -> Option<RepositoryId> {
 /// The generation whose manifest this is.
 pub fn generation_id(key: &Key) -> Option<GenerationId> {
     GenerationId::parse(key.as_str().strip_prefix(GENERATIONS)?.rsplit('/').next()?)
+}
+
+/// A pin.
+pub fn pin(name: &str) -> Key {
+    key(format!("{PINS}{name}.json"))
 }
 
 /// Where the pointers of a repository are.

@@ -149,7 +149,9 @@ fn outdated<'r>(target: &ConfiguredTarget, rule: &Retention, rows: &'r [PackageR
     let mut versions: BTreeMap<(String, String), Vec<(Identity, &PackageRow)>> = BTreeMap::new();
     for row in rows {
         let identity = Identity(row.identity.clone());
-        let Some(PackageName { name, architecture, .. }) = target.format.package_name(&identity) else { continue };
+        let Some(PackageName { name, architecture, .. }) = target.format.package_name(&identity, None) else {
+            continue;
+        };
         let is_meant = rule.names.iter().any(|pattern| glob_matches(pattern, &name));
         if is_meant && source_name(target, row).is_none() && !is_reserved(target, &identity) {
             versions.entry((name, architecture)).or_default().push((identity, row));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rws_model::{FileName, Identity, PackageName, RepositoryId, Sha256, glob_matches};
+use rws_model::{FileName, Format, Identity, PackageName, RepositoryId, Sha256, glob_matches};
 use rws_store::Store;
 
 use crate::catalogue::ConfiguredTarget;
@@ -26,12 +26,17 @@ pub struct Selector {
 
 impl Selector {
     /// Whether a package is one of those.
-    pub fn matches(&self, package: &PackageName) -> bool {
+    pub fn matches(&self, format: &dyn Format, package: &PackageName) -> bool {
         let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|one| glob_matches(one, text));
         fits(&self.name, &package.name)
-            && fits(&self.version, &package.version)
+            && self.version.as_ref().is_none_or(|version| is_version(format, version, package))
             && fits(&self.architecture, &package.architecture)
     }
+}
+
+/// Whether a package has a version that a pattern stands for, or one that is equal to it.
+pub(crate) fn is_version(format: &dyn Format, pattern: &str, package: &PackageName) -> bool {
+    glob_matches(pattern, &package.version) || format.is_same_version(pattern, &package.version)
 }
 
 /// A package in a plan.
@@ -105,8 +110,8 @@ fn removed(
     let mut plan = RepositoryPlan { generation, ..RepositoryPlan::default() };
     let mut identities = Vec::new();
     for (identity, file) in presence.own_files()? {
-        let Some(package) = target.format.package_name(&identity) else { continue };
-        if !selector.matches(&package) {
+        let Some(package) = target.format.package_name(&identity, Some(&file)) else { continue };
+        if !selector.matches(&*target.format, &package) {
             plan.unchanged += 1;
             continue;
         }

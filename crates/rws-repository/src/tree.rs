@@ -13,8 +13,8 @@ use crate::foreign::ForeignRoots;
 use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads, path_order};
 use crate::history::{self, NoState, PastState};
-use crate::pins::{Pins, Reader};
 use crate::plan::join;
+use crate::readers::{Reader, Readers};
 use crate::{GenerationId, RepositoryError, digest_names, private, reading};
 
 /// How many generations' names are kept in memory.
@@ -42,7 +42,7 @@ pub struct Tree {
     past: Mutex<VecDeque<(Key, Arc<Generation>)>>,
     /// The heads that were asked for lately.
     heads: Mutex<HashMap<RepositoryId, Arc<Current>>>,
-    pins: Pins<Current>,
+    readers: Readers<Current>,
     foreign: Arc<ForeignRoots>,
 }
 
@@ -167,7 +167,7 @@ impl Tree {
             kept: Mutex::default(),
             past: Mutex::default(),
             heads: Mutex::default(),
-            pins: Pins::default(),
+            readers: Readers::default(),
             foreign: Arc::default(),
         }
     }
@@ -256,7 +256,7 @@ impl Tree {
         place: &MetadataLocation<'_>,
     ) -> Result<Option<Arc<Current>>, RepositoryError> {
         let repository = &public.repository;
-        if let Some(head) = reader.and_then(|reader| self.pins.held(reader, repository, place.name)) {
+        if let Some(head) = reader.and_then(|reader| self.readers.held(reader, repository, place.name)) {
             return Ok(Some(head));
         }
         let head = match self.head(repository).await? {
@@ -267,7 +267,7 @@ impl Tree {
         if let (Some(reader), Some(head)) = (reader, &head)
             && place.is_root
         {
-            self.pins.begin(reader, repository, place.name, head);
+            self.readers.begin(reader, repository, place.name, head);
         }
         Ok(head)
     }

@@ -169,8 +169,12 @@ impl ClientFormat for Rpm {
         &["zypper.repo", "yum.repo", "repo", "packages.asc", "asc"]
     }
 
-    fn package_name(&self, identity: &Identity) -> Option<PackageName> {
-        identity::package_name(identity)
+    fn package_name(&self, identity: &Identity, file: Option<&FileName>) -> Option<PackageName> {
+        identity::package_name(identity, file)
+    }
+
+    fn is_same_version(&self, one: &str, other: &str) -> bool {
+        identity::is_same_version(one, other)
     }
 
     fn relations(&self, package: &Inspected) -> PackageRelations {

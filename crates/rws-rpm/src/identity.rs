@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rws_model::{Identity, PackageName};
+use rws_model::{FileName, Identity, PackageName};
 
 use crate::package::Nevra;
 use crate::version;
@@ -40,14 +40,31 @@ fn parts(identity: &Identity) -> Option<Parts<'_>> {
     Some(parts)
 }
 
-/// What a package is to people.
-pub fn package_name(identity: &Identity) -> Option<PackageName> {
+/// What a package is to people: the version as the file's name has it, if that is `NAME-VERSION-RELEASE.ARCHITECTURE.rpm`.
+pub fn package_name(identity: &Identity, file: Option<&FileName>) -> Option<PackageName> {
     let Parts { name, epoch, version, release, architecture } = parts(identity)?;
+    let plain = format!("{version}-{release}");
+    let in_name = file.and_then(|file| {
+        let version = file.as_str().strip_prefix(name)?.strip_prefix('-')?.strip_suffix(".rpm")?;
+        version.strip_suffix(architecture)?.strip_suffix('.')
+    });
+    let written = in_name.filter(|written| is_same_version(written, &plain)).unwrap_or(&plain);
     let version = match epoch {
-        0 => format!("{version}-{release}"),
-        epoch => format!("{epoch}:{version}-{release}"),
+        0 => written.to_owned(),
+        epoch => format!("{epoch}:{written}"),
     };
     Some(PackageName { name: name.to_owned(), version, architecture: architecture.to_owned() })
+}
+
+/// Whether two of `EPOCH:VERSION-RELEASE` are equal to rpm; no epoch is 0.
+pub fn is_same_version(one: &str, other: &str) -> bool {
+    evr(one).is_some_and(|evr_of_one| Some(evr_of_one) == evr(other))
+}
+
+fn evr(text: &str) -> Option<(u64, String, String)> {
+    let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
+    let (version, release) = rest.rsplit_once('-')?;
+    Some((epoch.parse().ok()?, version::canonical(version), version::canonical(release)))
 }
 
 /// The version of a package of this name; `None` where the identity is of another one.
@@ -76,5 +93,43 @@ pub fn compare(left: &Identity, right: &Identity) -> Ordering {
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         (None, None) => left.cmp(right),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nevra(epoch: u32, version: &str, release: &str, architecture: &str) -> Nevra {
+        let [name, version, release, architecture] = ["a-b", version, release, architecture].map(str::to_owned);
+        Nevra { name, epoch, version, release, architecture }
+    }
+
+    #[test]
+    fn versions_are_written_as_in_the_name_of_the_file() {
+        for (package, file, version) in [
+            (nevra(0, "1.8.0.0", "1.el7", "x86_64"), "a-b-1.8.0.0-1.el7.x86_64.rpm", "1.8.0.0-1.el7"),
+            (nevra(2, "1.00", "1.fc42", "noarch"), "a-b-1.00-1.fc42.noarch.rpm", "2:1.00-1.fc42"),
+            (nevra(0, "1.0~rc1", "1_2+x", "src"), "a-b-1.0~rc1-1_2+x.src.rpm", "1.0~rc1-1_2+x"),
+            // names that say nothing, or something else
+            (nevra(0, "1.0", "1.el7", "x86_64"), "x.rpm", "1.0-1.el.7"),
+            (nevra(0, "1.0", "1.el7", "x86_64"), "a-b-1.1-1.el7.x86_64.rpm", "1.0-1.el.7"),
+            (nevra(0, "1.0", "1.el7", "x86_64"), "a-b-1.0-1.el7.i686.rpm", "1.0-1.el.7"),
+        ] {
+            let file = FileName::parse(file).unwrap();
+            assert_eq!(package_name(&of(&package), Some(&file)).unwrap().version, version);
+        }
+    }
+
+    #[test]
+    fn versions_are_one_as_they_are_to_rpm() {
+        for (one, other) in [("1.0-1.el7", "1.00-1el7"), ("0:1-1", "1-1"), ("1:2-3", "1:2.-3")] {
+            assert!(is_same_version(one, other), "{one} {other}");
+        }
+        for (one, other) in
+            [("1.0-1", "1.0"), ("1:1-1", "1-1"), ("1", "1"), ("1.0-1.el7", "1.0-1.el8"), ("x:1-1", "x:1-1")]
+        {
+            assert!(!is_same_version(one, other), "{one} {other}");
+        }
     }
 }

@@ -20,7 +20,7 @@ pub fn of(package: &Inspected) -> PackageRelations {
 
 /// Packages name the file of their source.
 pub fn source_name(source: &Identity, file: &FileName) -> Option<String> {
-    let package = identity::package_name(source)?;
+    let package = identity::package_name(source, None)?;
     ["src", "nosrc"].contains(&package.architecture.as_str()).then(|| file.to_string())
 }
 

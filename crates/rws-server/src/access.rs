@@ -40,6 +40,8 @@ pub struct User {
     pub hash: Option<PasswordHash>,
     /// What the user may do.
     pub may: Rights,
+    /// Whether the user may do what is of no target alone, such as pins.
+    pub is_admin: bool,
 }
 
 /// All users, and the passwords that were verified lately.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use rws_repository::history::PastState;
 
 use crate::answer::{Answer, Problem};
 use crate::budgets::FILE_BYTES;
@@ -18,7 +17,7 @@ use crate::service::Service;
 ///
 /// # Errors
 ///
-/// 400 for what is no state, 410 for one that is not kept any more.
+/// 404 for what is no state, 410 for one that is not kept any more.
 pub async fn get(
     service: &Arc<Service>,
     client: &Client,
@@ -26,11 +25,8 @@ pub async fn get(
     parts: &Parts,
 ) -> Result<Option<Answer>, Problem> {
     let Some((state, path)) = rest.split_once('/') else { return Ok(None) };
-    let Some(state) = PastState::parse(state) else {
-        let message = format!("{state:?} is neither a generation nor a time like 20260301T120000Z.");
-        return Err(Problem::bad_request("state", message));
-    };
     let Some(path) = path::normalized(path) else { return Ok(None) };
+    let state = service.gate.past_state(state).await?;
     let wanted = download::wanted(&parts.method, &parts.headers);
     let found = service.gate.readable_at(&state, &path, wanted).await?;
     let Some(file) = found? else {

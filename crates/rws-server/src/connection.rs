@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::header::{HOST, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, Uri};
-use rws_repository::pins::Reader;
+use rws_repository::readers::Reader;
 
 use crate::budgets::Network;
 use crate::settings::Settings;

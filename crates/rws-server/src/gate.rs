@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use rws_model::{Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::history::{self, NoState, PastState};
+use rws_repository::pin;
 use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
 use rws_repository::{GenerationId, Head, RepositoryError};
@@ -189,6 +190,23 @@ impl Gate {
         wanted: FileRequest,
     ) -> Result<Result<Option<PublicFile>, NoState>, RepositoryError> {
         self.tree.file_at(state, path, wanted).await
+    }
+
+    /// The state that a text names: a generation, a time, or a pin.
+    ///
+    /// # Errors
+    ///
+    /// 400 for what can name none, 404 where there is no such pin.
+    pub async fn past_state(&self, text: &str) -> Result<PastState, Problem> {
+        if let Some(state) = pin::state(&**self.store(), text).await? {
+            return Ok(state);
+        }
+        let message =
+            format!("{text:?} is neither a generation, nor a time like 20260301T120000Z, nor the name of a pin.");
+        Err(match pin::is_name(text) {
+            true => Problem::new(StatusCode::NOT_FOUND, "no-pin", message),
+            false => Problem::bad_request("state", message),
+        })
     }
 
     /// What a repository was; `None` for one that is not configured, or was never published.

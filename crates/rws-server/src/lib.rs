@@ -30,6 +30,7 @@ mod own;
 pub mod passwords;
 mod past;
 mod path;
+mod pins;
 mod promote;
 mod quotas;
 mod range;

@@ -26,7 +26,7 @@ use crate::schema::{
 use crate::service::{KeyState, Service};
 use crate::table::{Endpoint, Route};
 use crate::target_setup::TargetSetup;
-use crate::{at, past};
+use crate::{at, past, pins};
 
 /// How long the store is waited for by who asks for the status, which says more than what is in the store.
 const LONGEST_LIST: Duration = Duration::from_secs(2);
@@ -72,6 +72,7 @@ async fn answer(service: &Arc<Service>, client: &Client, base: &Base<'_>, path: 
         Endpoint::OpenApi => Ok(Some(openapi())),
         Endpoint::Repositories => repositories(service).await.map(Some),
         Endpoint::Past => past::get(service, route.rest, parts.uri.query()).await,
+        Endpoint::Pins => pins::get(service).await.map(Some),
         Endpoint::At => at::get(service, client, route.rest, parts).await,
         Endpoint::Status => Ok(Some(overview(service).await)),
         Endpoint::UploadStatus => upload(service, route.rest).await,

@@ -1,7 +1,8 @@
 //! `/-/repositories/<repository>/generations` and `/-/repositories/<repository>/diff`: what a repository was.
 
 use axum::http::StatusCode;
-use rws_repository::history::{self, PastState, State};
+use rws_repository::history::{self, State};
+use rws_repository::pin;
 
 use crate::answer::{Answer, Problem, json};
 use crate::gate::ReadablePast;
@@ -24,7 +25,7 @@ const MAX_ON_A_PAGE: usize = 100;
         (status = 404, description = "There is no such repository.", body = Problem),
         StoreProblems,
     ))]
-async fn generations(past: &ReadablePast, query: Option<&str>) -> Result<Answer, Problem> {
+async fn generations(service: &Service, past: &ReadablePast, query: Option<&str>) -> Result<Answer, Problem> {
     let limit = match path::query(query, "limit").map(|text| text.parse()) {
         None => MAX_ON_A_PAGE,
         Some(Ok(limit @ 1..)) => limit,
@@ -38,11 +39,19 @@ async fn generations(past: &ReadablePast, query: Option<&str>) -> Result<Answer,
     let has_more = wanted.len() > limit.min(MAX_ON_A_PAGE);
     wanted.truncate(limit.min(MAX_ON_A_PAGE));
     let next = wanted.last().filter(|_| has_more).map(|state| state.generation.to_string());
+    let pinned = &past.head().pinned;
+    let pins = if pinned.is_empty() { Vec::new() } else { pin::all(&**service.gate.store()).await? };
+    let pins_of = |state: &State| {
+        let marks = pinned.get(&state.generation);
+        let named = pins.iter().filter(|pin| marks.is_some_and(|marks| marks.contains(&pin.mark)));
+        named.map(|pin| pin.name.clone()).collect()
+    };
     let generation = |state: &&State| PastGeneration {
         generation: state.generation.to_string(),
         published_at: time(state.published_at),
         replaced_at: state.replaced_at.and_then(time),
         kept: true,
+        pins: pins_of(state),
     };
     Ok(json(StatusCode::OK, &PastGenerations { generations: wanted.iter().map(generation).collect(), next }))
 }
@@ -59,16 +68,18 @@ async fn generations(past: &ReadablePast, query: Option<&str>) -> Result<Answer,
     ))]
 async fn diff(service: &Service, past: &ReadablePast, query: Option<&str>) -> Result<Answer, Problem> {
     let now = service.gate.store().clock_milliseconds().await.map_err(rws_repository::RepositoryError::from)? / 1000;
-    let state = |key: &str| match path::query(query, key) {
-        Some(text) => {
-            let message = format!("{key} is {text:?}, neither a generation nor a time like 20260301T120000Z.");
-            let state = PastState::parse(&text).ok_or_else(|| Problem::bad_request("query", message))?;
-            Ok(history::resolve(past.head(), &state, now)?)
-        }
-        None if key == "to" => Ok(past.head().generation.clone()),
-        None => Err(Problem::bad_request("query", "The query has no from.")),
+    let resolved = async |text: String| {
+        let state = service.gate.past_state(&text).await?;
+        Ok::<_, Problem>(history::resolve(past.head(), &state, now)?)
     };
-    let (from, to) = (state("from")?, state("to")?);
+    let Some(from) = path::query(query, "from") else {
+        return Err(Problem::bad_request("query", "The query has no from."));
+    };
+    let from = resolved(from).await?;
+    let to = match path::query(query, "to") {
+        Some(to) => resolved(to).await?,
+        None => past.head().generation.clone(),
+    };
     let plan = past.difference((&from, &to)).await?;
     let plan = RepositoryPlan::from(plan);
     let repositories = [(past.head().repository.to_string(), plan)].into();
@@ -86,7 +97,7 @@ pub async fn get(service: &Service, rest: &str, query: Option<&str>) -> Result<O
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
     };
     match what {
-        "generations" => generations(&past, query).await.map(Some),
+        "generations" => generations(service, &past, query).await.map(Some),
         _ => diff(service, &past, query).await.map(Some),
     }
 }

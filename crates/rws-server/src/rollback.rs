@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::{RepositoryId, Verb};
-use rws_repository::history::{NoState, PastState};
+use rws_repository::history::NoState;
 use rws_repository::rollback::{self, RollbackError};
 use tokio::time::timeout;
 
@@ -50,10 +50,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         return Err(Problem::bad_request("path", message));
     };
     let target = Arc::clone(target);
-    let Some(state) = PastState::parse(&request.to) else {
-        let message = format!("to: {:?} is neither a generation nor a time like 20260301T120000Z.", request.to);
-        return Err(Problem::bad_request("state", message));
-    };
+    let state = service.gate.past_state(&request.to).await?;
     let repository = request.repository.as_ref().map(|name| {
         let known = RepositoryId::parse(name.trim_matches('/')).filter(|id| target.repositories().contains(id));
         let message = format!("repository: {name:?} is no repository of {}.", target.target);
@@ -93,6 +90,9 @@ impl From<NoState> for Problem {
         match error {
             NoState::NotKept { .. } => Self::new(StatusCode::GONE, "not-kept", message)
                 .with_hint("GET /-/repositories/REPOSITORY/generations lists those that there are"),
+            NoState::NotPinned { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "not-pinned", message).with_hint("GET /-/pins lists what each pin has")
+            }
             NoState::Future { .. } => Self::bad_request("future", message),
         }
     }

@@ -19,7 +19,7 @@ use crate::connection::Connection;
 use crate::exchange::{Exchange, Sending};
 use crate::service::Service;
 use crate::table::{Endpoint, Resource, Right, Route};
-use crate::{incoming, metadata, own, path, promote, read, remove, retain, rollback, schedule, upload, wait};
+use crate::{incoming, metadata, own, path, pins, promote, read, remove, retain, rollback, schedule, upload, wait};
 
 /// How long a change waits for the check of the store with which the program starts.
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
@@ -174,6 +174,8 @@ async fn write(
         Endpoint::Promote => promote::post(service, &user, parts, body).await?,
         Endpoint::Rollback => rollback::post(service, &user, parts, body).await?,
         Endpoint::Retain => retain::post(service, &user, parts, body).await?,
+        Endpoint::CreatePin => pins::post(service, &user, body).await?,
+        Endpoint::RemovePin => pins::delete(service, &user, &rest("-/pins/")).await?,
         Endpoint::Upload => upload::put(service, &user, &path, parts, body).await?,
         Endpoint::Synchronise => schedule::post(service, &user, &path, parts, body).await?,
         Endpoint::Remove => remove::delete(service, &user, &path, parts).await?,

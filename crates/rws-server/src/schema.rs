@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use crate::answer::Problem;
+use crate::own::time;
 
 /// The beginning of a path, as in uploads.
 #[derive(IntoParams)]
@@ -61,7 +62,7 @@ pub struct GenerationsQuery {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "for the document only")]
 pub struct DiffQuery {
-    /// A generation, or a time like `20260301T120000Z`: the generation that was current then.
+    /// A generation, a time like `20260301T120000Z` (the generation that was current then), or a pin.
     from: String,
     /// The same; the current generation without it.
     to: Option<String>,
@@ -365,7 +366,7 @@ pub struct RollbackRequest {
     /// One of its repositories; without it all that have the state.
     #[serde(default)]
     pub repository: Option<String>,
-    /// A generation, or a time like `20260301T120000Z`: the generation that was current then.
+    /// A generation, a time like `20260301T120000Z` (the generation that was current then), or a pin.
     pub to: String,
     /// Whether only the plan is wanted.
     #[serde(default)]
@@ -406,6 +407,53 @@ pub struct PastGeneration {
     pub replaced_at: Option<String>,
     /// Whether its packages are still there.
     pub kept: bool,
+    /// The names of the pins that keep it.
+    pub pins: Vec<String>,
+}
+
+/// What is to be pinned.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PinRequest {
+    /// The name: letters, digits, `.`, `_` and `-`, at most 64, neither a generation nor a time.
+    pub name: String,
+    /// Paths of targets, or patterns of them such as `release/*/el/*`.
+    pub targets: Vec<String>,
+    /// A generation, a time like `20260301T120000Z`, or another pin; what is current without it.
+    pub at: Option<String>,
+}
+
+/// All pins.
+#[derive(Serialize, ToSchema)]
+pub struct Pins {
+    /// In the order of their names.
+    pub pins: Vec<Pin>,
+}
+
+/// A name for states of repositories. They are kept until it is removed.
+#[derive(Serialize, ToSchema)]
+pub struct Pin {
+    /// Its name.
+    pub name: String,
+    /// When it was made (RFC 3339).
+    pub created_at: Option<String>,
+    /// How many bytes the package files of its states have, each counted once for each repository.
+    pub bytes: u64,
+    /// The generation of each repository, by its name.
+    pub repositories: BTreeMap<String, String>,
+}
+
+impl From<rws_repository::pin::Pin> for Pin {
+    fn from(pin: rws_repository::pin::Pin) -> Self {
+        let repositories =
+            pin.repositories.iter().map(|(repository, generation)| (repository.to_string(), generation.to_string()));
+        Self {
+            name: pin.name,
+            created_at: time(pin.created_at),
+            bytes: pin.bytes,
+            repositories: repositories.collect(),
+        }
+    }
 }
 
 /// Which packages.

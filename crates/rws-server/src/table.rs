@@ -75,6 +75,12 @@ pub enum Endpoint {
     Rollback,
     /// `retain::post`
     Retain,
+    /// `pins::get`
+    Pins,
+    /// `pins::post`
+    CreatePin,
+    /// `pins::delete`
+    RemovePin,
     /// `read::get`
     Read,
     /// `upload::put`
@@ -105,7 +111,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 25] = [
+pub static ROWS: [Row; 28] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -131,6 +137,9 @@ pub static ROWS: [Row; 25] = [
     row(Method::POST, "/-/promote", Right::Write, Resource::Targets, Endpoint::Promote),
     row(Method::POST, "/-/rollback", Right::Write, Resource::Targets, Endpoint::Rollback),
     row(Method::POST, "/-/retain", Right::Write, Resource::Targets, Endpoint::Retain),
+    row(Method::GET, "/-/pins", Right::Read, Resource::Repositories, Endpoint::Pins),
+    row(Method::POST, "/-/pins", Right::Write, Resource::Targets, Endpoint::CreatePin),
+    row(Method::DELETE, "/-/pins/{name}", Right::Write, Resource::Targets, Endpoint::RemovePin),
     row(Method::GET, "/-/{other}", Right::None, Resource::Process, Endpoint::Nothing),
     row(Method::GET, "/", Right::Read, Resource::Path, Endpoint::Read),
     row(Method::GET, "/{path}", Right::Read, Resource::Path, Endpoint::Read),

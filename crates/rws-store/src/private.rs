@@ -3,6 +3,7 @@
 //! ```text
 //! .rws/heads/REPOSITORY.json                 the head of a repository
 //! .rws/generations/REPOSITORY/GENERATION     a manifest
+//! .rws/pins/NAME.json                        a pin: a name for states of repositories
 //! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
 //! .rws/incoming/UPLOAD/NAME                  a package file of an upload
@@ -26,6 +27,9 @@ pub const HEADS: &str = ".rws/heads/";
 
 /// Where all manifests are.
 pub const GENERATIONS: &str = ".rws/generations/";
+
+/// Where all pins are.
+pub const PINS: &str = ".rws/pins/";
 
 /// Where all pointers are.
 pub const PENDING: &str = ".rws/pending/";

@@ -57,9 +57,15 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
-    /// What a package is to people; `None` for an identity of something else, such as metadata or a lone file.
-    fn package_name(&self, _identity: &Identity) -> Option<PackageName> {
+    /// What a package is to people; `None` for an identity of something else, such as metadata or a lone file. An identity has one
+    /// form for all versions that are equal: the version is written as in the name of the package's own file, where that has it.
+    fn package_name(&self, _identity: &Identity, _file: Option<&FileName>) -> Option<PackageName> {
         None
+    }
+
+    /// Whether two versions are equal to clients, however they are written.
+    fn is_same_version(&self, one: &str, other: &str) -> bool {
+        one == other
     }
 
     /// What a package says of others.

@@ -1,6 +1,6 @@
 //! The small object that names a repository's current generation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{RepositoryId, RootFile, Sha256};
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ pub struct Head {
     pub applied: Vec<UploadId>,
     /// Earlier generations that readers may hold, newest first.
     pub history: Vec<Past>,
+    /// Generations that pins name, each with the marks of these pins: they are kept, with all that they need.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pinned: BTreeMap<GenerationId, BTreeSet<Uuid>>,
     /// Files that only earlier generations refer to. Their names are taken.
     pub retired: Vec<Retired>,
     /// Names that are about to go, or have just gone.

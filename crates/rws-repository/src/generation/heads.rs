@@ -38,7 +38,7 @@ impl Heads<'_> {
                 Err(RepositoryError::damaged(&key, "the store returned another object"))
             }
             Ok(head) => Ok(Some((head, version))),
-            Err(_) if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::HEAD) => {
+            Err(_) if disk_format::stated(&bytes).is_some_and(|stated| stated > disk_format::HEAD_PINNED) => {
                 Err(RepositoryError::later(&key))
             }
             Err(error) => Err(RepositoryError::damaged(&key, error)),

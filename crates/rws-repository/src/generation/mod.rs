@@ -12,4 +12,4 @@ pub use head::{Head, Past, Retired};
 pub use heads::{Heads, Swap};
 pub use index::{IndexBlock, IndexState};
 pub use manifest::{FileRow, Generation, PackageRow, package_order, path_order, rendered_before};
-pub use retention::{Condemned, Keep};
+pub use retention::{Condemned, Keep, Trimmed};

@@ -64,6 +64,20 @@ pub struct Condemned {
     pub deleted: Option<i64>,
 }
 
+/// What is known when a head drops what nobody reads any more.
+pub struct Trimmed<'a> {
+    /// Condemned names that were deleted just now.
+    pub deleted: &'a BTreeSet<Key>,
+    /// What no generation refers to.
+    pub unused: Vec<Key>,
+    /// Whether a pinned generation needs the file at a path below the tree.
+    pub is_pinned: &'a dyn Fn(&str) -> bool,
+    /// The object at a path below the tree.
+    pub file: &'a dyn Fn(&str) -> Option<Key>,
+    /// The manifest of a generation.
+    pub manifest: &'a dyn Fn(&GenerationId) -> Key,
+}
+
 impl Head {
     /// The names whose time has come. `now` must have been asked of the store before the head was read.
     pub fn due(&self, now: i64) -> Vec<Key> {
@@ -84,30 +98,26 @@ impl Head {
 
     /// Drops generations that nobody reads any more, condemns what only they need and what was never used, and forgets what
     /// was `deleted`.
-    /// `file` and `manifest` name objects.
-    pub fn trim(
-        &mut self,
-        now: i64,
-        keep: Keep,
-        deleted: &BTreeSet<Key>,
-        unused: Vec<Key>,
-        file: impl Fn(&str) -> Option<Key>,
-        manifest: impl Fn(&GenerationId) -> Key,
-    ) {
+    /// Pinned generations stay, with the files that they need (`is_pinned`, by their paths). `file` and `manifest` name objects.
+    pub fn trim(&mut self, now: i64, keep: Keep, trimmed: Trimmed<'_>) {
+        let Trimmed { deleted, unused, is_pinned, file, manifest } = trimmed;
         let history = std::mem::take(&mut self.history);
         let mut gone: Vec<Key> = unused;
+        // names of generations grow with their time
+        let mut oldest = self.generation.clone();
         for (position, past) in history.into_iter().enumerate() {
             if position < keep.least || keep.is_read(&past, now) {
+                oldest = past.generation.clone();
+                self.history.push(past);
+            } else if self.pinned.contains_key(&past.generation) {
                 self.history.push(past);
             } else {
                 gone.push(manifest(&past.generation));
             }
         }
-        // names of generations grow with their time
-        let oldest = self.history.last().map_or(&self.generation, |past| &past.generation).clone();
         self.own.retain(|_, last| *last >= oldest);
         let retired = std::mem::take(&mut self.retired);
-        let (needed, unneeded) = retired.into_iter().partition(|file| file.last >= oldest);
+        let (needed, unneeded) = retired.into_iter().partition(|file| file.last >= oldest || is_pinned(&file.path));
         self.retired = needed;
         gone.extend(unneeded.iter().filter_map(|retired| file(&retired.path)));
         for one in &mut self.condemned {

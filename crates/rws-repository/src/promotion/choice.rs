@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rws_model::{FileName, Identity, PackageName, RepositoryId, glob_matches};
+use rws_model::{FileName, Format, Identity, PackageName, RepositoryId, glob_matches};
 use rws_store::Store;
 
 use super::PromotionError;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::RepositoryError;
 use crate::generation::{Generation, Heads, PackageRow};
+use crate::selection::is_version;
 use crate::{GenerationId, reading};
 
 /// Which packages are meant.
@@ -39,9 +40,9 @@ impl PackageSelector {
         (!is_empty).then(|| Self { name: name.to_owned(), version })
     }
 
-    fn matches(&self, package: &PackageName) -> bool {
+    fn matches(&self, format: &dyn Format, package: &PackageName) -> bool {
         glob_matches(&self.name, &package.name)
-            && self.version.as_ref().is_none_or(|version| glob_matches(version, &package.version))
+            && self.version.as_ref().is_none_or(|version| is_version(format, version, package))
     }
 }
 
@@ -129,7 +130,7 @@ impl<'a> Source<'a> {
         for selector in selectors {
             let of_kind = |is_source: bool| {
                 let fitting = self.packages.iter().filter(move |one| one.source_name.is_some() == is_source);
-                fitting.filter(|one| selector.matches(&one.package)).collect::<Vec<_>>()
+                fitting.filter(|one| selector.matches(&*self.target.format, &one.package)).collect::<Vec<_>>()
             };
             let mut found = of_kind(false);
             if found.is_empty() && sources {
@@ -159,8 +160,8 @@ impl<'a> Source<'a> {
 /// A row that is a package; not one of metadata or of a lone file.
 fn chosen(target: &ConfiguredTarget, repository: &RepositoryId, row: PackageRow) -> Option<Chosen> {
     let identity = Identity(row.identity.clone());
-    let package = target.format.package_name(&identity)?;
     let file = row.files.first()?.clone();
+    let package = target.format.package_name(&identity, Some(&file))?;
     let source_name = target.format.source_name(&identity, &file);
     Some(Chosen { repository: repository.clone(), row, package, file, source_name })
 }

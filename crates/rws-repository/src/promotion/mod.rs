@@ -243,7 +243,7 @@ fn compare<'r>(
 }
 
 fn planned(target: &ConfiguredTarget, record: &rws_model::Record) -> Option<PlannedPackage> {
-    let package = target.format.package_name(&record.identity)?;
+    let package = target.format.package_name(&record.identity, record.files.first().map(|file| &file.name))?;
     Some(PlannedPackage { package, file: record.files.first()?.name.clone(), sha256: record.uploaded()? })
 }
 
@@ -258,7 +258,8 @@ async fn needed(
     let mut had: BTreeSet<String> = candidates.packages().map(|one| one.planned.package.name.clone()).collect();
     for repository in target.repositories() {
         let identities = presences.of(&repository).await?.identities()?;
-        let named = |identity: &Identity| target.format.package_name(identity).map(|PackageName { name, .. }| name);
+        let named =
+            |identity: &Identity| target.format.package_name(identity, None).map(|PackageName { name, .. }| name);
         had.extend(identities.iter().filter_map(named));
     }
     let mut missing = BTreeSet::new();

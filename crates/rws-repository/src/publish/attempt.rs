@@ -102,7 +102,7 @@ impl Attempt<'_> {
 
         let Observed { now, state, triggers, pending, .. } = observed;
         let applied: Vec<UploadId> = pending.uploads.iter().map(|upload| upload.id.clone()).collect();
-        let committer = Committer { at: self.at };
+        let committer = Committer::new(self.at, &state).await?;
         let due = state.head().map(|head| head.due(now)).unwrap_or_default();
         if !due.is_empty() {
             self.at.store().delete(&due).await?;

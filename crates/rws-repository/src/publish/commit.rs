@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::TRANSFERS_AT_ONCE;
 use super::stored_repository::{CurrentState, StoredRepository};
 use crate::gather::gather;
-use crate::generation::{Generation, Head, Heads, Past, Swap};
+use crate::generation::{Generation, Head, Heads, Past, Swap, Trimmed, path_order};
 use crate::pending::Pending;
 use crate::plan::{self, Plan};
 use crate::render::{NewFile, Renderer};
@@ -53,6 +53,36 @@ pub(super) enum Commit {
 /// Makes the next generation, or the next head, of a repository.
 pub(super) struct Committer<'a> {
     pub(super) at: &'a StoredRepository<'a>,
+    /// The pinned generations; `None` where one cannot be read: then all that is not current is kept.
+    pub(super) pinned: Option<Vec<Generation>>,
+}
+
+impl<'a> Committer<'a> {
+    /// Reads the pinned generations of a repository.
+    pub(super) async fn new(at: &'a StoredRepository<'a>, state: &CurrentState) -> Result<Self, RepositoryError> {
+        let mut pinned = Some(Vec::new());
+        for id in state.head().into_iter().flat_map(|head| head.pinned.keys()) {
+            match reading::generation(at.store(), at.repository, id).await {
+                Ok(generation) => pinned.iter_mut().for_each(|all| all.push(generation.clone())),
+                Err(error @ RepositoryError::Store(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(repository = %at.repository, %error, "a pinned generation cannot be read; RWS deletes nothing there");
+                    pinned = None;
+                }
+            }
+        }
+        Ok(Self { at, pinned })
+    }
+
+    /// Whether a pinned generation needs the file at a path below the tree.
+    fn is_pinned(&self, path: &str) -> bool {
+        let Some(pinned) = &self.pinned else { return true };
+        pinned.iter().any(|generation| {
+            let index = generation.indexes.iter().flat_map(|state| &state.files);
+            let file = || generation.files.get(path, &path_order);
+            index.into_iter().any(|file| file.stored_name == path) || file().map_or(true, |file| file.is_some())
+        })
+    }
 }
 
 impl Committer<'_> {
@@ -204,7 +234,7 @@ impl Committer<'_> {
         let plain = generation.indexes.iter().flat_map(|state| &state.files);
         let plain = plain.filter_map(|file| Some((file.plain_name.clone()?, file.stored_name.clone()))).collect();
         let mut head = Head {
-            format: disk_format::HEAD,
+            format: 0,
             repository: self.at.repository.clone(),
             generation: generation.id.clone(),
             counter: before.map_or(1, |head| head.counter + 1),
@@ -218,11 +248,13 @@ impl Committer<'_> {
             own,
             applied: remember(before, step),
             history,
+            pinned: before.map(|head| head.pinned.clone()).unwrap_or_default(),
             retired,
             condemned: before.map(|head| head.condemned.clone()).unwrap_or_default(),
             configuration_fingerprint: self.at.target.configuration_fingerprint(),
             writer_started_at: self.at.started_at,
         };
+        head.format = disk_format::head(&head);
         let files = generation.indexes.iter().flat_map(|state| &state.files);
         let used: BTreeSet<Key> = files.filter_map(|file| self.at.key(&file.stored_name).ok()).collect();
         let unused = step.unused.difference(&used).cloned().collect();
@@ -241,7 +273,10 @@ impl Committer<'_> {
     fn trim(&self, head: &mut Head, now: i64, deleted: &BTreeSet<Key>, unused: Vec<Key>) {
         let keep = self.at.target.keep();
         let file = |path: &str| self.at.key(path).ok();
-        head.trim(now, keep, deleted, unused, file, |id| private::manifest(self.at.repository, id));
+        let manifest = |id: &GenerationId| private::manifest(self.at.repository, id);
+        let is_pinned = |path: &str| self.is_pinned(path);
+        let trimmed = Trimmed { deleted, unused, is_pinned: &is_pinned, file: &file, manifest: &manifest };
+        head.trim(now, keep, trimmed);
     }
 
     /// What no generation refers to, of all that was written for lost commits: by this run, and, where that is looked

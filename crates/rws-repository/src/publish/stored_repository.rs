@@ -94,7 +94,7 @@ impl StoredRepository<'_> {
     pub(super) async fn state(&self, rebuild: bool) -> Result<CurrentState, RepositoryError> {
         let head = Heads(self.store()).read(self.repository).await?;
         let generation = match &head {
-            Some((head, _)) if head.format > disk_format::HEAD => {
+            Some((head, _)) if head.format > disk_format::HEAD_PINNED => {
                 return Err(RepositoryError::later(private::head(self.repository)));
             }
             Some(_) if rebuild => None,

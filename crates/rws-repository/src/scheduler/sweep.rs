@@ -13,6 +13,7 @@ use super::{Priority, Scheduler, lock};
 use crate::RepositoryError;
 use crate::existing::is_untouched;
 use crate::generation::Heads;
+use crate::pin;
 use crate::publish::{Trigger, Triggers};
 
 /// How often the sweep runs.
@@ -96,6 +97,7 @@ impl Scheduler {
             self.look_for_dead_publishers(now).await?;
             self.abort_unfinished_uploads(now).await;
             abandoned.extend(self.expired(now).await?);
+            pin::complete(self.publisher.store()).await?;
             self.retain().await?;
         }
         if !abandoned.is_empty() {

@@ -3,6 +3,7 @@
 mod catalogue;
 mod crashes;
 mod incremental;
+mod pins;
 mod promotion;
 mod publish;
 mod races;

@@ -168,8 +168,9 @@ fn users(configuration: &Configuration) -> Vec<User> {
         if let Err(error) = &hash {
             tracing::warn!(user = name, %error, "this user cannot log in: make a hash with `rws hash-password`");
         }
-        let allowed = user.clone();
-        User { name: name.clone(), hash: hash.ok(), may: Arc::new(move |verb, target| allowed.may(verb, target)) }
+        let (allowed, is_admin) = (user.clone(), user.admin);
+        let may = Arc::new(move |verb, target: &_| allowed.may(verb, target));
+        User { name: name.clone(), hash: hash.ok(), may, is_admin }
     });
     users.collect()
 }

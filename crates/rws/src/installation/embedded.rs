@@ -79,7 +79,7 @@ impl Secrets {
         let hash = PasswordHash::parse(hash.trim()).with_context(|| {
             format!("{} is damaged; remove it, and RWS makes a new password at its next start", path.display())
         })?;
-        let user = User { name: USER.to_owned(), hash: Some(hash), may: Arc::new(|_, _| true) };
+        let user = User { name: USER.to_owned(), hash: Some(hash), may: Arc::new(|_, _| true), is_admin: true };
         Ok((vec![user], made))
     }
 

@@ -28,6 +28,7 @@ mod metadata;
 mod names;
 mod packages;
 pub mod paths;
+mod pins;
 mod posting;
 mod promoting;
 mod release;

@@ -89,9 +89,11 @@ fn packages_are_promoted_removed_and_rolled_back_for_apt(storage: Storage) {
     let client = |archive: &str| Apt::signed_by(&server.url(archive), "focal", &key());
     publish("1.0");
     let march = moment();
-    publish("2.0");
+    let pin = json!({ "name": "march", "targets": ["live/*/ubuntu/focal"] });
+    assert_eq!(post(&server, "pins", &pin).status, 201);
+    publish("2.0~rc");
     let live = client("/live/2.8/ubuntu");
-    assert_eq!(seen_by_apt(&live, "rws-thing"), ["1.0", "2.0"]);
+    assert_eq!(seen_by_apt(&live, "rws-thing"), ["1.0", "2.0~rc"]);
 
     // what the dry run says is what apt sees
     let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.*"], "dry_run": true });
@@ -100,23 +102,25 @@ fn packages_are_promoted_removed_and_rolled_back_for_apt(storage: Storage) {
     assert_eq!(post(&server, "promote", &promotion).status, 201);
     let release = client("/release/2.8/ubuntu");
     assert_eq!(seen_by_apt(&release, "rws-thing"), expected);
-    release.install(&["rws-thing=2.0"]).expect_clean();
+    release.install(&["rws-thing=2.0~rc"]).expect_clean();
 
     // the old version goes, and the build of March can still be installed
     let delete = |query: &str| {
         let path = format!("/{LIVE}?name=rws-thing&version=1.0{query}");
         Request::new("DELETE", &path).user(server.credentials()).body("").send(&server)
     };
-    let expected = after(&delete("&dry_run=1").json(), LIVE, &["1.0".to_owned(), "2.0".to_owned()]);
+    let expected = after(&delete("&dry_run=1").json(), LIVE, &["1.0".to_owned(), "2.0~rc".to_owned()]);
     assert_eq!(delete("&wait=30").status, 201);
     assert_eq!(seen_by_apt(&live, "rws-thing"), expected);
-    let past = client(&format!("/-/at/{march}/live/2.8/ubuntu"));
-    assert_eq!(seen_by_apt(&past, "rws-thing"), ["1.0"]);
-    let installed = past.install(&["rws-thing=1.0"]).expect_clean();
-    assert!(installed.file_names().iter().any(|name| name.contains("1.0")), "{:?}", installed.file_names());
+    for state in [&march, "march"] {
+        let past = client(&format!("/-/at/{state}/live/2.8/ubuntu"));
+        assert_eq!(seen_by_apt(&past, "rws-thing"), ["1.0"], "{state}");
+        let installed = past.install(&["rws-thing=1.0"]).expect_clean();
+        assert!(installed.file_names().iter().any(|name| name.contains("1.0")), "{:?}", installed.file_names());
+    }
 
     let rollback = json!({ "target": LIVE, "to": march, "dry_run": true });
-    let expected = after(&post(&server, "rollback", &rollback).json(), LIVE, &["2.0".to_owned()]);
+    let expected = after(&post(&server, "rollback", &rollback).json(), LIVE, &["2.0~rc".to_owned()]);
     let rollback = json!({ "target": LIVE, "to": march });
     assert_eq!(post(&server, "rollback", &rollback).status, 201);
     let again = client("/live/2.8/ubuntu");
@@ -131,7 +135,7 @@ fn packages_are_promoted_removed_and_rolled_back_for_dnf(storage: Storage) {
     let server = server_on(storage);
     let work = temporary_directory();
     let publish = |version: &str| {
-        let rpm = Rpm::new("rws-thing", version, "1").build(work.path());
+        let rpm = Rpm::new("rws-thing", version, "1.el9").build(work.path());
         Upload::to(&format!("/{LIVE}?wait=60")).file(&rpm).send(&server).expect_created();
         file_name(&rpm)
     };
@@ -149,14 +153,16 @@ fn packages_are_promoted_removed_and_rolled_back_for_dnf(storage: Storage) {
     };
     let first = publish("1.0");
     let march = moment();
+    let pin = json!({ "name": "march", "targets": [LIVE], "at": march });
+    assert_eq!(post(&server, "pins", &pin).status, 201);
     publish("2.0");
     let live = client(&format!("/{LIVE}"));
-    assert_eq!(seen(&live), ["1.0-1", "2.0-1"]);
+    assert_eq!(seen(&live), ["1.0-1.el9", "2.0-1.el9"]);
 
-    let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.0-1"], "dry_run": true });
+    let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.0-1.el9"], "dry_run": true });
     let repository = format!("{RELEASE}/x86_64");
     let expected = after(&post(&server, "promote", &promotion).json(), &repository, &[]);
-    let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.0-1"] });
+    let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.0-1.el9"] });
     assert_eq!(post(&server, "promote", &promotion).status, 201);
     let release = client(&format!("/{RELEASE}"));
     assert_eq!(seen(&release), expected);
@@ -164,15 +170,17 @@ fn packages_are_promoted_removed_and_rolled_back_for_dnf(storage: Storage) {
 
     let path = format!("/{LIVE}?name=rws-thing&version=1.0-*&wait=30");
     assert_eq!(Request::new("DELETE", &path).user(server.credentials()).body("").send(&server).status, 201);
-    assert_eq!(seen(&live), ["2.0-1"]);
-    let past = client(&format!("/-/at/{march}/{LIVE}"));
-    assert_eq!(seen(&past), ["1.0-1"]);
-    let files = past.download(&["rws-thing"]);
-    assert!(files.iter().any(|path| Path::new(path).ends_with(&first)), "{files:?}");
+    assert_eq!(seen(&live), ["2.0-1.el9"]);
+    for state in [&march, "march"] {
+        let past = client(&format!("/-/at/{state}/{LIVE}"));
+        assert_eq!(seen(&past), ["1.0-1.el9"], "{state}");
+        let files = past.download(&["rws-thing"]);
+        assert!(files.iter().any(|path| Path::new(path).ends_with(&first)), "{files:?}");
+    }
 
-    let rollback = json!({ "target": LIVE, "to": march });
+    let rollback = json!({ "target": LIVE, "to": "march" });
     assert_eq!(post(&server, "rollback", &rollback).status, 201);
-    assert_eq!(seen(&live), ["1.0-1"]);
+    assert_eq!(seen(&live), ["1.0-1.el9"]);
     assert_eq!(live.download(&["rws-thing"]).len(), 1);
 }
 
@@ -213,7 +221,8 @@ fn a_state_does_not_change() {
         ("20200101T000000Z/live/2.8/ubuntu/dists/focal/InRelease", 410),
         ("20200101T000000Z-00000000/live/2.8/ubuntu/dists/focal/InRelease", 410),
         ("21200101T000000Z/live/2.8/ubuntu/dists/focal/InRelease", 400),
-        ("march/live/2.8/ubuntu/dists/focal/InRelease", 400),
+        ("march/live/2.8/ubuntu/dists/focal/InRelease", 404),
+        ("-march/live/2.8/ubuntu/dists/focal/InRelease", 400),
         ("20200101T000000Z/.rws/heads/live/2.8/ubuntu/focal.json", 404),
         ("20200101T000000Z/", 404),
         ("20200101T000000Z", 404),

@@ -169,7 +169,8 @@ fn what_is_wrong_changes_nothing() {
         (json!({ "target": RPM_TARGET, "to": gone }), 410, "not-kept"),
         (json!({ "target": RPM_TARGET, "to": "20200101T000000Z" }), 410, "not-kept"),
         (json!({ "target": RPM_TARGET, "to": "21200101T000000Z" }), 400, "future"),
-        (json!({ "target": RPM_TARGET, "to": "yesterday" }), 400, "state"),
+        (json!({ "target": RPM_TARGET, "to": "yesterday" }), 404, "no-pin"),
+        (json!({ "target": RPM_TARGET, "to": "yester day" }), 400, "state"),
         (json!({ "target": RPM_TARGET, "to": "20200230T000000Z" }), 400, "state"),
         (json!({ "target": RPM_TARGET, "to": "" }), 400, "state"),
         (json!({ "target": RPM_TARGET }), 400, "json"),
@@ -187,7 +188,8 @@ fn what_is_wrong_changes_nothing() {
     let repository = format!("{}/x86_64", &RPM_TARGET[1..]);
     for (path, status) in [
         (format!("{repository}/diff?from={gone}"), 410),
-        (format!("{repository}/diff?from=x"), 400),
+        (format!("{repository}/diff?from=x"), 404),
+        (format!("{repository}/diff?from=-x"), 400),
         (format!("{repository}/diff"), 400),
         (format!("{repository}/generations?limit=0"), 400),
         (format!("{repository}/nothing"), 404),

@@ -139,7 +139,7 @@ fn putting_packages_and_updating_metadata() {
         let commands = replaced(block, &[named, &[("127.0.0.1:5000", host(&server))]].concat());
         shell(&commands, directory.path()).succeed()
     };
-    let [changes @ .., listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
+    let [changes @ .., promotion, listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
     assert_eq!(changes.len(), 4);
     for block in changes {
         let ran = run(block, &[("user_name:password", &user)]);
@@ -149,6 +149,11 @@ fn putting_packages_and_updating_metadata() {
         text.contains("Package: tarantool-smtp") && text.contains("hello_2.10.orig.tar.gz.asc")
     });
     server.wait_for_body("/live/1.10/el/7/SRPMS/repodata/repomd.xml", |_| true);
+    let ran = run(promotion, &[("user_name:password", &user)]);
+    assert!(ran.output().starts_with("{\"message\":\"OK\"}"), "{}", ran.transcript());
+    server.wait_for_body("/release/1.10/el/7/?recursive=1", |files| {
+        files.contains("x86_64/Packages/cartridge-cli-1.8.0.0-1.el7.x86_64.rpm")
+    });
     let ran = run(listings, &[]);
     let (first, rest) = ran.output().split_once('\n').map(|(first, rest)| (first.to_owned(), rest.to_owned())).unwrap();
     assert!(first.starts_with("{\"path\":\"live/1.10\",\"entries\":[{\"name\":\"el\""), "{}", ran.transcript());

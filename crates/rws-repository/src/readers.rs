@@ -2,7 +2,7 @@
 //!
 //! A root may be several files (repomd.xml and its signature), and a client that knows no by-hash names asks for its root
 //! and for plain-named indexes one after the other. Somebody may publish in between. Therefore the first file of a root
-//! that a reader gets pins the head for the others and for the indexes: for the rest of its connection (zypper), or for some seconds for the
+//! that a reader gets holds the head for the others and for the indexes: for the rest of its connection (zypper), or for some seconds for the
 //! same client on other connections (dnf opens one for every file). A reader that asks for the same file again has begun
 //! anew and gets what is current; nothing is ever older than what was asked for first.
 
@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use rws_model::RepositoryId;
 
-/// How long a pin holds for a connection.
+/// How long a head is held for a connection.
 const CONNECTION: Duration = Duration::from_secs(60);
 
-/// How long a pin holds for a client on other connections.
+/// How long a head is held for a client on other connections.
 const CLIENT: Duration = Duration::from_secs(5);
 
-/// So many pins are kept.
+/// So many heads are held.
 const MOST: usize = 512;
 
 /// Who reads.
@@ -53,7 +53,7 @@ impl Holder {
 }
 
 #[derive(Debug)]
-struct Pin<T> {
+struct HeldHead<T> {
     head: Arc<T>,
     /// Digests of the names of the files that were read of it: the first, which often is the only one, and the others.
     first: u64,
@@ -61,57 +61,57 @@ struct Pin<T> {
     since: Instant,
 }
 
-/// Pins by who holds them, and by the digest of the repository's name.
-type Held<T> = HashMap<(Holder, u64), Pin<T>>;
+/// Held heads by who holds them, and by the digest of the repository's name.
+type Held<T> = HashMap<(Holder, u64), HeldHead<T>>;
 
-/// The pins of all readers; `T` is what is kept of a head.
+/// The heads that readers hold; `T` is what is kept of a head.
 #[derive(Debug)]
-pub struct Pins<T> {
-    pins: Mutex<Held<T>>,
+pub struct Readers<T> {
+    held: Mutex<Held<T>>,
 }
 
-impl<T> Default for Pins<T> {
+impl<T> Default for Readers<T> {
     fn default() -> Self {
-        Self { pins: Mutex::default() }
+        Self { held: Mutex::default() }
     }
 }
 
-impl<T> Pins<T> {
+impl<T> Readers<T> {
     /// The head that a reader goes on with for a file of this name; `None`: the current one.
     pub fn held(&self, reader: Reader, repository: &RepositoryId, name: &str) -> Option<Arc<T>> {
-        let mut pins = self.lock();
-        let (repository, name) = (pins.hasher().hash_one(repository), pins.hasher().hash_one(name));
-        let held = Holder::of(reader).find(|holder| pins.contains_key(&(*holder, repository)))?;
-        let pin = pins.get_mut(&(held, repository))?;
+        let mut held = self.lock();
+        let (repository, name) = (held.hasher().hash_one(repository), held.hasher().hash_one(name));
+        let holder = Holder::of(reader).find(|holder| held.contains_key(&(*holder, repository)))?;
+        let one = held.get_mut(&(holder, repository))?;
         // a connection that begins anew does so for its client
-        if pin.since.elapsed() >= held.lasting() || !pin.insert(name) {
+        if one.since.elapsed() >= holder.lasting() || !one.insert(name) {
             return None;
         }
-        let head = Arc::clone(&pin.head);
+        let head = Arc::clone(&one.head);
         // what goes on by client goes on for this connection too
         for holder in Holder::of(reader) {
-            pins.entry((holder, repository)).or_insert_with(|| Pin::new(&head, name)).insert(name);
+            held.entry((holder, repository)).or_insert_with(|| HeldHead::new(&head, name)).insert(name);
         }
-        bound(&mut pins);
+        bound(&mut held);
         Some(head)
     }
 
     /// A reader got a file of the current head.
     pub fn begin(&self, reader: Reader, repository: &RepositoryId, name: &str, head: &Arc<T>) {
-        let mut pins = self.lock();
-        let (repository, name) = (pins.hasher().hash_one(repository), pins.hasher().hash_one(name));
+        let mut held = self.lock();
+        let (repository, name) = (held.hasher().hash_one(repository), held.hasher().hash_one(name));
         for holder in Holder::of(reader) {
-            pins.insert((holder, repository), Pin::new(head, name));
+            held.insert((holder, repository), HeldHead::new(head, name));
         }
-        bound(&mut pins);
+        bound(&mut held);
     }
 
     fn lock(&self) -> MutexGuard<'_, Held<T>> {
-        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> Pin<T> {
+impl<T> HeldHead<T> {
     fn new(head: &Arc<T>, first: u64) -> Self {
         Self { head: Arc::clone(head), first, others: BTreeSet::new(), since: Instant::now() }
     }
@@ -123,14 +123,14 @@ impl<T> Pin<T> {
 }
 
 /// Forgets what holds no more, then the oldest, when there are too many.
-fn bound<T>(pins: &mut Held<T>) {
-    if pins.len() > MOST {
-        pins.retain(|(holder, _), pin| pin.since.elapsed() < holder.lasting());
+fn bound<T>(held: &mut Held<T>) {
+    if held.len() > MOST {
+        held.retain(|(holder, _), one| one.since.elapsed() < holder.lasting());
     }
-    while pins.len() > MOST {
-        let oldest = pins.iter().min_by_key(|(_, pin)| pin.since).map(|(key, _)| *key);
+    while held.len() > MOST {
+        let oldest = held.iter().min_by_key(|(_, one)| one.since).map(|(key, _)| *key);
         let Some(oldest) = oldest else { return };
-        pins.remove(&oldest);
+        held.remove(&oldest);
     }
 }
 
@@ -139,6 +139,7 @@ mod tests {
     use super::*;
     use crate::{GenerationId, Head};
     use rws_model::sha256;
+    use std::collections::BTreeMap;
     use uuid::Uuid;
 
     fn head(counter: u64) -> Arc<Head> {
@@ -157,6 +158,7 @@ mod tests {
             own: Default::default(),
             applied: Vec::new(),
             history: Vec::new(),
+            pinned: BTreeMap::new(),
             retired: Vec::new(),
             condemned: Vec::new(),
             configuration_fingerprint: sha256(b""),
@@ -169,13 +171,13 @@ mod tests {
     }
 
     /// The counter of the head from which each file is answered, when the current head grows with each request.
-    fn read(pins: &Pins<Head>, requests: &[(u64, &str, &str)]) -> Vec<u64> {
+    fn read(readers: &Readers<Head>, requests: &[(u64, &str, &str)]) -> Vec<u64> {
         let answer = |(current, (connection, client, name)): (usize, &(u64, &str, &str))| {
-            let reader = Reader { connection: Some(*connection), client: pins.lock().hasher().hash_one(client) };
-            let held = pins.held(reader, &repository(), name);
+            let reader = Reader { connection: Some(*connection), client: readers.lock().hasher().hash_one(client) };
+            let held = readers.held(reader, &repository(), name);
             held.unwrap_or_else(|| {
                 let head = head(current as u64);
-                pins.begin(reader, &repository(), name, &head);
+                readers.begin(reader, &repository(), name, &head);
                 head
             })
             .counter
@@ -187,25 +189,28 @@ mod tests {
     fn the_first_file_decides_for_the_others() {
         let (root, signature, key) = ("repomd.xml", "repomd.xml.asc", "repomd.xml.key");
         // dnf: a connection for each file
-        assert_eq!(read(&Pins::default(), &[(1, "dnf", root), (2, "dnf", signature)]), [0, 0]);
+        assert_eq!(read(&Readers::default(), &[(1, "dnf", root), (2, "dnf", signature)]), [0, 0]);
         // zypper: one connection, the signature first, twice
         let zypper = [(1, "z", signature), (1, "z", key), (1, "z", root), (1, "z", signature), (1, "z", root)];
-        assert_eq!(read(&Pins::default(), &zypper), [0, 0, 0, 3, 3]);
+        assert_eq!(read(&Readers::default(), &zypper), [0, 0, 0, 3, 3]);
         // who asks for the same file again gets what is current
-        assert_eq!(read(&Pins::default(), &[(1, "curl", root), (2, "curl", root), (3, "curl", signature)]), [0, 1, 1]);
+        assert_eq!(
+            read(&Readers::default(), &[(1, "curl", root), (2, "curl", root), (3, "curl", signature)]),
+            [0, 1, 1]
+        );
         // others are others
-        assert_eq!(read(&Pins::default(), &[(1, "a", root), (2, "b", signature), (3, "a", signature)]), [0, 1, 0]);
+        assert_eq!(read(&Readers::default(), &[(1, "a", root), (2, "b", signature), (3, "a", signature)]), [0, 1, 0]);
         // what began by client goes on for its connection, although the client begins anew elsewhere
         let crossed = [(1, "c", root), (2, "c", signature), (3, "c", root), (2, "c", key)];
-        assert_eq!(read(&Pins::default(), &crossed), [0, 0, 2, 0]);
+        assert_eq!(read(&Readers::default(), &crossed), [0, 0, 2, 0]);
     }
 
     #[test]
-    fn pins_are_bounded() {
-        let pins = Pins::default();
+    fn held_heads_are_bounded() {
+        let readers = Readers::default();
         for number in 0..10_000_u64 {
-            read(&pins, &[(number, &number.to_string(), "repomd.xml")]);
+            read(&readers, &[(number, &number.to_string(), "repomd.xml")]);
         }
-        assert!(pins.lock().len() <= MOST);
+        assert!(readers.lock().len() <= MOST);
     }
 }
