@@ -7,12 +7,17 @@ use jiff::Timestamp;
 use rws_model::{Identity, RepositoryId};
 use rws_store::Store;
 
+use crate::actor::Actor;
+use crate::audit;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::RepositoryError;
 use crate::generation::{Generation, Head, Heads, PackageRow, path_order};
 use crate::plan::join;
 use crate::selection::{PlannedPackage, RepositoryPlan};
-use crate::{GenerationId, reading};
+use crate::{GenerationId, UploadId, reading};
+
+/// So many uploads of a commit are named.
+const MAX_UPLOADS: usize = 100;
 
 /// A state of a repository, as people name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +160,67 @@ pub async fn difference(
     let all = to.packages.all().map_err(RepositoryError::generation(repository))?.len();
     plan.unchanged = all.saturating_sub(plan.added.len() + plan.replaced.len());
     Ok(plan)
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// How many packages the generation has.
+    pub packages: usize,
+    /// The uploads that the generation before did not contain, the first of them, each with who asked for it where that is known.
+    pub uploads: Vec<(UploadId, Option<Actor>)>,
+    /// How many packages came, got other content, and went; `None` where the generation before is not kept.
+    pub changes: Option<CommitChanges>,
+}
+
+/// How many packages a commit changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitChanges {
+    /// Those that came.
+    pub added: usize,
+    /// Those that got other content.
+    pub replaced: usize,
+    /// Those that went.
+    pub removed: usize,
+}
+
+/// What the commit of a generation did; `before` is the generation before it.
+///
+/// # Errors
+///
+/// When the store fails, or a manifest is damaged.
+pub async fn commit(
+    store: &dyn Store,
+    target: &ConfiguredTarget,
+    repository: &RepositoryId,
+    (before, id): (Option<&GenerationId>, &GenerationId),
+) -> Result<Commit, RepositoryError> {
+    let is_package = |identity: &str| target.format.package_name(&Identity(identity.to_owned()), None).is_some();
+    let generation = reading::generation(store, repository, id).await?;
+    let rows = generation.packages.all().map_err(RepositoryError::generation(repository))?;
+    let packages = rows.iter().filter(|row| is_package(&row.identity)).count();
+    let changes = match before {
+        None => None,
+        Some(before) => {
+            let before = reading::generation(store, repository, before).await?;
+            let mut changes = CommitChanges::default();
+            for (identity, change) in changed(&before, &generation)? {
+                match change {
+                    _ if !is_package(&identity) => {}
+                    (None, _) => changes.added += 1,
+                    (Some(_), Some(_)) => changes.replaced += 1,
+                    (Some(_), None) => changes.removed += 1,
+                }
+            }
+            Some(changes)
+        }
+    };
+    let mut uploads = Vec::new();
+    for id in generation.uploads.iter().take(MAX_UPLOADS) {
+        let upload = audit::read(store, id).await?;
+        uploads.push((id.clone(), upload.and_then(|upload| upload.actor)));
+    }
+    Ok(Commit { packages, uploads, changes })
 }
 
 /// Rows by their identities: as they are in one generation, and in another one.

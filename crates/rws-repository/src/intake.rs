@@ -12,6 +12,7 @@ use rws_model::{
 };
 use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Span, Stat, Store, StoreError, Version, Write};
 
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
 use crate::error::IntakeError;
@@ -83,12 +84,14 @@ pub struct Destination<'a> {
     pub is_release: bool,
     /// Whether other bytes for a package that is there are refused, whatever the configuration says.
     pub refuse_other_bytes: bool,
+    /// Who sends them.
+    pub actor: &'a Actor,
 }
 
 impl<'a> Destination<'a> {
     /// Wherever the files of an upload are for in these targets.
-    pub fn all(targets: &'a [Arc<ConfiguredTarget>]) -> Self {
-        Self { targets, listed: Listed::InUpload, only: None, is_release: false, refuse_other_bytes: false }
+    pub fn all(targets: &'a [Arc<ConfiguredTarget>], actor: &'a Actor) -> Self {
+        Self { targets, listed: Listed::InUpload, only: None, is_release: false, refuse_other_bytes: false, actor }
     }
 }
 
@@ -128,7 +131,7 @@ pub async fn accept(
     if now - reception.id().seconds() > LONGEST_SECONDS {
         return Err(IntakeError::TooSlow);
     }
-    let mut upload = UploadBuilder::new(reception.id().clone());
+    let mut upload = UploadBuilder::new(reception.id().clone(), to.actor);
     let mut products = Vec::new();
     let parts = files.into_iter().map(|ReceivedFile { file, inspected, product }| {
         products.push(product);
@@ -204,11 +207,12 @@ pub async fn describe(
     store: &dyn Store,
     metadata: Metadata,
     repositories: &[RepositoryId],
+    actor: &Actor,
 ) -> Result<Accepted, IntakeError> {
     let places: Vec<Key> = repositories.iter().filter_map(|one| Key::parse(&join(one.as_str(), "any"))).collect();
     store.check_places(&places).await?;
     let id = UploadId::next(store.clock_milliseconds().await?);
-    let mut upload = UploadBuilder::new(id.clone());
+    let mut upload = UploadBuilder::new(id.clone(), actor);
     let files: Vec<Key> = metadata.record.files.iter().map(|file| private::incoming(&id, &file.name)).collect();
     upload.add(metadata.record, repositories);
     let upload = upload.finish();
@@ -224,7 +228,7 @@ pub async fn describe(
         _ = store.delete(&files.into_iter().chain(pointers).collect::<Vec<_>>()).await;
         return Err(error.into());
     }
-    promise(store, upload).await
+    Ok(promise(store, upload).await?)
 }
 
 /// Takes metadata of a kind out of those of some repositories that have it. `None` where none has.
@@ -236,12 +240,13 @@ pub async fn undescribe(
     store: &dyn Store,
     targets: &[(Arc<ConfiguredTarget>, RepositoryId)],
     kind: &str,
+    actor: &Actor,
 ) -> Result<Option<Accepted>, IntakeError> {
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), actor);
     for (target, repository) in targets {
         let identity = target.format.metadata_identity(kind);
         if Presence::load(store, target, repository).await?.content(&identity)?.is_some() {
-            upload.remove(identity, repository.clone());
+            upload.remove(identity, repository.clone(), None);
         }
     }
     if upload.changes.is_empty() { Ok(None) } else { announce(store, upload).await.map(Some) }
@@ -269,11 +274,11 @@ pub(crate) async fn announce(store: &dyn Store, upload: Upload) -> Result<Accept
         _ = store.delete(&pointers).await;
         return Err(error.into());
     }
-    promise(store, upload).await
+    Ok(promise(store, upload).await?)
 }
 
 /// The moment of promise 1, for all repositories at once: the upload object.
-async fn promise(store: &dyn Store, upload: Upload) -> Result<Accepted, IntakeError> {
+pub(crate) async fn promise(store: &dyn Store, upload: Upload) -> Result<Accepted, RepositoryError> {
     let bytes = serde_json::to_vec(&upload).map_err(|error| RepositoryError::damaged(&upload.id, error))?;
     let bytes = Bytes::from(bytes);
     let key = private::upload(&upload.id);
@@ -384,7 +389,7 @@ pub(crate) async fn restore(
     }
     let files = files.into_iter().map(|(key, location)| (key, location, None)).collect();
     bring_all(&reception, &upload, files).await?;
-    promise(reception.store(), upload).await
+    Ok(promise(reception.store(), upload).await?)
 }
 
 /// The records of an upload for one target: those of each product by themselves.

@@ -10,7 +10,9 @@
 //! * [`scheduler`]: which repositories are reconciled when.
 //! * [`tree`]: what readers see.
 
+pub mod actor;
 pub mod aside;
+pub mod audit;
 mod blocks;
 pub mod catalogue;
 mod configuration_fingerprint;

@@ -12,11 +12,13 @@ use rws_store::{Condition, ObjectClass, Store, StoreError, Write};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::RepositoryError;
 use crate::generation::{Head, Heads, Swap};
 use crate::history::{self, NoState, PastState};
-use crate::{GenerationId, disk_format, private, reading};
+use crate::upload::Upload;
+use crate::{GenerationId, UploadId, disk_format, intake, private, reading};
 
 /// How often a head is swapped again that others swapped meanwhile.
 const MAX_TRIES: usize = 20;
@@ -35,7 +37,7 @@ pub struct Pin {
     /// When it was made, in seconds since 1970.
     pub created_at: i64,
     /// Who made it.
-    pub user: String,
+    pub user: Option<String>,
     /// How many bytes the files of its packages have, each counted once for each repository.
     pub bytes: u64,
     /// The generation of each repository.
@@ -92,7 +94,7 @@ pub struct NewPin<'a> {
     /// The state; what is current without one.
     pub state: Option<&'a PastState>,
     /// Who asks for it.
-    pub user: &'a str,
+    pub actor: &'a Actor,
 }
 
 /// Makes a pin. When this returns, all of its generations are kept.
@@ -101,7 +103,7 @@ pub struct NewPin<'a> {
 ///
 /// When the name is taken, or a repository does not have the state (any more). Then nothing is pinned.
 pub async fn create(store: &dyn Store, new: NewPin<'_>) -> Result<Pin, PinError> {
-    let NewPin { name, targets, state, user } = new;
+    let NewPin { name, targets, state, actor } = new;
     if !is_name(name) {
         return Err(PinError::Name(name.to_owned()));
     }
@@ -118,7 +120,7 @@ pub async fn create(store: &dyn Store, new: NewPin<'_>) -> Result<Pin, PinError>
     if repositories.is_empty() {
         return Err(PinError::Nothing);
     }
-    let (format, name, user) = (disk_format::PIN, name.to_owned(), user.to_owned());
+    let (format, name, user) = (disk_format::PIN, name.to_owned(), actor.user.clone());
     let pin = Pin { format, name, mark: Uuid::new_v4(), created_at: now, user, bytes, repositories };
     let text = serde_json::to_vec(&pin).map_err(|error| RepositoryError::damaged(&pin.name, error))?;
     let write = Write { condition: Condition::Absent, kind: ObjectClass::Private };
@@ -136,7 +138,18 @@ pub async fn create(store: &dyn Store, new: NewPin<'_>) -> Result<Pin, PinError>
             return Err(error);
         }
     }
+    if let Err(error) = record(store, &pin, actor).await {
+        remove_pin(store, &pin).await?;
+        return Err(error.into());
+    }
     Ok(pin)
+}
+
+/// Keeps who asked for a change of a pin: as an upload without packages.
+async fn record(store: &dyn Store, pin: &Pin, actor: &Actor) -> Result<(), RepositoryError> {
+    let actor = Actor { subject: Some(pin.name.clone()), ..actor.clone() };
+    let upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), &actor);
+    intake::promise(store, upload).await.map(|_| ())
 }
 
 /// Removes a pin; `false` where there is none. What only it needed goes with later publishes.
@@ -144,8 +157,9 @@ pub async fn create(store: &dyn Store, new: NewPin<'_>) -> Result<Pin, PinError>
 /// # Errors
 ///
 /// When the store fails.
-pub async fn remove(store: &dyn Store, name: &str) -> Result<bool, RepositoryError> {
+pub async fn remove(store: &dyn Store, name: &str, actor: &Actor) -> Result<bool, RepositoryError> {
     let Some(pin) = read(store, name).await? else { return Ok(false) };
+    record(store, &pin, actor).await?;
     remove_pin(store, &pin).await?;
     Ok(true)
 }

@@ -12,6 +12,7 @@ use rws_model::{
 };
 use rws_store::{LocalFile, Store};
 
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::inspection::Inspection;
@@ -93,12 +94,15 @@ pub async fn release(
     spooled.write_all(&bytes).map_err(IntakeError::Disk)?;
     let path = spooled.into_temp_path();
     let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-    let to = Destination { is_release: true, ..Destination::all(std::slice::from_ref(target)) };
+    let to = Destination { is_release: true, ..Destination::all(std::slice::from_ref(target), &RELEASE) };
     let location = FileLocation::Disk(LocalFile::whole(&*path));
     let files = vec![ReceivedFile { file: location, inspected, product: Some(name.to_owned()) }];
     let accepted = intake::accept(reception, to, files).await?;
     Ok(Released::Made { file: file.to_string(), accepted })
 }
+
+/// RWS makes these packages itself.
+static RELEASE: Actor = Actor::itself("release-package");
 
 /// Whoever the key names, in one line.
 fn maintainer(target: &ConfiguredTarget) -> String {

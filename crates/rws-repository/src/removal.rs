@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rws_model::{FileName, Identity, RepositoryId};
+use rws_model::{FileName, Identity, RepositoryId, Sha256};
 use rws_store::Store;
 
 use crate::UploadId;
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::IntakeError;
 use crate::intake::{Accepted, announce};
 use crate::plan::join;
 use crate::presence::{Owner, Presence};
-use crate::upload::Upload;
+use crate::upload::{RemovedFile, Upload};
 
 /// Which package goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ struct RemovalCandidate {
     /// The public path of the file.
     path: String,
     owner: Owner,
+    /// The content of the package's own file.
+    content: Option<Sha256>,
 }
 
 /// Takes a package out of all repositories of some targets. `None` where there is no such file.
@@ -59,6 +62,7 @@ pub async fn remove(
     store: &dyn Store,
     targets: &[Arc<ConfiguredTarget>],
     removal: &Removal,
+    actor: &Actor,
 ) -> Result<Option<Accepted>, IntakeError> {
     let found = find(store, targets, removal.name()).await?;
     let wanted = wanted(&found, removal);
@@ -77,9 +81,10 @@ pub async fn remove(
         let packages = own.iter().map(|found| format!("{} at {}", found.owner.identity.0, found.path)).collect();
         return Err(IntakeError::Ambiguous { file: removal.name().to_string(), packages });
     }
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), actor);
     for found in found.iter().filter(|found| identities.contains(&found.owner.identity)) {
-        upload.remove(found.owner.identity.clone(), found.repository.clone());
+        let was = found.content.map(|sha256| RemovedFile { name: found.owner.file.clone(), sha256 });
+        upload.remove(found.owner.identity.clone(), found.repository.clone(), was);
     }
     announce(store, upload).await.map(Some)
 }
@@ -93,9 +98,11 @@ async fn find(
     for target in targets {
         for repository in target.repositories() {
             let tree = target.format.layout(&repository).tree;
-            for owner in Presence::load(store, target, &repository).await?.owners(name)? {
+            let presence = Presence::load(store, target, &repository).await?;
+            for owner in presence.owners(name)? {
+                let content = presence.content(&owner.identity)?;
                 let path = join(&tree, &join(&owner.directory, name.as_str()));
-                found.push(RemovalCandidate { repository: repository.clone(), path, owner });
+                found.push(RemovalCandidate { repository: repository.clone(), path, owner, content });
             }
         }
     }

@@ -7,6 +7,7 @@ use rws_model::{Identity, ListedRole, PackageName, RepositoryId, glob_matches, s
 use rws_store::{Key, Span, Store};
 use uuid::Uuid;
 
+use crate::actor::Actor;
 use crate::blocks::codec;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
@@ -15,8 +16,8 @@ use crate::history;
 use crate::intake::{Accepted, announce};
 use crate::plan::join;
 use crate::release::is_reserved;
-use crate::selection::{ChangePlan, RepositoryPlan};
-use crate::upload::Upload;
+use crate::selection::{ChangePlan, PlannedPackage, RepositoryPlan};
+use crate::upload::{RemovedFile, Upload};
 use crate::{GenerationId, UploadId, private, reading};
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
@@ -37,7 +38,7 @@ pub struct Retention {
 
 /// What a rule would remove.
 pub struct PlannedRetention {
-    removed: BTreeMap<RepositoryId, Vec<Identity>>,
+    removed: BTreeMap<RepositoryId, BTreeMap<String, Option<RemovedFile>>>,
     /// What would change.
     pub plan: ChangePlan,
     /// The current generations of the repositories that would change.
@@ -86,13 +87,16 @@ pub async fn plan(store: &dyn Store, target: &ConfiguredTarget) -> Result<Option
             continue;
         };
         let mut plan = RepositoryPlan { generation: Some(part.generation.id.clone()), ..RepositoryPlan::default() };
+        let mut files = BTreeMap::new();
         for row in part.rows.iter().filter(|row| identities.contains(&row.identity)) {
-            plan.removed.extend(history::planned(target, &part.generation, row)?);
+            let planned = history::planned(target, &part.generation, row)?;
+            files.insert(row.identity.clone(), planned.as_ref().map(PlannedPackage::own_file));
+            plan.removed.extend(planned);
         }
         plan.unchanged = part.rows.len() - identities.len();
         planned.plan.insert(part.repository.clone(), plan);
         planned.generations.insert(part.repository.clone(), part.head.generation.clone());
-        planned.removed.insert(part.repository.clone(), identities.iter().cloned().map(Identity).collect());
+        planned.removed.insert(part.repository.clone(), files);
     }
     Ok(Some(planned))
 }
@@ -102,13 +106,18 @@ pub async fn plan(store: &dyn Store, target: &ConfiguredTarget) -> Result<Option
 /// # Errors
 ///
 /// What the store fails with.
-pub async fn carry_out(store: &dyn Store, plans: Vec<PlannedRetention>) -> Result<Option<Accepted>, IntakeError> {
-    let mut removed: BTreeMap<RepositoryId, Vec<Identity>> = BTreeMap::new();
+pub async fn carry_out(
+    store: &dyn Store,
+    plans: Vec<PlannedRetention>,
+    actor: &Actor,
+) -> Result<Option<Accepted>, IntakeError> {
+    let mut removed = BTreeMap::new();
     // the same for all who plan the same on the same generations
     let mut said = String::new();
     for plan in plans {
         for (repository, identities) in plan.removed {
-            said.push_str(&format!("{repository} {:?} {identities:?}\n", plan.generations.get(&repository)));
+            let names = identities.keys();
+            said.push_str(&format!("{repository} {:?} {names:?}\n", plan.generations.get(&repository)));
             removed.insert(repository, identities);
         }
     }
@@ -121,9 +130,11 @@ pub async fn carry_out(store: &dyn Store, plans: Vec<PlannedRetention>) -> Resul
     if store.stat(&private::upload(&id)).await?.is_some() {
         return Ok(None);
     }
-    let mut upload = Upload::new(id);
+    let mut upload = Upload::new(id, actor);
     for (repository, identities) in removed {
-        identities.into_iter().for_each(|identity| upload.remove(identity, repository.clone()));
+        for (identity, was) in identities {
+            upload.remove(Identity(identity), repository.clone(), was);
+        }
     }
     announce(store, upload).await.map(Some)
 }

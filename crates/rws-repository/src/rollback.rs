@@ -8,6 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use rws_model::{Entry, Identity, ROOT, Record, RepositoryId, Role, Sha256};
 use rws_store::{Key, Store};
 
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::generation::{Generation, PackageRow};
@@ -18,7 +19,7 @@ use crate::reception::IncomingFiles;
 use crate::selection::{ChangePlan, RepositoryPlan};
 use crate::stored_files;
 use crate::stored_packages::StoredPackages;
-use crate::upload::UploadBuilder;
+use crate::upload::{RemovedFile, UploadBuilder};
 use crate::{GenerationId, private, reading};
 
 /// How many packages are read at once.
@@ -57,6 +58,8 @@ struct Step {
     repository: RepositoryId,
     then: Generation,
     changed: ChangedRows,
+    /// The own files of packages that go, by their identities.
+    removed: BTreeMap<String, RemovedFile>,
 }
 
 /// What rolling back would do.
@@ -98,11 +101,16 @@ pub async fn plan<'a>(
         let now = reading::generation(store, &repository, &head.generation).await?;
         let then = reading::generation(store, &repository, &id).await?;
         let changed = history::changed(&now, &then)?;
+        let mut removed = BTreeMap::new();
         let mut planned = RepositoryPlan { generation: Some(now.id.clone()), ..RepositoryPlan::default() };
         for change in changed.values() {
             match change {
                 (None, Some(row)) => planned.added.extend(history::planned(target, &then, row)?),
-                (Some(row), None) => planned.removed.extend(history::planned(target, &now, row)?),
+                (Some(row), None) => {
+                    let package = history::planned(target, &now, row)?;
+                    removed.extend(package.iter().map(|package| (row.identity.clone(), package.own_file())));
+                    planned.removed.extend(package);
+                }
                 (Some(_), Some(row)) => planned.replaced.extend(history::planned(target, &then, row)?),
                 (None, None) => {}
             }
@@ -111,7 +119,7 @@ pub async fn plan<'a>(
         planned.unchanged = all.saturating_sub(planned.added.len() + planned.replaced.len());
         if !changed.is_empty() {
             plan.insert(repository.clone(), planned);
-            steps.push(Step { repository, then, changed });
+            steps.push(Step { repository, then, changed, removed });
         }
     }
     // a generation is that of one repository; a time that one repository does not reach back to is none of the target
@@ -132,16 +140,19 @@ impl PlannedRollback<'_> {
     /// # Errors
     ///
     /// When a file is not there any more, and as for any upload. Then nothing of it counts.
-    pub async fn carry_out(self, store: &Arc<dyn Store>) -> Result<Accepted, RollbackError> {
+    pub async fn carry_out(self, store: &Arc<dyn Store>, actor: &Actor) -> Result<Accepted, RollbackError> {
         let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-        let mut upload = UploadBuilder::new(reception.id().clone());
+        let mut upload = UploadBuilder::new(reception.id().clone(), actor);
         let mut files: BTreeMap<Key, (FileLocation, Sha256)> = BTreeMap::new();
-        for Step { repository, then, changed } in self.steps {
+        for Step { repository, then, changed, mut removed } in self.steps {
             let mut restored = Vec::new();
             for (identity, (_, row)) in changed {
                 match row {
                     Some(row) => restored.push(row),
-                    None => upload.remove(Identity(identity), repository.clone()),
+                    None => {
+                        let was = removed.remove(&identity);
+                        upload.remove(Identity(identity), repository.clone(), was);
+                    }
                 }
             }
             let packages = StoredPackages {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use rws_model::{FileName, Format, Identity, PackageName, RepositoryId, Sha256, glob_matches};
 use rws_store::Store;
 
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::intake::{Accepted, announce};
 use crate::presence::Presence;
-use crate::upload::Upload;
+use crate::upload::{RemovedFile, Upload};
 use crate::{GenerationId, UploadId};
 
 /// Which packages are meant. What is not said stands for all.
@@ -50,6 +51,13 @@ pub struct PlannedPackage {
     pub sha256: Sha256,
 }
 
+impl PlannedPackage {
+    /// Its own file, as an upload that removes it says it.
+    pub(crate) fn own_file(&self) -> RemovedFile {
+        RemovedFile { name: self.file.clone(), sha256: self.sha256 }
+    }
+}
+
 /// What a change would do to one repository.
 #[derive(Clone, Debug, Default)]
 pub struct RepositoryPlan {
@@ -79,9 +87,10 @@ pub async fn remove(
     targets: &[Arc<ConfiguredTarget>],
     selector: &Selector,
     dry_run: bool,
+    actor: &Actor,
 ) -> Result<(ChangePlan, Option<Accepted>), IntakeError> {
     let mut plan = ChangePlan::new();
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?));
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), actor);
     for target in targets {
         for repository in target.repositories() {
             let presence = Presence::load(store, target, &repository).await?;
@@ -89,7 +98,9 @@ pub async fn remove(
             if identities.is_empty() {
                 continue;
             }
-            identities.into_iter().for_each(|identity| upload.remove(identity, repository.clone()));
+            for (identity, package) in identities.into_iter().zip(&planned.removed) {
+                upload.remove(identity, repository.clone(), Some(package.own_file()));
+            }
             plan.insert(repository, planned);
         }
     }

@@ -11,6 +11,7 @@ use rws_model::{FileName, Reading, Refusal, RepositoryId};
 use rws_store::{Key, LocalFile, Span, Store};
 use tempfile::TempPath;
 
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::generation::{Generation, Heads, PackageRow};
@@ -20,6 +21,9 @@ use crate::package_signing::SPOOL_PREFIX;
 use crate::plan::join;
 use crate::reading;
 use crate::reception::IncomingFiles;
+
+/// An operator asks for it on the command line.
+static SIGN: Actor = Actor::itself("sign");
 
 /// One upload has at most so many packages …
 const MAX_PACKAGES: usize = 64;
@@ -95,7 +99,11 @@ pub async fn sign_batch(
     while !files.is_empty() {
         let reception = IncomingFiles::begin(Arc::clone(store)).await?;
         let only = BTreeSet::from([repository.clone()]);
-        let to = Destination { only: Some(&only), is_release: true, ..Destination::all(std::slice::from_ref(target)) };
+        let to = Destination {
+            only: Some(&only),
+            is_release: true,
+            ..Destination::all(std::slice::from_ref(target), &SIGN)
+        };
         match intake::accept(reception, to, files.clone()).await {
             Ok(accepted) => {
                 batch.accepted = Some(accepted);

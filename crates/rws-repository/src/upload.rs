@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use rws_model::{Change, ContentDigester, Identity, PackageSignature, Record, RecordFile, RepositoryId, Sha256};
+use rws_model::{
+    Change, ContentDigester, FileName, Identity, PackageSignature, Record, RecordFile, RepositoryId, Sha256,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::{UploadId, disk_format};
 
 /// One accepted request.
@@ -13,6 +16,9 @@ pub struct Upload {
     format: u32,
     /// Its name.
     pub id: UploadId,
+    /// Who asked for it; uploads of earlier versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
     /// The records of its changes, each once, however many repositories it goes to.
     pub records: Vec<Record>,
     /// Its changes.
@@ -28,6 +34,18 @@ pub struct UploadChange {
     pub identity: Identity,
     /// The position in [`Upload::records`] of what it becomes; absent: it goes.
     pub record: Option<usize>,
+    /// The own file of a package that goes, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<RemovedFile>,
+}
+
+/// The own file of a package that goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedFile {
+    /// Its name.
+    pub name: FileName,
+    /// Its content, as it was uploaded.
+    pub sha256: Sha256,
 }
 
 /// A record without its entries, and an upload of such ones: entries are skipped where they stand, and take no memory.
@@ -45,6 +63,8 @@ struct RecordOutline {
 struct UploadOutline {
     format: u32,
     id: UploadId,
+    #[serde(default)]
+    actor: Option<Actor>,
     records: Vec<RecordOutline>,
     changes: Vec<UploadChange>,
 }
@@ -56,22 +76,22 @@ impl Upload {
     ///
     /// When the bytes are no upload.
     pub fn outline(bytes: &[u8]) -> serde_json::Result<Self> {
-        let UploadOutline { format, id, records, changes } = serde_json::from_slice(bytes)?;
+        let UploadOutline { format, id, actor, records, changes } = serde_json::from_slice(bytes)?;
         let record = |outline: RecordOutline| {
             let RecordOutline { identity, directory, files, renderer, signature } = outline;
             Record { identity, directory, files, entries: Vec::new(), renderer, signature }
         };
-        Ok(Self { format, id, records: records.into_iter().map(record).collect(), changes })
+        Ok(Self { format, id, actor, records: records.into_iter().map(record).collect(), changes })
     }
 
     /// An upload without changes.
-    pub fn new(id: UploadId) -> Self {
-        Self { format: disk_format::UPLOAD, id, records: Vec::new(), changes: Vec::new() }
+    pub fn new(id: UploadId, actor: &Actor) -> Self {
+        Self { format: disk_format::UPLOAD, id, actor: Some(actor.clone()), records: Vec::new(), changes: Vec::new() }
     }
 
-    /// Takes a package out of a repository.
-    pub fn remove(&mut self, identity: Identity, repository: RepositoryId) {
-        self.changes.push(UploadChange { repository, identity, record: None });
+    /// Takes a package out of a repository; `was` is its own file.
+    pub fn remove(&mut self, identity: Identity, repository: RepositoryId, was: Option<RemovedFile>) {
+        self.changes.push(UploadChange { repository, identity, record: None, was });
     }
 
     /// The repositories that it changes.
@@ -134,8 +154,8 @@ pub struct UploadBuilder {
 
 impl UploadBuilder {
     /// An upload without changes.
-    pub fn new(id: UploadId) -> Self {
-        Self { upload: Upload::new(id), records: HashMap::new(), changes: HashSet::new() }
+    pub fn new(id: UploadId, actor: &Actor) -> Self {
+        Self { upload: Upload::new(id, actor), records: HashMap::new(), changes: HashSet::new() }
     }
 
     /// Adds a record for some repositories.
@@ -151,14 +171,14 @@ impl UploadBuilder {
         for repository in repositories {
             if self.changes.insert((repository.clone(), position)) {
                 let (repository, identity) = (repository.clone(), identity.clone());
-                self.upload.changes.push(UploadChange { repository, identity, record: Some(position) });
+                self.upload.changes.push(UploadChange { repository, identity, record: Some(position), was: None });
             }
         }
     }
 
-    /// Takes a package out of a repository.
-    pub fn remove(&mut self, identity: Identity, repository: RepositoryId) {
-        self.upload.remove(identity, repository);
+    /// Takes a package out of a repository; `was` is its own file.
+    pub fn remove(&mut self, identity: Identity, repository: RepositoryId, was: Option<RemovedFile>) {
+        self.upload.remove(identity, repository, was);
     }
 
     /// How many changes there are.
@@ -222,7 +242,7 @@ mod tests {
     }
 
     fn upload() -> Upload {
-        let mut upload = UploadBuilder::new(UploadId::next(1_795_000_000_000));
+        let mut upload = UploadBuilder::new(UploadId::next(1_795_000_000_000), &Actor::itself("upload"));
         let both = [repository("focal"), repository("jammy")];
         upload.add(record("a", "one"), &both);
         upload.add(record("a", "one"), &both[..1]);

@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use rws_repository::actor::Actor;
 use uuid::Uuid;
 
+use crate::access::User;
 use crate::activity::ActiveRequest;
 use crate::answer::{Answer, busy};
 use crate::budgets::{Budgets, Network, REQUEST_BYTES};
@@ -38,6 +41,17 @@ const AWAITED: u64 = u64::MAX;
 
 /// So much of a path is logged, in bytes; a longer one names nothing.
 const LONGEST_PATH: usize = 1024;
+
+/// Who asks for a change, and for what, as its record says it.
+pub fn actor(user: &User, parts: &Parts, verb: &'static str) -> Actor {
+    let exchange = parts.extensions.get::<Arc<Exchange>>();
+    Actor {
+        user: Some(user.name.clone()),
+        address: exchange.map(|exchange| exchange.client.address),
+        request: exchange.map(|exchange| exchange.id.clone()),
+        ..Actor::itself(verb)
+    }
+}
 
 /// One request, from its headers to the last byte of its answer.
 pub struct Exchange {

@@ -1,13 +1,15 @@
 //! The only way from a request to a repository: handlers take what the gate makes, and nothing else can make it. A check that is
 //! forgotten does not compile.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
+use futures::Stream;
 use rws_model::{Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
+use rws_repository::audit::{self, AuditFilter, AuditRecord};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
-use rws_repository::history::{self, NoState, PastState};
+use rws_repository::history::{self, Commit, NoState, PastState};
 use rws_repository::pin;
 use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
@@ -17,9 +19,13 @@ use rws_store::{Depth, Page, Store};
 use crate::access::User;
 use crate::answer::Problem;
 
+/// So many commits are kept in memory, of at most some kilobytes each.
+const KEPT_COMMITS: usize = 200;
+
 /// What can be read and written. Its parts are nobody else's.
 pub struct Gate {
     catalogue: Arc<Catalogue>,
+    commits: Mutex<HashMap<(RepositoryId, GenerationId, bool), Arc<Commit>>>,
     tree: Tree,
 }
 
@@ -70,7 +76,7 @@ pub struct ReadablePast {
 impl Gate {
     /// A gate before the repositories of a catalogue.
     pub fn new(catalogue: Arc<Catalogue>, tree: Tree) -> Self {
-        Self { catalogue, tree }
+        Self { catalogue, commits: Mutex::default(), tree }
     }
 
     /// The formats of all repositories.
@@ -220,6 +226,43 @@ impl Gate {
         let store = Arc::clone(self.store());
         let head = history::head(&*store, &id).await?;
         Ok(head.map(|head| ReadablePast { store, target: Arc::clone(target), head }))
+    }
+
+    /// What the commit of a generation did. That never changes.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or a manifest is damaged.
+    pub async fn commit(
+        &self,
+        past: &ReadablePast,
+        (before, id): (Option<&GenerationId>, &GenerationId),
+    ) -> Result<Arc<Commit>, RepositoryError> {
+        let repository = &past.head.repository;
+        let key = (repository.clone(), id.clone(), before.is_some());
+        let commits = || self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = commits().get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let commit = Arc::new(history::commit(&**self.store(), &past.target, repository, (before, id)).await?);
+        let mut commits = commits();
+        if commits.len() >= KEPT_COMMITS {
+            commits.clear();
+        }
+        commits.insert(key, Arc::clone(&commit));
+        Ok(commit)
+    }
+
+    /// Every accepted change; for administrators.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn audit(
+        &self,
+        filter: AuditFilter,
+    ) -> Result<impl Stream<Item = Result<AuditRecord, RepositoryError>> + Send + use<>, RepositoryError> {
+        audit::records(Arc::clone(self.store()), Arc::clone(&self.catalogue), filter).await
     }
 
     /// The targets that are to have a release package.

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use futures::TryStreamExt;
 use rws_model::{FileByFile, FileName, Listed, Refusal, Verb};
+use rws_repository::actor::Actor;
 use rws_repository::aside::{self, Sender};
 use rws_repository::catalogue::{ConfiguredTarget, normal_path};
 use rws_repository::inspection::Inspection;
@@ -17,6 +18,7 @@ use rws_repository::{IncomingFiles, RepositoryError};
 use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
+use crate::exchange::actor;
 use crate::form::{Destination, skipped_warning};
 use crate::gate::Writable;
 use crate::quotas::AsideFile;
@@ -79,7 +81,7 @@ pub async fn put(
         return Err(unfit(name, &*place.target.format));
     }
     if name.ends_with(place.rules.list) {
-        let taken = commit(service, place, &parts.headers, body).await?;
+        let taken = commit(service, place, actor(user, parts, "upload"), (&parts.headers, body)).await?;
         drop(permit);
         return Ok(taken.answer(service, parts).await);
     }
@@ -182,8 +184,8 @@ async fn receive_aside(
 async fn commit(
     service: &Arc<Service>,
     place: IncomingTarget<'_>,
-    headers: &HeaderMap,
-    body: &mut Incoming,
+    actor: Actor,
+    (headers, body): (&HeaderMap, &mut Incoming),
 ) -> Result<AcceptedUpload, Problem> {
     let store = service.gate.store();
     let sender = place.sender();
@@ -212,7 +214,7 @@ async fn commit(
     files.push(list);
     let product = Some(sender.product.to_owned());
     let to = writable.clone();
-    let batch = Batch { user, reception, to, product, files, listed: Listed::InUploadOrPool, aside };
+    let batch = Batch { user, actor, reception, to, product, files, listed: Listed::InUploadOrPool, aside };
     let accepted = batch.take(service).await?;
     taken.iter().for_each(|file| service.quotas.forget(file));
     Ok(accepted)

@@ -7,6 +7,7 @@ mod activity;
 mod answer;
 mod assets;
 mod at;
+mod audit;
 mod body;
 mod budgets;
 mod checks;

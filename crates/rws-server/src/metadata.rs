@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::{MetadataOffer, MetadataOrigin, RepositoryId, Verb};
+use rws_repository::actor::Actor;
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted};
 use rws_store::low_priority;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use crate::access::User;
 use crate::answer::{Answer, Problem, busy};
 use crate::body::Incoming;
+use crate::exchange::actor;
 use crate::schema::{ChangeProblems, Message, MetadataPath, TargetPath, Wait};
 use crate::service::Service;
 use crate::upload::{answer, expected_bytes};
@@ -59,7 +61,7 @@ pub async fn put(
 ) -> Result<Answer, Problem> {
     let place = place(service, user, Verb::Upload, path)?;
     let bytes = expected_bytes(&parts.headers).unwrap_or(u64::MAX).min(MOST_BYTES as u64);
-    let accepted = describe(service, user, place, bytes, body).await?;
+    let accepted = describe(service, user, place, (bytes, body), actor(user, parts, "metadata")).await?;
     service.scheduler.take(&accepted);
     Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await)
 }
@@ -79,7 +81,7 @@ pub async fn put(
     ))]
 pub async fn remove(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let place = place(service, user, Verb::Delete, path)?;
-    let accepted = undescribe(service, place).await?;
+    let accepted = undescribe(service, place, &actor(user, parts, "metadata")).await?;
     service.scheduler.take(&accepted);
     Ok(answer(service, &accepted, StatusCode::OK, wait::left(parts)).await)
 }
@@ -107,8 +109,8 @@ async fn describe(
     service: &Arc<Service>,
     user: &User,
     place: MetadataTarget,
-    bytes: u64,
-    body: &mut Incoming,
+    (bytes, body): (u64, &mut Incoming),
+    actor: Actor,
 ) -> Result<Accepted, Problem> {
     // such a file is in memory as a whole
     let memory = &service.budgets.metadata;
@@ -139,16 +141,16 @@ async fn describe(
     };
     let metadata = low_priority::run_if(is_large, check).await??;
     let repositories: Vec<RepositoryId> = place.repositories.into_iter().map(|(_, repository)| repository).collect();
-    let accepted = intake::describe(&*store, metadata, &repositories).await?;
+    let accepted = intake::describe(&*store, metadata, &repositories, &actor).await?;
     // as long as the file is in memory
     drop(turn);
     Ok(accepted)
 }
 
-async fn undescribe(service: &Arc<Service>, place: MetadataTarget) -> Result<Accepted, Problem> {
+async fn undescribe(service: &Arc<Service>, place: MetadataTarget, actor: &Actor) -> Result<Accepted, Problem> {
     let format = place.repositories.first().map(|(target, _)| &target.format);
     let kind = format.map_or(place.kind.as_str(), |format| format.metadata_kind(&place.kind));
-    match intake::undescribe(&**service.gate.store(), &place.repositories, kind).await? {
+    match intake::undescribe(&**service.gate.store(), &place.repositories, kind, actor).await? {
         Some(accepted) => Ok(accepted),
         None => {
             let message = format!("The repository has no {} file.", place.kind);

@@ -71,7 +71,7 @@ async fn answer(service: &Arc<Service>, client: &Client, base: &Base<'_>, path: 
         Endpoint::Version => Ok(Some(version(service))),
         Endpoint::OpenApi => Ok(Some(openapi())),
         Endpoint::Repositories => repositories(service).await.map(Some),
-        Endpoint::Past => past::get(service, route.rest, parts.uri.query()).await,
+        Endpoint::Past => past::get(service, client, route.rest, parts).await,
         Endpoint::Pins => pins::get(service).await.map(Some),
         Endpoint::At => at::get(service, client, route.rest, parts).await,
         Endpoint::Status => Ok(Some(overview(service).await)),

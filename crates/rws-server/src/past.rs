@@ -1,20 +1,26 @@
 //! `/-/repositories/<repository>/generations` and `/-/repositories/<repository>/diff`: what a repository was.
 
 use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use rws_repository::UploadId;
+use rws_repository::actor::Actor;
 use rws_repository::history::{self, State};
 use rws_repository::pin;
 
 use crate::answer::{Answer, Problem, json};
+use crate::connection::Client;
 use crate::gate::ReadablePast;
 use crate::own::time;
 use crate::path;
 use crate::schema::{
-    DiffQuery, GenerationsQuery, PastGeneration, PastGenerations, Plan, RepositoryPath, RepositoryPlan, StoreProblems,
+    DiffQuery, GenerationsQuery, PastGeneration, PastGenerations, PastUpload, Plan, RepositoryPath, RepositoryPlan,
+    StoreProblems,
 };
 use crate::service::Service;
 
 /// So many generations are on one page.
-const MAX_ON_A_PAGE: usize = 100;
+const MAX_ON_A_PAGE: usize = 50;
 
 /// The generations that a repository keeps, newest first.
 #[utoipa::path(get, path = "/-/repositories/{repository}/generations", tag = "repositories",
@@ -25,7 +31,12 @@ const MAX_ON_A_PAGE: usize = 100;
         (status = 404, description = "There is no such repository.", body = Problem),
         StoreProblems,
     ))]
-async fn generations(service: &Service, past: &ReadablePast, query: Option<&str>) -> Result<Answer, Problem> {
+async fn generations(
+    service: &Service,
+    past: &ReadablePast,
+    query: Option<&str>,
+    is_admin: bool,
+) -> Result<Answer, Problem> {
     let limit = match path::query(query, "limit").map(|text| text.parse()) {
         None => MAX_ON_A_PAGE,
         Some(Ok(limit @ 1..)) => limit,
@@ -46,14 +57,38 @@ async fn generations(service: &Service, past: &ReadablePast, query: Option<&str>
         let named = pins.iter().filter(|pin| marks.is_some_and(|marks| marks.contains(&pin.mark)));
         named.map(|pin| pin.name.clone()).collect()
     };
-    let generation = |state: &&State| PastGeneration {
-        generation: state.generation.to_string(),
-        published_at: time(state.published_at),
-        replaced_at: state.replaced_at.and_then(time),
-        kept: true,
-        pins: pins_of(state),
-    };
-    Ok(json(StatusCode::OK, &PastGenerations { generations: wanted.iter().map(generation).collect(), next }))
+    let mut generations = Vec::new();
+    for state in wanted {
+        // one after the other, whoever asks: each takes the memory of two manifests
+        let _turn = service.budgets.listing_parts.acquire().await.ok();
+        let position = states.iter().position(|other| other == state).unwrap_or_default();
+        let before = states.get(position + 1).map(|state| &state.generation);
+        let commit = service.gate.commit(past, (before, &state.generation)).await?;
+        let changes = commit.changes;
+        generations.push(PastGeneration {
+            generation: state.generation.to_string(),
+            published_at: time(state.published_at),
+            replaced_at: state.replaced_at.and_then(time),
+            kept: true,
+            packages: commit.packages,
+            added: changes.map(|changes| changes.added),
+            replaced: changes.map(|changes| changes.replaced),
+            removed: changes.map(|changes| changes.removed),
+            uploads: commit.uploads.iter().map(|upload| past_upload(upload, is_admin)).collect(),
+            pins: pins_of(state),
+        });
+    }
+    Ok(json(StatusCode::OK, &PastGenerations { generations, next }))
+}
+
+fn past_upload((upload, actor): &(UploadId, Option<Actor>), is_admin: bool) -> PastUpload {
+    let shown = actor.as_ref().filter(|_| is_admin);
+    PastUpload {
+        upload: upload.to_string(),
+        verb: actor.as_ref().map(|actor| actor.verb.to_string()),
+        user: shown.and_then(|actor| actor.user.clone()),
+        address: shown.and_then(|actor| actor.address).map(|address| address.to_string()),
+    }
 }
 
 /// What tells two generations of a repository apart.
@@ -86,8 +121,19 @@ async fn diff(service: &Service, past: &ReadablePast, query: Option<&str>) -> Re
     Ok(json(StatusCode::OK, &Plan { repositories, refused: Vec::new(), missing: None }))
 }
 
+/// Whether an administrator asks: everybody may, and need not log in.
+async fn is_admin(service: &Service, client: &Client, parts: &Parts) -> bool {
+    parts.headers.contains_key(AUTHORIZATION)
+        && service.users.authenticate(&parts.headers, client.address).await.is_ok_and(|user| user.is_admin)
+}
+
 /// Answers a request; `rest` is what follows `/-/repositories/`. `None` where there is nothing.
-pub async fn get(service: &Service, rest: &str, query: Option<&str>) -> Result<Option<Answer>, Problem> {
+///
+/// # Errors
+///
+/// What is wrong with the query; when the store fails.
+pub async fn get(service: &Service, client: &Client, rest: &str, parts: &Parts) -> Result<Option<Answer>, Problem> {
+    let query = parts.uri.query();
     let Some((repository, what)) = rest.rsplit_once('/') else { return Ok(None) };
     if !["generations", "diff"].contains(&what) {
         return Ok(None);
@@ -97,7 +143,7 @@ pub async fn get(service: &Service, rest: &str, query: Option<&str>) -> Result<O
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
     };
     match what {
-        "generations" => generations(service, &past, query).await.map(Some),
+        "generations" => generations(service, &past, query, is_admin(service, client, parts).await).await.map(Some),
         _ => diff(service, &past, query).await.map(Some),
     }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use rws_model::Verb;
 use rws_repository::pin::{self, NewPin, PinError};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, json, message};
 use crate::body::Incoming;
+use crate::exchange::actor;
 use crate::json_request;
 use crate::schema::{ChangeProblems, Message, Pin, PinRequest, Pins, StoreProblems};
 use crate::service::Service;
@@ -32,9 +34,8 @@ pub async fn get(service: &Service) -> Result<Answer, Problem> {
         (status = 410, description = "A repository does not have this state any more.", body = Problem),
         ChangeProblems,
     ))]
-pub async fn post(service: &Arc<Service>, user: &User, body: &mut Incoming) -> Result<Answer, Problem> {
+pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
-    expect_administrator(user)?;
     let request: PinRequest = json_request::read(body).await?;
     let targets = service.gate.writable_matching(user, Verb::Read, &request.targets)?;
     let targets = targets.targets().to_vec();
@@ -42,10 +43,10 @@ pub async fn post(service: &Arc<Service>, user: &User, body: &mut Incoming) -> R
         Some(at) => Some(service.gate.past_state(at).await?),
         None => None,
     };
-    let (working, user) = (Arc::clone(service), user.name.clone());
+    let (working, actor) = (Arc::clone(service), actor(user, parts, "pin"));
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
-        let new = NewPin { name: &request.name, targets: &targets, state: state.as_ref(), user: &user };
+        let new = NewPin { name: &request.name, targets: &targets, state: state.as_ref(), actor: &actor };
         pin::create(&**working.gate.store(), new).await
     });
     let pin = work.await??;
@@ -58,21 +59,14 @@ pub async fn post(service: &Arc<Service>, user: &User, body: &mut Incoming) -> R
     security(("password" = [])),
     params(("name" = String, Path, description = "The name of the pin.")),
     responses((status = 200, description = "Removed.", body = Message), ChangeProblems))]
-pub async fn delete(service: &Arc<Service>, user: &User, name: &str) -> Result<Answer, Problem> {
-    expect_administrator(user)?;
-    let (working, pin) = (Arc::clone(service), name.to_owned());
-    let work = tokio::spawn(async move { pin::remove(&**working.gate.store(), &pin).await });
+pub async fn delete(service: &Arc<Service>, user: &User, parts: &Parts, name: &str) -> Result<Answer, Problem> {
+    let (working, pin, actor) = (Arc::clone(service), name.to_owned(), actor(user, parts, "unpin"));
+    let work = tokio::spawn(async move { pin::remove(&**working.gate.store(), &pin, &actor).await });
     if !work.await?? {
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-pin", format!("There is no pin {name:?}.")));
     }
     tracing::info!(pin = name, "pin removed");
     Ok(message(StatusCode::OK, "OK"))
-}
-
-fn expect_administrator(user: &User) -> Result<(), Problem> {
-    let message = "Only administrators may change pins.";
-    let forbidden = || Problem::new(StatusCode::FORBIDDEN, "forbidden", message);
-    user.is_admin.then_some(()).ok_or_else(forbidden)
 }
 
 impl From<PinError> for Problem {

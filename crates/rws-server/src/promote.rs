@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::access::User;
 use crate::answer::{Answer, Problem, busy, json};
 use crate::body::Incoming;
+use crate::exchange::actor;
 use crate::json_request;
 use crate::schema::{ChangeProblems, Message, Packages, Plan, PlanProblem, PromoteRequest, Wait};
 use crate::service::Service;
@@ -63,7 +64,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     let source = from.repositories();
     service.scheduler.settle(&source, LONGEST_SETTLING).await;
     // also when the client goes away meanwhile
-    let promoting = Arc::clone(service);
+    let (promoting, actor) = (Arc::clone(service), actor(user, parts, "promote"));
     let work = tokio::spawn(async move {
         let turn = timeout(LONGEST_QUEUE, promoting.scheduler.publisher().turn());
         let _turn = turn.await.map_err(|_| busy("promotions"))?;
@@ -87,7 +88,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         if request.dry_run {
             return Ok(Outcome::Answered(json(StatusCode::OK, &plan)));
         }
-        let accepted = planned.carry_out(store).await?;
+        let accepted = planned.carry_out(store, &actor).await?;
         tracing::info!(upload = %accepted.id, from = %from.target, to = request.to.join(" "), "promoted");
         promoting.scheduler.take(&accepted);
         Ok::<_, Problem>(Outcome::Accepted(accepted))

@@ -11,6 +11,7 @@ use rws_repository::selection::ChangePlan;
 use crate::access::User;
 use crate::answer::{Answer, Problem, json};
 use crate::body::Incoming;
+use crate::exchange::actor;
 use crate::json_request;
 use crate::schema::{ChangeProblems, Message, Plan, RetainRequest, Wait};
 use crate::service::Service;
@@ -38,7 +39,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-rule", message)
             .with_hint("retain of repositories in the configuration is the rule"));
     }
-    let working = Arc::clone(service);
+    let (working, actor) = (Arc::clone(service), actor(user, parts, "retain"));
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
         let store = &**working.gate.store();
@@ -52,7 +53,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         if request.dry_run {
             return Ok((plan, None));
         }
-        let accepted = retention::carry_out(store, plans).await?;
+        let accepted = retention::carry_out(store, plans, &actor).await?;
         if let Some(accepted) = &accepted {
             tracing::info!(upload = %accepted.id, targets = request.targets.join(" "), "retention");
             working.scheduler.take(accepted);

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::access::User;
 use crate::answer::{Answer, Problem, busy, json};
 use crate::body::Incoming;
+use crate::exchange::actor;
 use crate::json_request;
 use crate::promote::{Outcome, generations, moved};
 use crate::schema::{ChangeProblems, Message, Plan, PlanProblem, RollbackRequest, Wait};
@@ -60,7 +61,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     let expected = generations(&request.if_generation)?;
     service.scheduler.settle(&target.repositories(), LONGEST_SETTLING).await;
     // also when the client goes away meanwhile
-    let working = Arc::clone(service);
+    let (working, actor) = (Arc::clone(service), actor(user, parts, "rollback"));
     let work = tokio::spawn(async move {
         let turn = timeout(LONGEST_QUEUE, working.scheduler.publisher().turn());
         let _turn = turn.await.map_err(|_| busy("rollbacks"))?;
@@ -73,7 +74,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         if request.dry_run {
             return Ok(Outcome::Answered(json(StatusCode::OK, &plan)));
         }
-        let accepted = planned.carry_out(store).await?;
+        let accepted = planned.carry_out(store, &actor).await?;
         tracing::info!(upload = %accepted.id, target = %target.target, to = request.to, "rolled back");
         working.scheduler.take(&accepted);
         Ok::<_, Problem>(Outcome::Accepted(accepted))

@@ -18,8 +18,10 @@ use crate::budgets::Taker;
 use crate::connection::Connection;
 use crate::exchange::{Exchange, Sending};
 use crate::service::Service;
-use crate::table::{Endpoint, Resource, Right, Route};
-use crate::{incoming, metadata, own, path, pins, promote, read, remove, retain, rollback, schedule, upload, wait};
+use crate::table::{Endpoint, Resource, Right, Route, Row};
+use crate::{
+    audit, incoming, metadata, own, path, pins, promote, read, remove, retain, rollback, schedule, upload, wait,
+};
 
 /// How long a change waits for the check of the store with which the program starts.
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
@@ -60,7 +62,9 @@ pub async fn handle(
     // the rarer ones are boxed: the state of a request is moved about, and has room for the largest
     let mut answer = if let Some(problem) = refused {
         problem.answer()
-    } else if let Some(row) = route.row(request.method()).filter(|_| reads(request.method())) {
+    } else if let Some(row) =
+        route.row(request.method()).filter(|row| !row.right.needs_login() && reads(request.method()))
+    {
         let (parts, _) = request.into_parts();
         let answer = match row.resource {
             Resource::Path => read::get(&service, &exchange.client, &parts).await,
@@ -101,10 +105,10 @@ async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, route: &Route<
     let mut body = Incoming::new(body, &parts, &service.settings.limits);
     let mut answer = match parts.method {
         Method::OPTIONS => allowed(StatusCode::OK, &route.methods()),
-        _ => match route.row(&parts.method).filter(|row| row.right == Right::Write) {
+        _ => match route.row(&parts.method).filter(|row| row.right.needs_login()) {
             None => allowed(StatusCode::METHOD_NOT_ALLOWED, &route.methods()),
             Some(row) => {
-                match wait::bounded(exchange, &parts, write(service, exchange, row.endpoint, &parts, &mut body)).await {
+                match wait::bounded(exchange, &parts, write(service, exchange, row, &parts, &mut body)).await {
                     Ok(Ok(answer)) => answer,
                     Ok(Err(Refused::Unauthorized)) => unauthorized(),
                     Ok(Err(Refused::Because(problem))) | Err(problem) => problem.answer(),
@@ -142,7 +146,7 @@ impl From<Problem> for Refused {
 async fn write(
     service: &Arc<Service>,
     exchange: &Exchange,
-    endpoint: Endpoint,
+    row: &Row,
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Refused> {
@@ -165,17 +169,23 @@ async fn write(
     };
     exchange.of_user(&user.name);
     body.wait_unread(&budgets.unread_of_users, &Taker::User(user.name.clone()))?;
+    if row.right == Right::Administer && !user.is_admin {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only administrators may do this.").into());
+    }
+    if row.endpoint == Endpoint::Audit {
+        return Ok(audit::get(service, parts).await?);
+    }
     let path = admit(service, parts).await?;
     let rest = |words: &str| path.strip_prefix(words).unwrap_or_default().to_owned();
-    Ok(match endpoint {
+    Ok(match row.endpoint {
         Endpoint::PutMetadata => metadata::put(service, &user, &rest("-/metadata/"), parts, body).await?,
         Endpoint::RemoveMetadata => metadata::remove(service, &user, &rest("-/metadata/"), parts).await?,
         Endpoint::PutIncoming => incoming::put(service, &user, &rest("-/incoming/"), parts, body).await?,
         Endpoint::Promote => promote::post(service, &user, parts, body).await?,
         Endpoint::Rollback => rollback::post(service, &user, parts, body).await?,
         Endpoint::Retain => retain::post(service, &user, parts, body).await?,
-        Endpoint::CreatePin => pins::post(service, &user, body).await?,
-        Endpoint::RemovePin => pins::delete(service, &user, &rest("-/pins/")).await?,
+        Endpoint::CreatePin => pins::post(service, &user, parts, body).await?,
+        Endpoint::RemovePin => pins::delete(service, &user, parts, &rest("-/pins/")).await?,
         Endpoint::Upload => upload::put(service, &user, &path, parts, body).await?,
         Endpoint::Synchronise => schedule::post(service, &user, &path, parts, body).await?,
         Endpoint::Remove => remove::delete(service, &user, &path, parts).await?,

@@ -407,8 +407,50 @@ pub struct PastGeneration {
     pub replaced_at: Option<String>,
     /// Whether its packages are still there.
     pub kept: bool,
+    /// How many packages it has.
+    pub packages: usize,
+    /// How many packages came with it; null where the generation before it is not kept, as for the next two.
+    pub added: Option<usize>,
+    /// How many packages got other content.
+    pub replaced: Option<usize>,
+    /// How many packages went.
+    pub removed: Option<usize>,
+    /// The uploads that it was the first to have, at most 100 of them.
+    pub uploads: Vec<PastUpload>,
     /// The names of the pins that keep it.
     pub pins: Vec<String>,
+}
+
+/// An upload of a generation.
+#[derive(Serialize, ToSchema)]
+pub struct PastUpload {
+    /// Its name.
+    pub upload: String,
+    /// What was asked for, such as `upload` or `delete`; null where it is not known any more.
+    pub verb: Option<String>,
+    /// The user, for administrators only; null for RWS itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The address of the client, for administrators only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+/// Which changes are wanted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct AuditQuery {
+    /// Those from this time on (RFC 3339, or `20260301T120000Z`).
+    since: Option<String>,
+    /// Those before this time.
+    until: Option<String>,
+    /// Those of this user.
+    user: Option<String>,
+    /// Those of targets that this pattern fits, such as `release/*`.
+    target: Option<String>,
+    /// Those of this verb: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `sign` or `release-package`.
+    verb: Option<String>,
 }
 
 /// What is to be pinned.

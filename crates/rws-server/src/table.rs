@@ -11,6 +11,15 @@ pub enum Right {
     Read,
     /// A login that may write the resource.
     Write,
+    /// The login of an administrator.
+    Administer,
+}
+
+impl Right {
+    /// Whether somebody has to log in.
+    pub fn needs_login(self) -> bool {
+        matches!(self, Self::Write | Self::Administer)
+    }
 }
 
 /// What a request reads or writes.
@@ -75,6 +84,8 @@ pub enum Endpoint {
     Rollback,
     /// `retain::post`
     Retain,
+    /// `audit::get`
+    Audit,
     /// `pins::get`
     Pins,
     /// `pins::post`
@@ -111,7 +122,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 28] = [
+pub static ROWS: [Row; 29] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -138,8 +149,9 @@ pub static ROWS: [Row; 28] = [
     row(Method::POST, "/-/rollback", Right::Write, Resource::Targets, Endpoint::Rollback),
     row(Method::POST, "/-/retain", Right::Write, Resource::Targets, Endpoint::Retain),
     row(Method::GET, "/-/pins", Right::Read, Resource::Repositories, Endpoint::Pins),
-    row(Method::POST, "/-/pins", Right::Write, Resource::Targets, Endpoint::CreatePin),
-    row(Method::DELETE, "/-/pins/{name}", Right::Write, Resource::Targets, Endpoint::RemovePin),
+    row(Method::POST, "/-/pins", Right::Administer, Resource::Targets, Endpoint::CreatePin),
+    row(Method::DELETE, "/-/pins/{name}", Right::Administer, Resource::Targets, Endpoint::RemovePin),
+    row(Method::GET, "/-/audit", Right::Administer, Resource::Repositories, Endpoint::Audit),
     row(Method::GET, "/-/{other}", Right::None, Resource::Process, Endpoint::Nothing),
     row(Method::GET, "/", Right::Read, Resource::Path, Endpoint::Read),
     row(Method::GET, "/{path}", Right::Read, Resource::Path, Endpoint::Read),
@@ -227,7 +239,9 @@ mod tests {
     #[test]
     fn rights_fit_methods_and_the_document() {
         for row in &ROWS {
-            assert_eq!(row.right == Right::Write, row.method != Method::GET, "{row:?}");
+            let needs_login = row.right.needs_login();
+            assert!(needs_login || row.method == Method::GET, "{row:?}");
+            assert!(row.right != Right::Write || row.method != Method::GET, "{row:?}");
             assert_eq!(row.right == Right::None, row.resource == Resource::Process, "{row:?}");
         }
         let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
@@ -237,7 +251,7 @@ mod tests {
                 let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
                 let row = Route::of(path).row(&method).unwrap_or_else(|| panic!("{method} {path}"));
                 assert_ne!(row.endpoint, Endpoint::Nothing, "{method} {path}");
-                assert_eq!(operation["security"].is_array(), row.right == Right::Write, "{method} {path}");
+                assert_eq!(operation["security"].is_array(), row.right.needs_login(), "{method} {path}");
                 seen.insert((row.path, method.as_str().to_owned()));
             }
         }

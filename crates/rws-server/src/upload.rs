@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rws_model::{Format, Listed, Reading, RefusalKind, Verb};
+use rws_repository::actor::Actor;
 use rws_repository::aside;
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::{self, Accepted, Replaced};
@@ -21,6 +22,7 @@ use tracing::Instrument;
 use crate::access::User;
 use crate::answer::{Answer, Problem, busy, json, message};
 use crate::body::Incoming;
+use crate::exchange::actor;
 use crate::form::{self, Destination};
 use crate::gate::Writable;
 use crate::multipart::{self, MultipartParser};
@@ -75,7 +77,7 @@ pub async fn take_form(
     let permit = permit(service, user).await?;
     // before any byte of the body is read: then a client that asks first has nothing to send
     let (to, parser) = prepare(service, user, path, &parts.headers)?;
-    let Some(taken) = receive(service, user, to, &parts.headers, parser, body).await? else { return Ok(None) };
+    let Some(taken) = receive(service, user, to, parts, parser, body).await? else { return Ok(None) };
     drop(permit);
     Ok(Some(taken.answer(service, parts).await))
 }
@@ -107,7 +109,7 @@ async fn receive(
     service: &Arc<Service>,
     user: &User,
     writable: Writable,
-    headers: &HeaderMap,
+    parts: &Parts,
     parser: MultipartParser,
     body: &mut Incoming,
 ) -> Result<Option<AcceptedUpload>, Problem> {
@@ -115,7 +117,7 @@ async fn receive(
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let signs = targets.iter().any(|target| target.signs_packages());
     let mut reception = IncomingFiles::begin(Arc::clone(service.gate.store())).await?.waiting_if(signs);
-    let expected_bytes = expected_bytes(headers);
+    let expected_bytes = expected_bytes(&parts.headers);
     let reading = reading(targets);
     let (place, format) = (service.place(&user.name), &first.format);
     let formats = service.gate.formats();
@@ -136,6 +138,7 @@ async fn receive(
     }
     let batch = Batch {
         user: user.name.clone(),
+        actor: actor(user, parts, "upload"),
         reception,
         to: writable,
         product,
@@ -162,6 +165,8 @@ pub fn expected_bytes(headers: &HeaderMap) -> Option<u64> {
 pub struct Batch {
     /// Who sent them.
     pub user: String,
+    /// The same, as the record of the upload says it.
+    pub actor: Actor,
     /// Their way into the store.
     pub reception: IncomingFiles,
     /// The targets that they go to.
@@ -249,7 +254,7 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
     let work = async move {
         let _memory = memory;
         let _turn = if is_large { service.scheduler.publisher().turn().await } else { None };
-        let Batch { reception, to, product, files, listed, aside, .. } = batch;
+        let Batch { actor, reception, to, product, files, listed, aside, .. } = batch;
         let (count, bytes) = (files.len(), files.iter().map(Spooled::size_bytes).sum::<u64>());
         let of_product = move |file: Spooled| file.into_received(product.clone());
         let received = move || files.into_iter().map(of_product).collect::<io::Result<Vec<_>>>();
@@ -257,7 +262,7 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
         let received = received.map_err(|error| RepositoryError::damaged("what was received", error))?;
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = received.into_iter().unzip();
-        let to = intake::Destination { listed, ..intake::Destination::all(to.targets()) };
+        let to = intake::Destination { listed, ..intake::Destination::all(to.targets(), &actor) };
         let accepted = intake::accept(reception, to, files).await?;
         let names: Vec<&str> = accepted.repositories.iter().map(|repository| repository.as_str()).collect();
         tracing::info!(upload = %accepted.id, repositories = names.join(" "), files = count, bytes, "accepted");

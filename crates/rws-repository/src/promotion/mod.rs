@@ -14,6 +14,7 @@ use rws_store::{Store, StoreError};
 use self::choice::Source;
 use self::read::{Candidate, Candidates};
 use crate::GenerationId;
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::intake::{self, Accepted, Destination, Pool};
@@ -169,10 +170,10 @@ impl PlannedPromotion<'_> {
     /// # Errors
     ///
     /// When a file or a target has changed meanwhile, and as for any upload. Then nothing of it counts.
-    pub async fn carry_out(self, store: &Arc<dyn Store>) -> Result<Accepted, PromotionError> {
+    pub async fn carry_out(self, store: &Arc<dyn Store>, actor: &Actor) -> Result<Accepted, PromotionError> {
         let Promotion { to, replace, .. } = self.promotion;
         let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-        let to = Destination { refuse_other_bytes: !replace, ..Destination::all(to) };
+        let to = Destination { refuse_other_bytes: !replace, ..Destination::all(to, actor) };
         let (files, _spooled) = self.candidates.into_files();
         let accepted = intake::accept(reception, to, files).await;
         accepted.map_err(|error| match error {

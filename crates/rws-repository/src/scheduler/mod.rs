@@ -61,6 +61,8 @@ pub enum Priority {
 /// Wakes the publisher.
 pub struct Scheduler {
     publisher: Publisher,
+    /// How far the audit goes back.
+    audited_days: u32,
     slots: Mutex<HashMap<RepositoryId, Slot>>,
     uploads: Mutex<Uploads>,
     /// Repositories that are woken after a while.
@@ -129,10 +131,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Scheduler {
-    /// Schedules the runs of a publisher.
+    /// Schedules the runs of a publisher. What became of uploads is known for a week.
     pub fn new(publisher: Publisher) -> Arc<Self> {
+        Self::keeping_uploads(publisher, 0)
+    }
+
+    /// The same; the audit goes back so many days, if they are more than a week.
+    pub fn keeping_uploads(publisher: Publisher, days: u32) -> Arc<Self> {
         Arc::new(Self {
             publisher,
+            audited_days: days,
             slots: Mutex::default(),
             uploads: Mutex::default(),
             later: Mutex::default(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rws_model::RepositoryId;
-use rws_store::{Key, Listed, Span};
+use rws_store::{Key, Listed, Span, Stat};
 
 use super::sweep::ABANDONED_MILLISECONDS;
 use super::{Priority, Scheduler};
@@ -12,8 +12,10 @@ use crate::publish::Triggers;
 use crate::upload::Upload;
 use crate::{RepositoryError, UploadId, private};
 
-/// An upload is remembered for this time, and one that could not be carried out kept with its files.
+/// An upload is remembered for this time at least, and one that could not be carried out kept with its files.
 const KEPT_MILLISECONDS: i64 = 7 * ABANDONED_MILLISECONDS;
+
+const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 
 impl Scheduler {
     /// Wakes repositories with pending uploads, whoever took them. Answers the objects of uploads that nobody needs any more.
@@ -23,6 +25,7 @@ impl Scheduler {
         is_thorough: bool,
     ) -> Result<Vec<Key>, RepositoryError> {
         let store = self.publisher.store();
+        let remembered = KEPT_MILLISECONDS.max(i64::from(self.audited_days) * DAY_MILLISECONDS);
         let is_old = |listed: &Listed, age: i64| now - listed.stat.modified_milliseconds > age;
         // Package files before uploads before pointers: an upload is written after all of its pointers, so one that was
         // there while none of its pointers is has been taken by all of its repositories.
@@ -53,9 +56,9 @@ impl Scheduler {
             }
         }
         for listed in failed {
-            if is_old(&listed, KEPT_MILLISECONDS) {
+            if is_old(&listed, remembered) {
                 abandoned.push(listed.key);
-            } else {
+            } else if !is_old(&listed, KEPT_MILLISECONDS) {
                 needed.extend(private::failed_upload(&listed.key));
             }
         }
@@ -71,7 +74,7 @@ impl Scheduler {
             if is_taken || (!known.contains(&upload) && is_old(&listed, ABANDONED_MILLISECONDS)) {
                 let is_unneeded = match unneeded.get(&upload) {
                     Some(is_unneeded) => *is_unneeded,
-                    None => self.is_unneeded(&upload).await?,
+                    None => self.is_unneeded(&upload, now).await?,
                 };
                 unneeded.insert(upload, is_unneeded);
                 abandoned.extend(is_unneeded.then_some(listed.key));
@@ -79,7 +82,7 @@ impl Scheduler {
         }
         for listed in uploads {
             let Some(upload) = private::upload_id(&listed.key).filter(|id| !needed.contains(id)) else { continue };
-            if is_old(&listed, KEPT_MILLISECONDS) && self.is_unneeded(&upload).await? {
+            if is_old(&listed, remembered) && self.is_unneeded(&upload, now).await? {
                 abandoned.push(listed.key);
             }
         }
@@ -88,7 +91,7 @@ impl Scheduler {
 
     /// Whether no repository needs an upload any more. A listing may be an old one, and an answer somebody else's: nothing that
     /// was accepted is deleted for them alone.
-    async fn is_unneeded(&self, id: &UploadId) -> Result<bool, RepositoryError> {
+    async fn is_unneeded(&self, id: &UploadId, now: i64) -> Result<bool, RepositoryError> {
         let store = self.publisher.store();
         let key = private::upload(id);
         let Some(content) = store.read(&key, Span::Whole).await? else { return Ok(store.is_gone(&key).await?) };
@@ -99,10 +102,13 @@ impl Scheduler {
             _ => return Ok(false),
         };
         for repository in upload.repositories() {
-            for key in [private::pointer(repository, id), private::failed(repository, id)] {
-                if !store.is_gone(&key).await? {
-                    return Ok(false);
-                }
+            if !store.is_gone(&private::pointer(repository, id)).await? {
+                return Ok(false);
+            }
+            let failed = private::failed(repository, id);
+            let is_old = |stat: Stat| now - stat.modified_milliseconds > KEPT_MILLISECONDS;
+            if !store.stat(&failed).await?.is_some_and(is_old) && !store.is_gone(&failed).await? {
+                return Ok(false);
             }
         }
         Ok(true)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Scheduler;
 use crate::RepositoryError;
+use crate::actor::Actor;
 use crate::error::IntakeError;
 use crate::retention;
 
@@ -15,7 +16,7 @@ impl Scheduler {
             let store = self.publisher.store();
             let done = async {
                 let planned = retention::plan(store, target).await?;
-                retention::carry_out(store, planned.into_iter().collect()).await
+                retention::carry_out(store, planned.into_iter().collect(), &Actor::itself("retain")).await
             };
             match done.await {
                 Ok(Some(accepted)) => {

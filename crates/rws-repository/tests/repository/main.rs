@@ -1,5 +1,6 @@
 //! The publisher, the planner and the scheduler, over stores that watch, break and race.
 
+mod audit;
 mod catalogue;
 mod crashes;
 mod incremental;

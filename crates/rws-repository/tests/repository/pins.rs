@@ -12,14 +12,14 @@ use rws_repository::rollback;
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Moment, Operation, Store};
 
-use crate::support::{Crash, World, id, observed};
+use crate::support::{ACTOR, Crash, World, id, observed};
 
 const TREE: &str = "live/2.8/ubuntu";
 const TARGET: &str = "live/2.8/ubuntu/focal";
 
 async fn create(world: &World, store: &dyn Store, name: &str) -> Result<Pin, PinError> {
     let targets = world.catalogue.resolve(TARGET).unwrap();
-    pin::create(store, NewPin { name, targets: &targets, state: None, user: "ci" }).await
+    pin::create(store, NewPin { name, targets: &targets, state: None, actor: &ACTOR }).await
 }
 
 async fn publish(world: &World) {
@@ -35,7 +35,7 @@ async fn put(world: &World, name: &str, text: &str) {
 async fn remove_package(world: &World, name: &str) {
     let targets = world.catalogue.resolve(TARGET).unwrap();
     let name = FileName::parse(name).unwrap();
-    removal::remove(&*world.store(), &targets, &Removal::Named(name)).await.unwrap().unwrap();
+    removal::remove(&*world.store(), &targets, &Removal::Named(name), &ACTOR).await.unwrap().unwrap();
     publish(world).await;
 }
 
@@ -82,8 +82,8 @@ async fn a_pinned_state_stays_until_the_pin_goes() {
     for gone in ["also", "march"] {
         let packages = world.read_deb(TREE, "focal", &root).await;
         assert_eq!(packages.len(), 1, "{packages:?}");
-        assert!(pin::remove(&*store, gone).await.unwrap());
-        assert!(!pin::remove(&*store, gone).await.unwrap());
+        assert!(pin::remove(&*store, gone, &ACTOR).await.unwrap());
+        assert!(!pin::remove(&*store, gone, &ACTOR).await.unwrap());
         if gone == "also" {
             age(&world).await;
         }
@@ -107,7 +107,7 @@ async fn a_repository_goes_back_to_its_pin() {
     let state = pin::state(&*store, "march").await.unwrap().unwrap();
     assert!(matches!(&state, PastState::Pinned(name, _) if name == "march"));
     let planned = rollback::plan(&*store, &target, None, &state).await.unwrap();
-    planned.carry_out(&store).await.unwrap();
+    planned.carry_out(&store, &ACTOR).await.unwrap();
     publish(&world).await;
     let now = world.root(TREE, "focal").await.unwrap();
     assert_eq!(world.read_deb(TREE, "focal", &now).await, then);
@@ -134,7 +134,7 @@ async fn the_head_does_not_grow_with_history() {
     println!("bytes of the head with one old pin, after each 130 publishes: {sizes:?}");
     assert!(sizes[2] < sizes[0] + 64, "{sizes:?}");
     assert_eq!(world.read_deb(TREE, "focal", &root).await.len(), 1);
-    assert!(pin::remove(&*world.store(), "march").await.unwrap());
+    assert!(pin::remove(&*world.store(), "march", &ACTOR).await.unwrap());
     for number in 0..10 {
         world.pass(24 * 60 * 60);
         put(&world, "aa", &format!("without {number}")).await;
@@ -148,7 +148,7 @@ async fn die(number: usize, moment: Moment) -> Option<Operation> {
     let crash = Crash::at(number, moment);
     let store = observed(&world, crash.clone());
     let created = create(&world, &*store, "march").await.is_ok();
-    let removed = created && pin::remove(&*store, "march").await.is_ok();
+    let removed = created && pin::remove(&*store, "march", &ACTOR).await.is_ok();
     let operation = crash.names.lock().unwrap().get(number).cloned();
     let context = format!("{moment:?} {operation:?}");
     assert_eq!(!removed, operation.is_some(), "{context}");

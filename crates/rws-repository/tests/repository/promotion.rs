@@ -15,7 +15,7 @@ use rws_repository::rollback;
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Moment, Operation, Store};
 
-use crate::support::{Crash, World, id, observed};
+use crate::support::{ACTOR, Crash, World, id, observed};
 
 const FROM: &str = "live/2.8/ubuntu/focal";
 const TO: &str = "release/2.8/ubuntu/focal";
@@ -38,7 +38,7 @@ async fn promote(world: &World, store: &Arc<dyn Store>, packages: &Choice) -> Re
     };
     let planned = promotion::plan(store, promotion).await?;
     assert_eq!(planned.refused, []);
-    planned.carry_out(store).await
+    planned.carry_out(store, &ACTOR).await
 }
 
 async fn publish(world: &World, store: Arc<dyn Store>, repository: &str) -> bool {
@@ -67,7 +67,7 @@ async fn read_at_rest(world: &World, repository: &str) -> Vec<String> {
 async fn delete_at_source(world: &World, name: &str) {
     let from = world.catalogue.resolve(FROM).unwrap();
     let name = FileName::parse(name).unwrap();
-    removal::remove(&*world.store(), &from, &Removal::Named(name)).await.unwrap().unwrap();
+    removal::remove(&*world.store(), &from, &Removal::Named(name), &ACTOR).await.unwrap().unwrap();
     for seconds in [0, 3 * 24 * 60 * 60, 11 * 60, 11 * 60] {
         world.pass(seconds);
         // readers' generations go with later ones
@@ -148,7 +148,7 @@ async fn die_rolling_back(number: usize, moment: Moment) -> Option<Operation> {
     let store = observed(&world, crash.clone());
     let rolled = async {
         let planned = rollback::plan(&*store, &target, None, &PastState::Generation(state)).await.ok()?;
-        planned.carry_out(&store).await.ok()
+        planned.carry_out(&store, &ACTOR).await.ok()
     };
     let is_promised = rolled.await.is_some();
     let done = is_promised && publish(&world, Arc::clone(&store), FROM).await;
@@ -201,7 +201,7 @@ async fn a_source_that_changes_meanwhile_is_no_loss() {
     };
     let planned = promotion::plan(&store, promotion).await.unwrap();
     delete_at_source(&world, "aa_1_amd64.deb").await;
-    let answer = planned.carry_out(&store).await;
+    let answer = planned.carry_out(&store, &ACTOR).await;
     assert!(matches!(&answer, Err(PromotionError::Moved { path }) if path.ends_with("aa_1_amd64.deb")), "{answer:?}");
     assert!(publish(&world, world.store(), TO).await);
     assert_eq!(read(&world, TO).await, Vec::<String>::new());
@@ -228,7 +228,7 @@ async fn what_comes_to_the_target_meanwhile_stays() {
     };
     let planned = promotion::plan(&store, promotion).await.unwrap();
     world.upload(TO, &[world.deb("aa", "1", "amd64", "other")]).await.unwrap();
-    let answer = planned.carry_out(&store).await;
+    let answer = planned.carry_out(&store, &ACTOR).await;
     assert!(matches!(&answer, Err(PromotionError::Intake(_))), "{answer:?}");
 }
 

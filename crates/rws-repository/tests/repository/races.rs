@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::{Crash, World, accept, catalogue_signed_by, id, observed, received};
+use crate::support::{ACTOR, Crash, World, accept, catalogue_signed_by, id, observed, received};
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -243,7 +243,7 @@ async fn a_request_that_takes_half_a_day_is_refused() {
         let files = received(&targets[0], &[world.deb("aa", "1", "amd64", "a")]);
         let reception = IncomingFiles::begin(world.store()).await.unwrap();
         world.pass(hours * 3600);
-        let answer = intake::accept(reception, Destination::all(&targets), files).await;
+        let answer = intake::accept(reception, Destination::all(&targets, &ACTOR), files).await;
         assert_eq!(answer.is_ok(), is_accepted, "{answer:?}");
     }
 }

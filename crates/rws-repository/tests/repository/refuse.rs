@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use crate::support::{World, accept, catalogue_with, id, observed, received};
+use crate::support::{ACTOR, World, accept, catalogue_with, id, observed, received};
 use async_trait::async_trait;
 use rws_model::{Digester, FileName, Identity, sha256};
 use rws_repository::catalogue::OnConflict;
@@ -150,12 +150,12 @@ async fn what_was_deleted_may_come_with_other_bytes() {
     let targets = world.catalogue.resolve(FOCAL).unwrap();
     let name = FileName::parse("aa_1_amd64.deb").unwrap();
     world.tick();
-    assert!(removal::remove(&*world.memory, &targets, &Removal::Named(name.clone())).await.unwrap().is_some());
+    assert!(removal::remove(&*world.memory, &targets, &Removal::Named(name.clone()), &ACTOR).await.unwrap().is_some());
     // the removal is not published yet, and counts
     world.upload(FOCAL, &[package(&world, "second")]).await.unwrap();
     assert_eq!(published(&world).await, "second");
     assert!(
-        removal::remove(&*world.memory, &targets, &Removal::Named(FileName::parse("zz_1_amd64.deb").unwrap()))
+        removal::remove(&*world.memory, &targets, &Removal::Named(FileName::parse("zz_1_amd64.deb").unwrap()), &ACTOR)
             .await
             .unwrap()
             .is_none()
@@ -254,9 +254,13 @@ async fn a_source_that_alone_names_its_tarball_may_come_with_another() {
         }
         let targets = world.catalogue.resolve(FOCAL).unwrap();
         world.tick();
-        let removed =
-            removal::remove(&*world.memory, &targets, &Removal::Named(FileName::parse("hello_1.0-2.dsc").unwrap()))
-                .await;
+        let removed = removal::remove(
+            &*world.memory,
+            &targets,
+            &Removal::Named(FileName::parse("hello_1.0-2.dsc").unwrap()),
+            &ACTOR,
+        )
+        .await;
         assert!(removed.unwrap().is_some());
         // the removal is not published yet, and counts
         world.upload(FOCAL, &source(&world, "1", "other")).await.unwrap();

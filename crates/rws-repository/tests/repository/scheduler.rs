@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{World, accept, catalogue_of, catalogue_signed_by, get, id, received, received_as, settings};
+use crate::support::{
+    ACTOR, World, accept, catalogue_of, catalogue_signed_by, get, id, received, received_as, settings,
+};
 use async_trait::async_trait;
 use rws_model::{Reading, RepositoryId, RepositorySettings, Signer};
 use rws_openpgp::{Keyring, SigningKey};
@@ -339,7 +341,7 @@ async fn a_damaged_package_is_not_lost_when_the_start_reads_all_again() {
         // once it is gone the others are read, whatever lies beside them
         let targets = world.catalogue.resolve(FOCAL).unwrap();
         let name = rws_model::FileName::parse("bad_1_amd64.deb").unwrap();
-        let removed = removal::remove(&*store, &targets, &Removal::Named(name.clone())).await.unwrap().unwrap();
+        let removed = removal::remove(&*store, &targets, &Removal::Named(name.clone()), &ACTOR).await.unwrap().unwrap();
         scheduler.take(&removed);
         assert!(matches!(scheduler.wait(&removed.id, LONG).await, Progress::Published(_)));
         let foreign = "release/2.8/ubuntu/pool/focal/main/f/foreign/foreign_1_amd64.deb";

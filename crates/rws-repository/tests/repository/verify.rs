@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
-use crate::support::{World, id, record};
+use crate::support::{ACTOR, World, id, record};
 use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
 use rws_repository::{UploadBuilder, UploadId};
@@ -136,7 +136,7 @@ async fn accept_unreadable(world: &World) {
     record.entries[0].text = text.replace(&old, &new).replace("Maintainer: RWS <rws@example.org>", &bad).into_bytes();
     record.files[0].digests = digests;
 
-    let mut upload = UploadBuilder::new(UploadId::next(1_795_000_100_000));
+    let mut upload = UploadBuilder::new(UploadId::next(1_795_000_100_000), &ACTOR);
     upload.add(record.clone(), &targets[0].repositories());
     let upload = upload.finish();
     world.put(&format!(".rws/incoming/{}/{}", upload.id, record.files[0].name), bytes).await;

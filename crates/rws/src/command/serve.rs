@@ -37,7 +37,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     let certificate = certificate(&configuration)?;
     raise_file_limit();
     let installation = Installation::open(&configuration)?;
-    let scheduler = Scheduler::new(installation.publisher());
+    let scheduler = Scheduler::keeping_uploads(installation.publisher(), configuration.audit_days.unwrap_or_default());
     // last of all that can fail: the password is shown once
     let (users, made) = match (&configuration.credentials, &installation.secrets) {
         (None, Some(secrets)) => secrets.user()?,

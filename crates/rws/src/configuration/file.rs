@@ -15,8 +15,14 @@ use super::{Overrides, store};
 const BUILT_IN: &str = include_str!("../../../../config.default");
 
 /// The keys at the top of the file.
-pub const KEYS: [&str; 9] =
-    ["common", "model", "anchors", "users", "repositories", "keys", "server", "store", "publish"];
+pub const KEYS: [&str; 10] =
+    ["common", "model", "anchors", "users", "repositories", "keys", "server", "store", "publish", "audit"];
+
+/// The keys of `audit`.
+pub const AUDIT_KEYS: [&str; 1] = ["days"];
+
+/// How many days an audit may go back.
+const MAX_AUDIT_DAYS: u32 = 10_000;
 
 /// The keys of `common`.
 pub const COMMON_KEYS: [&str; 3] = ["sync_on_start", "create_empty", "credentials"];
@@ -96,6 +102,19 @@ pub fn common<'a>(file: &Object<'a>, warnings: &mut Vec<String>) -> Result<Optio
     let common = node.object("is an object with sync_on_start, create_empty and credentials")?;
     common.warn_unknown(&COMMON_KEYS, warnings);
     Ok(Some(common))
+}
+
+/// `days` of the section `audit`: how far the audit goes back.
+pub fn audit_days(file: &Object<'_>, warnings: &mut Vec<String>) -> Result<Option<u32>, Mistake> {
+    let Some(audit) = file.get("audit") else { return Ok(None) };
+    let audit = audit.object("is an object with days")?;
+    audit.warn_unknown(&AUDIT_KEYS, warnings);
+    let days = audit.get("days").map(|days| {
+        let is_sensible = |days: &u32| (1..=MAX_AUDIT_DAYS).contains(days);
+        let allowed = || days.mistake(format!("is a whole number from 1 to {MAX_AUDIT_DAYS}"));
+        days.whole_number().filter(is_sensible).ok_or_else(allowed)
+    });
+    days.transpose()
 }
 
 /// The section `model`.

@@ -89,6 +89,8 @@ pub struct Configuration {
     pub formats: Formats,
     /// What looks wrong but does not stop the program, one line each.
     pub warnings: Vec<String>,
+    /// How many days the audit goes back; `None`: a week, as uploads are kept in any case.
+    pub audit_days: Option<u32>,
     rules: Vec<repositories::Rule>,
 }
 
@@ -124,6 +126,7 @@ impl Configuration {
             None => Ok(false),
         };
         let (sync_on_start, create_empty) = (of_all("sync_on_start")?, of_all("create_empty")?);
+        let audit_days = file::audit_days(&file, &mut warnings)?;
         let section = file::model(&file, &mut warnings)?;
         let force_sync = match section.get("force_sync") {
             Some(node) => node.boolean()?,
@@ -161,6 +164,7 @@ impl Configuration {
             store,
             sync_on_start,
             create_empty,
+            audit_days,
             model,
             server,
             formats: formats.clone(),

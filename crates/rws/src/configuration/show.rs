@@ -18,6 +18,7 @@ impl Configuration {
             "force_sync": self.force_sync,
             "sync_on_start": self.sync_on_start,
             "create_empty": self.create_empty,
+            "audit": { "days": self.audit_days },
             "server": self.server.show(),
             "makes_first_user": self.credentials.is_none(),
             "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),

@@ -7,6 +7,7 @@
 mod anchors;
 mod api;
 mod aside;
+mod audit;
 mod authentication;
 mod browsing;
 mod client_files;

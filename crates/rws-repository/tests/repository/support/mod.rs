@@ -13,6 +13,7 @@ pub use later::later_catalogue;
 use rws_deb::Deb;
 use rws_lab::fixture;
 use rws_model::{FileName, Format, Identity, Reading, Record, RepositoryId, RepositorySettings, Signer, sha256};
+use rws_repository::actor::Actor;
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, Destination, FileLocation, ReceivedFile};
@@ -28,6 +29,9 @@ use tempfile::TempDir;
 mod later;
 
 const SERIES: [&str; 6] = ["1.10", "2.8", "2.9", "3.0", "3.1", "3.2"];
+
+/// Who changes things in tests.
+pub static ACTOR: Actor = Actor::itself("upload");
 
 /// A catalogue of two deb targets (two kinds of `ubuntu/focal`), an rpm target, and an anchor over the debs.
 pub fn catalogue() -> Arc<Catalogue> {
@@ -178,7 +182,7 @@ pub async fn accept(
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
     let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-    intake::accept(reception, Destination::all(targets), files).await
+    intake::accept(reception, Destination::all(targets, &ACTOR), files).await
 }
 
 /// One store with everything around it.
@@ -451,7 +455,7 @@ pub fn renamed(record: &Record, from: &str, to: &str) -> Record {
 /// A repository of `count` packages like `record`, published in memory; all but its packages go to a bucket.
 pub async fn seed(store: &dyn Store, catalogue: &Arc<Catalogue>, repository: &str, record: &Record, count: usize) {
     let memory = Arc::new(MemoryStore::new());
-    let mut upload = UploadBuilder::new(UploadId::next(1_795_000_000_000));
+    let mut upload = UploadBuilder::new(UploadId::next(1_795_000_000_000), &ACTOR);
     for number in 0..count {
         upload.add(renamed(record, "name00000", &format!("name{number:05}")), &[id(repository)]);
     }

@@ -12,7 +12,7 @@ use super::client::{self, Client, YUM, ZYPP, package};
 /// The keys are replaced while clients look on: each version of the package makes them take the repository that is
 /// signed then. `refresh` is a command for each client, and the directory that it reads.
 fn keys(system: &dyn Fn() -> PrivateSystem, refresh: &[(&'static str, &[&str])]) {
-    let gpg = Gpg::new("rsa3072", &["old", "new"]);
+    let gpg = Gpg::new("rsa2048", &["old", "new"]);
     let keys = ["old", "new"].map(|name| String::from_utf8(gpg.run(&["--armor", "--export", name])).unwrap());
     for (directory, refresh) in refresh {
         let mut installed = Client::new(system(), directory, "dnf");
@@ -43,7 +43,7 @@ fn keys(system: &dyn Fn() -> PrivateSystem, refresh: &[(&'static str, &[&str])])
 
 /// RWS signs the package as any other: the signature takes reserved room, and rpm verifies it.
 fn signed(system: &PrivateSystem) {
-    let gpg = Gpg::new("rsa3072", &["old", "new"]);
+    let gpg = Gpg::new("rsa2048", &["old", "new"]);
     let BuiltPackage { file: name, bytes } = package("1", &["key"], None);
     let front = Rpm.signing().unwrap().read(&name, &mut &bytes[..]).unwrap();
     let packet = gpg.sign("old", &["--detach-sign"], front.signed_bytes());

@@ -25,7 +25,7 @@ const OPTIONS: [&str; 1] = ["--justdb"];
 
 #[test]
 fn rpm_refuses_them_signed_and_takes_them_unsigned() {
-    let (key, unknown) = (Key::new("rsa3072"), Key::new("rsa3072"));
+    let (key, unknown) = (Key::new("rsa2048"), Key::new("rsa2048"));
     let rpm = Rpm::new(&System::Here, &[&key]);
     let bytes = Package::hello().build();
     let install = |bytes: &[u8]| rpm.install("digest", &OPTIONS, bytes);
@@ -42,7 +42,7 @@ fn rpm_refuses_them_signed_and_takes_them_unsigned() {
 #[test]
 fn rpm_of_sid_refuses_them_signed_or_not() {
     let sid = System::Sid(Chroot::sid());
-    let key = Key::new("rsa3072");
+    let key = Key::new("rsa2048");
     let rpm = Rpm::new(&sid, &[&key]);
     let bytes = Package::hello().build();
     for bytes in [&bytes, &key.sign(NAME, &bytes), &sid.rpmsign(&key, &["--addsign"], &bytes)] {

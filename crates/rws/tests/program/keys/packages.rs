@@ -144,7 +144,7 @@ fn repo_file(stand: &Stand) -> String {
 
 #[test]
 fn packages_are_signed_once_and_every_rpm_verifies_them() {
-    for algorithm in ["rsa3072", "ed25519"] {
+    for algorithm in ["rsa2048", "ed25519"] {
         let (stand, key) = stand(algorithm, "unsigned");
         let work = temporary_directory();
         let rpm = Rpm::new("thing", "1.0", "1").build(work.path());
@@ -172,7 +172,7 @@ fn packages_are_signed_once_and_every_rpm_verifies_them() {
 
 #[test]
 fn dnf_installs_signed_packages_with_gpgcheck() {
-    let (stand, _) = stand("rsa3072", "unsigned");
+    let (stand, _) = stand("rsa2048", "unsigned");
     // without a package that is not signed, and none to come
     assert!(repo_file(&stand).contains("\ngpgcheck=1\n"), "{}", repo_file(&stand));
     let work = temporary_directory();
@@ -189,7 +189,7 @@ fn dnf_installs_signed_packages_with_gpgcheck() {
 #[test]
 fn who_is_not_known_is_refused_and_package_keys_are_taken() {
     let (ours, theirs, stranger) =
-        (SecretKey::generate("rsa3072"), SecretKey::generate("rsa3072"), SecretKey::generate("rsa3072"));
+        (SecretKey::generate("rsa2048"), SecretKey::generate("rsa2048"), SecretKey::generate("rsa2048"));
     let sources = |work: &Path| {
         write_file(&work.join("vendor.asc"), theirs.public_armored());
         write_file(&work.join("a.asc"), ours.secret_armored());
@@ -295,7 +295,7 @@ fn packages_that_are_there_are_signed_in_batches() {
 
 #[test]
 fn an_anchor_signs_with_the_key_of_each_repository() {
-    let (first, second) = (SecretKey::generate("ed25519"), SecretKey::generate("rsa3072"));
+    let (first, second) = (SecretKey::generate("ed25519"), SecretKey::generate("rsa2048"));
     let mut stand = Stand::with_keys(
         &[("first", &first), ("second", &second)],
         &json!({ "keys": keys("first", &[], &[]), "sign_packages": "unsigned" }),
@@ -339,7 +339,7 @@ fn a_key_that_clients_do_not_verify_stops_uploads_there_and_nothing_else() {
 /// A package of rpm before 4.14: no signature of its header covers its payload.
 #[test]
 fn a_package_that_clients_refuse_signed_is_refused_where_they_do() {
-    let (stand, _key) = stand("rsa3072", "unsigned");
+    let (stand, _key) = stand("rsa2048", "unsigned");
     let work = temporary_directory();
     let rpm = work.path().join("hello-2.0-1.x86_64.rpm");
     write_file(&rpm, lab::Package::hello().build());
@@ -356,7 +356,7 @@ fn a_package_that_clients_refuse_signed_is_refused_where_they_do() {
 /// only one where rpm 4 does not look. The vendor's signature stays, where all clients look for it.
 #[test]
 fn the_signature_of_a_vendor_stays_where_all_clients_find_it() {
-    let (ours, theirs) = (SecretKey::generate("rsa3072"), SecretKey::generate("rsa3072"));
+    let (ours, theirs) = (SecretKey::generate("rsa2048"), SecretKey::generate("rsa2048"));
     let sources = |work: &Path| {
         write_file(&work.join("vendor.asc"), theirs.public_armored());
         write_file(&work.join("a.asc"), ours.secret_armored());
@@ -398,7 +398,7 @@ fn the_signature_of_a_vendor_stays_where_all_clients_find_it() {
 
 #[test]
 fn a_vendor_signature_that_clients_do_not_verify_is_refused() {
-    let (ours, theirs) = (SecretKey::generate("rsa3072"), SecretKey::generate("ed25519"));
+    let (ours, theirs) = (SecretKey::generate("rsa2048"), SecretKey::generate("ed25519"));
     let sources = |work: &Path| {
         write_file(&work.join("vendor.asc"), theirs.public_armored());
         write_file(&work.join("a.asc"), ours.secret_armored());
@@ -419,7 +419,7 @@ fn a_vendor_signature_that_clients_do_not_verify_is_refused() {
 
 #[test]
 fn a_signer_that_is_away_takes_no_package_and_keeps_nothing() {
-    let key = SecretKey::generate("rsa3072");
+    let key = SecretKey::generate("rsa2048");
     let sources = |work: &Path| {
         write_file(&work.join("public.asc"), key.public_armored());
         json!({ "hsm": { "command": ["/nowhere/sign"], "public": work.join("public.asc") } })

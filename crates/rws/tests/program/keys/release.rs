@@ -23,7 +23,7 @@ fn entry(active: &str, also: &[&str], announced: &[&str]) -> Value {
 
 /// A server with two keys, that knows its own address.
 fn stand() -> (Stand, [SecretKey; 2]) {
-    let both = [SecretKey::generate("rsa3072"), SecretKey::generate("rsa3072")];
+    let both = [SecretKey::generate("rsa2048"), SecretKey::generate("rsa2048")];
     let mut stand =
         Stand::with_keys(&[("old", &both[0]), ("new", &both[1])], &json!({ "keys": keys("old", &[], &[]) }));
     stand.know_own_address();

@@ -66,7 +66,7 @@ const SITUATIONS: [(Knows, usize); 10] = [
 
 /// Goes through the steps; what each client did in each situation that is wanted.
 fn tried(clients: &[Client], wanted: &dyn Fn(Knows, usize) -> bool) -> Vec<(Client, Knows, usize, Tried)> {
-    let (old, new) = (SecretKey::generate("rsa3072"), SecretKey::generate("ed25519"));
+    let (old, new) = (SecretKey::generate("rsa2048"), SecretKey::generate("ed25519"));
     let mut stand = Stand::with_keys(&[("old", &old), ("new", &new)], &step(1));
     stand.publish("1.0");
     let mut all = Vec::new();
@@ -152,7 +152,7 @@ fn every_client_of_sid_and_of_this_machine_is_in_the_table() {
 
 #[test]
 fn files_of_a_target_have_all_its_keys() {
-    let (old, new) = (SecretKey::generate("rsa3072"), SecretKey::generate("ed25519"));
+    let (old, new) = (SecretKey::generate("rsa2048"), SecretKey::generate("ed25519"));
     let mut stand = Stand::with_keys(&[("old", &old), ("new", &new)], &step(2));
     stand.publish("1.0");
     let base = stand.server.base_url().to_owned();
@@ -203,7 +203,7 @@ fn seconds(date: &str) -> i64 {
 /// `Signed-By` of Release: once apt has it, another key is refused, and one that was announced there is taken.
 #[test]
 fn apt_holds_a_repository_to_the_keys_that_its_release_names() {
-    let (old, new) = (SecretKey::generate("rsa3072"), SecretKey::generate("rsa3072"));
+    let (old, new) = (SecretKey::generate("rsa2048"), SecretKey::generate("rsa2048"));
     let with = |entry: Value| {
         let mut entry = entry;
         entry["signed_by"] = json!(true);
@@ -237,9 +237,9 @@ fn wrong_keys_are_one_line_and_harm_nothing() {
     stand.publish("1.0");
     let root = || curl::get(&stand.server.url("/live/2.11/debian/dists/bookworm/InRelease")).expect_status(200).body;
     let before = root();
-    let locked = SecretKey::generate_with("rsa3072", &KeyOptions { passphrase: "locked", ..KeyOptions::default() });
+    let locked = SecretKey::generate_with("rsa2048", &KeyOptions { passphrase: "locked", ..KeyOptions::default() });
     let expired = SecretKey::generate_with(
-        "rsa3072",
+        "rsa2048",
         &KeyOptions { made_at: "20200101T000000", expires: "1d", ..KeyOptions::default() },
     );
     let public = String::from_utf8(good.public_armored()).expect("text");

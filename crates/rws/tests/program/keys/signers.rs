@@ -96,7 +96,7 @@ impl Watch {
 
 #[test]
 fn a_program_signs_and_publishing_waits_while_it_is_away() {
-    let key = SecretKey::generate("rsa3072");
+    let key = SecretKey::generate("rsa2048");
     let stand = with_command(&key, &key);
     stand.publish("1.0");
     let watch = Watch::start(&stand);
@@ -251,7 +251,7 @@ fn agent(home: &Path, verb: &str) -> PathBuf {
 
 #[test]
 fn an_agent_that_is_killed_in_the_middle_of_publishes_leaves_no_bad_root() {
-    for (algorithm, kills) in [("rsa3072", 8), ("ed25519", 1), ("nistp256", 1)] {
+    for (algorithm, kills) in [("rsa2048", 8), ("ed25519", 1), ("nistp256", 1)] {
         let key = SecretKey::generate(algorithm);
         kill_in_the_middle(key.home(), &key.public_armored(), kills);
     }

@@ -1,0 +1,32 @@
+//! Who asked for a change, as the record of the change says it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Who asked for a change, and for what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// What was asked for: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `sign`, `release-package`.
+    pub verb: Cow<'static, str>,
+    /// What it is about, where that is no package: the name of a pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The user; `None`: RWS itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The address of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// The name of the request, as its answer and the log have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+}
+
+impl Actor {
+    /// RWS itself.
+    pub const fn itself(verb: &'static str) -> Self {
+        Self { verb: Cow::Borrowed(verb), subject: None, user: None, address: None, request: None }
+    }
+}
