@@ -124,6 +124,10 @@ impl RepositoryFormat for Deb {
         layout::needs_reading(partitions, settings)
     }
 
+    fn names_snapshots(&self) -> bool {
+        true
+    }
+
     fn valid_seconds(&self, settings: &RepositorySettings) -> Option<u64> {
         settings.valid_until_seconds
     }
@@ -203,6 +207,10 @@ impl ClientFormat for Deb {
 
     fn package_name(&self, identity: &Identity, file: Option<&FileName>) -> Option<PackageName> {
         identity::package_name(identity, file)
+    }
+
+    fn source_package<'s>(&self, source: &'s str) -> &'s str {
+        source.split(' ').next().unwrap_or_default()
     }
 
     fn is_same_version(&self, one: &str, other: &str) -> bool {

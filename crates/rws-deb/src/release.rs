@@ -8,7 +8,7 @@ use rws_model::{Algorithm, Codec, DraftFile, Index, IndexFile, RootInput, Signin
 
 use crate::architecture::ALL;
 use crate::audit;
-use crate::layout::{COMPONENT, architecture_of, metadata};
+use crate::layout::{COMPONENT, architecture_of, layout, metadata};
 
 /// The files of the root, in the order in which they are put in place: the one that clients ask for first comes first.
 pub(crate) fn root(input: &RootInput<'_>) -> Vec<DraftFile> {
@@ -39,6 +39,9 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
         push_field(&mut text, "Valid-Until", &date(input.published_at.saturating_add(age_seconds)));
     }
     push_field(&mut text, "Acquire-By-Hash", "yes");
+    if let Some(snapshots) = &settings.snapshots {
+        push_field(&mut text, "Snapshots", &format!("{snapshots}/{}/", layout(input.repository).tree));
+    }
     push_field(&mut text, "No-Support-for-Architecture-all", "Packages");
     push_field(&mut text, "Architectures", &architectures(input).join(" "));
     push_field(&mut text, "Components", COMPONENT);

@@ -5,7 +5,7 @@ use rws_model::{ClientKey, ClientSetup, with_digest};
 /// The address of the archive, with a slash at its end.
 pub(crate) fn archive(setup: &ClientSetup<'_>) -> String {
     let target = setup.target;
-    format!("{}/{}/{}/{}/", setup.base, target.kind, target.series, target.distribution)
+    format!("{}/{}/{}/{}/", setup.trees(), target.kind, target.series, target.distribution)
 }
 
 /// `.sources`: deb822 form with the key inline.
@@ -23,6 +23,9 @@ pub(crate) fn sources_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> St
     );
     if !setup.architectures.is_empty() {
         file.push_str(&format!("Architectures: {}\n", setup.architectures.join(" ")));
+    }
+    if setup.at.is_some() {
+        file.push_str("Check-Valid-Until: no\n");
     }
     if let Some(keyring) = keyring {
         file.push_str(&format!("Signed-By: {keyring}\n"));
@@ -49,6 +52,9 @@ pub(crate) fn list_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> Strin
     let mut options = Vec::new();
     if !setup.architectures.is_empty() {
         options.push(format!("arch={}", setup.architectures.join(",")));
+    }
+    if setup.at.is_some() {
+        options.push("check-valid-until=no".to_owned());
     }
     if let Some(keyring) = keyring {
         options.push(format!("signed-by={keyring}"));

@@ -38,4 +38,4 @@ pub use settings::{Compression, RepositorySettings};
 pub use signer::{SignError, Signer, SigningPurpose, SigningRequest};
 pub use target::{RepositoryId, Target};
 pub use unsaid::unsaid;
-pub use verb::Verb;
+pub use verb::{Allowed, Verb};

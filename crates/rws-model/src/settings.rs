@@ -39,4 +39,7 @@ pub struct RepositorySettings {
     pub digests: Vec<Algorithm>,
     /// Whether there are indexes of the files that packages install, `Contents` (deb).
     pub contents: bool,
+    /// The URL of earlier states, in which `@SNAPSHOTID@` stands for one, without a slash at its end. The path of the archive
+    /// follows. Release field `Snapshots` (deb); absent when none.
+    pub snapshots: Option<String>,
 }

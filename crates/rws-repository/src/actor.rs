@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::PackageLimits;
+
 /// Who asked for a change, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
@@ -22,11 +24,15 @@ pub struct Actor {
     /// The name of the request, as its answer and the log have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// Which packages may be changed. This is not written down.
+    #[serde(skip)]
+    pub limits: PackageLimits,
 }
 
 impl Actor {
     /// RWS itself.
     pub const fn itself(verb: &'static str) -> Self {
-        Self { verb: Cow::Borrowed(verb), subject: None, user: None, address: None, request: None }
+        let limits = PackageLimits::none();
+        Self { verb: Cow::Borrowed(verb), subject: None, user: None, address: None, request: None, limits }
     }
 }

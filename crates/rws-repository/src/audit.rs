@@ -176,7 +176,7 @@ fn record(catalogue: &Catalogue, upload: Upload, outcome: Outcome) -> AuditRecor
         packages.insert(package(catalogue, &upload, change));
     }
     let (id, actor) = (upload.id, upload.actor);
-    let Actor { verb, subject, user, address, request } = actor.clone().unwrap_or_else(|| Actor::itself(""));
+    let Actor { verb, subject, user, address, request, limits: _ } = actor.clone().unwrap_or_else(|| Actor::itself(""));
     AuditRecord {
         time: Timestamp::from_second(id.seconds()).ok().map(|time| time.to_string()),
         upload: id.to_string(),

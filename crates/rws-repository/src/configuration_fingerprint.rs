@@ -28,6 +28,9 @@ struct Shape<'a> {
     /// Not written where it is not set: then all is as before there was such a setting.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     signed_by: bool,
+    /// The same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshots: Option<&'a str>,
 }
 
 fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&str>, bool)) -> String {
@@ -43,6 +46,7 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
         valid_until_seconds,
         digests,
         contents,
+        snapshots,
     } = settings;
     let shape = Shape {
         edition: EDITION,
@@ -59,6 +63,7 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
         digests,
         contents: *contents,
         signed_by,
+        snapshots: snapshots.as_deref(),
     };
     serde_json::to_string(&shape).unwrap_or_default()
 }
@@ -100,6 +105,7 @@ mod tests {
             valid_until_seconds: Some(3600),
             digests: vec![Algorithm::Sha512],
             contents: true,
+            snapshots: None,
         };
         assert_eq!(
             text("deb", &settings, (Some("0123ABCD"), false)),

@@ -163,6 +163,16 @@ pub enum IntakeError {
         /// Why, as a clause.
         reason: String,
     },
+    /// A package that this user may not change.
+    #[error("You may not change the package {package} in {target}: there you may change {patterns}.")]
+    NotAllowed {
+        /// The package.
+        package: String,
+        /// The target.
+        target: String,
+        /// What may be changed.
+        patterns: String,
+    },
     /// A package that only RWS itself makes.
     #[error(
         "{file} has the name of the release package of this repository, which RWS makes itself. RWS kept nothing of the request."

@@ -143,6 +143,7 @@ pub async fn accept(
     for target in targets {
         let signed = uploads.of(target).await?;
         let inspected = signed.as_ref().map_or(&inspected, |signed| &signed.inspected);
+        to.actor.limits.check_upload(target, inspected)?;
         let mut presences = Presences::new(reception.store(), target);
         let pool = Pool::load(&mut presences, target, inspected, listed).await?;
         let mut assembled = assemble(target, listed, (inspected, &products), &pool)?;

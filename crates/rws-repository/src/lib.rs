@@ -29,6 +29,7 @@ pub mod history;
 mod id;
 pub mod inspection;
 pub mod intake;
+pub mod limits;
 mod lost;
 pub mod package_signing;
 mod pending;

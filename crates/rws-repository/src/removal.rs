@@ -13,6 +13,7 @@ use crate::error::IntakeError;
 use crate::intake::{Accepted, announce};
 use crate::plan::join;
 use crate::presence::{Owner, Presence};
+use crate::retention::Sources;
 use crate::upload::{RemovedFile, Upload};
 
 /// Which package goes.
@@ -80,6 +81,12 @@ pub async fn remove(
     if identities.len() > 1 {
         let packages = own.iter().map(|found| format!("{} at {}", found.owner.identity.0, found.path)).collect();
         return Err(IntakeError::Ambiguous { file: removal.name().to_string(), packages });
+    }
+    for found in found.iter().filter(|found| identities.contains(&found.owner.identity)) {
+        let target = targets.iter().find(|target| target.repositories().contains(&found.repository));
+        let Some(target) = target.filter(|target| actor.limits.are_for(target)) else { continue };
+        let sources = Sources::of(store, target, &found.repository).await?;
+        sources.check(&actor.limits, &found.owner.identity, &found.owner.directory, &found.owner.file)?;
     }
     let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), actor);
     for found in found.iter().filter(|found| identities.contains(&found.owner.identity)) {

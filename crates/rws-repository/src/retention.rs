@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rws_model::{Identity, ListedRole, PackageName, RepositoryId, glob_matches, sha256};
+use rws_model::{FileName, Identity, ListedRole, PackageName, RepositoryId, glob_matches, sha256};
 use rws_store::{Key, Span, Store};
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use crate::error::{IntakeError, RepositoryError};
 use crate::generation::{Generation, Head, Heads, PackageRow};
 use crate::history;
 use crate::intake::{Accepted, announce};
+use crate::limits::PackageLimits;
 use crate::plan::join;
 use crate::release::is_reserved;
 use crate::selection::{ChangePlan, PlannedPackage, RepositoryPlan};
@@ -236,6 +237,46 @@ async fn sources(
         .filter(|(.., source)| goes(source))
         .map(|(repository, identity, _)| (repository, identity))
         .collect())
+}
+
+/// What the packages of a repository were built from.
+pub(crate) struct Sources<'a> {
+    target: &'a ConfiguredTarget,
+    of_files: BTreeMap<String, String>,
+}
+
+impl<'a> Sources<'a> {
+    /// Reads the indexes of a repository.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or an index cannot be read.
+    pub(crate) async fn of(
+        store: &dyn Store,
+        target: &'a ConfiguredTarget,
+        repository: &RepositoryId,
+    ) -> Result<Self, RepositoryError> {
+        let of_files = match Heads(store).read(repository).await? {
+            Some((head, _)) => built_from(store, target, repository, &head).await?,
+            None => BTreeMap::new(),
+        };
+        Ok(Self { target, of_files })
+    }
+
+    /// Refuses a package that may not be changed.
+    pub(crate) fn check(
+        &self,
+        limits: &PackageLimits,
+        identity: &Identity,
+        directory: &str,
+        file: &FileName,
+    ) -> Result<(), IntakeError> {
+        let source = self.of_files.get(&join(directory, file.as_str())).map(String::as_str);
+        match self.target.format.package_name(identity, None) {
+            Some(PackageName { name, .. }) => limits.check(self.target, &name, source),
+            None => limits.check(self.target, file.as_str(), None),
+        }
+    }
 }
 
 /// What the packages of a repository were built from, by the paths of their files below the tree, as its indexes say.

@@ -173,6 +173,10 @@ impl ClientFormat for Rpm {
         identity::package_name(identity, file)
     }
 
+    fn source_package<'s>(&self, source: &'s str) -> &'s str {
+        package_relations::source_package(source)
+    }
+
     fn is_same_version(&self, one: &str, other: &str) -> bool {
         identity::is_same_version(one, other)
     }

@@ -24,6 +24,11 @@ pub fn source_name(source: &Identity, file: &FileName) -> Option<String> {
     ["src", "nosrc"].contains(&package.architecture.as_str()).then(|| file.to_string())
 }
 
+/// The name in `NAME-VERSION-RELEASE.src.rpm`; of another text all of it.
+pub fn source_package(file: &str) -> &str {
+    file.rsplitn(3, '-').nth(2).unwrap_or(file)
+}
+
 fn between<'text>(text: &'text str, start: &str, end: &str) -> Option<&'text str> {
     let (_, rest) = text.split_once(start)?;
     rest.split_once(end).map(|(found, _)| found)

@@ -19,19 +19,23 @@ pub fn repo(setup: &ClientSetup<'_>, client: Client) -> String {
 
 /// The same with other places of the keys, where they are named.
 pub fn repo_with(setup: &ClientSetup<'_>, client: Client, keys: Option<&str>) -> String {
-    let (name, target, base) = (setup.name(), setup.target, setup.base);
+    let (name, target, base, trees) = (setup.name(), setup.target, setup.base, setup.trees());
     let directory = if client == Client::Zypper { "/etc/zypp/repos.d" } else { "/etc/yum.repos.d" };
     let mut file = format!("# save as {directory}/{name}.repo\n");
-    if client == Client::Dnf {
+    // a state does not change while a client reads it
+    let has_mirror_list = client == Client::Dnf && setup.at.is_none();
+    if has_mirror_list {
         let others = format!("{base}/-/setup/{target}");
         file.push_str(&format!("# zypper: {others}.zypper.repo; yum on EL 6 and 7: {others}.yum.repo\n"));
     }
     for (suffix, title, architecture, enabled) in [("", "", "$basearch", 1), ("-source", ", sources", "SRPMS", 0)] {
-        let plain = format!("baseurl={base}/{target}/{architecture}/");
+        let plain = format!("baseurl={trees}/{target}/{architecture}/");
         let address = match client {
-            Client::Dnf => format!("mirrorlist={base}/-/mirrorlist/{target}/{architecture}\n#{plain}"),
+            Client::Dnf if has_mirror_list => {
+                format!("mirrorlist={base}/-/mirrorlist/{target}/{architecture}\n#{plain}")
+            }
             Client::Zypper => format!("{plain}\ntype=rpm-md\nautorefresh=1"),
-            Client::Yum => plain,
+            Client::Yum | Client::Dnf => plain,
         };
         file.push_str(&format!(
             "[{name}{suffix}]\nname={target}{title}\n{address}\nenabled={enabled}\nmetadata_expire=300\ngpgcheck={}\n\

@@ -10,7 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use metrics::counter;
-use rws_model::{Target, Verb};
+use rws_model::{Allowed, Target, Verb};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 const MOST_REMEMBERED: usize = 1000;
 
 /// Whether something may be done with a target.
-pub type Rights = Arc<dyn Fn(Verb, &Target) -> bool + Send + Sync>;
+pub type Rights = Arc<dyn Fn(Verb, &Target) -> Allowed + Send + Sync>;
 
 /// A user.
 #[derive(Clone)]

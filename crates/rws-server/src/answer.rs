@@ -189,6 +189,7 @@ impl From<IntakeError> for Problem {
                     "an operator has to change keys or sign_packages of this repository in the configuration",
                 )
             }
+            IntakeError::NotAllowed { .. } => Self::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
             IntakeError::Reserved { ref file } => Self::new(StatusCode::FORBIDDEN, "reserved", error.to_string())
                 .of_file(file.clone())
                 .with_hint("give the package another name; release_package in the configuration names this one"),

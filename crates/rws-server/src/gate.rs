@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use futures::Stream;
-use rws_model::{Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
+use rws_model::{Allowed, Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
+use rws_repository::actor::Actor;
 use rws_repository::audit::{self, AuditFilter, AuditRecord};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::history::{self, Commit, NoState, PastState};
+use rws_repository::limits::PackageLimits;
 use rws_repository::pin;
 use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
@@ -18,6 +21,7 @@ use rws_store::{Depth, Page, Store};
 
 use crate::access::User;
 use crate::answer::Problem;
+use crate::exchange;
 
 /// So many commits are kept in memory, of at most some kilobytes each.
 const KEPT_COMMITS: usize = 200;
@@ -33,6 +37,7 @@ pub struct Gate {
 #[derive(Clone)]
 pub struct Writable {
     targets: Vec<Arc<ConfiguredTarget>>,
+    limits: PackageLimits,
 }
 
 /// A file of a package in a repository that a user may change.
@@ -287,7 +292,17 @@ impl Gate {
 
 /// Checks that the user may do this with all of some targets.
 fn allow(user: &User, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
-    match targets.iter().find(|target| !(user.may)(verb, &target.target)) {
+    let mut limits = PackageLimits::none();
+    let may = |target: &&Arc<ConfiguredTarget>| match (user.may)(verb, &target.target) {
+        Allowed::Nothing => false,
+        Allowed::Packages(patterns) => {
+            limits.limit(target.target.clone(), patterns);
+            true
+        }
+        Allowed::Everything => true,
+    };
+    let (allowed, refused): (Vec<_>, Vec<_>) = targets.iter().partition(may);
+    match refused.first() {
         Some(target) => {
             let message = match verb {
                 Verb::Upload | Verb::Read => format!("You are not allowed to write to {}.", target.target),
@@ -297,7 +312,7 @@ fn allow(user: &User, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result
             };
             Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))
         }
-        None => Ok(Writable { targets }),
+        None => Ok(Writable { targets: allowed.into_iter().cloned().collect(), limits }),
     }
 }
 
@@ -305,6 +320,26 @@ impl Writable {
     /// The targets.
     pub fn targets(&self) -> &[Arc<ConfiguredTarget>] {
         &self.targets
+    }
+
+    /// Who asks for a change of them, and for what: with the packages that may be changed.
+    pub fn actor(&self, user: &User, parts: &Parts, verb: &'static str) -> Actor {
+        Actor { limits: self.limits.clone(), ..exchange::actor(user, parts, verb) }
+    }
+
+    /// The same for what changes more than single packages.
+    ///
+    /// # Errors
+    ///
+    /// 403 where only some packages may be changed.
+    pub fn whole(self) -> Result<Self, Problem> {
+        match self.limits.limited() {
+            Some(target) => {
+                let message = format!("You may change only some packages of {target}, and this changes it as a whole.");
+                Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))
+            }
+            None => Ok(self),
+        }
     }
 }
 
@@ -382,6 +417,25 @@ impl ReadableTarget<'_> {
     /// When the store fails.
     pub async fn root(&self, repository: &RepositoryId) -> Result<Vec<RootFile>, RepositoryError> {
         self.gate.tree.root(repository).await
+    }
+
+    /// Whether one of its repositories has a state; within it, why none has.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn has_state(&self, state: &PastState) -> Result<Result<(), NoState>, RepositoryError> {
+        let store = &**self.gate.store();
+        let now = store.clock_milliseconds().await? / 1000;
+        let mut has = Ok(());
+        for repository in self.configured().repositories() {
+            let Some(head) = history::head(store, &repository).await? else { continue };
+            has = history::resolve(&head, state, now).map(|_| ());
+            if has.is_ok() {
+                break;
+            }
+        }
+        Ok(has)
     }
 
     /// Whether packages are signed when they are uploaded, and each one that is there has a signature of a key that clients are

@@ -18,7 +18,6 @@ use rws_repository::{IncomingFiles, RepositoryError};
 use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
-use crate::exchange::actor;
 use crate::form::{Destination, skipped_warning};
 use crate::gate::Writable;
 use crate::quotas::AsideFile;
@@ -81,7 +80,8 @@ pub async fn put(
         return Err(unfit(name, &*place.target.format));
     }
     if name.ends_with(place.rules.list) {
-        let taken = commit(service, place, actor(user, parts, "upload"), (&parts.headers, body)).await?;
+        let actor = place.writable.actor(user, parts, "upload");
+        let taken = commit(service, place, actor, (&parts.headers, body)).await?;
         drop(permit);
         return Ok(taken.answer(service, parts).await);
     }

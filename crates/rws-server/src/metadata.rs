@@ -92,7 +92,7 @@ fn place(service: &Service, user: &User, verb: Verb, path: &str) -> Result<Metad
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
     let mut repositories = Vec::new();
-    for target in service.gate.writable(user, verb, path, "Can't change the metadata")?.targets() {
+    for target in service.gate.writable(user, verb, path, "Can't change the metadata")?.whole()?.targets() {
         let found = target.repositories().into_iter().find(|one| one.split_last().1 == architecture);
         let Some(repository) = found.filter(|_| target.format.takes_metadata()) else {
             let formats = service.gate.formats().iter().filter(|format| format.takes_metadata());

@@ -77,7 +77,7 @@ async fn answer(service: &Arc<Service>, client: &Client, base: &Base<'_>, path: 
         Endpoint::Status => Ok(Some(overview(service).await)),
         Endpoint::UploadStatus => upload(service, route.rest).await,
         Endpoint::Key => Ok(key(service, route.rest)),
-        Endpoint::ClientFile => client_file(service, base, route.rest).await,
+        Endpoint::ClientFile => client_file(service, base, route.rest, parts.uri.query()).await,
         Endpoint::Mirrorlist => mirrorlist(service, base, route.rest).await,
         _ => Ok(None),
     }
@@ -297,19 +297,26 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
         ("series" = String, Path, description = "The same as in the path of an upload."),
         ("distribution" = String, Path, description = "The same as in the path of an upload."),
         ("file" = String, Path, description = "The version of the distribution, and which file: `focal.sources`, `9.repo`."),
+        ("at" = Option<String>, Query, description = "The state that clients are to read: a generation, a time like `20260301T120000Z`, or a pin."),
     ),
     responses(
         (status = 200, description = "The file.", body = String, content_type = "text/plain"),
+        (status = 400, description = "`at` is no state.", body = Problem),
         (status = 404, description = "The configuration does not allow this repository, or RWS does not generate this file for it.", body = Problem),
+        (status = 410, description = "No repository of the target has this state any more.", body = Problem),
         StoreProblems,
     ))]
-async fn client_file(service: &Service, base: &Base<'_>, path: &str) -> Answered {
+async fn client_file(service: &Service, base: &Base<'_>, path: &str, query: Option<&str>) -> Answered {
     let Some((path, end)) = service.gate.formats().setup_file(path) else { return Ok(None) };
     let Some(readable) = service.gate.readable_target(path) else { return Ok(None) };
     let Some(base) = base() else { return Ok(None) };
     let format = &readable.configured().format;
     let names_architectures = format.setup_names_architectures(end);
-    let setup = TargetSetup::read(&readable, &service.keys, base, names_architectures).await?;
+    let mut setup = TargetSetup::read(&readable, &service.keys, base, names_architectures).await?;
+    if let Some(at) = path::query(query, "at") {
+        readable.has_state(&service.gate.past_state(&at).await?).await??;
+        setup = setup.of_state(at);
+    }
     let file = format.setup_file(end, &setup.setup());
     let media_type = if end.ends_with("asc") { PGP } else { PLAIN };
     Ok(file.map(|file| of_address(text(StatusCode::OK, media_type, file))))

@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use crate::access::User;
 use crate::answer::{Answer, Problem, busy, json};
 use crate::body::Incoming;
-use crate::exchange::actor;
 use crate::json_request;
 use crate::schema::{ChangeProblems, Message, Packages, Plan, PlanProblem, PromoteRequest, Wait};
 use crate::service::Service;
@@ -64,7 +63,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     let source = from.repositories();
     service.scheduler.settle(&source, LONGEST_SETTLING).await;
     // also when the client goes away meanwhile
-    let (promoting, actor) = (Arc::clone(service), actor(user, parts, "promote"));
+    let (promoting, actor) = (Arc::clone(service), to.actor(user, parts, "promote"));
     let work = tokio::spawn(async move {
         let turn = timeout(LONGEST_QUEUE, promoting.scheduler.publisher().turn());
         let _turn = turn.await.map_err(|_| busy("promotions"))?;

@@ -32,7 +32,7 @@ use crate::wait;
 pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let request: RetainRequest = json_request::read(body).await?;
-    let targets = service.gate.writable_matching(user, Verb::Retain, &request.targets)?;
+    let targets = service.gate.writable_matching(user, Verb::Retain, &request.targets)?.whole()?;
     let targets = targets.targets().to_vec();
     if targets.iter().all(|target| target.retention.is_none()) {
         let message = "None of these targets has a rule of retention.";

@@ -44,8 +44,8 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     let _permit = permit(service, user).await?;
     let request: RollbackRequest = json_request::read(body).await?;
     let paths = [request.target.clone()];
-    service.gate.writable_all(user, Verb::Upload, &paths)?;
-    let writable = service.gate.writable_all(user, Verb::Delete, &paths)?;
+    service.gate.writable_all(user, Verb::Upload, &paths)?.whole()?;
+    let writable = service.gate.writable_all(user, Verb::Delete, &paths)?.whole()?;
     let [target] = writable.targets() else {
         let message = format!("target: {:?} stands for several targets.", request.target);
         return Err(Problem::bad_request("path", message));

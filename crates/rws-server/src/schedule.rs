@@ -56,7 +56,7 @@ async fn is_words(body: &mut Incoming, most_bytes: usize) -> Result<bool, Proble
 
 async fn schedule(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
-    let writable = service.gate.writable(user, Verb::Upload, path, "Can't update repository")?;
+    let writable = service.gate.writable(user, Verb::Upload, path, "Can't update repository")?.whole()?;
     let (mut existing, mut missing) = (Vec::new(), Vec::new());
     for target in writable.targets() {
         let found = service.scheduler.existing(&target.repositories()).await?;

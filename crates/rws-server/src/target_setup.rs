@@ -15,6 +15,7 @@ pub struct TargetSetup {
     architectures: Vec<String>,
     packages_are_signed: bool,
     keys: Option<KeyTexts>,
+    at: Option<String>,
 }
 
 /// The keys of a target as its clients get them.
@@ -48,7 +49,19 @@ impl TargetSetup {
         }
         let target = configured.target.clone();
         let keys = configured.signer.clone().map(|signer| KeyTexts::new(keys, &base, &target, signer));
-        Ok(Self { base, target, architectures, packages_are_signed: readable.verifies_packages().await?, keys })
+        Ok(Self {
+            base,
+            target,
+            architectures,
+            packages_are_signed: readable.verifies_packages().await?,
+            keys,
+            at: None,
+        })
+    }
+
+    /// The same for a state of its repositories: nothing of what they have now is said of it.
+    pub fn of_state(self, at: String) -> Self {
+        Self { architectures: Vec::new(), packages_are_signed: false, at: Some(at), ..self }
     }
 
     /// The same for a format.
@@ -59,6 +72,7 @@ impl TargetSetup {
             architectures: &self.architectures,
             packages_are_signed: self.packages_are_signed,
             key: self.keys.as_ref().map(KeyTexts::client_key),
+            at: self.at.as_deref(),
         }
     }
 }

@@ -22,7 +22,6 @@ use tracing::Instrument;
 use crate::access::User;
 use crate::answer::{Answer, Problem, busy, json, message};
 use crate::body::Incoming;
-use crate::exchange::actor;
 use crate::form::{self, Destination};
 use crate::gate::Writable;
 use crate::multipart::{self, MultipartParser};
@@ -138,7 +137,7 @@ async fn receive(
     }
     let batch = Batch {
         user: user.name.clone(),
-        actor: actor(user, parts, "upload"),
+        actor: writable.actor(user, parts, "upload"),
         reception,
         to: writable,
         product,

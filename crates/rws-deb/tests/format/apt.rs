@@ -59,6 +59,7 @@ fn publish(root: &Path, upload: &Path) {
         }));
     }
     let settings = RepositorySettings {
+        snapshots: None,
         architectures: architectures.to_vec(),
         compression: Vec::new(),
         origin: "RWS".to_owned(),

@@ -23,6 +23,7 @@ fn settings() -> RepositorySettings {
         contents: false,
         version: None,
         digests: Vec::new(),
+        snapshots: None,
     }
 }
 
@@ -234,6 +235,10 @@ fn suite_and_valid_until_are_stated_when_configured() {
         "Label: tarantool.org\nSuite: stable\nCodename: focal\nDate: Sun, 22 Nov 2020 10:36:37 +0000\n\
          Valid-Until: Sun, 29 Nov 2020 10:36:37 +0000\nAcquire-By-Hash: yes\n"
     ));
+    let snapshots = Some("https://rws.example.org/-/at/@SNAPSHOTID@".to_owned());
+    let text = root(&RepositorySettings { snapshots, ..settings() }, 0)[0].text().unwrap().to_owned();
+    let expected = "\nSnapshots: https://rws.example.org/-/at/@SNAPSHOTID@/release/2.8/ubuntu/\n";
+    assert!(text.contains(expected), "{text}");
     for published_at in [i64::MIN, -1, 0, i64::MAX] {
         let endless = RepositorySettings { valid_until_seconds: Some(u64::MAX), ..settings() };
         assert!(root(&endless, published_at)[0].text().unwrap().contains("\nValid-Until: "));

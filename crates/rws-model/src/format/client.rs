@@ -78,6 +78,11 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
+    /// The name of a source that [`PackageRelations::source`] has.
+    fn source_package<'s>(&self, source: &'s str) -> &'s str {
+        source
+    }
+
     /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
     /// not be told.
     fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
@@ -117,13 +122,24 @@ pub struct ClientSetup<'a> {
     pub packages_are_signed: bool,
     /// What signs it; `None` where nothing does.
     pub key: Option<ClientKey<'a>>,
+    /// The state that clients are to read: a generation, a time or a pin; `None`: what is current.
+    pub at: Option<&'a str>,
 }
 
 impl ClientSetup<'_> {
     /// A name for the repository among others of a client.
     pub fn name(&self) -> String {
         let Target { kind, series, distribution, version } = self.target;
-        format!("rws-{kind}-{series}-{distribution}-{version}")
+        let state = self.at.map(|at| format!("-at-{at}")).unwrap_or_default();
+        format!("rws-{kind}-{series}-{distribution}-{version}{state}")
+    }
+
+    /// The URL below which the trees of all repositories are, without a slash at its end.
+    pub fn trees(&self) -> String {
+        match self.at {
+            Some(at) => format!("{}/-/at/{at}", self.base),
+            None => self.base.to_owned(),
+        }
     }
 }
 

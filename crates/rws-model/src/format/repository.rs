@@ -67,6 +67,11 @@ pub trait RepositoryFormat: Send + Sync {
         false
     }
 
+    /// Whether a root says where earlier states of the repository are ([`RepositorySettings::snapshots`]).
+    fn names_snapshots(&self) -> bool {
+        false
+    }
+
     /// For how many seconds clients accept a root; `None` for ever.
     fn valid_seconds(&self, _settings: &RepositorySettings) -> Option<u64> {
         None

@@ -7,6 +7,7 @@ use super::{escape_directory, frame, indexes, root};
 
 fn settings(compression: Vec<Compression>) -> RepositorySettings {
     RepositorySettings {
+        snapshots: None,
         architectures: vec!["x86_64".to_owned()],
         compression,
         origin: String::new(),

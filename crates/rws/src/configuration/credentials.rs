@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rws_model::{Target, Verb};
+use rws_model::{Allowed, Target, Verb};
 use serde_json::Value;
 
 use super::environment::{Environment, RWS_CREDENTIALS};
@@ -21,7 +21,11 @@ pub const KEYS: [&str; 3] = ["hash", "allow", "admin"];
 
 const ALLOW: &str =
     "is a list of patterns such as live/*/el/*, or of {\"match\": \"live/*\", \"verbs\": [\"upload\", \"promote\"]}";
+const PACKAGES: &str = "is a list of patterns of package names, such as [\"tarantool*\"]";
 const VERBS: &str = "is a list of read, upload, delete, promote, retain";
+
+/// The keys of an item of `allow`.
+pub const GRANT_KEYS: [&str; 3] = ["match", "verbs", "packages"];
 
 /// What a pattern alone stands for.
 const USUAL_VERBS: [Verb; 2] = [Verb::Upload, Verb::Delete];
@@ -46,16 +50,26 @@ pub struct Grant {
     pub pattern: Pattern,
     /// What.
     pub verbs: Vec<Verb>,
+    /// Patterns of the packages; `None`: all.
+    pub packages: Option<Vec<String>>,
 }
 
 impl User {
-    /// Whether the user may do this with the target.
-    pub fn may(&self, verb: Verb, target: &Target) -> bool {
-        match &self.allow {
-            _ if self.admin => true,
-            Some(grants) => grants.iter().any(|grant| grant.verbs.contains(&verb) && grant.pattern.matches(target)),
-            None => USUAL_VERBS.contains(&verb),
+    /// With how much of the target the user may do this.
+    pub fn may(&self, verb: Verb, target: &Target) -> Allowed {
+        let Some(grants) = self.allow.as_ref().filter(|_| !self.admin) else {
+            let may = self.admin || USUAL_VERBS.contains(&verb);
+            return if may { Allowed::Everything } else { Allowed::Nothing };
+        };
+        let mut allowed = Allowed::Nothing;
+        for grant in grants.iter().filter(|grant| grant.verbs.contains(&verb) && grant.pattern.matches(target)) {
+            let Some(packages) = &grant.packages else { return Allowed::Everything };
+            match &mut allowed {
+                Allowed::Packages(patterns) => patterns.extend(packages.iter().cloned()),
+                _ => allowed = Allowed::Packages(packages.clone()),
+            }
         }
+        allowed
     }
 }
 
@@ -144,15 +158,23 @@ fn user(node: &Node<'_>) -> Result<User, Mistake> {
 
 fn grant(node: &Node<'_>) -> Result<Grant, Mistake> {
     if node.is_text() {
-        return Ok(Grant { pattern: pattern::read(node)?, verbs: USUAL_VERBS.to_vec() });
+        return Ok(Grant { pattern: pattern::read(node)?, verbs: USUAL_VERBS.to_vec(), packages: None });
     }
     let entry = node.object(ALLOW)?;
-    entry.refuse_unknown(&["match", "verbs"])?;
+    entry.refuse_unknown(&GRANT_KEYS)?;
     let pattern = pattern::read(&entry.required("match", ALLOW)?)?;
     let verb = |node: &Node<'_>| Verb::parse(node.text(VERBS)?).ok_or_else(|| node.mistake(VERBS));
     let verbs = match entry.get("verbs") {
         Some(node) => node.list(VERBS)?.iter().map(verb).collect::<Result<Vec<_>, _>>()?,
         None => USUAL_VERBS.to_vec(),
     };
-    Ok(Grant { pattern, verbs })
+    let name = |node: &Node<'_>| match node.text(PACKAGES)? {
+        "" => Err(node.mistake(PACKAGES)),
+        text => Ok(text.to_owned()),
+    };
+    let packages = entry.get("packages").map(|node| match node.list(PACKAGES)?.as_slice() {
+        [] => Err(node.mistake(PACKAGES)),
+        names => names.iter().map(name).collect::<Result<Vec<_>, _>>(),
+    });
+    Ok(Grant { pattern, verbs, packages: packages.transpose()? })
 }

@@ -195,7 +195,9 @@ impl Configuration {
 
     /// What is said of the repositories of a target, which are of this format.
     pub fn settings_for(&self, target: &Target, format: &dyn Format) -> RepositorySettings {
-        repositories::settings(&self.rules, target, format)
+        let public_url = self.server.service.public_url.as_ref().filter(|_| format.names_snapshots());
+        let snapshots = public_url.map(|url| format!("{url}/-/at/@SNAPSHOTID@"));
+        RepositorySettings { snapshots, ..repositories::settings(&self.rules, target, format) }
     }
 
     /// What is said of a target beside the form of its indexes.

@@ -144,6 +144,7 @@ pub fn settings(rules: &[Rule], target: &Target, format: &dyn Format) -> Reposit
         contents: false,
         version: None,
         digests: Vec::new(),
+        snapshots: None,
     };
     for rule in rules.iter().filter(|rule| rule.pattern.matches(target)) {
         replace(&mut settings.architectures, rule.architectures.as_ref());

@@ -87,7 +87,11 @@ fn store(store: &StoreConfiguration) -> Value {
 fn user(user: &User) -> Value {
     let grant = |grant: &Grant| {
         let verbs: Vec<&str> = grant.verbs.iter().map(|verb| verb.word()).collect();
-        json!({ "match": grant.pattern.to_string(), "verbs": verbs })
+        let mut shown = json!({ "match": grant.pattern.to_string(), "verbs": verbs });
+        if let Some(packages) = &grant.packages {
+            shown["packages"] = json!(packages);
+        }
+        shown
     };
     let allow = user.allow.as_ref().map(|grants| grants.iter().map(grant).collect::<Vec<_>>());
     json!({ "hash": presence(Some(&user.hash)), "allow": allow, "admin": user.admin })

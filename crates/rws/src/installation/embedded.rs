@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use rws_model::Allowed;
 use rws_openpgp::SigningKey;
 use rws_server::User;
 use rws_server::passwords::{Method, PasswordHash};
@@ -79,7 +80,8 @@ impl Secrets {
         let hash = PasswordHash::parse(hash.trim()).with_context(|| {
             format!("{} is damaged; remove it, and RWS makes a new password at its next start", path.display())
         })?;
-        let user = User { name: USER.to_owned(), hash: Some(hash), may: Arc::new(|_, _| true), is_admin: true };
+        let user =
+            User { name: USER.to_owned(), hash: Some(hash), may: Arc::new(|_, _| Allowed::Everything), is_admin: true };
         Ok((vec![user], made))
     }
 

@@ -27,6 +27,7 @@ mod listings;
 mod malformed_in_the_store;
 mod metadata;
 mod names;
+mod package_rights;
 mod packages;
 pub mod paths;
 mod pins;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::apt::Apt;
+use crate::contract::index::sha256;
+use crate::contract::stage::{configuration, configured};
+use crate::support::apt::{Apt, Sources};
 use crate::support::bucket::{Bucket, PASSWORD_HASH};
 use crate::support::curl::{self, Answer, Upload};
 use crate::support::dnf::{Dnf, repo_file};
@@ -15,7 +17,7 @@ use crate::support::packages::rpm::Rpm;
 use crate::support::raw::Request;
 use crate::support::server::Server;
 use crate::support::storage::Storage;
-use crate::support::{file_name, temporary_directory};
+use crate::support::{file_name, temporary_directory, write_file};
 
 const KEY: &str = "/-/keys/main.asc";
 
@@ -182,6 +184,98 @@ fn packages_are_promoted_removed_and_rolled_back_for_dnf(storage: Storage) {
     assert_eq!(post(&server, "rollback", &rollback).status, 201);
     assert_eq!(seen(&live), ["1.0-1.el9"]);
     assert_eq!(live.download(&["rws-thing"]).len(), 1);
+}
+
+/// Ready-made files for clients of a state. One who gets the state in place of the newer live root keeps the newer one.
+#[test]
+fn clients_are_set_up_for_a_state() {
+    const TARGET: &str = "live/2.8/ubuntu/focal";
+    let server = Server::start();
+    let work = temporary_directory();
+    let publish = |version: &str| {
+        let deb = Deb::new("rws-thing", version, "amd64").build(work.path());
+        let upload = Upload::to(&format!("/{TARGET}?wait=60")).field("product", "thing").file(&deb);
+        upload.send(&server).expect_created();
+    };
+    publish("1.0");
+    let march = moment();
+    assert_eq!(post(&server, "pins", &json!({ "name": "march", "targets": [TARGET] })).status, 201);
+    publish("2.0");
+    let file = |extension: &str, at: &str| {
+        let path = format!("/-/setup/{TARGET}.{extension}?at={at}");
+        curl::get(&server.url(&path)).expect_status(200).text()
+    };
+    let key = curl::get(&server.url(KEY)).expect_status(200).body;
+    for state in [&march, "march"] {
+        let (sources, list) = (file("sources", state), file("list", state));
+        assert!(
+            sources.contains("\nCheck-Valid-Until: no\n") && list.contains("check-valid-until=no"),
+            "{sources}{list}"
+        );
+        for sources in [Sources::Deb822(&sources), Sources::OneLine(&list)] {
+            let apt = Apt::from_server(&sources, &key);
+            assert_eq!(seen_by_apt(&apt, "rws-thing"), ["1.0"]);
+            apt.install(&["rws-thing=1.0"]).expect_clean();
+        }
+    }
+    for (at, status) in [("20200101T000000Z", 410), ("21200101T000000Z", 400), ("april", 404), ("a%20b", 400)] {
+        curl::get(&server.url(&format!("/-/setup/{TARGET}.sources?at={at}"))).expect_status(status);
+    }
+    // a client of a mirror that goes back: it stays with what it knows
+    let mirror = temporary_directory();
+    let dists = mirror.path().join("dists/focal");
+    let copy = |prefix: &str| {
+        let get = |name: &str| {
+            curl::get(&server.url(&format!("{prefix}/live/2.8/ubuntu/dists/focal/{name}"))).expect_status(200).body
+        };
+        let packages = get("main/binary-amd64/Packages");
+        let by_hash = format!("main/binary-amd64/by-hash/SHA256/{}", sha256(&packages));
+        std::fs::create_dir_all(dists.join(&by_hash).parent().expect("a parent")).expect("a directory can be made");
+        write_file(&dists.join(by_hash), packages);
+        write_file(&dists.join("InRelease"), get("InRelease"));
+    };
+    copy("");
+    let sources = format!(
+        "Types: deb\nURIs: file:{}\nSuites: focal\nComponents: main\nArchitectures: amd64\nSigned-By: /\n",
+        mirror.path().display()
+    );
+    let client = Apt::from_server(&Sources::Deb822(&sources), &key);
+    assert_eq!(seen_by_apt(&client, "rws-thing"), ["1.0", "2.0"]);
+    copy("/-/at/march");
+    client.update();
+    let madison = client.cache(&["madison", "rws-thing"]).output();
+    assert!(madison.contains("2.0"), "{madison}");
+    let new = Apt::from_server(&Sources::Deb822(&sources), &key);
+    assert_eq!(seen_by_apt(&new, "rws-thing"), ["1.0"]);
+}
+
+/// `--snapshot` of apt 3: Release says where earlier states are.
+#[test]
+fn apt_of_sid_installs_from_snapshots() {
+    const TARGET: &str = "live/2.8/ubuntu/focal";
+    let work = temporary_directory();
+    let mut server = configured(work.path(), |_| {});
+    let url = server.base_url().to_owned();
+    configuration(work.path(), |file| file["server"] = json!({ "public_url": url }));
+    server.restart_in_place();
+    let publish = |server: &Server, version: &str| {
+        let deb = Deb::new("rws-thing", version, "amd64").build(work.path());
+        let upload = Upload::to(&format!("/{TARGET}?wait=60")).field("product", "thing").file(&deb);
+        upload.send(server).expect_created();
+    };
+    publish(&server, "1.0");
+    let march = moment();
+    publish(&server, "2.0");
+    let path = format!("/{TARGET}?name=rws-thing&version=1.0&wait=30");
+    assert_eq!(Request::new("DELETE", &path).user(server.credentials()).body("").send(&server).status, 201);
+    let apt = Apt::of_sid();
+    let sources = curl::get(&server.url(&format!("/-/setup/{TARGET}.sources"))).expect_status(200).text();
+    write_file(&apt.path("etc/apt/sources.list.d/rws.sources"), sources);
+    apt.update().expect_clean();
+    apt.get(&["--snapshot", &march, "update"]).expect_clean();
+    apt.get(&["--snapshot", &march, "install", "--yes", "--download-only", "rws-thing=1.0"]).expect_clean();
+    apt.update().expect_clean();
+    apt.get(&["install", "--yes", "--download-only", "rws-thing=1.0"]).expect_complaint("1.0");
 }
 
 /// A state is a tree that does not change, whatever is published.

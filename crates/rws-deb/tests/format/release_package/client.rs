@@ -30,6 +30,7 @@ pub(super) fn package(version: &str, architectures: &[&str], keys: &[&[u8]]) -> 
         architectures: &architectures,
         key: Some(key),
         packages_are_signed: false,
+        at: None,
     };
     let package = ReleasePackage {
         name: "rws-live",
@@ -59,8 +60,14 @@ pub(super) fn by_hand(end: &str, suite: &str) -> String {
         url: "https://rws.example.org/k",
         package_keys: None,
     };
-    let setup =
-        ClientSetup { base: BASE, target: &target, architectures: &[], key: Some(key), packages_are_signed: false };
+    let setup = ClientSetup {
+        base: BASE,
+        target: &target,
+        architectures: &[],
+        key: Some(key),
+        packages_are_signed: false,
+        at: None,
+    };
     Deb.setup_file(end, &setup).unwrap()
 }
 

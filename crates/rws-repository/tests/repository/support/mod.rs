@@ -96,6 +96,7 @@ pub fn catalogue_in(
 /// What the configuration says of a repository.
 pub fn settings(architectures: &[&str]) -> RepositorySettings {
     RepositorySettings {
+        snapshots: None,
         architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
         compression: Vec::new(),
         origin: "Origin".to_owned(),

@@ -24,8 +24,14 @@ pub(super) fn package(version: &str, keys: &[&str], package_keys: Option<&str>) 
     let blocks: String = keys.iter().map(|key| format!("{key}\n")).collect();
     let package_keys = package_keys.map(|blocks| PackageKeys { blocks, url: "https://rws.example.org/p" });
     let key = ClientKey { armored: "", blocks: &blocks, binary: b"", url: "https://rws.example.org/k", package_keys };
-    let setup =
-        ClientSetup { base: BASE, target: &target, architectures: &[], key: Some(key), packages_are_signed: false };
+    let setup = ClientSetup {
+        base: BASE,
+        target: &target,
+        architectures: &[],
+        key: Some(key),
+        packages_are_signed: false,
+        at: None,
+    };
     let package = ReleasePackage {
         name: "rws-live",
         version,
@@ -44,8 +50,14 @@ pub(super) fn versions() -> [BuiltPackage; 2] {
 pub(super) fn by_hand(end: &str, version: &str) -> String {
     let target = target(version);
     let key = ClientKey { armored: "", blocks: "", binary: b"", url: "https://rws.example.org/k", package_keys: None };
-    let setup =
-        ClientSetup { base: BASE, target: &target, architectures: &[], key: Some(key), packages_are_signed: false };
+    let setup = ClientSetup {
+        base: BASE,
+        target: &target,
+        architectures: &[],
+        key: Some(key),
+        packages_are_signed: false,
+        at: None,
+    };
     Rpm.setup_file(end, &setup).unwrap()
 }
 

@@ -1,9 +1,21 @@
 //! Who may write.
 
+use rws_model::{Allowed, Target};
+
 use super::*;
+use crate::configuration::User;
 
 const ALLOWED: &str = "is at least one user: {\"name\": \"hash\"}; or server.read_only: true in the file";
 const BOB: (&str, &str) = ("RWS_CREDENTIALS", r#"{"bob": "of the environment"}"#);
+
+/// Whether a user whose rights name no packages may do something.
+fn may(user: &User, verb: Verb, target: &Target) -> bool {
+    match user.may(verb, target) {
+        Allowed::Everything => true,
+        Allowed::Nothing => false,
+        Allowed::Packages(patterns) => panic!("{patterns:?}"),
+    }
+}
 
 fn names(configuration: &Configuration) -> Vec<&str> {
     configuration.credentials.as_ref().unwrap().keys().map(String::as_str).collect()
@@ -17,10 +29,11 @@ fn users_of_the_file_are_joined_and_the_environment_replaces_them() {
     assert_eq!(names(&configuration), ["ann", "eve"]);
     let eve = &configuration.credentials.as_ref().unwrap()["eve"];
     assert!(
-        eve.may(Verb::Upload, &target("live/1.10/el/7")) && eve.may(Verb::Upload, &target("release/1.10/ubuntu/focal"))
+        may(eve, Verb::Upload, &target("live/1.10/el/7"))
+            && may(eve, Verb::Upload, &target("release/1.10/ubuntu/focal"))
     );
-    assert!(!eve.may(Verb::Upload, &target("live/1.10/ubuntu/focal")));
-    assert!(configuration.credentials.as_ref().unwrap()["ann"].may(Verb::Upload, &target("live/1.10/ubuntu/focal")));
+    assert!(!may(eve, Verb::Upload, &target("live/1.10/ubuntu/focal")));
+    assert!(may(&configuration.credentials.as_ref().unwrap()["ann"], Verb::Upload, &target("live/1.10/ubuntu/focal")));
 
     let configuration = resolved(&file, &[BOB]);
     assert_eq!(names(&configuration), ["bob"]);
@@ -49,16 +62,31 @@ fn what_a_user_may_do_is_said_by_verbs() {
         (Verb::Retain, false, false),
         (Verb::Read, false, false),
     ] {
-        assert_eq!((limited.may(verb, &el), limited.may(verb, &focal)), (on_el, on_focal), "{verb:?}");
-        assert!(of(json!({ "hash": "x", "admin": true })).may(verb, &el), "{verb:?}");
+        let may = |user: &User, target| may(user, verb, target);
+        assert_eq!((may(&limited, &el), may(&limited, &focal)), (on_el, on_focal), "{verb:?}");
+        assert!(may(&of(json!({ "hash": "x", "admin": true })), &el), "{verb:?}");
         let usual = [Verb::Upload, Verb::Delete].contains(&verb);
-        assert_eq!(of(json!({ "hash": "x" })).may(verb, &el), usual, "{verb:?}");
-        assert_eq!(of(json!("x")).may(verb, &el), usual, "{verb:?}");
-        assert!(!of(json!({ "hash": "x", "allow": [] })).may(verb, &el), "{verb:?}");
+        assert_eq!(may(&of(json!({ "hash": "x" })), &el), usual, "{verb:?}");
+        assert_eq!(may(&of(json!("x")), &el), usual, "{verb:?}");
+        assert!(!may(&of(json!({ "hash": "x", "allow": [] })), &el), "{verb:?}");
     }
+    let of_packages = of(json!({ "hash": "x", "allow": [
+        { "match": "live/*", "packages": ["a*"] },
+        { "match": "live/*/el/*", "packages": ["b", "c"] },
+        { "match": "release/*", "packages": ["a*"] },
+        { "match": "release/*/ubuntu/*", "verbs": ["upload"] },
+    ] }));
+    let patterns = ["a*", "b", "c"].map(str::to_owned).to_vec();
+    assert_eq!(of_packages.may(Verb::Upload, &el), Allowed::Packages(patterns));
+    assert_eq!(of_packages.may(Verb::Upload, &focal), Allowed::Everything);
+    assert_eq!(of_packages.may(Verb::Delete, &focal), Allowed::Packages(vec!["a*".to_owned()]));
+    assert_eq!(of_packages.may(Verb::Promote, &el), Allowed::Nothing);
     for (allow, expected) in [
         (json!([{ "match": "live/*", "verbs": ["publish"] }]), "users.eve.allow[0].verbs[0]"),
         (json!([{ "verbs": ["upload"] }]), "users.eve.allow[0].match is missing"),
+        (json!([{ "match": "live/*", "packages": [] }]), "users.eve.allow[0].packages"),
+        (json!([{ "match": "live/*", "packages": "a" }]), "users.eve.allow[0].packages"),
+        (json!([{ "match": "live/*", "packages": [""] }]), "users.eve.allow[0].packages[0]"),
         (json!([{ "match": "live/*", "verb": [] }]), "users.eve.allow[0].verb is unknown"),
     ] {
         let said = mistake(&with(small(), "/users", json!({ "eve": { "hash": "x", "allow": allow } })), &[]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::rows::Rows;
-use super::stage::{FIXTURES, RPM_TARGET, configured, expect_created, expect_status, get, put};
+use super::stage::{DEB_TARGET, FIXTURES, RPM_TARGET, configured, deb_form, expect_created, expect_status, get, put};
 use crate::support::curl::{self, Answer};
 use crate::support::form::Form;
 use crate::support::program::Program;
@@ -73,6 +73,10 @@ fn the_url_of_the_service() {
         let server =
             configured(directory.path(), |file| file["server"] = json!({ "public_url": "https://rws.example.org/x/" }));
         assert!(forwarded(&server).contains("gpgkey=https://rws.example.org/x/-/keys/main.asc"));
+        expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form([&FIXTURES.deb])));
+        let release = get(&server, "/release/2.8/ubuntu/dists/focal/Release").text();
+        let snapshots = "\nSnapshots: https://rws.example.org/x/-/at/@SNAPSHOTID@/release/2.8/ubuntu/\n";
+        assert!(release.contains(snapshots), "{release}");
     });
     rows.end();
 }

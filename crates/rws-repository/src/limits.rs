@@ -1,0 +1,73 @@
+//! Which packages somebody may change, where that is not all of a target.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rws_model::{Inspected, Role, Target, glob_matches};
+
+use crate::catalogue::ConfiguredTarget;
+use crate::error::IntakeError;
+
+/// Patterns of the packages that somebody may change, for those targets that may not be changed as a whole. A pattern has to fit the
+/// name of a package, and one has to fit the name of the source that it says it was built from: both are read from the package.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackageLimits {
+    targets: BTreeMap<Target, Vec<String>>,
+}
+
+impl PackageLimits {
+    /// All packages may be changed.
+    pub const fn none() -> Self {
+        Self { targets: BTreeMap::new() }
+    }
+
+    /// In this target only these packages may be changed.
+    pub fn limit(&mut self, target: Target, patterns: Vec<String>) {
+        self.targets.insert(target, patterns);
+    }
+
+    /// A target of which not all may be changed.
+    pub fn limited(&self) -> Option<&Target> {
+        self.targets.keys().next()
+    }
+
+    /// Whether not all packages of a target may be changed.
+    pub(crate) fn are_for(&self, target: &ConfiguredTarget) -> bool {
+        self.targets.contains_key(&target.target)
+    }
+
+    /// Refuses a package that may not be changed; `source` is what it says of its source.
+    pub(crate) fn check(&self, target: &ConfiguredTarget, name: &str, source: Option<&str>) -> Result<(), IntakeError> {
+        let Some(patterns) = self.targets.get(&target.target) else { return Ok(()) };
+        let fits = |text: &str| patterns.iter().any(|pattern| glob_matches(pattern, text));
+        let source = source.map(|source| target.format.source_package(source));
+        if fits(name) && source.is_none_or(fits) {
+            return Ok(());
+        }
+        let package = match source.filter(|source| *source != name) {
+            Some(source) => format!("{name}, built from {source}"),
+            None => name.to_owned(),
+        };
+        Err(IntakeError::NotAllowed { package, target: target.target.to_string(), patterns: patterns.join(", ") })
+    }
+
+    /// Refuses an upload with a package that may not be changed, or a file that no package of it names.
+    pub(crate) fn check_upload(&self, target: &ConfiguredTarget, files: &[Inspected]) -> Result<(), IntakeError> {
+        if !self.are_for(target) {
+            return Ok(());
+        }
+        let of_packages = files.iter().filter(|file| matches!(file.role, Role::Binary | Role::Source));
+        let named: BTreeSet<_> = of_packages.flat_map(|file| &file.names).map(|named| &named.name).collect();
+        for file in files {
+            match (file.role, target.format.package_name(&file.identity, None)) {
+                (Role::Binary | Role::Source, Some(package)) => {
+                    let source = target.format.relations(file).source;
+                    self.check(target, &package.name, source.as_deref())?;
+                }
+                (Role::Listing, _) => {}
+                _ if named.contains(&file.file.name) => {}
+                _ => self.check(target, file.file.name.as_str(), None)?,
+            }
+        }
+        Ok(())
+    }
+}
