@@ -10,7 +10,7 @@ use crate::limits::PackageLimits;
 /// Who asked for a change, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// What was asked for: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `sign`, `release-package`.
+    /// What was asked for: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign`, `release-package`.
     pub verb: Cow<'static, str>,
     /// What it is about, where that is no package: the name of a pin.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,9 @@ pub const HEAD_PINNED: u32 = 2;
 /// The version of pins, in their field `format`.
 pub const PIN: u32 = 1;
 
+/// The version of records of purges, in their field `format`.
+pub const PURGE: u32 = 1;
+
 /// The version of a head.
 pub fn head(head: &Head) -> u32 {
     if head.pinned.is_empty() { HEAD } else { HEAD_PINNED }

@@ -39,6 +39,7 @@ mod presence;
 pub mod private;
 pub mod promotion;
 pub mod publish;
+pub mod purge;
 pub mod readers;
 mod reading;
 mod reception;

@@ -1,10 +1,10 @@
 //! The objects below the private prefix, by what they belong to. `rws_store::private` lists all their names.
 
-use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, sha256};
+use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, Sha256, sha256};
 use rws_store::Key;
 use rws_store::private::MALFORMED;
 pub use rws_store::private::{
-    ASIDE, CLAIMS, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PINS, PREFIX, PROBES, UPLOADS,
+    ASIDE, CLAIMS, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PINS, PREFIX, PROBES, PURGED, UPLOADS,
 };
 
 use crate::aside::Sender;
@@ -49,6 +49,16 @@ pub fn generation_id(key: &Key) -> Option<GenerationId> {
 /// A pin.
 pub fn pin(name: &str) -> Key {
     key(format!("{PINS}{name}.json"))
+}
+
+/// The record of a purge.
+pub fn purged(content: &Sha256) -> Key {
+    key(format!("{PURGED}{content}.json"))
+}
+
+/// The content that a record of a purge is of.
+pub fn purged_content(key: &Key) -> Option<Sha256> {
+    Sha256::from_hex(key.as_str().strip_prefix(PURGED)?.strip_suffix(".json")?)
 }
 
 /// Where the pointers of a repository are.

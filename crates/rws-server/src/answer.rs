@@ -146,6 +146,12 @@ impl From<Refusal> for Problem {
     }
 }
 
+/// A file that an administrator has purged.
+pub fn purged() -> Problem {
+    let message = "This file was purged: its bytes were removed from every state of the repository.";
+    Problem::new(StatusCode::GONE, "purged", message)
+}
+
 impl From<RepositoryError> for Problem {
     fn from(error: RepositoryError) -> Self {
         tracing::error!(%error, "a request failed");

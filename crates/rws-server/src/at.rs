@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
-use crate::answer::{Answer, Problem};
+use crate::answer::{Answer, Problem, purged};
 use crate::budgets::FILE_BYTES;
 use crate::connection::Client;
 use crate::download;
@@ -30,6 +30,9 @@ pub async fn get(
     let wanted = download::wanted(&parts.method, &parts.headers);
     let found = service.gate.readable_at(&state, &path, wanted).await?;
     let Some(file) = found? else {
+        if service.scheduler.purged().has_path(&path) {
+            return Err(purged());
+        }
         let message = format!("{path} was not there then.");
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message));
     };

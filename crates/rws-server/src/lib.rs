@@ -33,6 +33,7 @@ mod past;
 mod path;
 mod pins;
 mod promote;
+mod purge;
 mod quotas;
 mod range;
 mod read;

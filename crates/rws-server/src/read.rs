@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method};
 use rws_repository::RepositoryError;
 use rws_repository::tree::OfReader;
 
-use crate::answer::{Answer, Problem, busy};
+use crate::answer::{Answer, Problem, busy, purged};
 use crate::budgets::{FILE_BYTES, Network, PAGE_BYTES, REQUEST_BYTES};
 use crate::connection::Client;
 use crate::exchange::Held;
@@ -36,6 +36,7 @@ pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answ
     let path = if path == "index" { "" } else { &path };
     match answer(service, client, &service.gate.readable(path), parts).await {
         Ok(Some(answer)) => answer,
+        Ok(None) if service.scheduler.purged().has_path(path) => purged().answer(),
         Ok(None) => missing(is_json()),
         Err(error) => failed(&Problem::from(error), is_json()),
     }

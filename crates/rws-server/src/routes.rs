@@ -20,7 +20,7 @@ use crate::exchange::{Exchange, Sending};
 use crate::service::Service;
 use crate::table::{Endpoint, Resource, Right, Route, Row};
 use crate::{
-    audit, incoming, metadata, own, path, pins, promote, read, remove, retain, rollback, schedule, upload, wait,
+    audit, incoming, metadata, own, path, pins, promote, purge, read, remove, retain, rollback, schedule, upload, wait,
 };
 
 /// How long a change waits for the check of the store with which the program starts.
@@ -184,6 +184,7 @@ async fn write(
         Endpoint::Promote => promote::post(service, &user, parts, body).await?,
         Endpoint::Rollback => rollback::post(service, &user, parts, body).await?,
         Endpoint::Retain => retain::post(service, &user, parts, body).await?,
+        Endpoint::Purge => purge::post(service, &user, parts, body).await?,
         Endpoint::CreatePin => pins::post(service, &user, parts, body).await?,
         Endpoint::RemovePin => pins::delete(service, &user, parts, &rest("-/pins/")).await?,
         Endpoint::Upload => upload::put(service, &user, &path, parts, body).await?,

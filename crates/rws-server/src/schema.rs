@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rws_model::PackageName;
 use rws_repository::promotion::PlannedPromotion;
+use rws_repository::purge::PurgePlan;
 use rws_repository::selection;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
@@ -449,7 +450,7 @@ pub struct AuditQuery {
     user: Option<String>,
     /// Those of targets that this pattern fits, such as `release/*`.
     target: Option<String>,
-    /// Those of this verb: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `sign` or `release-package`.
+    /// Those of this verb: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign` or `release-package`.
     verb: Option<String>,
 }
 
@@ -463,6 +464,60 @@ pub struct PinRequest {
     pub targets: Vec<String>,
     /// A generation, a time like `20260301T120000Z`, or another pin; what is current without it.
     pub at: Option<String>,
+}
+
+/// What is to be purged: either `sha256`, or `selectors` with `targets`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeRequest {
+    /// The contents of files.
+    #[serde(default)]
+    pub sha256: Vec<String>,
+    /// Packages: `NAME` or `NAME=VERSION`, with `*` and `?`; in whatever state of the targets they are.
+    #[serde(default)]
+    pub selectors: Vec<String>,
+    /// Paths of targets, or patterns of them.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// Whether only the plan is wanted.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// What a purge deletes.
+#[derive(Serialize, ToSchema)]
+pub struct Purge {
+    /// The files.
+    pub files: Vec<PurgedFile>,
+}
+
+/// A file that a purge deletes.
+#[derive(Serialize, ToSchema)]
+pub struct PurgedFile {
+    /// Its public path.
+    pub path: String,
+    /// Its content.
+    pub sha256: Option<String>,
+    /// The repositories that had it when the purge was asked for.
+    pub current: Vec<String>,
+    /// The earlier generations that had it, by their repositories.
+    pub earlier: BTreeMap<String, Vec<String>>,
+}
+
+impl From<PurgePlan> for Purge {
+    fn from(plan: PurgePlan) -> Self {
+        let file = |(path, file): (String, rws_repository::purge::PurgedFile)| PurgedFile {
+            path,
+            sha256: file.sha256.map(|sha256| sha256.to_string()),
+            current: file.current.iter().map(ToString::to_string).collect(),
+            earlier: file
+                .earlier
+                .iter()
+                .map(|(repository, ids)| (repository.to_string(), ids.iter().map(ToString::to_string).collect()))
+                .collect(),
+        };
+        Self { files: plan.into_iter().map(file).collect() }
+    }
 }
 
 /// All pins.

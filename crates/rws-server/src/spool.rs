@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use rws_model::{FileName, Inspected, Md5Pieces, Memory, Refusal};
+use rws_model::{FileName, Inspected, Md5Pieces, Memory, Refusal, Sha256};
 use rws_repository::inspection::{Inspection, InspectionButMd5};
 use rws_repository::intake::{FileLocation, ReceivedFile};
 use rws_store::{Grower, LocalFile};
@@ -163,6 +163,11 @@ impl Spooled {
     /// The name of the file.
     pub fn name(&self) -> &FileName {
         &self.inspected.file.name
+    }
+
+    /// Its content.
+    pub fn sha256(&self) -> Sha256 {
+        self.inspected.file.digests.sha256
     }
 
     /// Its size.

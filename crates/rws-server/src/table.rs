@@ -88,6 +88,8 @@ pub enum Endpoint {
     Audit,
     /// `pins::get`
     Pins,
+    /// `purge::post`
+    Purge,
     /// `pins::post`
     CreatePin,
     /// `pins::delete`
@@ -122,7 +124,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 29] = [
+pub static ROWS: [Row; 30] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -151,6 +153,7 @@ pub static ROWS: [Row; 29] = [
     row(Method::GET, "/-/pins", Right::Read, Resource::Repositories, Endpoint::Pins),
     row(Method::POST, "/-/pins", Right::Administer, Resource::Targets, Endpoint::CreatePin),
     row(Method::DELETE, "/-/pins/{name}", Right::Administer, Resource::Targets, Endpoint::RemovePin),
+    row(Method::POST, "/-/purge", Right::Administer, Resource::Targets, Endpoint::Purge),
     row(Method::GET, "/-/audit", Right::Administer, Resource::Repositories, Endpoint::Audit),
     row(Method::GET, "/-/{other}", Right::None, Resource::Process, Endpoint::Nothing),
     row(Method::GET, "/", Right::Read, Resource::Path, Endpoint::Read),

@@ -200,6 +200,12 @@ impl Batch {
                 return Err(unfit(file.name().as_str(), &*target.format));
             }
         }
+        if let Some(file) = self.files.iter().find(|file| service.scheduler.purged().has_content(&file.sha256())) {
+            let name = file.name().as_str();
+            let message =
+                format!("{name} has content that an administrator has purged. RWS kept nothing of the request.");
+            return Err(Problem::new(StatusCode::FORBIDDEN, "purged", message).of_file(name));
+        }
         let entries_bytes = self.files.iter().map(Spooled::entries_bytes).sum();
         let most_bytes = service.settings.limits.entries_bytes;
         if entries_bytes > most_bytes {

@@ -4,6 +4,7 @@
 //! .rws/heads/REPOSITORY.json                 the head of a repository
 //! .rws/generations/REPOSITORY/GENERATION     a manifest
 //! .rws/pins/NAME.json                        a pin: a name for states of repositories
+//! .rws/purged/SHA256.json                    the record of a purge
 //! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
 //! .rws/incoming/UPLOAD/NAME                  a package file of an upload
@@ -30,6 +31,9 @@ pub const GENERATIONS: &str = ".rws/generations/";
 
 /// Where all pins are.
 pub const PINS: &str = ".rws/pins/";
+
+/// Where all records of purges are.
+pub const PURGED: &str = ".rws/purged/";
 
 /// Where all pointers are.
 pub const PENDING: &str = ".rws/pending/";

@@ -4,6 +4,7 @@
 mod abandoned;
 mod malformed;
 mod pending_uploads;
+mod purging;
 mod renewals;
 mod retaining;
 mod roots;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 use crate::generation::Heads;
 use crate::intake::Accepted;
 use crate::publish::{Outcome, Publisher, Trigger, Triggers, Turn};
+use crate::purge::Purged;
 use crate::{RepositoryError, UploadId, existing, private};
 
 pub use stale::Stale;
@@ -63,6 +65,7 @@ pub struct Scheduler {
     publisher: Publisher,
     /// How far the audit goes back.
     audited_days: u32,
+    purged: Purged,
     slots: Mutex<HashMap<RepositoryId, Slot>>,
     uploads: Mutex<Uploads>,
     /// Repositories that are woken after a while.
@@ -141,6 +144,7 @@ impl Scheduler {
         Arc::new(Self {
             publisher,
             audited_days: days,
+            purged: Purged::default(),
             slots: Mutex::default(),
             uploads: Mutex::default(),
             later: Mutex::default(),
@@ -155,6 +159,11 @@ impl Scheduler {
             changed: watch::Sender::new(0),
             later_object: OnceLock::new(),
         })
+    }
+
+    /// What was purged.
+    pub fn purged(&self) -> &Purged {
+        &self.purged
     }
 
     /// The publisher.

@@ -90,6 +90,7 @@ impl Scheduler {
         let sweep = self.sweeps.fetch_add(1, Ordering::Relaxed);
         let is_thorough = sweep.is_multiple_of(THOROUGH);
         let mut abandoned = self.sweep_uploads(now, is_thorough).await?;
+        self.purge().await?;
         self.renew(now / 1000).await?;
         self.look_at_roots(sweep).await?;
         self.look_for_malformed().await?;

@@ -33,6 +33,7 @@ pub mod paths;
 mod pins;
 mod posting;
 mod promoting;
+mod purging;
 mod release;
 mod removing;
 mod removing_one_of_many;

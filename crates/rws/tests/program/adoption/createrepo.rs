@@ -64,7 +64,7 @@ fn a_repository_of_createrepo_c_is_taken_over(kind: Kind) {
         }
         assert!(!root.contains("_db\""), "{root}");
         // dnf fetches it with its checksum, although nothing that it is about is installed
-        assert!(server.log().contains("-updateinfo.xml.gz\" status=200"), "{}", server.log());
+        server.wait_for_log("-updateinfo.xml.gz\" status=200");
         // and from generation to generation
         let comps = "<comps><group><id>rws-group</id><name>RWS group</name></group></comps>";
         let address = server.url(&format!("/-/metadata{RPM_TARGET}/x86_64/comps?wait=60"));

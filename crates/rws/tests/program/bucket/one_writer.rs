@@ -39,7 +39,7 @@ fn expect_waiting(server: &Server, writer: &Server) {
     let said = expect_writers(server, "waiting", LEASE_BOUND);
     assert!(said.contains("standby") && is_of(&said, writer.process_id()), "{said}");
     assert!(expect_ready(server).contains("standby"));
-    assert!(server.log().contains("standby"), "{}", server.log());
+    server.wait_for_log("standby");
     let refused = upload(server, "rws-refused", "").expect_status(503);
     assert!(refused.header("retry-after").is_some(), "{:?}", refused.headers);
     let message = refused.json()["message"].as_str().unwrap_or_default().to_owned();
@@ -52,7 +52,7 @@ fn expect_alone(server: &Server) {
     let said = expect_writers(server, "single", LEASE_BOUND);
     assert!(said.contains("sole writer"), "{said}");
     assert!(expect_ready(server).contains("sole writer"));
-    assert!(server.log().contains("sole writer"), "{}", server.log());
+    server.wait_for_log("sole writer");
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub fn expect_refused(bucket: &Bucket, parts: &[&str]) {
     let page = curl::get(&server.url("/live/")).text();
     for part in parts {
         assert!(status.contains(part), "/-/status does not say {part:?}: {status}");
-        assert!(server.log().contains(part), "the log does not say {part:?}: {}", server.log());
+        server.wait_for_log(part);
     }
     expect_no_secrets(&server, bucket, &[ready, refused.text(), status, page, server.log()]);
 }

@@ -111,8 +111,8 @@ fn another_installation_above_or_below_is_named() {
     ] {
         let server = bucket.clone().with("S3_BASE_PATH", path).serve();
         let warning = format!("another installation of RWS at {other:?} {place}");
-        wait::until(&warning, wait::BOUND, || server.log().contains(&warning).then_some(()));
-        assert!(server.log().contains("Give each a path of its own"), "{}", server.log());
+        server.wait_for_log(&warning);
+        server.wait_for_log("Give each a path of its own");
     }
     let apart = bucket.with("S3_BASE_PATH", "packages/beside").serve();
     assert!(!apart.log().contains("another installation"), "{}", apart.log());

@@ -123,7 +123,7 @@ fn a_program_signs_and_publishing_waits_while_it_is_away() {
         wait::until("the key is said to be away", wait::BOUND, said);
         assert!(get("/-/ready").text().contains("key hsm cannot sign"), "{}", get("/-/ready").text());
         assert!(get("/-/metrics").text().contains("rws_key_usable{key=\"hsm\"} 0"));
-        assert!(stand.server.log().contains("the token is not here"), "for operators");
+        stand.server.wait_for_log("the token is not here");
         assert!(!get("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages").text().contains(version));
         std::fs::remove_file(stand.path(file)).expect("it is there");
         stand.server.wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| {

@@ -67,13 +67,34 @@ impl Request {
 
     /// The request line and the headers.
     pub fn head(&self, server: &Server) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.path, host(server));
+        self.head_for(host(server))
+    }
+
+    fn head_for(&self, host: &str) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
         head.into_bytes()
     }
+}
+
+/// Asks for `HOST:PORT/PATH`, as curl does. An answer that does not come has the status 0.
+pub fn fetch(method: &str, address: &str) -> Answer {
+    let (host, path) =
+        address.split_once('/').map_or((address, String::from("/")), |(host, path)| (host, format!("/{path}")));
+    let request = Request::new(method, &path).header("Accept", "*/*").header("Connection", "close");
+    let stream = match TcpStream::connect(host) {
+        Ok(stream) => stream,
+        Err(error) => {
+            let transcript = format!("{method} {address}\nno connection: {error}");
+            return Answer { status: 0, headers: Vec::new(), body: Vec::new(), transcript };
+        }
+    };
+    let mut connection = Connection::of(stream);
+    connection.write(&request.head_for(host));
+    connection.answer(&request)
 }
 
 /// One connection to the server.
@@ -97,7 +118,10 @@ impl Connection {
         socket.bind(&from.into()).expect("the address is one of this machine");
         let to: SocketAddr = host(server).parse().expect("an address");
         socket.connect(&to.into()).expect("the server accepts connections");
-        let stream = TcpStream::from(socket);
+        Self::of(TcpStream::from(socket))
+    }
+
+    fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(wait::BOUND)).expect("a time-out can be set");
         stream.set_write_timeout(Some(wait::BOUND)).expect("a time-out can be set");
         Self { stream: BufReader::new(stream), interim: Vec::new() }

@@ -91,6 +91,13 @@ impl Server {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
+    /// Waits (bounded) until the log says this: a line may be written a moment after an answer.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) {
+        let said = wait::until_or(wait::BOUND, || self.log().contains(text).then_some(()));
+        assert!(said.is_some(), "the log does not say {text:?}: {}", self.log());
+    }
+
     /// Process id of the running program.
     #[track_caller]
     pub fn process_id(&self) -> u32 {
