@@ -71,6 +71,17 @@ impl FileLocation {
     }
 }
 
+/// A file of metadata, checked, with the repositories that it is for.
+#[derive(Clone, Debug)]
+pub struct MetadataFile {
+    /// Its record.
+    pub record: Record,
+    /// Its bytes.
+    pub file: FileLocation,
+    /// The repositories.
+    pub repositories: Vec<RepositoryId>,
+}
+
 /// Where the files of a request go.
 #[derive(Clone, Copy)]
 pub struct Destination<'a> {
@@ -86,12 +97,22 @@ pub struct Destination<'a> {
     pub refuse_other_bytes: bool,
     /// Who sends them.
     pub actor: &'a Actor,
+    /// Metadata that comes with them.
+    pub metadata: &'a [MetadataFile],
 }
 
 impl<'a> Destination<'a> {
     /// Wherever the files of an upload are for in these targets.
     pub fn all(targets: &'a [Arc<ConfiguredTarget>], actor: &'a Actor) -> Self {
-        Self { targets, listed: Listed::InUpload, only: None, is_release: false, refuse_other_bytes: false, actor }
+        Self {
+            targets,
+            listed: Listed::InUpload,
+            only: None,
+            is_release: false,
+            refuse_other_bytes: false,
+            actor,
+            metadata: &[],
+        }
     }
 }
 
@@ -173,21 +194,26 @@ pub async fn accept(
             repeated.extend(target.repositories());
         }
     }
-    let upload = upload.finish();
+    let mut upload = upload.finish();
+    // other bytes of metadata are no conflict: they are what it is sent for
+    let packages = (!to.metadata.is_empty()).then(|| upload.clone());
+    to.metadata.iter().for_each(|one| upload.describe(one.record.clone(), &one.repositories));
     if upload.changes.is_empty() {
         // what is repeated may still be on its way: whoever waits for this waits for that
         return Ok(Accepted { id: upload.id, repositories: repeated, replaced: Vec::new() });
     }
     check_places(reception.store(), &upload, targets).await?;
     let store = Arc::clone(reception.shared_store());
-    let parts = Parts { inspected: &inspected, files: &files, signed: uploads.files().collect() };
+    let parts =
+        Parts { inspected: &inspected, files: &files, signed: uploads.files().collect(), metadata: to.metadata };
+    let of_packages = packages.as_ref().unwrap_or(&upload);
     let written = write_parts(&mut reception, &upload, &parts);
     let (written, replaced) = tokio::join!(written, replacements.find(&*store, &upload, targets));
     let (kept, written) = written?;
-    let mut settled = conflict::claim(reception.store(), &upload, targets).await;
+    let mut settled = conflict::claim(reception.store(), of_packages, targets).await;
     if refuse_other_bytes && settled.is_ok() {
         // what came while the files were copied
-        settled = conflict::check_again(reception.store(), &upload, targets).await;
+        settled = conflict::check_again(reception.store(), of_packages, targets).await;
     }
     if let Err(error) = settled {
         // what was begun with early goes with `kept`
@@ -320,6 +346,7 @@ struct Parts<'a> {
     files: &'a [FileLocation],
     /// Those that were signed here.
     signed: Vec<&'a SignedFile>,
+    metadata: &'a [MetadataFile],
 }
 
 /// Writes the files of an upload, each once whatever the number of its repositories, and its pointers. On failure
@@ -340,6 +367,10 @@ async fn write_parts(
         if wanted.contains(&key) {
             files.push((key, file.clone(), reception.early(name)));
         }
+    }
+    for MetadataFile { record, file, .. } in parts.metadata {
+        let names = record.files.iter().map(|file| private::incoming(&upload.id, &file.name));
+        files.extend(names.map(|key| (key, file.clone(), None)));
     }
     let of_signed = |one: &&SignedFile| private::signed(&upload.id, &one.record);
     let signed = parts.signed.iter().map(|one| (of_signed(one), FileLocation::Disk(one.file.clone()), None));

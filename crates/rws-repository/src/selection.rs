@@ -72,6 +72,8 @@ pub struct RepositoryPlan {
     pub removed: Vec<PlannedPackage>,
     /// How many packages stay as they are.
     pub unchanged: usize,
+    /// The kinds of metadata that change.
+    pub metadata: Vec<String>,
 }
 
 /// What a change would do, by repository: only to those that change.

@@ -94,6 +94,16 @@ impl Upload {
         self.changes.push(UploadChange { repository, identity, record: None, was });
     }
 
+    /// Adds metadata for some repositories.
+    pub fn describe(&mut self, record: Record, repositories: &[RepositoryId]) {
+        let position = self.records.len();
+        for repository in repositories {
+            let (repository, identity) = (repository.clone(), record.identity.clone());
+            self.changes.push(UploadChange { repository, identity, record: Some(position), was: None });
+        }
+        self.records.push(record);
+    }
+
     /// The repositories that it changes.
     pub fn repositories(&self) -> BTreeSet<&RepositoryId> {
         self.changes.iter().map(|change| &change.repository).collect()

@@ -57,6 +57,16 @@ impl UploadFormat for Rpm {
         true
     }
 
+    fn promoted_metadata(
+        &self,
+        kind: &str,
+        content: &[u8],
+        packages: &[PackageName],
+        present: Option<&[u8]>,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        metadata::promoted(kind, content, packages, present)
+    }
+
     fn metadata_kind<'name>(&self, name: &'name str) -> &'name str {
         // clients say comps where the root says group
         if name == "comps" { "group" } else { name }

@@ -3,13 +3,14 @@
 
 mod check;
 mod modules;
+mod updates;
 mod xml;
 
 use std::io::{self, Read};
 
 use rws_model::{
-    Codec, ContentDigester, Digester, Entry, FileName, Identity, Metadata, MetadataOffer, MetadataOrigin, ROOT, Record,
-    RecordFile, Refusal, SLOT, Sha256,
+    Codec, ContentDigester, Digester, Entry, FileName, Identity, Metadata, MetadataOffer, MetadataOrigin, PackageName,
+    ROOT, Record, RecordFile, Refusal, SLOT, Sha256,
 };
 
 use crate::inspector::RENDERER;
@@ -104,6 +105,23 @@ pub fn unpacked_bytes(content: &[u8]) -> u64 {
     let limit = KINDS.iter().map(|kind| kind.open_bytes).max().unwrap_or_default();
     let open = reader(codec_by_magic(content), content);
     open.and_then(|open| io::copy(&mut open.take(limit + 1), &mut io::sink())).unwrap_or(limit)
+}
+
+/// What of a file goes along with packages to another repository: all of it, but of updates those that name one of them, beside
+/// those that are there. `None`: nothing.
+pub fn promoted(
+    kind: &str,
+    content: &[u8],
+    packages: &[PackageName],
+    present: Option<&[u8]>,
+) -> Result<Option<Vec<u8>>, Refusal> {
+    if kind != "updateinfo" {
+        return Ok(Some(content.to_vec()));
+    }
+    let refuse = |reason: String| Refusal::new(kind, reason);
+    let plain = |content: &[u8]| unpack(content, OPEN_BYTES).map_err(|error| refuse(error.to_string()));
+    let present = present.map(plain).transpose()?;
+    updates::of_packages(&plain(content)?, packages, present.as_deref()).map_err(refuse)
 }
 
 /// The record of a file, and its entry in `repomd.xml`.

@@ -64,7 +64,9 @@ impl Metrics {
                 gauge!("rws_key_expiry_timestamp_seconds", "key" => name).set(expires_at as f64);
             }
         }
-        gauge!("rws_repositories_unchecked").set(service.scheduler.unchecked() as f64);
+        if let Some(unchecked) = service.scheduler.unchecked() {
+            gauge!("rws_repositories_unchecked").set(unchecked as f64);
+        }
         gauge!("rws_repositories_overruled").set(service.scheduler.overruled() as f64);
         let budgets = &service.budgets;
         gauge!("rws_uploads_open").set(budgets.uploads.in_use() as f64);

@@ -58,6 +58,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         let message = format!("{} has {of_from} packages, {} has {of_other} packages.", from.target, other.target);
         return Err(Problem::bad_request("other-format", message));
     }
+    let to = if request.metadata.is_empty() { to } else { to.whole()? };
     let packages = choice(&request.packages)?;
     let expected = generations(&request.if_generation)?;
     let source = from.repositories();
@@ -73,6 +74,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
             packages: &packages,
             sources: request.sources,
             replace: request.replace,
+            metadata: &request.metadata,
             spool: &promoting.spool,
             max_entries_bytes: promoting.settings.limits.entries_bytes,
         };
@@ -180,6 +182,7 @@ impl From<PromotionError> for Problem {
                 .with_hint(format!("say which one: {name}=VERSION, or {name}=* for all")),
             PromotionError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
                 .with_hint("promote fewer packages at once, or raise server.limits.entries_bytes"),
+            PromotionError::NoMetadata { .. } => Self::new(StatusCode::NOT_FOUND, "no-metadata", message),
             PromotionError::Moved { .. } => {
                 Self::new(StatusCode::CONFLICT, "moved", message).with_hint("send the request again")
             }

@@ -156,8 +156,8 @@ pub struct Overview {
     /// The keys by their names in the configuration.
     pub keys: BTreeMap<String, Key>,
     /// How many repositories this replica has not compared yet with its settings and keys since it started: they may still be
-    /// signed with others.
-    pub unchecked: usize,
+    /// signed with others. Null as long as it does not know which there are, and on a read-only server.
+    pub unchecked: Option<usize>,
     /// How many repositories a replica that started later has published with other settings or keys than those of this one.
     pub overruled: usize,
     /// The files that came to `/-/incoming/` and wait for their `.changes`, of all users, those that came first before others;
@@ -340,6 +340,10 @@ pub struct PromoteRequest {
     /// Whether other content for a package that is there takes its place, where the configuration allows that.
     #[serde(default)]
     pub replace: bool,
+    /// Kinds of metadata that come along (rpm): `comps`, `modules` and others as a whole, of `updateinfo` the entries of the promoted
+    /// packages.
+    #[serde(default)]
+    pub metadata: Vec<String>,
     /// Whether the plan says which packages of the source the promoted ones need and a target would not have.
     #[serde(default)]
     pub dependencies: Option<Dependencies>,
@@ -643,6 +647,9 @@ pub struct RepositoryPlan {
     pub removed: Vec<PlannedPackage>,
     /// How many packages stay as they are.
     pub unchanged: usize,
+    /// The kinds of metadata that change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metadata: Vec<String>,
 }
 
 /// A package.
@@ -673,6 +680,7 @@ impl From<selection::RepositoryPlan> for RepositoryPlan {
             replaced: packages(planned.replaced),
             removed: packages(planned.removed),
             unchanged: planned.unchanged,
+            metadata: planned.metadata,
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::signing::PackageSigning;
-use crate::{Digests, Entry, FileName, Identity, Memory, Record, RecordFile, Refusal, RepositoryId, Target};
+use crate::{
+    Digests, Entry, FileName, Identity, Memory, PackageName, Record, RecordFile, Refusal, RepositoryId, Target,
+};
 
 /// What a format takes from those who upload.
 pub trait UploadFormat: Send + Sync {
@@ -83,6 +85,21 @@ pub trait UploadFormat: Send + Sync {
     /// When the format has none of this kind, or the file is broken.
     fn metadata(&self, offer: &MetadataOffer<'_>) -> Result<Metadata, Refusal> {
         Err(Refusal::new(offer.name, "repositories of this kind have no other metadata"))
+    }
+
+    /// What of metadata goes along with packages to another repository, which may have its own already; `None`: nothing.
+    ///
+    /// # Errors
+    ///
+    /// When a file is broken.
+    fn promoted_metadata(
+        &self,
+        _kind: &str,
+        content: &[u8],
+        _packages: &[PackageName],
+        _present: Option<&[u8]>,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(Some(content.to_vec()))
     }
 
     /// The identity of metadata of a kind.

@@ -2,6 +2,7 @@
 //! for byte, before the upload is promised.
 
 mod choice;
+mod metadata;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use rws_model::{Assembled, FileName, Identity, Inspected, Listed, PackageName, R
 use rws_store::{Store, StoreError};
 
 use self::choice::Source;
+use self::metadata::PromotedMetadata;
 use self::read::{Candidate, Candidates};
 use crate::GenerationId;
 use crate::actor::Actor;
@@ -39,6 +41,8 @@ pub struct Promotion<'a> {
     pub sources: bool,
     /// Whether other bytes for a package that is there take its place, where the configuration allows that.
     pub replace: bool,
+    /// Kinds of metadata that come along.
+    pub metadata: &'a [String],
     /// A local directory, for packages that are signed.
     pub spool: &'a Path,
     /// How large the index entries of all packages may be together.
@@ -77,6 +81,14 @@ pub enum PromotionError {
     Moved {
         /// The public path of the file.
         path: String,
+    },
+    /// The source does not have this metadata.
+    #[error("{from} has no metadata of the kind {kind}.")]
+    NoMetadata {
+        /// The target that has the packages.
+        from: String,
+        /// The kind.
+        kind: String,
     },
     /// As for uploads.
     #[error(transparent)]
@@ -117,6 +129,7 @@ pub struct MissingPackage {
 pub struct PlannedPromotion<'a> {
     promotion: Promotion<'a>,
     candidates: Candidates,
+    metadata: PromotedMetadata,
     /// What would change.
     pub plan: ChangePlan,
     /// What cannot be promoted. Then nothing is.
@@ -158,10 +171,17 @@ pub async fn plan<'a>(
         }
         missing.extend(needed(target, &mut presences, &source, &candidates).await?);
     }
+    let names: Vec<PackageName> = candidates.packages().map(|package| package.planned.package.clone()).collect();
+    let metadata = PromotedMetadata::read(store, &promotion, &source, &names).await?;
+    for (repository, kind) in &metadata.changes {
+        let generation = generations.get(repository).cloned().flatten();
+        let planned = || RepositoryPlan { generation, ..RepositoryPlan::default() };
+        plan.entry(repository.clone()).or_insert_with(planned).metadata.push(kind.clone());
+    }
     candidates.keep(|package| changed.contains(&package.planned.file));
     refused.sort();
     refused.dedup();
-    Ok(PlannedPromotion { promotion, candidates, plan, refused, missing, generations })
+    Ok(PlannedPromotion { promotion, candidates, metadata, plan, refused, missing, generations })
 }
 
 impl PlannedPromotion<'_> {
@@ -173,7 +193,8 @@ impl PlannedPromotion<'_> {
     pub async fn carry_out(self, store: &Arc<dyn Store>, actor: &Actor) -> Result<Accepted, PromotionError> {
         let Promotion { to, replace, .. } = self.promotion;
         let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-        let to = Destination { refuse_other_bytes: !replace, ..Destination::all(to, actor) };
+        let metadata = &self.metadata.files;
+        let to = Destination { refuse_other_bytes: !replace, metadata, ..Destination::all(to, actor) };
         let (files, _spooled) = self.candidates.into_files();
         let accepted = intake::accept(reception, to, files).await;
         accepted.map_err(|error| match error {

@@ -75,7 +75,7 @@ pub struct Scheduler {
     /// What entries of an earlier version of the code are rendered again.
     stale: stale::Work,
     /// Repositories that were not compared yet with the settings and keys of this process.
-    unchecked: Mutex<HashSet<RepositoryId>>,
+    unchecked: Mutex<Option<HashSet<RepositoryId>>>,
     /// Repositories that a replica with other settings or keys published, which started later.
     overruled: Mutex<HashSet<RepositoryId>>,
     /// How many sweeps there were.
@@ -290,7 +290,7 @@ impl Scheduler {
         }
         self.note_stale(repository, outcome.stale);
         if triggers.has(Trigger::Start) {
-            lock(&self.unchecked).remove(repository);
+            lock(&self.unchecked).iter_mut().for_each(|unchecked| _ = unchecked.remove(repository));
         }
         if outcome.has_more {
             self.wake(repository, Triggers::NONE, Priority::Background);
@@ -431,9 +431,9 @@ impl Scheduler {
     }
 
     /// How many repositories may still be published with other settings or keys than those of this process: since its start
-    /// they were not compared.
-    pub fn unchecked(&self) -> usize {
-        lock(&self.unchecked).len()
+    /// they were not compared. `None`: it is not known yet which there are.
+    pub fn unchecked(&self) -> Option<usize> {
+        lock(&self.unchecked).as_ref().map(HashSet::len)
     }
 
     /// How many repositories another replica published with other settings or keys than those of this process: it started

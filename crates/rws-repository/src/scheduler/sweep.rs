@@ -55,9 +55,11 @@ impl Scheduler {
         let store = self.publisher.store();
         let heads = Heads(store).list().await?;
         let heads: BTreeSet<RepositoryId> = heads.into_iter().map(|(repository, _)| repository).collect();
-        for repository in heads.iter().filter(|known| self.publisher.catalogue().repository(known).is_some()) {
+        let known = heads.iter().filter(|known| self.publisher.catalogue().repository(known).is_some());
+        let known: Vec<&RepositoryId> = known.collect();
+        *lock(&self.unchecked) = Some(known.iter().copied().cloned().collect());
+        for repository in known {
             let triggers = Triggers::of(&[Trigger::Start]).and_if(synchronise, Trigger::Synchronise);
-            lock(&self.unchecked).insert(repository.clone());
             self.wake(repository, triggers, Priority::Background);
         }
         self.sweep().await?;

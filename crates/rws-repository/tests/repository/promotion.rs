@@ -33,6 +33,7 @@ async fn promote(world: &World, store: &Arc<dyn Store>, packages: &Choice) -> Re
         packages,
         sources: true,
         replace: false,
+        metadata: &[],
         spool: world.directory(),
         max_entries_bytes: 32 << 20,
     };
@@ -196,6 +197,7 @@ async fn a_source_that_changes_meanwhile_is_no_loss() {
         packages: &packages,
         sources: false,
         replace: false,
+        metadata: &[],
         spool: world.directory(),
         max_entries_bytes: 32 << 20,
     };
@@ -223,6 +225,7 @@ async fn what_comes_to_the_target_meanwhile_stays() {
         packages: &packages,
         sources: false,
         replace: false,
+        metadata: &[],
         spool: world.directory(),
         max_entries_bytes: 32 << 20,
     };

@@ -442,7 +442,7 @@ async fn replicas_with_different_keys_do_not_undo_each_others_work() {
     assert_eq!(signed_by().await, 1);
     later.start(false).await.unwrap();
     assert!(later.settle(&[id(RELEASE)], LONG).await);
-    assert_eq!((signed_by().await, later.unchecked()), (2, 0));
+    assert_eq!((signed_by().await, later.unchecked()), (2, Some(0)));
     // the earlier one sees that it is overruled, and leaves it so
     let head = Heads(&*store).read(&id(RELEASE)).await.unwrap().unwrap().0;
     sweeps(&earlier).await;

@@ -71,7 +71,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 #[track_caller]
-fn gunzip(bytes: &[u8]) -> String {
+pub fn gunzip(bytes: &[u8]) -> String {
     let directory = temporary_directory();
     let file = directory.path().join("bytes.gz");
     write_file(&file, bytes);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::index::{expect_files_agree, packages, primary};
+use super::index::{expect_files_agree, gunzip, packages, primary};
 use super::rows::Rows;
 use super::stage::{
     DEB_TARGET, FIXTURES, RPM_TARGET, call, deb_form, expect_code, expect_created, expect_no_traces, expect_status,
@@ -301,5 +301,72 @@ fn who_may_promote_is_said_by_verbs() {
             expect_status(&request.send(&server), status);
         });
     }
+    rows.end();
+}
+
+#[test]
+fn metadata_comes_along() {
+    let server = Server::start();
+    let mut rows = Rows::default();
+    let (one, two) = (rpm("rws-one", "1.0", "x86_64"), rpm("rws-two", "1.0", "x86_64"));
+    expect_created(&put(&server, &format!("{RPM_TARGET}?wait=30"), Form::of([&one, &two])));
+    let update = |id: &str, name: &str| {
+        format!(
+            "<update from=\"a\" status=\"final\" type=\"security\" version=\"1\"><id>{id}</id><title>t</title>\
+             <release>r</release><issued date=\"2026-01-01 00:00:00\"/><description>d</description><pkglist>\
+             <collection short=\"c\"><name>c</name><package name=\"{name}\" version=\"1.0\" release=\"1\" \
+             epoch=\"0\" arch=\"x86_64\" src=\"s\"><filename>f.rpm</filename></package></collection></pkglist></update>"
+        )
+    };
+    let comps = |name: &str| format!("<comps><group><id>{name}</id><name>{name}</name><packagelist/></group></comps>");
+    let send = |target: &str, kind: &str, content: String| {
+        let path = format!("/-/metadata{target}/x86_64/{kind}?wait=30");
+        expect_created(&Request::new("PUT", &path).user(server.credentials()).body(content).send(&server));
+    };
+    let updates = |updates: &[String]| format!("<updates>{}</updates>", updates.concat());
+    send(RPM_TARGET, "updateinfo", updates(&[update("RWS-1", "rws-one"), update("RWS-2", "rws-two")]));
+    send(RPM_TARGET, "comps", comps("new"));
+    let to = "/live/2.8/el/8";
+    let metadata = |kind: &str| {
+        let repomd = get(&server, &format!("{to}/x86_64/repodata/repomd.xml")).text();
+        let found =
+            repomd.split(&format!("<data type=\"{kind}\">")).nth(1).and_then(|rest| rest.split("href=\"").nth(1));
+        let href = found.and_then(|rest| rest.split('"').next()).unwrap_or("nothing").to_owned();
+        let answer = get(&server, &format!("{to}/x86_64/{href}"));
+        if href.ends_with(".gz") { gunzip(&answer.body) } else { answer.text() }
+    };
+    let request =
+        json!({ "from": RPM_TARGET, "to": [to], "packages": ["rws-one"], "metadata": ["updateinfo", "comps"] });
+    rows.row("a dry run says so", || {
+        let mut request = request.clone();
+        request["dry_run"] = json!(true);
+        let plan = promote(&server, "", &request).json();
+        assert_eq!(plan["repositories"][format!("{}/x86_64", &to[1..])]["metadata"], json!(["group", "updateinfo"]));
+    });
+    rows.row("of updates those of the packages", || {
+        expect_created(&promote(&server, "?wait=30", &request));
+        let text = metadata("updateinfo");
+        assert!(text.contains("RWS-1") && !text.contains("RWS-2"), "{text}");
+        assert!(metadata("group").contains("<id>new</id>"));
+    });
+    rows.row("beside those that are there; other metadata in place of it", || {
+        send(to, "updateinfo", updates(&[update("RWS-1", "rws-old"), update("OLD", "rws-old")]));
+        send(to, "comps", comps("old"));
+        let request = json!({ "from": RPM_TARGET, "to": [to], "packages": "all", "metadata": ["updateinfo", "comps"] });
+        expect_created(&promote(&server, "?wait=30", &request));
+        let text = metadata("updateinfo");
+        assert!(
+            ["RWS-1", "RWS-2", "OLD"].iter().all(|id| text.matches(&format!("<id>{id}</id>")).count() == 1),
+            "{text}"
+        );
+        assert!(text.contains("rws-one") && metadata("group").contains("<id>new</id>"));
+    });
+    rows.row("what the source does not have", || {
+        let request = json!({ "from": RPM_TARGET, "to": [to], "packages": "all", "metadata": ["modules"] });
+        expect_code(&promote(&server, "", &request), 404, "no-metadata");
+        let request = json!({ "from": DEB_TARGET, "to": ["/release/2.8/ubuntu/jammy"], "packages": "all", "metadata": ["comps"] });
+        expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form([&FIXTURES.deb])));
+        expect_code(&promote(&server, "", &request), 404, "no-metadata");
+    });
     rows.end();
 }
