@@ -1,6 +1,6 @@
 //! Metadata that goes along with promoted packages.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -37,8 +37,9 @@ impl PromotedMetadata {
     ) -> Result<Self, PromotionError> {
         let mut read = Self { files: Vec::new(), changes: Vec::new(), spooled: Vec::new() };
         let (from, format) = (promotion.from, &promotion.from.format);
-        let kinds: BTreeSet<&str> = promotion.metadata.iter().map(|name| format.metadata_kind(name)).collect();
-        for kind in kinds {
+        let kinds: BTreeMap<&str, &String> =
+            promotion.metadata.iter().map(|name| (format.metadata_kind(name), name)).collect();
+        for (kind, name) in kinds {
             let mut is_there = false;
             for (repository, id) in source.generations() {
                 let Some(generation) = source.generation(&repository).filter(|generation| generation.id == id) else {
@@ -54,7 +55,7 @@ impl PromotedMetadata {
                 }
             }
             if !is_there {
-                let (from, kind) = (from.target.to_string(), kind.to_owned());
+                let (from, kind) = (from.target.to_string(), name.clone());
                 return Err(PromotionError::NoMetadata { from, kind });
             }
         }
