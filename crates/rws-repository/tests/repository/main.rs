@@ -7,6 +7,7 @@ mod incremental;
 mod pins;
 mod promotion;
 mod publish;
+mod purging;
 mod races;
 mod refuse;
 mod requests;
