@@ -143,11 +143,22 @@ impl GuardedStore {
     }
 
     /// Lets this process write as the store's conditions allow: at once, or whenever it holds the lease. Then it does not
-    /// return.
+    /// return. Where there is a lease, another process has seen that conditions do not hold: a service that breaks them only
+    /// now and then does not show that to every process.
     pub async fn allow(&self, conditions: Conditions) {
         match conditions {
-            Conditions::Kept => self.become_(WriteAccess::MultiWriter),
-            Conditions::NotKept => self.hold_lease().await,
+            Conditions::Kept if !self.is_lease_there().await => self.become_(WriteAccess::MultiWriter),
+            Conditions::Kept | Conditions::NotKept => self.hold_lease().await,
+        }
+    }
+
+    async fn is_lease_there(&self) -> bool {
+        loop {
+            match self.read_lease().await {
+                Ok(lease) => return lease.is_some(),
+                Err(error) => self.failed(error.to_string()),
+            }
+            sleep(self.times.renewed).await;
         }
     }
 
