@@ -93,6 +93,15 @@ impl Sender<'_> {
         tokio::spawn(async move { store.write(&key, Body::File(file), write).await.map(drop) })
     }
 
+    /// Deletes a file that waits.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn forget(&self, store: &dyn Store, name: &FileName) -> Result<(), StoreError> {
+        store.delete(&[private::aside(self, name)]).await
+    }
+
     /// A file of this sender that waits; `None` where there is none.
     ///
     /// # Errors

@@ -65,8 +65,8 @@ pub enum NoState {
         /// The name of the pin.
         pin: String,
     },
-    /// The time is to come.
-    #[error("{time} is in the future.")]
+    /// The time is to come, or not over yet.
+    #[error("{time} is in the future, or not over yet.")]
     Future {
         /// The time.
         time: String,
@@ -115,7 +115,8 @@ pub fn resolve(head: &Head, state: &PastState, now: i64) -> Result<GenerationId,
         },
         PastState::At(time) => {
             let written = Timestamp::from_second(*time).map_or_else(|_| time.to_string(), |time| time.to_string());
-            if *time > now {
+            // within a second something may still be published
+            if *time >= now {
                 return Err(NoState::Future { time: written });
             }
             let was_current =
@@ -149,7 +150,8 @@ pub async fn difference(
     let from = reading::generation(store, repository, from).await?;
     let to = reading::generation(store, repository, to).await?;
     let mut plan = RepositoryPlan { generation: Some(from.id.clone()), ..RepositoryPlan::default() };
-    for (before, after) in changed(&from, &to)?.into_values() {
+    for (identity, (before, after)) in changed(&from, &to)? {
+        plan.metadata.extend(metadata_kind(&identity));
         match (before, after) {
             (None, Some(row)) => plan.added.extend(planned(target, &to, &row)?),
             (Some(row), None) => plan.removed.extend(planned(target, &from, &row)?),
@@ -157,8 +159,7 @@ pub async fn difference(
             (None, None) => {}
         }
     }
-    let all = to.packages.all().map_err(RepositoryError::generation(repository))?.len();
-    plan.unchanged = all.saturating_sub(plan.added.len() + plan.replaced.len());
+    plan.unchanged = packages(target, &to)?.saturating_sub(plan.added.len() + plan.replaced.len());
     Ok(plan)
 }
 
@@ -197,8 +198,7 @@ pub async fn commit(
 ) -> Result<Commit, RepositoryError> {
     let is_package = |identity: &str| target.format.package_name(&Identity(identity.to_owned()), None).is_some();
     let generation = reading::generation(store, repository, id).await?;
-    let rows = generation.packages.all().map_err(RepositoryError::generation(repository))?;
-    let packages = rows.iter().filter(|row| is_package(&row.identity)).count();
+    let packages = packages(target, &generation)?;
     let changes = match before {
         None => None,
         Some(before) => {
@@ -221,6 +221,18 @@ pub async fn commit(
         uploads.push((id.clone(), upload.and_then(|upload| upload.actor)));
     }
     Ok(Commit { packages, uploads, changes })
+}
+
+/// The kind of metadata that an identity is of ([`rws_model::UploadFormat::metadata_identity`]).
+pub(crate) fn metadata_kind(identity: &str) -> Option<String> {
+    identity.strip_prefix("metadata ").map(str::to_owned)
+}
+
+/// How many packages a generation has.
+pub(crate) fn packages(target: &ConfiguredTarget, generation: &Generation) -> Result<usize, RepositoryError> {
+    let rows = generation.packages.all().map_err(RepositoryError::generation(&generation.repository))?;
+    let is_package = |row: &&PackageRow| target.format.package_name(&Identity(row.identity.clone()), None).is_some();
+    Ok(rows.iter().filter(is_package).count())
 }
 
 /// Rows by their identities: as they are in one generation, and in another one.

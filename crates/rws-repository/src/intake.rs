@@ -23,6 +23,7 @@ use crate::presence::{Presence, Presences};
 use crate::reception::{Early, IncomingFiles, Kept};
 use crate::release::is_reserved;
 use crate::replacement::Replacements;
+use crate::retention::Sources;
 use crate::upload::{Upload, UploadBuilder};
 use crate::{RepositoryError, UploadId, private};
 
@@ -182,6 +183,9 @@ pub async fn accept(
                 record.signature = own.cloned();
             }
         }
+        if to.actor.limits.are_for(target) {
+            check_replaced(&mut presences, target, &assembled, to.actor).await?;
+        }
         conflict::check(&mut presences, target, &assembled, refuse_other_bytes).await?;
         replacements.take_known(target, &presences, &assembled);
         for Assembled { record, repositories } in assembled {
@@ -223,6 +227,35 @@ pub async fn accept(
     // what was written early stays now even if the end of the next write is not known
     kept.into_iter().for_each(|kept| _ = kept.send(()));
     Ok(Accepted { replaced, ..promise(reception.store(), upload).await? })
+}
+
+/// Refuses to replace packages that may not be changed.
+async fn check_replaced(
+    presences: &mut Presences<'_>,
+    target: &ConfiguredTarget,
+    assembled: &[Assembled],
+    actor: &Actor,
+) -> Result<(), IntakeError> {
+    for repository in target.repositories() {
+        let store = presences.store();
+        let presence = presences.of(&repository).await?;
+        let mut present = Vec::new();
+        for one in assembled.iter().filter(|one| one.repositories.contains(&repository)) {
+            let identity = &one.record.identity;
+            let content = presence.content(identity)?;
+            if content.is_some() && content != one.record.uploaded() {
+                present.push((identity, presence.placed(identity)?));
+            }
+        }
+        if present.is_empty() {
+            continue;
+        }
+        let sources = Sources::of(store, target, &repository).await?;
+        for (identity, placed) in present {
+            sources.check(&actor.limits, identity, placed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes a file of metadata for some repositories: a change like any other.

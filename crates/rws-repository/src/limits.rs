@@ -47,7 +47,14 @@ impl PackageLimits {
             Some(source) => format!("{name}, built from {source}"),
             None => name.to_owned(),
         };
-        Err(IntakeError::NotAllowed { package, target: target.target.to_string(), patterns: patterns.join(", ") })
+        self.refuse(target, &package)
+    }
+
+    /// Refuses a package of a target that is limited.
+    pub(crate) fn refuse(&self, target: &ConfiguredTarget, package: &str) -> Result<(), IntakeError> {
+        let Some(patterns) = self.targets.get(&target.target) else { return Ok(()) };
+        let (package, target, patterns) = (package.to_owned(), target.target.to_string(), patterns.join(", "));
+        Err(IntakeError::NotAllowed { package, target, patterns })
     }
 
     /// Refuses an upload with a package that may not be changed, or a file that no package of it names.

@@ -33,6 +33,11 @@ impl<'a> Presences<'a> {
         Self { store, target, read: BTreeMap::new() }
     }
 
+    /// The store.
+    pub fn store(&self) -> &'a dyn Store {
+        self.store
+    }
+
     /// What a repository has.
     ///
     /// # Errors
@@ -104,6 +109,24 @@ impl<'a> Presence<'a> {
             None => None,
         };
         Ok(Self { target, repository: repository.clone(), generation, pending })
+    }
+
+    /// The target of the repository.
+    pub fn target(&self) -> &ConfiguredTarget {
+        self.target
+    }
+
+    /// Where the own file of a package is; `None` for one that is not there, or that a pending upload changes.
+    ///
+    /// # Errors
+    ///
+    /// When the current generation is damaged.
+    pub fn placed(&self, identity: &Identity) -> Result<Option<(String, FileName)>, RepositoryError> {
+        if self.changes().any(|(changed, _)| changed == identity) {
+            return Ok(None);
+        }
+        let Some(generation) = &self.generation else { return Ok(None) };
+        placed_in(generation, self.target, identity).map_err(RepositoryError::generation(&self.repository))
     }
 
     /// The repository.

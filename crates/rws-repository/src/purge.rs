@@ -17,7 +17,7 @@ use crate::error::{IntakeError, RepositoryError};
 use crate::generation::{Generation, Heads};
 use crate::intake::{Accepted, announce};
 use crate::plan::join;
-use crate::selection::Selector;
+use crate::selection::{PlannedPackage, Selector};
 use crate::upload::{RemovedFile, Upload};
 use crate::{GenerationId, UploadId, audit, disk_format, history, private, reading};
 
@@ -136,6 +136,24 @@ pub async fn plan(
             digests
         }
     };
+    let mut digests = digests;
+    // a package that RWS signed has two contents, and another repository may have either
+    loop {
+        let before = digests.len();
+        let plan = look(store, catalogue, &mut digests).await?;
+        if digests.len() == before {
+            return Ok((plan, digests));
+        }
+    }
+}
+
+/// The files with some contents, to which those are added that their packages have besides.
+async fn look(
+    store: &dyn Store,
+    catalogue: &Catalogue,
+    digests: &mut BTreeSet<Sha256>,
+) -> Result<PurgePlan, RepositoryError> {
+    let wanted = digests.clone();
     let mut plan = PurgePlan::new();
     for (repository, _) in Heads(store).list().await? {
         let Some(target) = catalogue.repository(&repository) else { continue };
@@ -143,7 +161,9 @@ pub async fn plan(
         for (id, is_current) in states(store, &repository).await? {
             // one after the other: each is in memory as a whole
             let generation = reading::generation(store, &repository, &id).await?;
-            for (path, sha256) in found(&generation, &digests)?.files {
+            let found = found(&generation, &wanted)?;
+            digests.extend(found.contents);
+            for (path, sha256) in found.files {
                 let file = plan.entry(join(&tree, &path)).or_default();
                 file.sha256 = Some(sha256);
                 if is_current {
@@ -154,7 +174,7 @@ pub async fn plan(
             }
         }
     }
-    Ok((plan, digests))
+    Ok(plan)
 }
 
 /// Writes the records of a purge: from now on it will be carried out, whoever dies. `also` are contents without a path.
@@ -263,12 +283,17 @@ pub async fn erase(store: &dyn Store, catalogue: &Catalogue, purged: &Purged) ->
         if used.contains(&path) {
             is_done = false;
         } else if let Some(key) = Key::parse(&path)
-            && holds(store, &key, &sha256).await?
+            && content(store, &key).await? == Some(sha256)
         {
             gone.push(key);
         }
     }
     gone.extend(held(store, &digests).await?);
+    for listed in store.list(private::ASIDE).await? {
+        if content(store, &listed.key).await?.is_some_and(|content| digests.contains(&content)) {
+            gone.push(listed.key);
+        }
+    }
     store.delete(&gone).await?;
     let now = store.clock_milliseconds().await? / 1000;
     for mut record in records.into_values().filter(|record| is_done && now - record.at > KNOWN_TO_ALL) {
@@ -300,15 +325,15 @@ async fn held(store: &dyn Store, digests: &BTreeSet<Sha256>) -> Result<Vec<Key>,
     Ok(keys)
 }
 
-/// Whether an object has this content.
-async fn holds(store: &dyn Store, key: &Key, sha256: &Sha256) -> Result<bool, RepositoryError> {
-    let Some(content) = store.read(key, Span::Whole).await? else { return Ok(false) };
+/// The digest of an object; `None` where there is none.
+async fn content(store: &dyn Store, key: &Key) -> Result<Option<Sha256>, RepositoryError> {
+    let Some(content) = store.read(key, Span::Whole).await? else { return Ok(None) };
     let mut digester = ContentDigester::new();
     let mut bytes = content.bytes;
     while let Some(piece) = bytes.try_next().await? {
         digester.update(&piece);
     }
-    Ok(digester.finish().1 == *sha256)
+    Ok(Some(digester.finish().1))
 }
 
 /// What a generation has of some contents.
@@ -316,6 +341,8 @@ async fn holds(store: &dyn Store, key: &Key, sha256: &Sha256) -> Result<bool, Re
 struct Found {
     /// Files by their paths below the tree, each with what is stored there.
     files: BTreeMap<String, Sha256>,
+    /// The contents of these files, as they were uploaded and as they are stored.
+    contents: BTreeSet<Sha256>,
     /// Packages that are such files, or have one.
     packages: Vec<(Identity, Option<RemovedFile>)>,
 }
@@ -333,6 +360,8 @@ fn found(generation: &Generation, digests: &BTreeSet<Sha256>) -> Result<Found, R
             let path = join(&row.directory, name.as_str());
             let Some(stored) = files.get(&path) else { continue };
             if digests.contains(stored) || (at == 0 && uploaded.is_some_and(|sha256| digests.contains(&sha256))) {
+                found.contents.insert(*stored);
+                found.contents.extend(uploaded.filter(|_| at == 0));
                 found.files.insert(path, *stored);
                 is_meant = true;
             }
@@ -348,20 +377,28 @@ fn found(generation: &Generation, digests: &BTreeSet<Sha256>) -> Result<Found, R
     Ok(found)
 }
 
-/// The contents of the own files of packages that selectors mean.
+/// The contents of the files of packages that selectors mean.
 fn selected(
     target: &ConfiguredTarget,
     generation: &Generation,
     selectors: &[Selector],
 ) -> Result<BTreeSet<Sha256>, RepositoryError> {
-    let rows = generation.packages.all().map_err(RepositoryError::generation(&generation.repository))?;
-    let mut digests = BTreeSet::new();
-    for row in rows {
-        let Some(package) = history::planned(target, generation, &row)? else { continue };
-        if selectors.iter().any(|selector| selector.matches(&*target.format, &package.package)) {
-            digests.insert(package.sha256);
-        }
+    let damaged = |error| RepositoryError::generation(&generation.repository)(error);
+    let files = generation.files.all().map_err(damaged)?.into_iter();
+    let files: BTreeMap<String, Sha256> = files.map(|file| (file.path, file.digests.sha256)).collect();
+    let (mut digests, mut meant, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for row in generation.packages.all().map_err(damaged)? {
+        let package = history::planned(target, generation, &row)?;
+        let is_meant = |package: &PlannedPackage| {
+            selectors.iter().any(|selector| selector.matches(&*target.format, &package.package))
+        };
+        let package = package.filter(is_meant);
+        digests.extend(package.as_ref().map(|package| package.sha256));
+        let paths = row.files.iter().map(|name| join(&row.directory, name.as_str()));
+        if package.is_some() { meant.extend(paths) } else { others.extend(paths) }
     }
+    // a tarball that other sources have, too, stays
+    digests.extend(meant.difference(&others).filter_map(|path| files.get(path)));
     Ok(digests)
 }
 

@@ -86,7 +86,8 @@ pub async fn remove(
         let target = targets.iter().find(|target| target.repositories().contains(&found.repository));
         let Some(target) = target.filter(|target| actor.limits.are_for(target)) else { continue };
         let sources = Sources::of(store, target, &found.repository).await?;
-        sources.check(&actor.limits, &found.owner.identity, &found.owner.directory, &found.owner.file)?;
+        let placed = Presence::load(store, target, &found.repository).await?.placed(&found.owner.identity)?;
+        sources.check(&actor.limits, &found.owner.identity, placed)?;
     }
     let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), actor);
     for found in found.iter().filter(|found| identities.contains(&found.owner.identity)) {

@@ -222,7 +222,7 @@ async fn sources(
         let goes = removed.get(&part.repository);
         for row in &part.rows {
             let Some(name) = row.files.first() else { continue };
-            let Some(source) = of_files.get(&join(&row.directory, name.as_str())) else { continue };
+            let Some(Some(source)) = of_files.get(&join(&row.directory, name.as_str())) else { continue };
             let goes = goes.is_some_and(|identities| identities.contains(&row.identity));
             if goes {
                 going.insert(source.clone())
@@ -242,7 +242,8 @@ async fn sources(
 /// What the packages of a repository were built from.
 pub(crate) struct Sources<'a> {
     target: &'a ConfiguredTarget,
-    of_files: BTreeMap<String, String>,
+    /// By the paths of all files that the indexes list.
+    of_files: BTreeMap<String, Option<String>>,
 }
 
 impl<'a> Sources<'a> {
@@ -263,18 +264,21 @@ impl<'a> Sources<'a> {
         Ok(Self { target, of_files })
     }
 
-    /// Refuses a package that may not be changed.
+    /// Refuses a package that may not be changed; `placed` is where it is ([`crate::presence::Presence::placed`]).
     pub(crate) fn check(
         &self,
         limits: &PackageLimits,
         identity: &Identity,
-        directory: &str,
-        file: &FileName,
+        placed: Option<(String, FileName)>,
     ) -> Result<(), IntakeError> {
-        let source = self.of_files.get(&join(directory, file.as_str())).map(String::as_str);
+        let path = placed.map(|(directory, file)| join(&directory, file.as_str()));
         match self.target.format.package_name(identity, None) {
-            Some(PackageName { name, .. }) => limits.check(self.target, &name, source),
-            None => limits.check(self.target, file.as_str(), None),
+            Some(PackageName { name, .. }) => match path.and_then(|path| self.of_files.get(&path)) {
+                Some(source) => limits.check(self.target, &name, source.as_deref()),
+                // what it says of its source is not known
+                None => limits.refuse(self.target, &format!("{name}, which is not published yet")),
+            },
+            None => limits.refuse(self.target, &identity.0),
         }
     }
 }
@@ -285,7 +289,7 @@ async fn built_from(
     target: &ConfiguredTarget,
     repository: &RepositoryId,
     head: &Head,
-) -> Result<BTreeMap<String, String>, RepositoryError> {
+) -> Result<BTreeMap<String, Option<String>>, RepositoryError> {
     let damaged = |reason: String| RepositoryError::damaged(repository, reason);
     let tree = target.format.layout(repository).tree;
     let listed = target.format.read_root(repository, &head.root).map_err(damaged)?;
@@ -300,7 +304,7 @@ async fn built_from(
         let bytes = content.ok_or_else(|| damaged(format!("{name} does not exist")))?.collect().await?;
         let text = codec::decompress_whole(file.codec, &bytes).map_err(|error| damaged(error.to_string()))?;
         let packages = target.format.read_index(&file.index, &text).map_err(damaged)?;
-        sources.extend(packages.into_iter().filter_map(|package| Some((package.path, package.source?))));
+        sources.extend(packages.into_iter().map(|package| (package.path, package.source)));
     }
     Ok(sources)
 }

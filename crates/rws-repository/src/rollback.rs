@@ -103,7 +103,8 @@ pub async fn plan<'a>(
         let changed = history::changed(&now, &then)?;
         let mut removed = BTreeMap::new();
         let mut planned = RepositoryPlan { generation: Some(now.id.clone()), ..RepositoryPlan::default() };
-        for change in changed.values() {
+        for (identity, change) in &changed {
+            planned.metadata.extend(history::metadata_kind(identity));
             match change {
                 (None, Some(row)) => planned.added.extend(history::planned(target, &then, row)?),
                 (Some(row), None) => {
@@ -115,8 +116,8 @@ pub async fn plan<'a>(
                 (None, None) => {}
             }
         }
-        let all = then.packages.all().map_err(RepositoryError::generation(&repository))?.len();
-        planned.unchanged = all.saturating_sub(planned.added.len() + planned.replaced.len());
+        planned.unchanged =
+            history::packages(target, &then)?.saturating_sub(planned.added.len() + planned.replaced.len());
         if !changed.is_empty() {
             plan.insert(repository.clone(), planned);
             steps.push(Step { repository, then, changed, removed });

@@ -10,7 +10,7 @@ use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::intake::{Accepted, announce};
-use crate::presence::{Presence, placed_in};
+use crate::presence::Presence;
 use crate::retention::Sources;
 use crate::upload::{RemovedFile, Upload};
 use crate::{GenerationId, UploadId};
@@ -103,11 +103,8 @@ pub async fn remove(
             }
             if actor.limits.are_for(target) {
                 let sources = Sources::of(store, target, &repository).await?;
-                for (identity, package) in identities.iter().zip(&planned.removed) {
-                    let placed = presence.generation().map(|generation| placed_in(generation, target, identity));
-                    let placed = placed.transpose().map_err(RepositoryError::generation(&repository))?.flatten();
-                    let directory = placed.map(|(directory, _)| directory).unwrap_or_default();
-                    sources.check(&actor.limits, identity, &directory, &package.file)?;
+                for identity in &identities {
+                    sources.check(&actor.limits, identity, presence.placed(identity)?)?;
                 }
             }
             for (identity, package) in identities.into_iter().zip(&planned.removed) {

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+
+use rws_repository::history::PastState;
 
 use crate::answer::{Answer, Problem, purged};
 use crate::budgets::FILE_BYTES;
@@ -37,5 +40,10 @@ pub async fn get(
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message));
     };
     let answer = download::answer_with(service, file, &path, parts).await?;
+    let mut answer = answer;
+    if matches!(state, PastState::Pinned(..)) {
+        // the name may be given to another state
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
     Ok(Some(read::hold(service, client, answer, FILE_BYTES).await))
 }

@@ -1,7 +1,7 @@
 //! The only way from a request to a repository: handlers take what the gate makes, and nothing else can make it. A check that is
 //! forgotten does not compile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
@@ -22,6 +22,12 @@ use rws_store::{Depth, Page, Store};
 use crate::access::User;
 use crate::answer::Problem;
 use crate::exchange;
+
+/// So many targets and patterns a request may name.
+const MAX_PATHS: usize = 500;
+
+/// The longest one.
+const MAX_PATH_BYTES: usize = 500;
 
 /// So many commits are kept in memory, of at most some kilobytes each.
 const KEPT_COMMITS: usize = 200;
@@ -123,6 +129,7 @@ impl Gate {
     ///
     /// 400 for no path, or one of no target, 403 for a target with which the user may not do this.
     pub fn writable_all(&self, user: &User, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
+        expect_few(paths)?;
         let mut targets = BTreeMap::new();
         for path in paths {
             let resolved = self.catalogue.resolve(path.trim_matches('/'));
@@ -142,25 +149,35 @@ impl Gate {
     ///
     /// 400 for no path, or one of no target, 403 for a target with which the user may not do this.
     pub fn writable_matching(&self, user: &User, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
-        let mut exact = Vec::new();
+        expect_few(paths)?;
+        let mut exact = BTreeSet::new();
         for path in paths {
             if !path.contains(['*', '?']) {
-                exact.push(path.clone());
+                exact.insert(path.clone());
                 continue;
             }
             let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-            let before = exact.len();
             let is_meant = |target: &Target| {
                 let names = [&target.kind, &target.series, &target.distribution, &target.version];
                 parts.len() == names.len() && parts.iter().zip(names).all(|(part, name)| glob_matches(part, name))
             };
             let found = self.catalogue.targets().filter(|target| is_meant(&target.target));
-            exact.extend(found.map(|target| target.target.to_string()));
-            if exact.len() == before {
+            let mut found = found.map(|target| target.target.to_string()).peekable();
+            if found.peek().is_none() {
                 return Err(Problem::bad_request("path", format!("{path} matches no target.")));
             }
+            exact.extend(found);
         }
-        self.writable_all(user, verb, &exact)
+        let mut targets = BTreeMap::new();
+        for path in exact {
+            let resolved = self.catalogue.resolve(path.trim_matches('/'));
+            let resolved = resolved.map_err(|error| Problem::bad_request("path", format!("{path}: {error}")))?;
+            targets.extend(resolved.into_iter().map(|target| (target.target.clone(), target)));
+        }
+        if targets.is_empty() {
+            return Err(Problem::bad_request("path", "The request names no target."));
+        }
+        allow(user, verb, targets.into_values().collect())
     }
 
     /// The file at the address where it is downloaded; `None` for a path that is none. A path as in uploads is one, whatever lies
@@ -291,6 +308,22 @@ impl Gate {
 }
 
 /// Checks that the user may do this with all of some targets.
+/// Refuses a list of paths that costs much to look through.
+fn expect_few(paths: &[String]) -> Result<(), Problem> {
+    if paths.len() > MAX_PATHS {
+        return Err(Problem::bad_request(
+            "path",
+            format!("The request names more than {MAX_PATHS} targets and patterns."),
+        ));
+    }
+    match paths.iter().any(|path| path.len() > MAX_PATH_BYTES) {
+        true => {
+            Err(Problem::bad_request("path", format!("A target or a pattern has more than {MAX_PATH_BYTES} bytes.")))
+        }
+        false => Ok(()),
+    }
+}
+
 fn allow(user: &User, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
     let mut limits = PackageLimits::none();
     let may = |target: &&Arc<ConfiguredTarget>| match (user.may)(verb, &target.target) {
@@ -427,7 +460,11 @@ impl ReadableTarget<'_> {
     pub async fn has_state(&self, state: &PastState) -> Result<Result<(), NoState>, RepositoryError> {
         let store = &**self.gate.store();
         let now = store.clock_milliseconds().await? / 1000;
-        let mut has = Ok(());
+        let nothing = |repository: RepositoryId| match state {
+            PastState::Pinned(pin, _) => NoState::NotPinned { repository, pin: pin.clone() },
+            _ => NoState::NotKept { repository, generation: "of that state".to_owned() },
+        };
+        let mut has = self.configured().repositories().into_iter().next().map_or(Ok(()), |one| Err(nothing(one)));
         for repository in self.configured().repositories() {
             let Some(head) = history::head(store, &repository).await? else { continue };
             has = history::resolve(&head, state, now).map(|_| ());

@@ -24,7 +24,9 @@ use crate::quotas::AsideFile;
 use crate::schema::{ChangeProblems, Message, TargetPath, Wait};
 use crate::service::Service;
 use crate::spool::{Spool, Spooled};
-use crate::upload::{AcceptedUpload, Batch, expected_bytes, permit, reading, unfit, with_notes, with_warnings};
+use crate::upload::{
+    AcceptedUpload, Batch, expected_bytes, permit, purged_content, reading, unfit, with_notes, with_warnings,
+};
 
 /// What the path of a request stands for.
 struct IncomingTarget<'a> {
@@ -176,6 +178,12 @@ async fn receive_aside(
     let written = sender.keep(service.gate.store(), name, spool.file());
     // a bad file never becomes whole, so that nothing is written of it
     let received = spool.take(name, pieces(body)).await?;
+    if service.scheduler.purged().has_content(&received.sha256()) {
+        // it is in the store already, or on its way
+        _ = written.await;
+        sender.forget(&**service.gate.store(), name).await.map_err(RepositoryError::from)?;
+        return Err(purged_content(name.as_str()));
+    }
     written.await?.map_err(RepositoryError::from)?;
     Ok(received)
 }

@@ -60,7 +60,7 @@ pub fn query_keys(query: Option<&str>) -> impl Iterator<Item = String> {
 
 /// The value of a key of a query.
 pub fn query(query: Option<&str>, key: &str) -> Option<String> {
-    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    let pairs = query?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let (_, value) = pairs.into_iter().find(|(name, _)| *name == key)?;
     Some(percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned())
 }

@@ -80,6 +80,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         };
         let store = promoting.gate.store();
         let planned = promotion::plan(store, promotion).await?;
+        planned.check_rights(&actor)?;
         let plan = Plan::of_promotion(&planned, request.dependencies.is_some());
         if let Some(problem) = stands_in_the_way(&planned, &expected) {
             return Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })));

@@ -23,6 +23,12 @@ use crate::upload::permit;
 /// How long a request waits for its turn: one at a time is planned.
 const LONGEST_QUEUE: Duration = Duration::from_secs(60);
 
+/// What was uploaded a moment ago is waited for so long.
+const LONGEST_SETTLING: Duration = Duration::from_secs(10);
+
+/// So many contents one request may name.
+const MAX_DIGESTS: usize = 500;
+
 /// How long a request waits until no index has the packages any more.
 const LONGEST_PUBLISH: Duration = Duration::from_secs(30);
 
@@ -52,6 +58,11 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         true => Vec::new(),
         false => service.gate.writable_matching(user, Verb::Delete, &request.targets)?.targets().to_vec(),
     };
+    if digests.len() > MAX_DIGESTS {
+        return Err(Problem::bad_request("sha256", format!("The request has more than {MAX_DIGESTS} digests.")));
+    }
+    let repositories: Vec<_> = targets.iter().flat_map(|target| target.repositories()).collect();
+    service.scheduler.settle(&repositories, LONGEST_SETTLING).await;
     let (working, actor) = (Arc::clone(service), actor(user, parts, "purge"));
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {

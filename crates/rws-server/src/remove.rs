@@ -1,6 +1,7 @@
 //! `DELETE /<path>/<file name>`: one package out of all repositories that the path stands for. `DELETE` of the address at which
 //! its file is downloaded: that one out of all repositories of its target.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -65,6 +66,10 @@ pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Par
 async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let query = parts.uri.query();
     let known = [&SELECTING[..], &["dry_run", "wait"]].concat();
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = path::query_keys(query).find(|key| !seen.insert(key.clone())) {
+        return Err(Problem::bad_request("query", format!("The key {twice:?} of the query stands there twice.")));
+    }
     if let Some(unknown) = path::query_keys(query).find(|key| !known.contains(&key.as_str())) {
         let message = format!("The key {unknown:?} of the query is unknown; known are {}.", known.join(", "));
         return Err(Problem::bad_request("query", message));
@@ -72,7 +77,7 @@ async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts:
     // a plus sign, as it stands in names and versions; neither has a space
     let [name, version, architecture] = SELECTING.map(|key| Some(path::query(query, key)?.replace(' ', "+")));
     let selector = Selector { name, version, architecture };
-    let dry_run = path::query(query, "dry_run").is_some_and(|value| !["", "0", "false"].contains(&value.as_str()));
+    let dry_run = path::query(query, "dry_run").is_some_and(|value| !["0", "false"].contains(&value.as_str()));
     let targets = service.gate.writable(user, Verb::Delete, path, "Can't delete the packages")?;
     let (removing, actor) = (Arc::clone(service), targets.actor(user, parts, "delete"));
     // also when the client goes away meanwhile

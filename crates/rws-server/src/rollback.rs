@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use rws_model::{RepositoryId, Verb};
 use rws_repository::history::NoState;
 use rws_repository::rollback::{self, RollbackError};
+use rws_repository::selection::PlannedPackage;
 use tokio::time::timeout;
 
 use crate::access::User;
@@ -67,6 +68,13 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         let _turn = turn.await.map_err(|_| busy("rollbacks"))?;
         let store = working.gate.store();
         let planned = rollback::plan(&**store, &target, repository.as_ref(), &state).await?;
+        let restored = planned.plan.values().flat_map(|plan| plan.added.iter().chain(&plan.replaced));
+        let is_purged = |package: &&PlannedPackage| working.scheduler.purged().has_content(&package.sha256);
+        if let Some(package) = restored.into_iter().find(is_purged) {
+            let message =
+                format!("That state has {}, which an administrator has purged. RWS changed nothing.", package.file);
+            return Err(Problem::new(StatusCode::CONFLICT, "purged", message));
+        }
         let plan = Plan::from(planned.plan.clone());
         if let Some(problem) = moved(&planned.generations, &expected) {
             return Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })));

@@ -201,10 +201,7 @@ impl Batch {
             }
         }
         if let Some(file) = self.files.iter().find(|file| service.scheduler.purged().has_content(&file.sha256())) {
-            let name = file.name().as_str();
-            let message =
-                format!("{name} has content that an administrator has purged. RWS kept nothing of the request.");
-            return Err(Problem::new(StatusCode::FORBIDDEN, "purged", message).of_file(name));
+            return Err(purged_content(file.name().as_str()));
         }
         let entries_bytes = self.files.iter().map(Spooled::entries_bytes).sum();
         let most_bytes = service.settings.limits.entries_bytes;
@@ -283,6 +280,12 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
     let work = move || runtime.block_on(work);
     let accepted = low_priority::run_if(is_large, work).await;
     accepted.unwrap_or_else(|error| Err(RepositoryError::damaged("the upload", error).into()))
+}
+
+/// A file whose bytes were purged.
+pub fn purged_content(name: &str) -> Problem {
+    let message = format!("{name} has content that an administrator has purged. RWS kept nothing of it.");
+    Problem::new(StatusCode::FORBIDDEN, "purged", message).of_file(name)
 }
 
 /// A file of another format.

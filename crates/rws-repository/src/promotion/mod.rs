@@ -17,7 +17,7 @@ use self::metadata::PromotedMetadata;
 use self::read::{Candidate, Candidates};
 use crate::GenerationId;
 use crate::actor::Actor;
-use crate::catalogue::ConfiguredTarget;
+use crate::catalogue::{ConfiguredTarget, OnConflict};
 use crate::error::{IntakeError, RepositoryError};
 use crate::intake::{self, Accepted, Destination, Pool};
 use crate::presence::{Presence, Presences};
@@ -185,6 +185,20 @@ pub async fn plan<'a>(
 }
 
 impl PlannedPromotion<'_> {
+    /// Refuses packages that may not be changed in a target, as carrying it out does.
+    ///
+    /// # Errors
+    ///
+    /// The first package that may not.
+    pub fn check_rights(&self, actor: &Actor) -> Result<(), PromotionError> {
+        let files = self.candidates.packages().flat_map(|package| &package.files);
+        let inspected: Vec<Inspected> = files.map(|file| file.inspected.clone()).collect();
+        for target in self.promotion.to {
+            actor.limits.check_upload(target, &inspected)?;
+        }
+        Ok(())
+    }
+
     /// Copies the files and promises the upload. Only where nothing is refused.
     ///
     /// # Errors
@@ -246,12 +260,13 @@ fn compare<'r>(
 ) -> Result<RepositoryPlan, RepositoryError> {
     let generation = presence.generation().map(|generation| generation.id.clone());
     let mut plan = RepositoryPlan { generation, ..RepositoryPlan::default() };
+    let refuses = presence.target().policy.on_conflict == OnConflict::Refuse;
     for Assembled { record, .. } in assembled {
         let Some(planned) = planned(promotion.from, record) else { continue };
         match presence.content(&record.identity)? {
             None => plan.added.push(planned),
             Some(present) if present == planned.sha256 => {}
-            Some(_) if promotion.replace => plan.replaced.push(planned),
+            Some(_) if promotion.replace && !refuses => plan.replaced.push(planned),
             Some(present) => refused.push(RefusedPackage {
                 repository: presence.repository().to_string(),
                 reason: format!("the repository has it with other content, SHA-256 {present}"),

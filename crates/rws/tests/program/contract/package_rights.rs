@@ -135,6 +135,29 @@ fn what_is_removed_promoted_and_changed_as_a_whole() {
         expect_created(&promote(json!(["rws-team"])));
         assert_eq!(packages(&server, "/release/2.8/ubuntu", "jammy", "amd64").len(), 1);
     });
+    rows.row("replaced: its source counts, not that of what is sent", || {
+        let (old, new) = (deb("rws-team-y", Some("kernel")), deb("rws-team-y", Some("rws-team")));
+        assert_ne!(old.bytes, new.bytes);
+        expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form([&old])));
+        expect_code(&upload(&server, DEB_TARGET, deb_form([&new])), 403, "forbidden");
+        // and of what is accepted only a moment ago
+        let (old, new) = (deb("rws-team-z", Some("kernel")), deb("rws-team-z", None));
+        expect_created(&put(&server, DEB_TARGET, deb_form([&old])));
+        expect_code(&upload(&server, DEB_TARGET, deb_form([&new])), 403, "forbidden");
+        expect_created(&put(&server, DEB_TARGET, deb_form([&deb("rws-team-zz", Some("kernel"))])));
+        expect_code(&send(&server, "DELETE", &format!("{DEB_TARGET}?name=rws-team-zz")), 403, "forbidden");
+        server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages", |text| {
+            text.contains("Package: rws-team-zz")
+        });
+        let path = format!("{DEB_TARGET}?name=rws-team-[yz]*&wait=30");
+        let path = path.replace("[yz]", "");
+        expect_code(&send(&server, "DELETE", &path), 403, "forbidden");
+    });
+    rows.row("a dry run of a promotion refuses, too", || {
+        let body = json!({ "from": DEB_TARGET, "to": ["release/2.8/ubuntu/jammy"], "packages": ["rws-other"], "dry_run": true });
+        let answer = Request::new("POST", "/-/promote").user(&user("team")).body(body.to_string()).send(&server);
+        expect_code(&answer, 403, "forbidden");
+    });
     rows.row("as a whole", || {
         let post = |path: &str, body: &Value| {
             Request::new("POST", path).user(&user("team")).body(body.to_string()).send(&server)
@@ -146,12 +169,12 @@ fn what_is_removed_promoted_and_changed_as_a_whole() {
         expect_code(&send(&server, "PUT", &metadata), 403, "forbidden");
     });
     rows.row("all is there still", || {
-        assert_eq!(packages(&server, "/release/2.8/ubuntu", "focal", "amd64").len(), 3);
+        assert_eq!(packages(&server, "/release/2.8/ubuntu", "focal", "amd64").len(), 6);
         assert!(traces(&server).is_superset(&before));
     });
     rows.row("what fits", || {
         expect_status(&send(&server, "DELETE", &format!("{DEB_TARGET}?name=rws-team&wait=30")), 201);
-        assert_eq!(packages(&server, "/release/2.8/ubuntu", "focal", "amd64").len(), 2);
+        assert_eq!(packages(&server, "/release/2.8/ubuntu", "focal", "amd64").len(), 5);
     });
     rows.end();
 }

@@ -61,6 +61,15 @@ fn a_pin_names_states_of_many_repositories() {
         assert_eq!(pins[0]["repositories"][repository], pins[1]["repositories"][repository]);
         expect_status(&unpin(&server, "april"), 200);
     });
+    rows.row("caches ask again: the name may be given to another state", || {
+        let repomd = get(&server, &format!("/-/at/march{RPM_TARGET}/x86_64/repodata/repomd.xml"));
+        assert_eq!(repomd.header("cache-control"), Some("no-cache"));
+        let release = get(&server, &format!("/-/at/march{}/dists/focal/Release", "/release/2.8/ubuntu")).text();
+        let digest = release.split("SHA256:\n ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+        let path = format!("/-/at/march/release/2.8/ubuntu/dists/focal/main/binary-all/by-hash/SHA256/{digest}");
+        let answer = get(&server, &path);
+        assert!(answer.status == 404 || answer.header("cache-control") == Some("no-cache"));
+    });
     rows.row("what a pin does not have is not there", || {
         expect_status(&get(&server, &format!("/-/at/march{RPM_TARGET}/x86_64/repodata/repomd.xml")), 200);
         expect_status(&get(&server, "/-/at/march/live/2.8/el/8/x86_64/repodata/repomd.xml"), 404);
@@ -95,6 +104,8 @@ fn what_is_wrong_changes_nothing() {
         (json!({ "name": "a/b", "targets": [RPM_TARGET] }), 400, "name"),
         (json!({ "name": long, "targets": [RPM_TARGET] }), 400, "name"),
         (json!({ "name": "may", "targets": [] }), 400, "path"),
+        (json!({ "name": "may", "targets": vec!["*/*/*/*"; 1000] }), 400, "path"),
+        (json!({ "name": "may", "targets": ["*".repeat(1000)] }), 400, "path"),
         (json!({ "name": "may", "targets": ["live/9.9/el/7"] }), 400, "path"),
         (json!({ "name": "may", "targets": ["live/*/fedora/1"] }), 400, "path"),
         (json!({ "name": "may", "targets": ["live/2.8/el/8"] }), 404, "no-repository"),

@@ -9,10 +9,11 @@ use super::stage::{
     traces,
 };
 use crate::support::curl::Answer;
-use crate::support::files_below;
 use crate::support::form::Form;
+use crate::support::packages::deb::Deb;
 use crate::support::raw::Request;
 use crate::support::server::Server;
+use crate::support::{files_below, read_file, temporary_directory};
 
 const POOL: &str = "/release/2.8/ubuntu/pool/focal/main/p/product";
 
@@ -92,6 +93,35 @@ fn bytes_leave_every_state() {
         });
         assert!(refused.is_some());
         expect_code(&get(&server, &format!("{POOL}/{}", old.name)), 410, "purged");
+    });
+    rows.row("a source with its files; one that waits for its list", || {
+        let source = FIXTURES.source();
+        let incoming = |name: &str| format!("/-/incoming{DEB_TARGET}/product/{name}");
+        expect_created(&put(&server, &wait, deb_form(source)));
+        let staged = &FIXTURES.other_deb.with(b"");
+        let answer = purge(
+            &server,
+            &json!({ "selectors": ["rws-*"], "targets": ["release/2.8/ubuntu/focal"], "dry_run": true }),
+        );
+        let files = paths(&answer);
+        for file in source {
+            assert!(files.iter().any(|path| path.ends_with(&file.name)), "{} in {files:?}", file.name);
+        }
+        let kept = Request::new("PUT", &incoming(&staged.name)).user(server.credentials()).body(staged.bytes.clone());
+        expect_code(&kept.send(&server), 403, "purged");
+        let directory = temporary_directory();
+        let fresh = read_file(&Deb::new("rws-fresh", "1.0", "amd64").build(directory.path()));
+        let kept =
+            Request::new("PUT", &incoming("rws-fresh_1.0_amd64.deb")).user(server.credentials()).body(fresh.clone());
+        expect_status(&kept.send(&server), 201);
+        assert_eq!(holders(&server, &fresh).len(), 1);
+        expect_status(&purge(&server, &json!({ "sha256": [sha256(&fresh)] })), 201);
+        assert_eq!(holders(&server, &fresh), Vec::<String>::new());
+    });
+    rows.row("a state with purged bytes does not come back", || {
+        let body = json!({ "target": DEB_TARGET, "to": "march", "dry_run": true }).to_string();
+        let answer = Request::new("POST", "/-/rollback").user(server.credentials()).body(body).send(&server);
+        expect_code(&answer, 409, "purged");
     });
     rows.row("it is in the audit", || {
         let audit = Request::get("/-/audit?verb=purge").user(server.credentials()).send(&server).text();

@@ -94,6 +94,10 @@ fn what_a_dry_run_says_goes() {
         });
     }
     rows.row("a plan says what it was made on, and the file with its digest", || {
+        for word in ["dry_run", "dry_run=", "dry_run=yes"] {
+            let answer = call(&server, "DELETE", &format!("{DEB_TARGET}?name=agent-doc&{word}"));
+            expect_status(&answer, 200);
+        }
         let answer = call(&server, "DELETE", &format!("{DEB_TARGET}?name=agent-doc&dry_run=true"));
         let plan = &answer.json()["repositories"][&DEB_TARGET[1..]];
         assert_eq!(plan["removed"][0]["file"], "agent-doc_1.0-1_all.deb");
@@ -172,6 +176,7 @@ fn what_is_wrong_changes_nothing() {
     for (path, status, words) in [
         (format!("{RPM_TARGET}?name=rws-one&release=1"), 400, "release"),
         (format!("{RPM_TARGET}?name=rws-one&arch=x86_64"), 400, "arch"),
+        (format!("{DEB_TARGET}?name=agent*&name=x"), 400, "twice"),
         (format!("{RPM_TARGET}?dry_run=1"), 400, "by name, version and architecture"),
         (format!("{RPM_TARGET}/{}?dry_run=1", FIXTURES.rpm.name), 400, "by name, version and architecture"),
         (format!("{RPM_TARGET}/x86_64?name=rws-one"), 400, ""),
