@@ -57,6 +57,14 @@ pub enum NoState {
         /// What was asked for.
         generation: String,
     },
+    /// There was no such repository yet.
+    #[error("{repository} was published for the first time after {time}.")]
+    NotYet {
+        /// The repository.
+        repository: RepositoryId,
+        /// The time that was asked for.
+        time: String,
+    },
     /// The pin says nothing of the repository.
     #[error("The pin {pin} does not have {repository}.")]
     NotPinned {
@@ -118,6 +126,9 @@ pub fn resolve(head: &Head, state: &PastState, now: i64) -> Result<GenerationId,
             // within a second something may still be published
             if *time >= now {
                 return Err(NoState::Future { time: written });
+            }
+            if head.first_published_at.is_some_and(|first| *time < first) {
+                return Err(NoState::NotYet { repository: head.repository.clone(), time: written });
             }
             let was_current =
                 |state: &State| state.published_at <= *time && state.replaced_at.is_none_or(|until| *time < until);

@@ -108,17 +108,24 @@ pub async fn create(store: &dyn Store, new: NewPin<'_>) -> Result<Pin, PinError>
         return Err(PinError::Name(name.to_owned()));
     }
     let now = store.clock_milliseconds().await? / 1000;
-    let (mut repositories, mut bytes) = (BTreeMap::new(), 0);
+    let (mut repositories, mut bytes, mut not_yet) = (BTreeMap::new(), 0, None);
     for repository in targets.iter().flat_map(|target| target.repositories()) {
         let Some(head) = history::head(store, &repository).await? else { continue };
-        let id = state.map_or_else(|| Ok(head.generation.clone()), |state| history::resolve(&head, state, now))?;
+        let id = match state.map_or_else(|| Ok(head.generation.clone()), |state| history::resolve(&head, state, now)) {
+            // it was not there then
+            Err(error @ NoState::NotYet { .. }) => {
+                not_yet.get_or_insert(error);
+                continue;
+            }
+            resolved => resolved?,
+        };
         let generation = reading::generation(store, &repository, &id).await?;
         let files = generation.files.all().map_err(RepositoryError::generation(&repository))?;
         bytes += files.iter().filter(|file| file.users > 0).map(|file| file.size_bytes).sum::<u64>();
         repositories.insert(repository, id);
     }
     if repositories.is_empty() {
-        return Err(PinError::Nothing);
+        return Err(not_yet.map_or(PinError::Nothing, PinError::NoState));
     }
     let (format, name, user) = (disk_format::PIN, name.to_owned(), actor.user.clone());
     let pin = Pin { format, name, mark: Uuid::new_v4(), created_at: now, user, bytes, repositories };

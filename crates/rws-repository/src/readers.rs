@@ -153,6 +153,7 @@ mod tests {
             packages: None,
             oldest_renderer: None,
             package_signatures: None,
+            first_published_at: None,
             root: Vec::new(),
             plain: Default::default(),
             own: Default::default(),

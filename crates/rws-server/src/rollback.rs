@@ -99,6 +99,8 @@ impl From<NoState> for Problem {
         match error {
             NoState::NotKept { .. } => Self::new(StatusCode::GONE, "not-kept", message)
                 .with_hint("GET /-/repositories/REPOSITORY/generations lists those that there are"),
+            NoState::NotYet { .. } => Self::new(StatusCode::GONE, "not-kept", message)
+                .with_hint("a target is rolled back repository by repository where one came later: \"repository\""),
             NoState::NotPinned { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not-pinned", message).with_hint("GET /-/pins lists what each pin has")
             }

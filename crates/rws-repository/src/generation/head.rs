@@ -34,6 +34,9 @@ pub struct Head {
     /// versions do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package_signatures: Option<BTreeMap<String, u64>>,
+    /// When its first generation was published, in seconds since 1970. Heads of earlier versions do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_published_at: Option<i64>,
     /// The files of the root. RWS serves them from here.
     pub root: Vec<RootFile>,
     /// Plain names of index files, and the names of the files that have this content, relative to the tree.

@@ -243,6 +243,7 @@ impl Committer<'_> {
             packages: Some(generation.packages.len()),
             oldest_renderer: generation.renderers.keys().next().copied(),
             package_signatures: Some(generation.signatures.clone()),
+            first_published_at: before.map_or(Some(published_at), |head| head.first_published_at),
             root: generation.root.clone(),
             plain,
             own,

@@ -15,7 +15,7 @@ use rws_repository::rollback;
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Moment, Operation, Store};
 
-use crate::support::{ACTOR, Crash, World, id, observed};
+use crate::support::{ACTOR, Crash, World, id, observed, record, seed};
 
 const FROM: &str = "live/2.8/ubuntu/focal";
 const TO: &str = "release/2.8/ubuntu/focal";
@@ -69,13 +69,12 @@ async fn delete_at_source(world: &World, name: &str) {
     let from = world.catalogue.resolve(FROM).unwrap();
     let name = FileName::parse(name).unwrap();
     removal::remove(&*world.store(), &from, &Removal::Named(name), &ACTOR).await.unwrap().unwrap();
-    for seconds in [0, 3 * 24 * 60 * 60, 11 * 60, 11 * 60] {
+    assert!(publish(world, world.store(), FROM).await);
+    // readers' generations go with later ones, then names, then files
+    for (round, seconds) in [3 * 24 * 60 * 60, 11 * 60, 11 * 60, 11 * 60].into_iter().enumerate() {
         world.pass(seconds);
-        // readers' generations go with later ones
-        for text in ["1", "2"] {
-            world.upload(FROM, &[world.deb("other", "1", "amd64", &format!("{seconds} {text}"))]).await.unwrap();
-            assert!(publish(world, world.store(), FROM).await);
-        }
+        world.upload(FROM, &[world.deb("other", "1", "amd64", &round.to_string())]).await.unwrap();
+        assert!(publish(world, world.store(), FROM).await);
         let triggers = Triggers::of(&[Trigger::Synchronise]);
         world.tick();
         world.publisher(world.store()).reconcile(&id(FROM), triggers).await.unwrap();
@@ -254,4 +253,29 @@ async fn requests_grow_with_the_packages_alone() {
     println!("operations of the store: 5 packages {}, 10 packages {}", counts[0], counts[1]);
     // front, copy to the upload, source looked at again, copy to its place; deletion is one for all
     assert_eq!(counts[1] - counts[0], 5 * 4, "{counts:?}");
+}
+
+/// The size of the repositories costs nothing more: their manifests are read, whatever is in them.
+#[tokio::test]
+async fn a_thousand_packages_between_repositories_of_ten_thousand() {
+    let world = World::new();
+    for repository in [FROM, TO] {
+        let package = world.deb("name00000", "1.0", "amd64", repository);
+        let record = record(&world.catalogue, repository, &package);
+        seed(&*world.memory, &world.catalogue, repository, &record, 10_000).await;
+    }
+    let files: Vec<_> = (0..1000).map(|number| world.deb(&format!("p{number}"), "1", "amd64", "x")).collect();
+    world.upload(FROM, &files).await.unwrap();
+    assert!(publish(&world, world.store(), FROM).await);
+    let counting = Crash::at(usize::MAX, Moment::Before);
+    let store = observed(&world, counting.clone());
+    promote(&world, &store, &choice(&["p*=*"])).await.unwrap();
+    let promised = counting.names.lock().unwrap().len();
+    assert!(publish(&world, store, TO).await);
+    let all = counting.names.lock().unwrap().len();
+    let head = history::head(&*world.store(), &id(TO)).await.unwrap().unwrap();
+    assert_eq!(head.packages, Some(11_000));
+    println!("operations of the store: {promised} until the promise, {all} until 1,000 packages are published");
+    // as above: four for each package
+    assert!(all < 4 * 1000 + 100, "{all}");
 }

@@ -147,6 +147,15 @@ fn a_target_of_several_repositories_and_its_metadata() {
         }
         assert!(has_comps("first"));
     });
+    rows.row("a repository that came later is no part of that time", || {
+        expect_created(&put(&server, &wait, Form::of([&FIXTURES.source_rpm])));
+        let request = json!({ "target": RPM_TARGET, "to": now, "dry_run": true });
+        expect_code(&roll_back(&server, "", &request), 410, "not-kept");
+        let pin = json!({ "name": "then", "targets": [RPM_TARGET], "at": now }).to_string();
+        let answer = Request::new("POST", "/-/pins").user(server.credentials()).body(pin).send(&server);
+        expect_status(&answer, 201);
+        assert_eq!(answer.json()["repositories"].as_object().map(serde_json::Map::len), Some(2));
+    });
     rows.row("one repository to a generation of its own", || {
         let all = generations(&server, &repository);
         let request = json!({ "target": RPM_TARGET, "repository": repository, "to": all[1] });

@@ -6,6 +6,7 @@ use super::server::{Credentials, Server};
 use super::wait;
 use std::io::{BufRead, BufReader, Error, Read, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
@@ -80,11 +81,15 @@ impl Request {
     }
 }
 
-/// Asks for `HOST:PORT/PATH`, as curl does. An answer that does not come has the status 0.
+/// Asks for `HOST:PORT/PATH`, as a client of its own: one that asked a moment ago goes on with the root that it got. An answer that
+/// does not come has the status 0.
 pub fn fetch(method: &str, address: &str) -> Answer {
     let (host, path) =
         address.split_once('/').map_or((address, String::from("/")), |(host, path)| (host, format!("/{path}")));
-    let request = Request::new(method, &path).header("Accept", "*/*").header("Connection", "close");
+    static CLIENTS: AtomicUsize = AtomicUsize::new(0);
+    let client = format!("rws-test/{}", CLIENTS.fetch_add(1, Ordering::Relaxed));
+    let request = Request::new(method, &path).header("User-Agent", &client).header("Accept", "*/*");
+    let request = request.header("Connection", "close");
     let stream = match TcpStream::connect(host) {
         Ok(stream) => stream,
         Err(error) => {
