@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use rws_model::RepositoryId;
 use serde::{Deserialize, Serialize};
-
-use crate::limits::PackageLimits;
 
 /// Who asked for a change, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +14,9 @@ pub struct Actor {
     /// What it is about, where that is no package: the name of a pin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The repositories that it is about, where it changes none of their packages: those of the pin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<RepositoryId>,
     /// The user; `None`: RWS itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -24,15 +26,18 @@ pub struct Actor {
     /// The name of the request, as its answer and the log have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// Which packages may be changed. This is not written down.
-    #[serde(skip)]
-    pub limits: PackageLimits,
 }
 
 impl Actor {
     /// RWS itself.
     pub const fn itself(verb: &'static str) -> Self {
-        let limits = PackageLimits::none();
-        Self { verb: Cow::Borrowed(verb), subject: None, user: None, address: None, request: None, limits }
+        Self {
+            verb: Cow::Borrowed(verb),
+            subject: None,
+            repositories: Vec::new(),
+            user: None,
+            address: None,
+            request: None,
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::actor::Actor;
 use crate::catalogue::Catalogue;
 use crate::upload::{Upload, UploadChange};
-use crate::{RepositoryError, UploadId, private};
+use crate::{RepositoryError, UploadId, private, reading};
 
 /// How many names the store is asked for at once.
 const PAGE: usize = 1000;
@@ -116,7 +116,7 @@ pub async fn records(
         let reading = Arc::clone(&reading);
         async move {
             let (store, catalogue, filter, pending, failed) = &*reading;
-            let Some(upload) = read(&**store, &id).await? else { return Ok(None) };
+            let Some(upload) = reading::upload(&**store, &id).await? else { return Ok(None) };
             let outcome = match failed.get(&id) {
                 Some(note) => Outcome::Failed { reason: text(&**store, note).await? },
                 None if pending.contains(&id) => Outcome::Pending,
@@ -157,13 +157,6 @@ async fn uploads(store: &dyn Store, filter: &AuditFilter) -> Result<Vec<UploadId
     }
 }
 
-/// An upload without the entries of its packages; `None` for one that is not there any more, or cannot be read.
-pub(crate) async fn read(store: &dyn Store, id: &UploadId) -> Result<Option<Upload>, RepositoryError> {
-    let Some(content) = store.read(&private::upload(id), Span::Whole).await? else { return Ok(None) };
-    let upload = Upload::outline(&content.collect().await?);
-    Ok(upload.ok().filter(|upload| upload.id == *id && upload.is_readable()))
-}
-
 async fn text(store: &dyn Store, key: &rws_store::Key) -> Result<String, RepositoryError> {
     let Some(content) = store.read(key, Span::Whole).await? else { return Ok(String::new()) };
     Ok(String::from_utf8_lossy(&content.collect().await?).into_owned())
@@ -176,7 +169,9 @@ fn record(catalogue: &Catalogue, upload: Upload, outcome: Outcome) -> AuditRecor
         packages.insert(package(catalogue, &upload, change));
     }
     let (id, actor) = (upload.id, upload.actor);
-    let Actor { verb, subject, user, address, request, limits: _ } = actor.clone().unwrap_or_else(|| Actor::itself(""));
+    let Actor { verb, subject, repositories, user, address, request } =
+        actor.clone().unwrap_or_else(|| Actor::itself(""));
+    targets.extend(repositories.iter().map(|repository| target(catalogue, repository)));
     AuditRecord {
         time: Timestamp::from_second(id.seconds()).ok().map(|time| time.to_string()),
         upload: id.to_string(),

@@ -8,7 +8,6 @@ use rws_model::{Identity, RepositoryId};
 use rws_store::Store;
 
 use crate::actor::Actor;
-use crate::audit;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::RepositoryError;
 use crate::generation::{Generation, Head, Heads, PackageRow, path_order};
@@ -228,7 +227,7 @@ pub async fn commit(
     };
     let mut uploads = Vec::new();
     for id in generation.uploads.iter().take(MAX_UPLOADS) {
-        let upload = audit::read(store, id).await?;
+        let upload = reading::upload(store, id).await?;
         uploads.push((id.clone(), upload.and_then(|upload| upload.actor)));
     }
     Ok(Commit { packages, uploads, changes })

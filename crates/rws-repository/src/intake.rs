@@ -1,5 +1,7 @@
 //! Taking an upload: everything under the private prefix, and one object that makes it a promise.
 
+mod metadata;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
@@ -7,25 +9,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
-use rws_model::{
-    Assembled, FileName, Inspected, Listed, Metadata, Placement, Record, RecordFile, Refusal, RepositoryId, Role,
-};
+use rws_model::{Assembled, FileName, Inspected, Listed, Placement, Record, RecordFile, Refusal, RepositoryId, Role};
 use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Span, Stat, Store, StoreError, Version, Write};
 
-use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::conflict;
 use crate::error::IntakeError;
 use crate::gather::gather;
+use crate::limits::Requester;
 use crate::package_signing::{SignedFile, SignedUploads};
 use crate::plan::join;
-use crate::presence::{Presence, Presences};
+use crate::presence::Presences;
 use crate::reception::{Early, IncomingFiles, Kept};
 use crate::release::is_reserved;
 use crate::replacement::Replacements;
-use crate::retention::Sources;
 use crate::upload::{Upload, UploadBuilder};
 use crate::{RepositoryError, UploadId, private};
+
+pub use self::metadata::{describe, undescribe};
 
 /// How many objects of one upload are written at once.
 const WRITES_AT_ONCE: usize = 8;
@@ -97,21 +98,21 @@ pub struct Destination<'a> {
     /// Whether other bytes for a package that is there are refused, whatever the configuration says.
     pub refuse_other_bytes: bool,
     /// Who sends them.
-    pub actor: &'a Actor,
+    pub by: Requester<'a>,
     /// Metadata that comes with them.
     pub metadata: &'a [MetadataFile],
 }
 
 impl<'a> Destination<'a> {
     /// Wherever the files of an upload are for in these targets.
-    pub fn all(targets: &'a [Arc<ConfiguredTarget>], actor: &'a Actor) -> Self {
+    pub fn all(targets: &'a [Arc<ConfiguredTarget>], by: Requester<'a>) -> Self {
         Self {
             targets,
             listed: Listed::InUpload,
             only: None,
             is_release: false,
             refuse_other_bytes: false,
-            actor,
+            by,
             metadata: &[],
         }
     }
@@ -153,7 +154,7 @@ pub async fn accept(
     if now - reception.id().seconds() > LONGEST_SECONDS {
         return Err(IntakeError::TooSlow);
     }
-    let mut upload = UploadBuilder::new(reception.id().clone(), to.actor);
+    let mut upload = UploadBuilder::new(reception.id().clone(), to.by.actor);
     let mut products = Vec::new();
     let parts = files.into_iter().map(|ReceivedFile { file, inspected, product }| {
         products.push(product);
@@ -165,7 +166,7 @@ pub async fn accept(
     for target in targets {
         let signed = uploads.of(target).await?;
         let inspected = signed.as_ref().map_or(&inspected, |signed| &signed.inspected);
-        to.actor.limits.check_upload(target, inspected)?;
+        to.by.limits.check_upload(target, inspected)?;
         let mut presences = Presences::new(reception.store(), target);
         let pool = Pool::load(&mut presences, target, inspected, listed).await?;
         let mut assembled = assemble(target, listed, (inspected, &products), &pool)?;
@@ -183,9 +184,7 @@ pub async fn accept(
                 record.signature = own.cloned();
             }
         }
-        if to.actor.limits.are_for(target) {
-            check_replaced(&mut presences, target, &assembled, to.actor).await?;
-        }
+        to.by.limits.check_replaced(&mut presences, target, &assembled).await?;
         conflict::check(&mut presences, target, &assembled, refuse_other_bytes).await?;
         replacements.take_known(target, &presences, &assembled);
         for Assembled { record, repositories } in assembled {
@@ -227,89 +226,6 @@ pub async fn accept(
     // what was written early stays now even if the end of the next write is not known
     kept.into_iter().for_each(|kept| _ = kept.send(()));
     Ok(Accepted { replaced, ..promise(reception.store(), upload).await? })
-}
-
-/// Refuses to replace packages that may not be changed.
-async fn check_replaced(
-    presences: &mut Presences<'_>,
-    target: &ConfiguredTarget,
-    assembled: &[Assembled],
-    actor: &Actor,
-) -> Result<(), IntakeError> {
-    for repository in target.repositories() {
-        let store = presences.store();
-        let presence = presences.of(&repository).await?;
-        let mut present = Vec::new();
-        for one in assembled.iter().filter(|one| one.repositories.contains(&repository)) {
-            let identity = &one.record.identity;
-            let content = presence.content(identity)?;
-            if content.is_some() && content != one.record.uploaded() {
-                present.push((identity, presence.placed(identity)?));
-            }
-        }
-        if present.is_empty() {
-            continue;
-        }
-        let sources = Sources::of(store, target, &repository).await?;
-        for (identity, placed) in present {
-            sources.check(&actor.limits, identity, placed)?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes a file of metadata for some repositories: a change like any other.
-///
-/// # Errors
-///
-/// What the store fails with.
-pub async fn describe(
-    store: &dyn Store,
-    metadata: Metadata,
-    repositories: &[RepositoryId],
-    actor: &Actor,
-) -> Result<Accepted, IntakeError> {
-    let places: Vec<Key> = repositories.iter().filter_map(|one| Key::parse(&join(one.as_str(), "any"))).collect();
-    store.check_places(&places).await?;
-    let id = UploadId::next(store.clock_milliseconds().await?);
-    let mut upload = UploadBuilder::new(id.clone(), actor);
-    let files: Vec<Key> = metadata.record.files.iter().map(|file| private::incoming(&id, &file.name)).collect();
-    upload.add(metadata.record, repositories);
-    let upload = upload.finish();
-    let pointers = pointers(&upload);
-    let content = Bytes::from(metadata.content);
-    let write = Write { condition: Condition::Always, kind: ObjectClass::PrivateImmutable };
-    let mut writes: Vec<BoxFuture<'_, Result<Stat, StoreError>>> = Vec::new();
-    for file in &files {
-        writes.push(store.write(file, Body::Bytes(content.clone()), write.clone()));
-    }
-    writes.extend(pointers.iter().map(|pointer| write_pointer(store, pointer).boxed()));
-    if let Err(error) = gather(WRITES_AT_ONCE, writes).await {
-        _ = store.delete(&files.into_iter().chain(pointers).collect::<Vec<_>>()).await;
-        return Err(error.into());
-    }
-    Ok(promise(store, upload).await?)
-}
-
-/// Takes metadata of a kind out of those of some repositories that have it. `None` where none has.
-///
-/// # Errors
-///
-/// What the store fails with.
-pub async fn undescribe(
-    store: &dyn Store,
-    targets: &[(Arc<ConfiguredTarget>, RepositoryId)],
-    kind: &str,
-    actor: &Actor,
-) -> Result<Option<Accepted>, IntakeError> {
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), actor);
-    for (target, repository) in targets {
-        let identity = target.format.metadata_identity(kind);
-        if Presence::load(store, target, repository).await?.content(&identity)?.is_some() {
-            upload.remove(identity, repository.clone(), None);
-        }
-    }
-    if upload.changes.is_empty() { Ok(None) } else { announce(store, upload).await.map(Some) }
 }
 
 /// Checks that what an upload becomes may lie where it has to: nothing is promised that cannot be published.

@@ -52,6 +52,7 @@ pub mod rollback;
 pub mod scheduler;
 pub mod selection;
 pub mod sign_present;
+mod sources;
 mod stored_files;
 mod stored_packages;
 pub mod tree;

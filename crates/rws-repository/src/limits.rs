@@ -2,16 +2,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rws_model::{Inspected, Role, Target, glob_matches};
+use rws_model::{Assembled, Inspected, Role, Target, glob_matches};
 
+use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::IntakeError;
+use crate::presence::Presences;
+use crate::sources::Sources;
 
 /// Patterns of the packages that somebody may change, for those targets that may not be changed as a whole. A pattern has to fit the
 /// name of a package, and one has to fit the name of the source that it says it was built from: both are read from the package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageLimits {
     targets: BTreeMap<Target, Vec<String>>,
+}
+
+/// Who asks for a change of packages, and which of them may be changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Requester<'a> {
+    /// Who asks, as the record of the change says it.
+    pub actor: &'a Actor,
+    /// Which packages may be changed.
+    pub limits: &'a PackageLimits,
+}
+
+impl<'a> Requester<'a> {
+    /// Somebody who may change all packages.
+    pub const fn unlimited(actor: &'a Actor) -> Self {
+        const NONE: &PackageLimits = &PackageLimits::none();
+        Self { actor, limits: NONE }
+    }
 }
 
 impl PackageLimits {
@@ -73,6 +93,38 @@ impl PackageLimits {
                 (Role::Listing, _) => {}
                 _ if named.contains(&file.file.name) => {}
                 _ => self.check(target, file.file.name.as_str(), None)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to replace packages that may not be changed.
+    pub(crate) async fn check_replaced(
+        &self,
+        presences: &mut Presences<'_>,
+        target: &ConfiguredTarget,
+        assembled: &[Assembled],
+    ) -> Result<(), IntakeError> {
+        if !self.are_for(target) {
+            return Ok(());
+        }
+        for repository in target.repositories() {
+            let store = presences.store();
+            let presence = presences.of(&repository).await?;
+            let mut present = Vec::new();
+            for one in assembled.iter().filter(|one| one.repositories.contains(&repository)) {
+                let identity = &one.record.identity;
+                let content = presence.content(identity)?;
+                if content.is_some() && content != one.record.uploaded() {
+                    present.push((identity, presence.placed(identity)?));
+                }
+            }
+            if present.is_empty() {
+                continue;
+            }
+            let sources = Sources::of(store, target, &repository).await?;
+            for (identity, placed) in present {
+                sources.check(self, identity, placed)?;
             }
         }
         Ok(())

@@ -154,7 +154,8 @@ pub async fn create(store: &dyn Store, new: NewPin<'_>) -> Result<Pin, PinError>
 
 /// Keeps who asked for a change of a pin: as an upload without packages.
 async fn record(store: &dyn Store, pin: &Pin, actor: &Actor) -> Result<(), RepositoryError> {
-    let actor = Actor { subject: Some(pin.name.clone()), ..actor.clone() };
+    let repositories = pin.repositories.keys().cloned().collect();
+    let actor = Actor { subject: Some(pin.name.clone()), repositories, ..actor.clone() };
     let upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), &actor);
     intake::promise(store, upload).await.map(|_| ())
 }

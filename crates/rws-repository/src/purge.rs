@@ -19,7 +19,7 @@ use crate::intake::{Accepted, announce};
 use crate::plan::join;
 use crate::selection::{PlannedPackage, Selector};
 use crate::upload::{RemovedFile, Upload};
-use crate::{GenerationId, UploadId, audit, disk_format, history, private, reading};
+use crate::{GenerationId, UploadId, disk_format, history, private, reading};
 
 /// When all replicas know of a purge, in seconds.
 const KNOWN_TO_ALL: i64 = 10 * 60;
@@ -313,7 +313,7 @@ async fn held(store: &dyn Store, digests: &BTreeSet<Sha256>) -> Result<Vec<Key>,
     let uploads: BTreeSet<UploadId> = incoming.iter().filter_map(|one| private::incoming_upload(&one.key)).collect();
     let mut keys = Vec::new();
     for id in uploads.into_iter().filter(|id| !pending.contains(id)) {
-        let Some(upload) = audit::read(store, &id).await? else { continue };
+        let Some(upload) = reading::upload(store, &id).await? else { continue };
         for record in &upload.records {
             let is_purged = |sha256: &Sha256| digests.contains(sha256);
             let own = record.uploaded().is_some_and(|sha256| is_purged(&sha256));

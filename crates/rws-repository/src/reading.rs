@@ -5,7 +5,8 @@ use rws_store::{Key, Span, Store, Version};
 use serde::de::DeserializeOwned;
 
 use crate::generation::Generation;
-use crate::{GenerationId, RepositoryError, disk_format, private};
+use crate::upload::Upload;
+use crate::{GenerationId, RepositoryError, UploadId, disk_format, private};
 
 /// What is wrong with an object that names another one as itself.
 const OTHER: &str = "the store returned another object";
@@ -45,4 +46,15 @@ pub async fn json<T: DeserializeOwned>(store: &dyn Store, key: &Key) -> Result<O
     let version = content.stat.version.clone();
     let value = serde_json::from_slice(&content.collect().await?);
     Ok(Some((value.map_err(|error| RepositoryError::damaged(key, error))?, version)))
+}
+
+/// An upload without the entries of its packages; `None` for one that is not there any more, or cannot be read.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn upload(store: &dyn Store, id: &UploadId) -> Result<Option<Upload>, RepositoryError> {
+    let Some(content) = store.read(&private::upload(id), Span::Whole).await? else { return Ok(None) };
+    let upload = Upload::outline(&content.collect().await?);
+    Ok(upload.ok().filter(|upload| upload.id == *id && upload.is_readable()))
 }

@@ -17,6 +17,7 @@ use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::inspection::Inspection;
 use crate::intake::{self, Accepted, Destination, FileLocation, ReceivedFile};
+use crate::limits::Requester;
 use crate::package_signing::SPOOL_PREFIX;
 use crate::presence::Presence;
 use crate::reception::IncomingFiles;
@@ -94,7 +95,10 @@ pub async fn release(
     spooled.write_all(&bytes).map_err(IntakeError::Disk)?;
     let path = spooled.into_temp_path();
     let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-    let to = Destination { is_release: true, ..Destination::all(std::slice::from_ref(target), &RELEASE) };
+    let to = Destination {
+        is_release: true,
+        ..Destination::all(std::slice::from_ref(target), Requester::unlimited(&RELEASE))
+    };
     let location = FileLocation::Disk(LocalFile::whole(&*path));
     let files = vec![ReceivedFile { file: location, inspected, product: Some(name.to_owned()) }];
     let accepted = intake::accept(reception, to, files).await?;

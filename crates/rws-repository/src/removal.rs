@@ -7,13 +7,13 @@ use rws_model::{FileName, Identity, RepositoryId, Sha256};
 use rws_store::Store;
 
 use crate::UploadId;
-use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::IntakeError;
 use crate::intake::{Accepted, announce};
+use crate::limits::Requester;
 use crate::plan::join;
 use crate::presence::{Owner, Presence};
-use crate::retention::Sources;
+use crate::sources::Sources;
 use crate::upload::{RemovedFile, Upload};
 
 /// Which package goes.
@@ -63,7 +63,7 @@ pub async fn remove(
     store: &dyn Store,
     targets: &[Arc<ConfiguredTarget>],
     removal: &Removal,
-    actor: &Actor,
+    by: Requester<'_>,
 ) -> Result<Option<Accepted>, IntakeError> {
     let found = find(store, targets, removal.name()).await?;
     let wanted = wanted(&found, removal);
@@ -84,12 +84,12 @@ pub async fn remove(
     }
     for found in found.iter().filter(|found| identities.contains(&found.owner.identity)) {
         let target = targets.iter().find(|target| target.repositories().contains(&found.repository));
-        let Some(target) = target.filter(|target| actor.limits.are_for(target)) else { continue };
+        let Some(target) = target.filter(|target| by.limits.are_for(target)) else { continue };
         let sources = Sources::of(store, target, &found.repository).await?;
         let placed = Presence::load(store, target, &found.repository).await?.placed(&found.owner.identity)?;
-        sources.check(&actor.limits, &found.owner.identity, placed)?;
+        sources.check(by.limits, &found.owner.identity, placed)?;
     }
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), actor);
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), by.actor);
     for found in found.iter().filter(|found| identities.contains(&found.owner.identity)) {
         let was = found.content.map(|sha256| RemovedFile { name: found.owner.file.clone(), sha256 });
         upload.remove(found.owner.identity.clone(), found.repository.clone(), was);

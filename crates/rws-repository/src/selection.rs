@@ -1,17 +1,18 @@
 //! Packages by what they are: name, version and architecture, each as a pattern; and what a change of them would do.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use rws_model::{FileName, Format, Identity, PackageName, RepositoryId, Sha256, glob_matches};
 use rws_store::Store;
 
-use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::intake::{Accepted, announce};
+use crate::limits::Requester;
 use crate::presence::Presence;
-use crate::retention::Sources;
+use crate::sources::Sources;
 use crate::upload::{RemovedFile, Upload};
 use crate::{GenerationId, UploadId};
 
@@ -26,7 +27,25 @@ pub struct Selector {
     pub architecture: Option<String>,
 }
 
+impl fmt::Display for Selector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name.as_deref().unwrap_or("*"))?;
+        self.version.iter().try_for_each(|version| write!(formatter, "={version}"))?;
+        self.architecture.iter().try_for_each(|architecture| write!(formatter, " {architecture}"))
+    }
+}
+
 impl Selector {
+    /// Reads `NAME` or `NAME=VERSION`, each a pattern; `None` for an empty name or version.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, version) = match text.split_once('=') {
+            Some((name, version)) => (name, Some(version.to_owned())),
+            None => (text, None),
+        };
+        let is_empty = name.is_empty() || version.as_ref().is_some_and(String::is_empty);
+        (!is_empty).then(|| Self { name: Some(name.to_owned()), version, architecture: None })
+    }
+
     /// Whether a package is one of those.
     pub fn matches(&self, format: &dyn Format, package: &PackageName) -> bool {
         let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|one| glob_matches(one, text));
@@ -37,7 +56,7 @@ impl Selector {
 }
 
 /// Whether a package has a version that a pattern stands for, or one that is equal to it.
-pub(crate) fn is_version(format: &dyn Format, pattern: &str, package: &PackageName) -> bool {
+fn is_version(format: &dyn Format, pattern: &str, package: &PackageName) -> bool {
     glob_matches(pattern, &package.version) || format.is_same_version(pattern, &package.version)
 }
 
@@ -90,10 +109,10 @@ pub async fn remove(
     targets: &[Arc<ConfiguredTarget>],
     selector: &Selector,
     dry_run: bool,
-    actor: &Actor,
+    by: Requester<'_>,
 ) -> Result<(ChangePlan, Option<Accepted>), IntakeError> {
     let mut plan = ChangePlan::new();
-    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), actor);
+    let mut upload = Upload::new(UploadId::next(store.clock_milliseconds().await?), by.actor);
     for target in targets {
         for repository in target.repositories() {
             let presence = Presence::load(store, target, &repository).await?;
@@ -101,10 +120,10 @@ pub async fn remove(
             if identities.is_empty() {
                 continue;
             }
-            if actor.limits.are_for(target) {
+            if by.limits.are_for(target) {
                 let sources = Sources::of(store, target, &repository).await?;
                 for identity in &identities {
-                    sources.check(&actor.limits, identity, presence.placed(identity)?)?;
+                    sources.check(by.limits, identity, presence.placed(identity)?)?;
                 }
             }
             for (identity, package) in identities.into_iter().zip(&planned.removed) {

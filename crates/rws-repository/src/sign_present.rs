@@ -17,6 +17,7 @@ use crate::error::{IntakeError, RepositoryError};
 use crate::generation::{Generation, Heads, PackageRow};
 use crate::inspection::Inspection;
 use crate::intake::{self, Accepted, Destination, FileLocation, ReceivedFile};
+use crate::limits::Requester;
 use crate::package_signing::SPOOL_PREFIX;
 use crate::plan::join;
 use crate::reading;
@@ -102,7 +103,7 @@ pub async fn sign_batch(
         let to = Destination {
             only: Some(&only),
             is_release: true,
-            ..Destination::all(std::slice::from_ref(target), &SIGN)
+            ..Destination::all(std::slice::from_ref(target), Requester::unlimited(&SIGN))
         };
         match intake::accept(reception, to, files.clone()).await {
             Ok(accepted) => {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
-
 use rws_repository::history::PastState;
 
 use crate::answer::{Answer, Problem, purged};
@@ -39,8 +38,7 @@ pub async fn get(
         let message = format!("{path} was not there then.");
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-file", message));
     };
-    let answer = download::answer_with(service, file, &path, parts).await?;
-    let mut answer = answer;
+    let mut answer = download::answer_with(service, file, &path, parts).await?;
     if matches!(state, PastState::Pinned(..)) {
         // the name may be given to another state
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

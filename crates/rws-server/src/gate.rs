@@ -1,18 +1,17 @@
 //! The only way from a request to a repository: handlers take what the gate makes, and nothing else can make it. A check that is
 //! forgotten does not compile.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use futures::Stream;
 use rws_model::{Allowed, Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::actor::Actor;
 use rws_repository::audit::{self, AuditFilter, AuditRecord};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::history::{self, Commit, NoState, PastState};
-use rws_repository::limits::PackageLimits;
+use rws_repository::limits::{PackageLimits, Requester};
 use rws_repository::pin;
 use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
@@ -21,7 +20,6 @@ use rws_store::{Depth, Page, Store};
 
 use crate::access::User;
 use crate::answer::Problem;
-use crate::exchange;
 
 /// So many targets and patterns a request may name.
 const MAX_PATHS: usize = 500;
@@ -129,55 +127,35 @@ impl Gate {
     ///
     /// 400 for no path, or one of no target, 403 for a target with which the user may not do this.
     pub fn writable_all(&self, user: &User, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
-        expect_few(paths)?;
-        let mut targets = BTreeMap::new();
-        for path in paths {
-            let resolved = self.catalogue.resolve(path.trim_matches('/'));
-            let resolved = resolved.map_err(|error| Problem::bad_request("path", format!("{path}: {error}")))?;
-            targets.extend(resolved.into_iter().map(|target| (target.target.clone(), target)));
-        }
-        if targets.is_empty() {
-            return Err(Problem::bad_request("path", "The request names no target."));
-        }
-        allow(user, verb, targets.into_values().collect())
+        allow(user, verb, each_once(paths, |path| self.resolve(path))?)
     }
 
-    /// The targets of several paths and patterns, each once, when the user may do this with them all. A pattern has four parts,
-    /// with `*` and `?` in them.
+    fn resolve(&self, path: &str) -> Result<Vec<Arc<ConfiguredTarget>>, Problem> {
+        let resolved = self.catalogue.resolve(path.trim_matches('/'));
+        resolved.map_err(|error| Problem::bad_request("path", format!("{path}: {error}")))
+    }
+
+    /// The same for paths and patterns. A pattern has four parts, with `*` and `?` in them.
     ///
     /// # Errors
     ///
-    /// 400 for no path, or one of no target, 403 for a target with which the user may not do this.
+    /// The same; 400 for a pattern that matches no target, too.
     pub fn writable_matching(&self, user: &User, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
-        expect_few(paths)?;
-        let mut exact = BTreeSet::new();
-        for path in paths {
+        let resolve = |path: &str| {
             if !path.contains(['*', '?']) {
-                exact.insert(path.clone());
-                continue;
+                return self.resolve(path);
             }
             let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-            let is_meant = |target: &Target| {
-                let names = [&target.kind, &target.series, &target.distribution, &target.version];
+            let is_meant = |target: &&Arc<ConfiguredTarget>| {
+                let Target { kind, series, distribution, version } = &target.target;
+                let names = [kind, series, distribution, version];
                 parts.len() == names.len() && parts.iter().zip(names).all(|(part, name)| glob_matches(part, name))
             };
-            let found = self.catalogue.targets().filter(|target| is_meant(&target.target));
-            let mut found = found.map(|target| target.target.to_string()).peekable();
-            if found.peek().is_none() {
-                return Err(Problem::bad_request("path", format!("{path} matches no target.")));
-            }
-            exact.extend(found);
-        }
-        let mut targets = BTreeMap::new();
-        for path in exact {
-            let resolved = self.catalogue.resolve(path.trim_matches('/'));
-            let resolved = resolved.map_err(|error| Problem::bad_request("path", format!("{path}: {error}")))?;
-            targets.extend(resolved.into_iter().map(|target| (target.target.clone(), target)));
-        }
-        if targets.is_empty() {
-            return Err(Problem::bad_request("path", "The request names no target."));
-        }
-        allow(user, verb, targets.into_values().collect())
+            let found: Vec<_> = self.catalogue.targets().filter(is_meant).cloned().collect();
+            let nothing = || Problem::bad_request("path", format!("{path} matches no target."));
+            if found.is_empty() { Err(nothing()) } else { Ok(found) }
+        };
+        allow(user, verb, each_once(paths, resolve)?)
     }
 
     /// The file at the address where it is downloaded; `None` for a path that is none. A path as in uploads is one, whatever lies
@@ -308,20 +286,26 @@ impl Gate {
 }
 
 /// Checks that the user may do this with all of some targets.
-/// Refuses a list of paths that costs much to look through.
-fn expect_few(paths: &[String]) -> Result<(), Problem> {
+/// The targets of some paths, each once. Bounded before anything is looked up: what is not yet known to be allowed costs little.
+fn each_once(
+    paths: &[String],
+    resolve: impl Fn(&str) -> Result<Vec<Arc<ConfiguredTarget>>, Problem>,
+) -> Result<Vec<Arc<ConfiguredTarget>>, Problem> {
+    let refuse = |message: String| Err(Problem::bad_request("path", message));
+    if paths.is_empty() {
+        return refuse("The request names no target.".to_owned());
+    }
     if paths.len() > MAX_PATHS {
-        return Err(Problem::bad_request(
-            "path",
-            format!("The request names more than {MAX_PATHS} targets and patterns."),
-        ));
+        return refuse(format!("The request names more than {MAX_PATHS} targets and patterns."));
     }
-    match paths.iter().any(|path| path.len() > MAX_PATH_BYTES) {
-        true => {
-            Err(Problem::bad_request("path", format!("A target or a pattern has more than {MAX_PATH_BYTES} bytes.")))
-        }
-        false => Ok(()),
+    if paths.iter().any(|path| path.len() > MAX_PATH_BYTES) {
+        return refuse(format!("A target or a pattern has more than {MAX_PATH_BYTES} bytes."));
     }
+    let mut targets = BTreeMap::new();
+    for path in paths {
+        targets.extend(resolve(path)?.into_iter().map(|target| (target.target.clone(), target)));
+    }
+    Ok(targets.into_values().collect())
 }
 
 fn allow(user: &User, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
@@ -355,12 +339,12 @@ impl Writable {
         &self.targets
     }
 
-    /// Who asks for a change of them, and for what: with the packages that may be changed.
-    pub fn actor(&self, user: &User, parts: &Parts, verb: &'static str) -> Actor {
-        Actor { limits: self.limits.clone(), ..exchange::actor(user, parts, verb) }
+    /// Somebody who asks for a change of them, with the packages that may be changed.
+    pub fn requester<'a>(&'a self, actor: &'a Actor) -> Requester<'a> {
+        Requester { actor, limits: &self.limits }
     }
 
-    /// The same for what changes more than single packages.
+    /// These targets for who changes more than single packages.
     ///
     /// # Errors
     ///

@@ -18,6 +18,7 @@ use rws_repository::{IncomingFiles, RepositoryError};
 use crate::access::User;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
+use crate::exchange::actor;
 use crate::form::{Destination, skipped_warning};
 use crate::gate::Writable;
 use crate::quotas::AsideFile;
@@ -82,7 +83,7 @@ pub async fn put(
         return Err(unfit(name, &*place.target.format));
     }
     if name.ends_with(place.rules.list) {
-        let actor = place.writable.actor(user, parts, "upload");
+        let actor = actor(user, parts, "upload");
         let taken = commit(service, place, actor, (&parts.headers, body)).await?;
         drop(permit);
         return Ok(taken.answer(service, parts).await);

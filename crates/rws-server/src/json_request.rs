@@ -1,8 +1,8 @@
 //! Bodies of requests that say in JSON what is to be done.
 
-use serde::de::DeserializeOwned;
-
 use axum::http::StatusCode;
+use rws_repository::selection::Selector;
+use serde::de::DeserializeOwned;
 
 use crate::answer::Problem;
 use crate::body::Incoming;
@@ -28,4 +28,17 @@ pub async fn read<T: DeserializeOwned>(body: &mut Incoming) -> Result<T, Problem
         Problem::bad_request("json", format!("The body is not the JSON that this address takes: {error}."))
             .with_hint("/-/openapi.json describes it")
     })
+}
+
+/// The packages that a list of `NAME` and `NAME=VERSION` means, under a key of a body.
+///
+/// # Errors
+///
+/// The first that is neither.
+pub fn selectors(key: &'static str, texts: &[String]) -> Result<Vec<Selector>, Problem> {
+    let parse = |text: &String| {
+        let message = format!("{key}: {text:?} is neither NAME nor NAME=VERSION.");
+        Selector::parse(text).ok_or_else(|| Problem::bad_request(key, message))
+    };
+    texts.iter().map(parse).collect()
 }

@@ -2,30 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::{RepositoryId, Verb};
 use rws_repository::GenerationId;
 use rws_repository::intake::Accepted;
-use rws_repository::promotion::{self, Choice, PackageSelector, PlannedPromotion, Promotion, PromotionError};
-use tokio::time::timeout;
+use rws_repository::promotion::{self, Choice, PlannedPromotion, Promotion, PromotionError};
 
 use crate::access::User;
-use crate::answer::{Answer, Problem, busy, json};
+use crate::answer::{Answer, Problem, json};
 use crate::body::Incoming;
+use crate::exchange::actor;
 use crate::json_request;
 use crate::schema::{ChangeProblems, Message, Packages, Plan, PlanProblem, PromoteRequest, Wait};
 use crate::service::Service;
 use crate::upload::{answer, permit};
 use crate::wait;
-
-/// What was uploaded to the source a moment ago is waited for so long.
-const LONGEST_SETTLING: Duration = Duration::from_secs(10);
-
-/// How long a promotion waits for its turn: one at a time is planned.
-const LONGEST_QUEUE: Duration = Duration::from_secs(60);
 
 /// Copies packages of one target to others. All of them, or none.
 #[utoipa::path(post, path = "/-/promote", tag = "repositories",
@@ -62,12 +55,11 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     let packages = choice(&request.packages)?;
     let expected = generations(&request.if_generation)?;
     let source = from.repositories();
-    service.scheduler.settle(&source, LONGEST_SETTLING).await;
+    service.settle(&source).await;
     // also when the client goes away meanwhile
-    let (promoting, actor) = (Arc::clone(service), to.actor(user, parts, "promote"));
+    let (promoting, actor) = (Arc::clone(service), actor(user, parts, "promote"));
     let work = tokio::spawn(async move {
-        let turn = timeout(LONGEST_QUEUE, promoting.scheduler.publisher().turn());
-        let _turn = turn.await.map_err(|_| busy("promotions"))?;
+        let _turn = promoting.turn("promotions").await?;
         let promotion = Promotion {
             from: &from,
             to: to.targets(),
@@ -80,7 +72,8 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         };
         let store = promoting.gate.store();
         let planned = promotion::plan(store, promotion).await?;
-        planned.check_rights(&actor)?;
+        let by = to.requester(&actor);
+        planned.check_rights(by.limits)?;
         let plan = Plan::of_promotion(&planned, request.dependencies.is_some());
         if let Some(problem) = stands_in_the_way(&planned, &expected) {
             return Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })));
@@ -90,7 +83,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         if request.dry_run {
             return Ok(Outcome::Answered(json(StatusCode::OK, &plan)));
         }
-        let accepted = planned.carry_out(store, &actor).await?;
+        let accepted = planned.carry_out(store, by).await?;
         tracing::info!(upload = %accepted.id, from = %from.target, to = request.to.join(" "), "promoted");
         promoting.scheduler.take(&accepted);
         Ok::<_, Problem>(Outcome::Accepted(accepted))
@@ -121,11 +114,7 @@ fn choice(packages: &Packages) -> Result<Choice, Problem> {
     if selectors.is_empty() {
         return Err(Problem::bad_request("packages", "packages: the list is empty."));
     }
-    let parse = |text: &String| {
-        let message = format!("packages: {text:?} is neither NAME nor NAME=VERSION.");
-        PackageSelector::parse(text).ok_or_else(|| Problem::bad_request("packages", message))
-    };
-    selectors.iter().map(parse).collect::<Result<_, _>>().map(Choice::These)
+    json_request::selectors("packages", selectors).map(Choice::These)
 }
 
 /// The generations that a request was planned on.

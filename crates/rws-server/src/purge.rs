@@ -8,23 +8,15 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::{Sha256, Verb};
 use rws_repository::purge;
-use rws_repository::selection::Selector;
-use tokio::time::timeout;
 
 use crate::access::User;
-use crate::answer::{Answer, Problem, busy, json};
+use crate::answer::{Answer, Problem, json};
 use crate::body::Incoming;
 use crate::exchange::actor;
 use crate::json_request;
 use crate::schema::{ChangeProblems, Purge, PurgeRequest};
 use crate::service::Service;
 use crate::upload::permit;
-
-/// How long a request waits for its turn: one at a time is planned.
-const LONGEST_QUEUE: Duration = Duration::from_secs(60);
-
-/// What was uploaded a moment ago is waited for so long.
-const LONGEST_SETTLING: Duration = Duration::from_secs(10);
 
 /// So many contents one request may name.
 const MAX_DIGESTS: usize = 500;
@@ -50,7 +42,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         Sha256::from_hex(&text.to_ascii_lowercase()).ok_or_else(message)
     };
     let digests = request.sha256.iter().map(digest).collect::<Result<BTreeSet<_>, _>>()?;
-    let selectors = request.selectors.iter().map(|text| selector(text)).collect::<Result<Vec<_>, _>>()?;
+    let selectors = json_request::selectors("selectors", &request.selectors)?;
     if digests.is_empty() == selectors.is_empty() {
         return Err(Problem::bad_request("json", "The request has to have either sha256, or selectors with targets."));
     }
@@ -62,13 +54,13 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         return Err(Problem::bad_request("sha256", format!("The request has more than {MAX_DIGESTS} digests.")));
     }
     let repositories: Vec<_> = targets.iter().flat_map(|target| target.repositories()).collect();
-    service.scheduler.settle(&repositories, LONGEST_SETTLING).await;
+    service.settle(&repositories).await;
     let (working, actor) = (Arc::clone(service), actor(user, parts, "purge"));
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
         let (scheduler, store) = (&working.scheduler, &**working.gate.store());
         let (catalogue, purged) = (scheduler.publisher().catalogue(), scheduler.purged());
-        let turn = timeout(LONGEST_QUEUE, scheduler.publisher().turn()).await.map_err(|_| busy("purges"))?;
+        let turn = working.turn("purges").await?;
         let choice = match selectors.is_empty() {
             true => purge::Choice::Digests(digests),
             false => purge::Choice::Packages(&targets, selectors),
@@ -94,17 +86,4 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     });
     let (status, plan) = work.await??;
     Ok(json(status, &Purge::from(plan)))
-}
-
-/// `NAME` or `NAME=VERSION`, with patterns.
-fn selector(text: &str) -> Result<Selector, Problem> {
-    let (name, version) = match text.split_once('=') {
-        Some((name, version)) => (name, Some(version.to_owned())),
-        None => (text, None),
-    };
-    if name.is_empty() || version.as_ref().is_some_and(String::is_empty) {
-        let message = format!("{text:?} is neither NAME nor NAME=VERSION.");
-        return Err(Problem::bad_request("selectors", message));
-    }
-    Ok(Selector { name: Some(name.to_owned()), version, architecture: None })
 }

@@ -13,6 +13,7 @@ use rws_repository::selection::{self, Selector};
 
 use crate::access::User;
 use crate::answer::{Answer, Problem, json};
+use crate::exchange::actor;
 use crate::gate::{Writable, WritableFile};
 use crate::schema::Plan;
 use crate::service::Service;
@@ -46,10 +47,11 @@ pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Par
             (targets, Removal::Named(name))
         }
     };
-    let (removing, actor) = (Arc::clone(service), targets.actor(user, parts, "delete"));
+    let (removing, actor) = (Arc::clone(service), actor(user, parts, "delete"));
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
-        let accepted = removal::remove(&**removing.gate.store(), targets.targets(), &removal, &actor).await?;
+        let accepted =
+            removal::remove(&**removing.gate.store(), targets.targets(), &removal, targets.requester(&actor)).await?;
         accepted.iter().for_each(|accepted| removing.scheduler.take(accepted));
         Ok::<_, Problem>(accepted)
     });
@@ -79,10 +81,17 @@ async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts:
     let selector = Selector { name, version, architecture };
     let dry_run = path::query(query, "dry_run").is_some_and(|value| !["0", "false"].contains(&value.as_str()));
     let targets = service.gate.writable(user, Verb::Delete, path, "Can't delete the packages")?;
-    let (removing, actor) = (Arc::clone(service), targets.actor(user, parts, "delete"));
+    let (removing, actor) = (Arc::clone(service), actor(user, parts, "delete"));
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
-        let done = selection::remove(&**removing.gate.store(), targets.targets(), &selector, dry_run, &actor).await?;
+        let done = selection::remove(
+            &**removing.gate.store(),
+            targets.targets(),
+            &selector,
+            dry_run,
+            targets.requester(&actor),
+        )
+        .await?;
         done.1.iter().for_each(|accepted| removing.scheduler.take(accepted));
         Ok::<_, Problem>(done)
     });

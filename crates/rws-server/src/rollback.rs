@@ -1,7 +1,6 @@
 //! `POST /-/rollback`: the packages of an earlier generation again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -9,10 +8,9 @@ use rws_model::{RepositoryId, Verb};
 use rws_repository::history::NoState;
 use rws_repository::rollback::{self, RollbackError};
 use rws_repository::selection::PlannedPackage;
-use tokio::time::timeout;
 
 use crate::access::User;
-use crate::answer::{Answer, Problem, busy, json};
+use crate::answer::{Answer, Problem, json};
 use crate::body::Incoming;
 use crate::exchange::actor;
 use crate::json_request;
@@ -21,12 +19,6 @@ use crate::schema::{ChangeProblems, Message, Plan, PlanProblem, RollbackRequest,
 use crate::service::Service;
 use crate::upload::{answer, permit};
 use crate::wait;
-
-/// What was uploaded a moment ago is waited for so long.
-const LONGEST_SETTLING: Duration = Duration::from_secs(10);
-
-/// How long a request waits for its turn: one at a time is planned.
-const LONGEST_QUEUE: Duration = Duration::from_secs(60);
 
 /// Publishes the packages of an earlier generation again. The generations since stay in the history.
 #[utoipa::path(post, path = "/-/rollback", tag = "repositories",
@@ -60,12 +52,11 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     });
     let repository = repository.transpose()?;
     let expected = generations(&request.if_generation)?;
-    service.scheduler.settle(&target.repositories(), LONGEST_SETTLING).await;
+    service.settle(&target.repositories()).await;
     // also when the client goes away meanwhile
     let (working, actor) = (Arc::clone(service), actor(user, parts, "rollback"));
     let work = tokio::spawn(async move {
-        let turn = timeout(LONGEST_QUEUE, working.scheduler.publisher().turn());
-        let _turn = turn.await.map_err(|_| busy("rollbacks"))?;
+        let _turn = working.turn("rollbacks").await?;
         let store = working.gate.store();
         let planned = rollback::plan(&**store, &target, repository.as_ref(), &state).await?;
         let restored = planned.plan.values().flat_map(|plan| plan.added.iter().chain(&plan.replaced));

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rws_model::RepositoryId;
+use rws_repository::publish::Turn;
 use rws_repository::scheduler::Scheduler;
-
 use rws_store::{ContentTypes, WriteAccess};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::access::Users;
+use crate::answer::{Problem, busy};
 use crate::budgets::Budgets;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
@@ -54,6 +56,12 @@ pub struct KeyState {
 /// The states of all keys, as they are now.
 pub type KeyStates = Box<dyn Fn() -> Vec<KeyState> + Send + Sync>;
 
+/// How long a request waits for its turn.
+const LONGEST_QUEUE: Duration = Duration::from_secs(60);
+
+/// What was uploaded a moment ago is waited for so long.
+const LONGEST_SETTLING: Duration = Duration::from_secs(10);
+
 /// What all handlers share.
 pub struct Service {
     /// Publishes and answers what became of an upload.
@@ -87,6 +95,20 @@ pub struct Service {
 }
 
 impl Service {
+    /// The turn of what is planned on whole repositories, and takes much memory: one at a time; `what` names it in the plural.
+    ///
+    /// # Errors
+    ///
+    /// 503 when it does not come in a while.
+    pub async fn turn(&self, what: &'static str) -> Result<Option<Turn>, Problem> {
+        timeout(LONGEST_QUEUE, self.scheduler.publisher().turn()).await.map_err(|_| busy(what))
+    }
+
+    /// Waits a while until what was uploaded to repositories a moment ago is published.
+    pub async fn settle(&self, repositories: &[RepositoryId]) {
+        self.scheduler.settle(repositories, LONGEST_SETTLING).await;
+    }
+
     /// Whether the store lets this process write, after the first check of it, which is waited for as long as `time`. A store
     /// that was found to be unfit is not waited for.
     pub async fn writing_once_checked(&self, time: Duration) -> WriteAccess {

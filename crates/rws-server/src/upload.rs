@@ -22,6 +22,7 @@ use tracing::Instrument;
 use crate::access::User;
 use crate::answer::{Answer, Problem, busy, json, message};
 use crate::body::Incoming;
+use crate::exchange::actor;
 use crate::form::{self, Destination};
 use crate::gate::Writable;
 use crate::multipart::{self, MultipartParser};
@@ -137,7 +138,7 @@ async fn receive(
     }
     let batch = Batch {
         user: user.name.clone(),
-        actor: writable.actor(user, parts, "upload"),
+        actor: actor(user, parts, "upload"),
         reception,
         to: writable,
         product,
@@ -264,7 +265,7 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
         let received = received.map_err(|error| RepositoryError::damaged("what was received", error))?;
         // the files go when this ends
         let (_kept, files): (Vec<_>, Vec<_>) = received.into_iter().unzip();
-        let to = intake::Destination { listed, ..intake::Destination::all(to.targets(), &actor) };
+        let to = intake::Destination { listed, ..intake::Destination::all(to.targets(), to.requester(&actor)) };
         let accepted = intake::accept(reception, to, files).await?;
         let names: Vec<&str> = accepted.repositories.iter().map(|repository| repository.as_str()).collect();
         tracing::info!(upload = %accepted.id, repositories = names.join(" "), files = count, bytes, "accepted");

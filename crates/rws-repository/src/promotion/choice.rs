@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rws_model::{FileName, Format, Identity, PackageName, RepositoryId, glob_matches};
+use rws_model::{FileName, Identity, PackageName, RepositoryId};
 use rws_store::Store;
 
 use super::PromotionError;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::RepositoryError;
 use crate::generation::{Generation, Heads, PackageRow};
-use crate::selection::is_version;
+use crate::selection::Selector;
 use crate::{GenerationId, reading};
 
 /// Which packages are meant.
@@ -18,39 +18,9 @@ use crate::{GenerationId, reading};
 pub enum Choice {
     /// All.
     All,
-    /// Those that one of these stands for; each stands for one at least.
-    These(Vec<PackageSelector>),
-}
-
-/// `NAME` or `NAME=VERSION`, each a pattern. A name without a version stands for the only version that there is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PackageSelector {
-    name: String,
-    version: Option<String>,
-}
-
-impl PackageSelector {
-    /// Reads a selector; `None` for an empty name or version.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (name, version) = match text.split_once('=') {
-            Some((name, version)) => (name, Some(version.to_owned())),
-            None => (text, None),
-        };
-        let is_empty = name.is_empty() || version.as_ref().is_some_and(String::is_empty);
-        (!is_empty).then(|| Self { name: name.to_owned(), version })
-    }
-
-    fn matches(&self, format: &dyn Format, package: &PackageName) -> bool {
-        glob_matches(&self.name, &package.name)
-            && self.version.as_ref().is_none_or(|version| is_version(format, version, package))
-    }
-}
-
-impl std::fmt::Display for PackageSelector {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.name)?;
-        self.version.iter().try_for_each(|version| write!(formatter, "={version}"))
-    }
+    /// Those that one of these stands for; each stands for one at least. A name without a version stands for the only version that
+    /// there is.
+    These(Vec<Selector>),
 }
 
 /// A package of the source.

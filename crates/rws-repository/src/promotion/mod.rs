@@ -16,15 +16,15 @@ use self::choice::Source;
 use self::metadata::PromotedMetadata;
 use self::read::{Candidate, Candidates};
 use crate::GenerationId;
-use crate::actor::Actor;
 use crate::catalogue::{ConfiguredTarget, OnConflict};
 use crate::error::{IntakeError, RepositoryError};
 use crate::intake::{self, Accepted, Destination, Pool};
+use crate::limits::{PackageLimits, Requester};
 use crate::presence::{Presence, Presences};
 use crate::reception::IncomingFiles;
 use crate::selection::{ChangePlan, PlannedPackage, RepositoryPlan};
 
-pub use self::choice::{Choice, PackageSelector};
+pub use self::choice::Choice;
 
 /// So many packages that are refused are named; what else is refused is not looked for.
 const MAX_REFUSED: usize = 100;
@@ -190,11 +190,11 @@ impl PlannedPromotion<'_> {
     /// # Errors
     ///
     /// The first package that may not.
-    pub fn check_rights(&self, actor: &Actor) -> Result<(), PromotionError> {
+    pub fn check_rights(&self, limits: &PackageLimits) -> Result<(), PromotionError> {
         let files = self.candidates.packages().flat_map(|package| &package.files);
         let inspected: Vec<Inspected> = files.map(|file| file.inspected.clone()).collect();
         for target in self.promotion.to {
-            actor.limits.check_upload(target, &inspected)?;
+            limits.check_upload(target, &inspected)?;
         }
         Ok(())
     }
@@ -204,11 +204,11 @@ impl PlannedPromotion<'_> {
     /// # Errors
     ///
     /// When a file or a target has changed meanwhile, and as for any upload. Then nothing of it counts.
-    pub async fn carry_out(self, store: &Arc<dyn Store>, actor: &Actor) -> Result<Accepted, PromotionError> {
+    pub async fn carry_out(self, store: &Arc<dyn Store>, by: Requester<'_>) -> Result<Accepted, PromotionError> {
         let Promotion { to, replace, .. } = self.promotion;
         let reception = IncomingFiles::begin(Arc::clone(store)).await?;
         let metadata = &self.metadata.files;
-        let to = Destination { refuse_other_bytes: !replace, metadata, ..Destination::all(to, actor) };
+        let to = Destination { refuse_other_bytes: !replace, metadata, ..Destination::all(to, by) };
         let (files, _spooled) = self.candidates.into_files();
         let accepted = intake::accept(reception, to, files).await;
         accepted.map_err(|error| match error {

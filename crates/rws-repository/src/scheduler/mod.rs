@@ -8,6 +8,7 @@ mod purging;
 mod renewals;
 mod retaining;
 mod roots;
+mod slot;
 mod stale;
 mod stored;
 mod sweep;
@@ -31,6 +32,7 @@ use crate::publish::{Outcome, Publisher, Trigger, Triggers, Turn};
 use crate::purge::Purged;
 use crate::{RepositoryError, UploadId, existing, private};
 
+use slot::Slot;
 pub use stale::Stale;
 pub use uploads::Progress;
 use uploads::Uploads;
@@ -86,47 +88,6 @@ pub struct Scheduler {
     changed: watch::Sender<u64>,
     /// An object of a later version of RWS that was met, and by what this process only reads since.
     later_object: OnceLock<String>,
-}
-
-/// What is known of a repository's runs.
-#[derive(Clone, Debug, Default)]
-struct Slot {
-    running: bool,
-    again: Option<Triggers>,
-    /// Whether somebody asked since the last run began.
-    asked: bool,
-    /// Whether somebody waits for it in particular.
-    prompt: bool,
-    /// When the next root may be published.
-    not_before: Option<Instant>,
-    failures: u32,
-    last_error: Option<String>,
-    /// What the last comparison with the store found, which stays so whatever is published, until there is another one.
-    malformed: Option<MalformedPackage>,
-}
-
-/// A malformed package that lies in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct MalformedPackage {
-    /// Where.
-    path: String,
-    /// What is said of it.
-    error: String,
-}
-
-impl Slot {
-    fn error(&self) -> Option<&String> {
-        self.last_error.as_ref().or(self.malformed.as_ref().map(|malformed| &malformed.error))
-    }
-
-    fn note_error(&mut self, error: &RepositoryError) {
-        match error {
-            RepositoryError::Malformed { path, .. } => {
-                self.malformed = Some(MalformedPackage { path: path.clone(), error: error.to_string() });
-            }
-            other => self.last_error = Some(other.to_string()),
-        }
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use rws_model::FileName;
 use rws_repository::history::{self, PastState};
+use rws_repository::limits::Requester;
 use rws_repository::pin::{self, NewPin, Pin, PinError};
 use rws_repository::removal::{self, Removal};
 use rws_repository::rollback;
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Moment, Operation, Store};
 
-use crate::support::{ACTOR, Crash, World, id, observed};
+use crate::support::{ACTOR, Crash, World, at_every_crash_point, id, observed};
 
 const TREE: &str = "live/2.8/ubuntu";
 const TARGET: &str = "live/2.8/ubuntu/focal";
@@ -35,7 +36,10 @@ async fn put(world: &World, name: &str, text: &str) {
 async fn remove_package(world: &World, name: &str) {
     let targets = world.catalogue.resolve(TARGET).unwrap();
     let name = FileName::parse(name).unwrap();
-    removal::remove(&*world.store(), &targets, &Removal::Named(name), &ACTOR).await.unwrap().unwrap();
+    removal::remove(&*world.store(), &targets, &Removal::Named(name), Requester::unlimited(&ACTOR))
+        .await
+        .unwrap()
+        .unwrap();
     publish(world).await;
 }
 
@@ -170,17 +174,7 @@ async fn die(number: usize, moment: Moment) -> Option<Operation> {
 
 #[tokio::test]
 async fn every_crash_point_of_pinning_and_of_removing_a_pin() {
-    let mut points = 0;
-    for number in 0.. {
-        for moment in [Moment::Before, Moment::After] {
-            if die(number, moment).await.is_none() {
-                assert!(points >= 15, "only {points} crash points");
-                println!("{points} crash points");
-                return;
-            }
-            points += 1;
-        }
-    }
+    at_every_crash_point(15, die).await;
 }
 
 /// A publisher that dies anywhere while a state is pinned leaves all that the pin needs.

@@ -8,20 +8,22 @@ use std::sync::Arc;
 use rws_model::FileName;
 use rws_repository::history::{self, PastState};
 use rws_repository::intake::Accepted;
-use rws_repository::promotion::{self, Choice, PackageSelector, Promotion, PromotionError};
+use rws_repository::limits::Requester;
+use rws_repository::promotion::{self, Choice, Promotion, PromotionError};
 use rws_repository::publish::{Trigger, Triggers};
 use rws_repository::removal::{self, Removal};
 use rws_repository::rollback;
 use rws_repository::scheduler::Scheduler;
+use rws_repository::selection::Selector;
 use rws_store::{Moment, Operation, Store};
 
-use crate::support::{ACTOR, Crash, World, id, observed, record, seed};
+use crate::support::{ACTOR, Crash, World, at_every_crash_point, id, observed, record, seed};
 
 const FROM: &str = "live/2.8/ubuntu/focal";
 const TO: &str = "release/2.8/ubuntu/focal";
 
 fn choice(selectors: &[&str]) -> Choice {
-    Choice::These(selectors.iter().map(|text| PackageSelector::parse(text).unwrap()).collect())
+    Choice::These(selectors.iter().map(|text| Selector::parse(text).unwrap()).collect())
 }
 
 async fn promote(world: &World, store: &Arc<dyn Store>, packages: &Choice) -> Result<Accepted, PromotionError> {
@@ -39,7 +41,7 @@ async fn promote(world: &World, store: &Arc<dyn Store>, packages: &Choice) -> Re
     };
     let planned = promotion::plan(store, promotion).await?;
     assert_eq!(planned.refused, []);
-    planned.carry_out(store, &ACTOR).await
+    planned.carry_out(store, Requester::unlimited(&ACTOR)).await
 }
 
 async fn publish(world: &World, store: Arc<dyn Store>, repository: &str) -> bool {
@@ -68,7 +70,10 @@ async fn read_at_rest(world: &World, repository: &str) -> Vec<String> {
 async fn delete_at_source(world: &World, name: &str) {
     let from = world.catalogue.resolve(FROM).unwrap();
     let name = FileName::parse(name).unwrap();
-    removal::remove(&*world.store(), &from, &Removal::Named(name), &ACTOR).await.unwrap().unwrap();
+    removal::remove(&*world.store(), &from, &Removal::Named(name), Requester::unlimited(&ACTOR))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(publish(world, world.store(), FROM).await);
     // readers' generations go with later ones, then names, then files
     for (round, seconds) in [3 * 24 * 60 * 60, 11 * 60, 11 * 60, 11 * 60].into_iter().enumerate() {
@@ -118,17 +123,7 @@ async fn die(number: usize, moment: Moment) -> Option<Operation> {
 
 #[tokio::test]
 async fn every_crash_point_of_promoting_and_publishing() {
-    let mut points = 0;
-    for number in 0.. {
-        for moment in [Moment::Before, Moment::After] {
-            if die(number, moment).await.is_none() {
-                assert!(points >= 60, "only {points} crash points");
-                println!("{points} crash points");
-                return;
-            }
-            points += 1;
-        }
-    }
+    at_every_crash_point(60, die).await;
 }
 
 /// Rolls `FROM` back to its first generation; nothing is known of it after the death of the process but what is in the store.
@@ -170,17 +165,7 @@ async fn die_rolling_back(number: usize, moment: Moment) -> Option<Operation> {
 
 #[tokio::test]
 async fn every_crash_point_of_rolling_back_and_publishing() {
-    let mut points = 0;
-    for number in 0.. {
-        for moment in [Moment::Before, Moment::After] {
-            if die_rolling_back(number, moment).await.is_none() {
-                assert!(points >= 50, "only {points} crash points");
-                println!("{points} crash points");
-                return;
-            }
-            points += 1;
-        }
-    }
+    at_every_crash_point(50, die_rolling_back).await;
 }
 
 /// A package that goes while it is promoted is promoted, or nothing is.
@@ -202,7 +187,7 @@ async fn a_source_that_changes_meanwhile_is_no_loss() {
     };
     let planned = promotion::plan(&store, promotion).await.unwrap();
     delete_at_source(&world, "aa_1_amd64.deb").await;
-    let answer = planned.carry_out(&store, &ACTOR).await;
+    let answer = planned.carry_out(&store, Requester::unlimited(&ACTOR)).await;
     assert!(matches!(&answer, Err(PromotionError::Moved { path }) if path.ends_with("aa_1_amd64.deb")), "{answer:?}");
     assert!(publish(&world, world.store(), TO).await);
     assert_eq!(read(&world, TO).await, Vec::<String>::new());
@@ -230,7 +215,7 @@ async fn what_comes_to_the_target_meanwhile_stays() {
     };
     let planned = promotion::plan(&store, promotion).await.unwrap();
     world.upload(TO, &[world.deb("aa", "1", "amd64", "other")]).await.unwrap();
-    let answer = planned.carry_out(&store, &ACTOR).await;
+    let answer = planned.carry_out(&store, Requester::unlimited(&ACTOR)).await;
     assert!(matches!(&answer, Err(PromotionError::Intake(_))), "{answer:?}");
 }
 

@@ -12,7 +12,7 @@ use rws_repository::purge::{self, Choice, Purged};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Moment, Operation, Store};
 
-use crate::support::{ACTOR, Crash, World, id, observed};
+use crate::support::{ACTOR, Crash, World, at_every_crash_point, id, observed};
 
 const TREE: &str = "live/2.8/ubuntu";
 const TARGET: &str = "live/2.8/ubuntu/focal";
@@ -97,17 +97,7 @@ async fn die(number: usize, moment: Moment) -> Option<Operation> {
 
 #[tokio::test]
 async fn every_crash_point_of_a_purge() {
-    let mut points = 0;
-    for number in 0.. {
-        for moment in [Moment::Before, Moment::After] {
-            if die(number, moment).await.is_none() {
-                assert!(points >= 40, "only {points} crash points");
-                println!("{points} crash points");
-                return;
-            }
-            points += 1;
-        }
-    }
+    at_every_crash_point(40, die).await;
 }
 
 /// Other bytes that come to the path of a purged file stay.

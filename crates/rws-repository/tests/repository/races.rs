@@ -16,6 +16,7 @@ use rws_openpgp::{Keyring, SigningKey};
 use rws_repository::Heads;
 use rws_repository::IncomingFiles;
 use rws_repository::intake::{self, Destination};
+use rws_repository::limits::Requester;
 use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
@@ -243,7 +244,7 @@ async fn a_request_that_takes_half_a_day_is_refused() {
         let files = received(&targets[0], &[world.deb("aa", "1", "amd64", "a")]);
         let reception = IncomingFiles::begin(world.store()).await.unwrap();
         world.pass(hours * 3600);
-        let answer = intake::accept(reception, Destination::all(&targets, &ACTOR), files).await;
+        let answer = intake::accept(reception, Destination::all(&targets, Requester::unlimited(&ACTOR)), files).await;
         assert_eq!(answer.is_ok(), is_accepted, "{answer:?}");
     }
 }

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use rws_model::{Digester, FileName, Identity, sha256};
 use rws_repository::catalogue::OnConflict;
 use rws_repository::intake::Accepted;
+use rws_repository::limits::Requester;
 use rws_repository::removal::{self, Removal};
 use rws_repository::verify::{Depth, Verifier};
 use rws_repository::{IntakeError, Present};
@@ -150,15 +151,25 @@ async fn what_was_deleted_may_come_with_other_bytes() {
     let targets = world.catalogue.resolve(FOCAL).unwrap();
     let name = FileName::parse("aa_1_amd64.deb").unwrap();
     world.tick();
-    assert!(removal::remove(&*world.memory, &targets, &Removal::Named(name.clone()), &ACTOR).await.unwrap().is_some());
+    assert!(
+        removal::remove(&*world.memory, &targets, &Removal::Named(name.clone()), Requester::unlimited(&ACTOR))
+            .await
+            .unwrap()
+            .is_some()
+    );
     // the removal is not published yet, and counts
     world.upload(FOCAL, &[package(&world, "second")]).await.unwrap();
     assert_eq!(published(&world).await, "second");
     assert!(
-        removal::remove(&*world.memory, &targets, &Removal::Named(FileName::parse("zz_1_amd64.deb").unwrap()), &ACTOR)
-            .await
-            .unwrap()
-            .is_none()
+        removal::remove(
+            &*world.memory,
+            &targets,
+            &Removal::Named(FileName::parse("zz_1_amd64.deb").unwrap()),
+            Requester::unlimited(&ACTOR)
+        )
+        .await
+        .unwrap()
+        .is_none()
     );
 }
 
@@ -258,7 +269,7 @@ async fn a_source_that_alone_names_its_tarball_may_come_with_another() {
             &*world.memory,
             &targets,
             &Removal::Named(FileName::parse("hello_1.0-2.dsc").unwrap()),
-            &ACTOR,
+            Requester::unlimited(&ACTOR),
         )
         .await;
         assert!(removed.unwrap().is_some());

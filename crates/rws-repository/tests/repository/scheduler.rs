@@ -16,6 +16,7 @@ use rws_openpgp::{Keyring, SigningKey};
 use rws_repository::Heads;
 use rws_repository::catalogue::{Catalogue, Policy};
 use rws_repository::intake::Accepted;
+use rws_repository::limits::Requester;
 use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
 use rws_repository::removal::{self, Removal};
 use rws_repository::scheduler::{Progress, Scheduler};
@@ -341,7 +342,10 @@ async fn a_damaged_package_is_not_lost_when_the_start_reads_all_again() {
         // once it is gone the others are read, whatever lies beside them
         let targets = world.catalogue.resolve(FOCAL).unwrap();
         let name = rws_model::FileName::parse("bad_1_amd64.deb").unwrap();
-        let removed = removal::remove(&*store, &targets, &Removal::Named(name.clone()), &ACTOR).await.unwrap().unwrap();
+        let removed = removal::remove(&*store, &targets, &Removal::Named(name.clone()), Requester::unlimited(&ACTOR))
+            .await
+            .unwrap()
+            .unwrap();
         scheduler.take(&removed);
         assert!(matches!(scheduler.wait(&removed.id, LONG).await, Progress::Published(_)));
         let foreign = "release/2.8/ubuntu/pool/focal/main/f/foreign/foreign_1_amd64.deb";

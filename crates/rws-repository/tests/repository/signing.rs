@@ -19,7 +19,7 @@ use rws_repository::{IntakeError, RepositoryError};
 use rws_rpm::Rpm;
 use rws_store::{Moment, Operation, Store};
 
-use crate::support::{Crash, World, accept, get, id, observed, received, rpm, settings};
+use crate::support::{Crash, World, accept, at_every_crash_point, get, id, observed, received, rpm, settings};
 
 const NOW: i64 = 1_795_000_000;
 
@@ -150,17 +150,7 @@ async fn die(files: &[PathBuf; 2], number: usize, moment: Moment) -> Option<Oper
 async fn every_crash_point_of_signing_and_publishing() {
     let directory = tempfile::tempdir().unwrap();
     let files = packages(directory.path());
-    let mut points = 0;
-    for number in 0.. {
-        for moment in [Moment::Before, Moment::After] {
-            if die(&files, number, moment).await.is_none() {
-                assert!(points >= 60, "only {points} crash points");
-                println!("{points} crash points");
-                return;
-            }
-            points += 1;
-        }
-    }
+    at_every_crash_point(60, async |number, moment| die(&files, number, moment).await).await;
 }
 
 /// Two replicas take the same file at the same time: each signs it, and one of the signatures is published.

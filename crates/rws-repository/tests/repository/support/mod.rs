@@ -17,6 +17,7 @@ use rws_repository::actor::Actor;
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, Destination, FileLocation, ReceivedFile};
+use rws_repository::limits::Requester;
 use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
 use rws_repository::{IncomingFiles, IntakeError, RepositoryError, UploadBuilder, UploadId};
 use rws_rpm::Rpm;
@@ -183,7 +184,7 @@ pub async fn accept(
     files: Vec<ReceivedFile>,
 ) -> Result<Accepted, IntakeError> {
     let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-    intake::accept(reception, Destination::all(targets, &ACTOR), files).await
+    intake::accept(reception, Destination::all(targets, Requester::unlimited(&ACTOR)), files).await
 }
 
 /// One store with everything around it.
@@ -480,6 +481,22 @@ pub async fn seed(store: &dyn Store, catalogue: &Arc<Catalogue>, repository: &st
             let content = memory.read(&listed.key, Span::Whole).await.unwrap().unwrap();
             let bytes = collect(content.bytes).await.unwrap();
             store.write(&listed.key, Body::Bytes(bytes), write(ObjectClass::Private)).await.unwrap();
+        }
+    }
+}
+
+/// Has something happen again and again, with the death of the process right before and right after each operation of the store. `die`
+/// answers the operation at which it died, `None` where there were no more; so many points there are at least.
+pub async fn at_every_crash_point(least: usize, die: impl AsyncFn(usize, Moment) -> Option<Operation>) {
+    let mut points = 0;
+    for number in 0.. {
+        for moment in [Moment::Before, Moment::After] {
+            if die(number, moment).await.is_none() {
+                assert!(points >= least, "only {points} crash points");
+                println!("{points} crash points");
+                return;
+            }
+            points += 1;
         }
     }
 }

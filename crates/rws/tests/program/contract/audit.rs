@@ -5,16 +5,15 @@ use serde_json::{Value, json};
 use super::index::sha256;
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, FIXTURES, RPM_TARGET, configuration, deb_form, expect_code, expect_created, expect_status, get, put,
+    DEB_TARGET, FIXTURES, RPM_TARGET, deb_form, expect_code, expect_created, expect_status, get, post_json, put, user,
+    with_users,
 };
+use crate::support::bucket::PASSWORD_HASH;
 use crate::support::curl::Answer;
 use crate::support::form::Form;
 use crate::support::raw::Request;
-use crate::support::server::{Credentials, Options, Server};
+use crate::support::server::Server;
 use crate::support::temporary_directory;
-
-/// "password" by argon2-cffi
-const HASH: &str = "$argon2id$v=19$m=1024,t=2,p=2$vtqGXIDF2g1rUNE8+oXwlg$xiDqCn9C3u6jpS4ZDAP9DAU/b3ye0jnYkeuv7aAPTa0";
 
 fn audit(server: &Server, query: &str) -> Answer {
     Request::get(&format!("/-/audit{query}")).user(server.credentials()).send(server)
@@ -29,8 +28,7 @@ fn records(server: &Server, query: &str) -> Vec<Value> {
 }
 
 fn post(server: &Server, what: &str, body: &Value) {
-    let request = Request::new("POST", &format!("/-/{what}?wait=30")).user(server.credentials());
-    expect_status(&request.body(body.to_string()).send(server), 201);
+    expect_status(&post_json(server, &format!("/-/{what}?wait=30"), body), 201);
 }
 
 #[test]
@@ -87,7 +85,8 @@ fn every_change_is_in_it_with_who_made_it() {
             assert_eq!(package["sha256"], sha256(&FIXTURES.deb.bytes));
         }
         assert_eq!(all[4]["packages"][0]["action"], "put");
-        assert_eq!(all[6]["subject"], "march");
+        assert_eq!((&all[6]["subject"], &all[7]["subject"]), (&json!("march"), &json!("march")));
+        assert_eq!((&all[6]["targets"], &all[7]["targets"]), (&json!([&RPM_TARGET[1..]]), &json!([&RPM_TARGET[1..]])));
     });
     rows.row("filters", || {
         let count = |query: &str| records(&server, query).len();
@@ -126,18 +125,15 @@ fn every_change_is_in_it_with_who_made_it() {
 fn administrators_read_it() {
     let directory = temporary_directory();
     let credentials = json!({
-        "plain": HASH,
-        "all": { "hash": HASH, "allow": [{ "match": "*", "verbs": ["read", "upload", "delete", "promote", "retain"] }] },
-        "root": { "hash": HASH, "admin": true },
+        "plain": PASSWORD_HASH,
+        "all": { "hash": PASSWORD_HASH, "allow": [{ "match": "*", "verbs": ["read", "upload", "delete", "promote", "retain"] }] },
+        "root": { "hash": PASSWORD_HASH, "admin": true },
     });
-    let mut environment = configuration(directory.path(), |file| file["audit"] = json!({ "days": 400 }));
-    environment.push(("RWS_CREDENTIALS".to_owned(), credentials.to_string()));
-    let of = |user: &str| Credentials { user: user.to_owned(), password: "password".to_owned() };
-    let server = Server::start_with(Options { environment, credentials: Some(of("root")), ..Options::default() });
-    for (user, status) in [("plain", 403), ("all", 403), ("root", 200)] {
-        expect_status(&Request::get("/-/audit").user(&of(user)).send(&server), status);
-        expect_status(&Request::new("HEAD", "/-/audit").user(&of(user)).send(&server), status);
+    let server = with_users(directory.path(), &credentials, |file| file["audit"] = json!({ "days": 400 }));
+    for (name, status) in [("plain", 403), ("all", 403), ("root", 200)] {
+        expect_status(&Request::get("/-/audit").user(&user(name)).send(&server), status);
+        expect_status(&Request::new("HEAD", "/-/audit").user(&user(name)).send(&server), status);
     }
     expect_status(&Request::get("/-/audit").send(&server), 401);
-    expect_status(&Request::new("POST", "/-/audit").user(&of("root")).body("").send(&server), 405);
+    expect_status(&Request::new("POST", "/-/audit").user(&user("root")).body("").send(&server), 405);
 }

@@ -5,41 +5,33 @@ use serde_json::{Value, json};
 use super::index::packages;
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, FIXTURES, RPM_TARGET, configuration, deb_form, expect_code, expect_created, expect_no_traces,
-    expect_status, put, traces,
+    DEB_TARGET, FIXTURES, RPM_TARGET, deb_file, deb_form, expect_code, expect_created, expect_no_traces, expect_status,
+    put, rpm_file, traces, user, with_users,
 };
+use crate::support::bucket::PASSWORD_HASH;
 use crate::support::curl::Answer;
 use crate::support::form::{File, Form};
 use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
 use crate::support::raw::Request;
-use crate::support::server::{Credentials, Options, Server};
-use crate::support::{file_name, read_file, temporary_directory};
-
-/// "password" by argon2-cffi
-const HASH: &str = "$argon2id$v=19$m=1024,t=2,p=2$vtqGXIDF2g1rUNE8+oXwlg$xiDqCn9C3u6jpS4ZDAP9DAU/b3ye0jnYkeuv7aAPTa0";
+use crate::support::server::Server;
+use crate::support::temporary_directory;
 
 fn server() -> (Server, tempfile::TempDir) {
     let directory = temporary_directory();
     let all = ["upload", "delete", "promote", "retain"];
     let credentials = json!({
-        "team": { "hash": HASH, "allow": [
+        "team": { "hash": PASSWORD_HASH, "allow": [
             { "match": "release/*", "verbs": all, "packages": ["rws-team*", "team-src"] },
             { "match": "live/*/el/*", "packages": ["rws-team*"] },
             { "match": "live/2.8/el/8", "verbs": all },
         ] },
-        "root": { "hash": HASH, "admin": true },
+        "root": { "hash": PASSWORD_HASH, "admin": true },
     });
-    let mut environment = configuration(directory.path(), |file| {
+    let server = with_users(directory.path(), &credentials, |file| {
         file["repositories"] = json!([{ "match": "release/*", "retain": { "newest": 1 } }]);
     });
-    environment.push(("RWS_CREDENTIALS".to_owned(), credentials.to_string()));
-    let server = Server::start_with(Options { environment, credentials: Some(user("root")), ..Options::default() });
     (server, directory)
-}
-
-fn user(name: &str) -> Credentials {
-    Credentials { user: name.to_owned(), password: "password".to_owned() }
 }
 
 fn send(server: &Server, method: &str, path: &str) -> Answer {
@@ -51,20 +43,15 @@ fn upload(server: &Server, target: &str, form: Form) -> Answer {
 }
 
 fn deb(name: &str, source: Option<&str>) -> File {
-    let directory = temporary_directory();
     let package = Deb::new(name, "1.0-1", "amd64");
-    let package = match source {
+    deb_file(&match source {
         Some(source) => package.field("Source", source),
         None => package,
-    };
-    let path = package.build(directory.path());
-    File { name: file_name(&path), bytes: read_file(&path) }
+    })
 }
 
 fn rpm(name: &str) -> File {
-    let directory = temporary_directory();
-    let path = Rpm::new(name, "1.0", "1").build(directory.path());
-    File { name: file_name(&path), bytes: read_file(&path) }
+    rpm_file(&Rpm::new(name, "1.0", "1"))
 }
 
 #[test]

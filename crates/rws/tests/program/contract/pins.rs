@@ -4,17 +4,18 @@ use serde_json::{Value, json};
 
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, FIXTURES, RPM_TARGET, configuration, deb_form, expect_code, expect_created, expect_no_traces,
-    expect_status, get, put, traces,
+    DEB_TARGET, FIXTURES, RPM_TARGET, deb_form, expect_code, expect_created, expect_no_traces, expect_status, get,
+    post_json, put, traces, user, with_users,
 };
+use crate::support::bucket::PASSWORD_HASH;
 use crate::support::curl::Answer;
 use crate::support::form::Form;
 use crate::support::raw::Request;
-use crate::support::server::{Credentials, Options, Server};
+use crate::support::server::Server;
 use crate::support::temporary_directory;
 
 fn pin(server: &Server, body: &Value) -> Answer {
-    Request::new("POST", "/-/pins").user(server.credentials()).body(body.to_string()).send(server)
+    post_json(server, "/-/pins", body)
 }
 
 fn unpin(server: &Server, name: &str) -> Answer {
@@ -130,8 +131,7 @@ fn what_is_wrong_changes_nothing() {
 
 #[test]
 fn administrators_change_pins() {
-    // "password" by argon2-cffi
-    let hash = "$argon2id$v=19$m=1024,t=2,p=2$vtqGXIDF2g1rUNE8+oXwlg$xiDqCn9C3u6jpS4ZDAP9DAU/b3ye0jnYkeuv7aAPTa0";
+    let hash = PASSWORD_HASH;
     let directory = temporary_directory();
     let all = ["read", "upload", "delete", "promote", "retain"];
     let credentials = json!({
@@ -139,16 +139,13 @@ fn administrators_change_pins() {
         "all": { "hash": hash, "allow": [{ "match": "*", "verbs": all }] },
         "root": { "hash": hash, "admin": true },
     });
-    let mut environment = configuration(directory.path(), |_| {});
-    environment.push(("RWS_CREDENTIALS".to_owned(), credentials.to_string()));
-    let of = |user: &str| Credentials { user: user.to_owned(), password: "password".to_owned() };
-    let server = Server::start_with(Options { environment, credentials: Some(of("root")), ..Options::default() });
+    let server = with_users(directory.path(), &credentials, |_| {});
     expect_created(&put(&server, &format!("{RPM_TARGET}?wait=30"), Form::of([&FIXTURES.rpm])));
     let body = json!({ "name": "march", "targets": [RPM_TARGET] }).to_string();
-    for (user, post, delete) in [("plain", 403, 403), ("all", 403, 403), ("root", 201, 200)] {
-        let request = Request::new("POST", "/-/pins").user(&of(user)).body(body.clone());
+    for (name, post, delete) in [("plain", 403, 403), ("all", 403, 403), ("root", 201, 200)] {
+        let request = Request::new("POST", "/-/pins").user(&user(name)).body(body.clone());
         expect_status(&request.send(&server), post);
-        let request = Request::new("DELETE", "/-/pins/march").user(&of(user)).body("");
+        let request = Request::new("DELETE", "/-/pins/march").user(&user(name)).body("");
         expect_status(&request.send(&server), delete);
     }
 }

@@ -5,16 +5,17 @@ use serde_json::{Value, json};
 use super::index::{expect_files_agree, gunzip, packages, primary};
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, FIXTURES, RPM_TARGET, call, deb_form, expect_code, expect_created, expect_no_traces, expect_status,
-    get, put, traces,
+    DEB_TARGET, FIXTURES, RPM_TARGET, call, deb_file, deb_form, expect_code, expect_created, expect_no_traces,
+    expect_status, get, put, rpm_file, traces, user, with_users,
 };
+use crate::support::bucket::PASSWORD_HASH;
 use crate::support::curl::Answer;
 use crate::support::form::{File, Form};
 use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
 use crate::support::raw::Request;
-use crate::support::server::{Credentials, Options, Server};
-use crate::support::{file_name, read_file, temporary_directory};
+use crate::support::server::{Credentials, Server};
+use crate::support::temporary_directory;
 
 const ARCHIVE: &str = "/release/2.8/ubuntu";
 
@@ -27,16 +28,8 @@ fn promote_as(server: &Server, user: &Credentials, query: &str, body: &Value) ->
     request.header("Content-Type", "application/json").body(body.to_string()).send(server)
 }
 
-fn deb(package: &Deb) -> File {
-    let directory = temporary_directory();
-    let path = package.build(directory.path());
-    File { name: file_name(&path), bytes: read_file(&path) }
-}
-
 fn rpm(name: &str, version: &str, architecture: &str) -> File {
-    let directory = temporary_directory();
-    let path = Rpm::new(name, version, "1").architecture(architecture).build(directory.path());
-    File { name: file_name(&path), bytes: read_file(&path) }
+    rpm_file(&Rpm::new(name, version, "1").architecture(architecture))
 }
 
 /// The files that a plan would add to a repository.
@@ -51,9 +44,10 @@ fn debs_go_to_another_codename_with_their_source_and_product() {
     let mut rows = Rows::default();
     let from = DEB_TARGET;
     let (to, archive) = ("/release/2.8/ubuntu/jammy", ARCHIVE);
-    let of_source = deb(&Deb::new("rws-bin", "1.0-1", "amd64").field("Source", "rws-src"));
-    let needs =
-        deb(&Deb::new("rws-needs", "2.0-1", "amd64").field("Depends", "rws-bin (>= 1), libc6, rws-other | rws-one"));
+    let of_source = deb_file(&Deb::new("rws-bin", "1.0-1", "amd64").field("Source", "rws-src"));
+    let needs = deb_file(
+        &Deb::new("rws-needs", "2.0-1", "amd64").field("Depends", "rws-bin (>= 1), libc6, rws-other | rws-one"),
+    );
     let files = FIXTURES.source().into_iter().chain([&of_source, &needs, &FIXTURES.deb]);
     expect_created(&put(&server, &format!("{from}?wait=30"), deb_form(files)));
     let request = json!({ "from": from, "to": [to], "packages": ["rws-bin"] });
@@ -245,8 +239,7 @@ fn what_is_wrong_changes_nothing() {
 
 #[test]
 fn who_may_promote_is_said_by_verbs() {
-    // "password" by argon2-cffi
-    let hash = "$argon2id$v=19$m=1024,t=2,p=2$vtqGXIDF2g1rUNE8+oXwlg$xiDqCn9C3u6jpS4ZDAP9DAU/b3ye0jnYkeuv7aAPTa0";
+    let hash = PASSWORD_HASH;
     let directory = temporary_directory();
     let users = [
         ("plain", json!(hash)),
@@ -256,13 +249,10 @@ fn who_may_promote_is_said_by_verbs() {
         ("root", json!({ "hash": hash, "admin": true })),
     ];
     let credentials: serde_json::Value = users.iter().map(|(name, user)| ((*name).to_owned(), user.clone())).collect();
-    let mut environment = super::stage::configuration(directory.path(), |_| {});
-    environment.push(("RWS_CREDENTIALS".to_owned(), credentials.to_string()));
-    let of = |user: &str| Credentials { user: user.to_owned(), password: "password".to_owned() };
-    let server = Server::start_with(Options { environment, credentials: Some(of("root")), ..Options::default() });
+    let server = with_users(directory.path(), &credentials, |_| {});
     expect_created(&put(&server, &format!("{RPM_TARGET}?wait=30"), Form::of([&FIXTURES.rpm, &FIXTURES.arm_rpm])));
     let mut rows = Rows::default();
-    for (user, to, status) in [
+    for (name, to, status) in [
         ("plain", "live/2.8/el/8", 403),
         ("uploader", "live/2.8/el/8", 403),
         ("deleter", "live/2.8/el/8", 403),
@@ -271,16 +261,16 @@ fn who_may_promote_is_said_by_verbs() {
         ("promoter", "live/enabled/el/8", 403),
         ("root", "release/2.9/el/8", 201),
     ] {
-        rows.row(&format!("{user} to {to}"), || {
+        rows.row(&format!("{name} to {to}"), || {
             let request = json!({ "from": RPM_TARGET, "to": [to], "packages": "all" });
-            let answer = promote_as(&server, &of(user), "", &request);
+            let answer = promote_as(&server, &user(name), "", &request);
             expect_status(&answer, status);
             if status == 403 {
                 expect_code(&answer, 403, "forbidden");
             }
         });
     }
-    for (user, method, status) in [
+    for (name, method, status) in [
         ("promoter", "PUT", 403),
         ("promoter", "DELETE", 403),
         ("promoter", "POST", 403),
@@ -290,14 +280,14 @@ fn who_may_promote_is_said_by_verbs() {
         ("plain", "DELETE", 200),
         ("deleter", "DELETE", 200),
     ] {
-        rows.row(&format!("{user}: {method}"), || {
-            let (file, form) = match (method, user) {
+        rows.row(&format!("{name}: {method}"), || {
+            let (file, form) = match (method, name) {
                 ("DELETE", "plain") => (format!("/{}", FIXTURES.arm_rpm.name), None),
                 ("DELETE", _) => (format!("/{}", FIXTURES.rpm.name), None),
                 ("PUT", _) => (String::new(), Some(Form::of([&FIXTURES.rpm]))),
                 _ => (String::new(), None),
             };
-            let request = Request::new(method, &format!("{RPM_TARGET}{file}")).user(&of(user));
+            let request = Request::new(method, &format!("{RPM_TARGET}{file}")).user(&user(name));
             let request = if let Some(form) = form { request.form(form) } else { request.body("") };
             expect_status(&request.send(&server), status);
         });

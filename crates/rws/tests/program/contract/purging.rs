@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::index::{packages, sha256};
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, FIXTURES, RPM_TARGET, deb_form, expect_code, expect_created, expect_no_traces, expect_status, get, put,
-    traces,
+    DEB_TARGET, FIXTURES, RPM_TARGET, deb_form, expect_code, expect_created, expect_no_traces, expect_status, get,
+    post_json, put, traces,
 };
 use crate::support::curl::Answer;
 use crate::support::form::Form;
@@ -18,7 +18,7 @@ use crate::support::{files_below, read_file, temporary_directory};
 const POOL: &str = "/release/2.8/ubuntu/pool/focal/main/p/product";
 
 fn purge(server: &Server, body: &Value) -> Answer {
-    Request::new("POST", "/-/purge").user(server.credentials()).body(body.to_string()).send(server)
+    post_json(server, "/-/purge", body)
 }
 
 /// The files of the data directory that have these bytes.

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::index::{packages, primary};
 use super::rows::Rows;
 use super::stage::{
-    DEB_TARGET, RPM_TARGET, configured, deb_form, expect_code, expect_created, expect_no_traces, expect_status, get,
-    put, traces,
+    DEB_TARGET, RPM_TARGET, configured, deb_file, deb_form, expect_code, expect_created, expect_no_traces,
+    expect_status, get, post_json, put, rpm_file, traces,
 };
 use crate::support::curl::Answer;
 use crate::support::form::{File, Form};
@@ -20,20 +20,11 @@ use crate::support::{file_name, read_file, temporary_directory, wait};
 const ARCHIVE: &str = "/release/2.8/ubuntu";
 
 fn retain(server: &Server, query: &str, body: &Value) -> Answer {
-    let request = Request::new("POST", &format!("/-/retain{query}")).user(server.credentials());
-    request.body(body.to_string()).send(server)
-}
-
-fn deb(package: &Deb) -> File {
-    let directory = temporary_directory();
-    let path = package.build(directory.path());
-    File { name: file_name(&path), bytes: read_file(&path) }
+    post_json(server, &format!("/-/retain{query}"), body)
 }
 
 fn rpm(name: &str, version: &str, architecture: &str) -> File {
-    let directory = temporary_directory();
-    let path = Rpm::new(name, version, "1").architecture(architecture).build(directory.path());
-    File { name: file_name(&path), bytes: read_file(&path) }
+    rpm_file(&Rpm::new(name, version, "1").architecture(architecture))
 }
 
 fn names(listed: Vec<(String, String)>) -> Vec<String> {
@@ -63,9 +54,9 @@ fn the_newest_versions_stay_by_the_order_of_the_format() {
     let mut rows = Rows::default();
     // 1.10 is newer than 1.9, and ~ sorts before nothing
     let versions = ["1.9-1", "1.10-1", "1.10~rc1-1", "1:0.1-1"];
-    let debs = versions.map(|version| deb(&Deb::new("rws-agent", version, "amd64")));
-    let other = ["1-1", "2-1", "3-1"].map(|version| deb(&Deb::new("kept", version, "amd64")));
-    let arm = deb(&Deb::new("rws-agent", "1.9-1", "arm64"));
+    let debs = versions.map(|version| deb_file(&Deb::new("rws-agent", version, "amd64")));
+    let other = ["1-1", "2-1", "3-1"].map(|version| deb_file(&Deb::new("kept", version, "amd64")));
+    let arm = deb_file(&Deb::new("rws-agent", "1.9-1", "arm64"));
     let everything = debs.iter().chain(&other).chain([&arm]);
     expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form(everything)));
     let request = json!({ "targets": [DEB_TARGET] });
@@ -114,10 +105,10 @@ fn sources_leave_with_the_last_package_that_was_built_from_them() {
         let source = SourcePackage::new("rws-src", version).build(directory.path());
         files.extend(source.all().iter().map(|path| File { name: file_name(path), bytes: read_file(path) }));
         let binary = |name: &str| Deb::new(name, version, "amd64").field("Source", "rws-src");
-        files.push(deb(&binary("rws-bin")));
+        files.push(deb_file(&binary("rws-bin")));
         if version != "3.0-1" {
             // the newest of another package that the second source makes
-            files.push(deb(&binary("rws-tools")));
+            files.push(deb_file(&binary("rws-tools")));
         }
     }
     expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form(&files)));

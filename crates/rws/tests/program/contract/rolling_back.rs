@@ -6,7 +6,7 @@ use super::index::{expect_files_agree, packages, primary};
 use super::rows::Rows;
 use super::stage::{
     DEB_TARGET, FIXTURES, RPM_TARGET, call, deb_form, expect_code, expect_created, expect_no_traces, expect_status,
-    get, put, traces,
+    get, post_json, put, traces,
 };
 use crate::support::curl::Answer;
 use crate::support::form::Form;
@@ -16,8 +16,7 @@ use crate::support::server::Server;
 const ARCHIVE: &str = "/release/2.8/ubuntu";
 
 fn roll_back(server: &Server, query: &str, body: &Value) -> Answer {
-    let request = Request::new("POST", &format!("/-/rollback{query}")).user(server.credentials());
-    request.body(body.to_string()).send(server)
+    post_json(server, &format!("/-/rollback{query}"), body)
 }
 
 /// The generations of a repository, newest first.

@@ -10,7 +10,7 @@ use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
 use crate::support::packages::source::SourcePackage;
 use crate::support::raw::Request;
-use crate::support::server::{Options, Server};
+use crate::support::server::{Credentials, Options, Server};
 use crate::support::{configuration_file, file_name, files_below, read_file, temporary_directory, wait};
 
 pub const RPM_TARGET: &str = "/live/1.10/el/7";
@@ -172,4 +172,36 @@ pub fn configuration(directory: &Path, change: impl FnOnce(&mut serde_json::Valu
 #[track_caller]
 pub fn configured(directory: &Path, change: impl FnOnce(&mut serde_json::Value)) -> Server {
     Server::start_with(Options { environment: configuration(directory, change), ..Options::default() })
+}
+
+/// Posts JSON as the server's own user.
+pub fn post_json(server: &Server, path: &str, body: &serde_json::Value) -> Answer {
+    Request::new("POST", path).user(server.credentials()).body(body.to_string()).send(server)
+}
+
+/// A deb to be sent.
+pub fn deb_file(package: &Deb) -> File {
+    let directory = temporary_directory();
+    let path = package.build(directory.path());
+    File { name: file_name(&path), bytes: read_file(&path) }
+}
+
+/// An rpm to be sent.
+pub fn rpm_file(package: &Rpm) -> File {
+    let directory = temporary_directory();
+    let path = package.build(directory.path());
+    File { name: file_name(&path), bytes: read_file(&path) }
+}
+
+/// A server with a configuration file and these users, each with the password of
+/// [`PASSWORD_HASH`](crate::support::bucket::PASSWORD_HASH). A test is `root`.
+pub fn with_users(directory: &Path, users: &serde_json::Value, change: impl FnOnce(&mut serde_json::Value)) -> Server {
+    let mut environment = configuration(directory, change);
+    environment.push(("RWS_CREDENTIALS".to_owned(), users.to_string()));
+    Server::start_with(Options { environment, credentials: Some(user("root")), ..Options::default() })
+}
+
+/// One of these users.
+pub fn user(name: &str) -> Credentials {
+    Credentials { user: name.to_owned(), password: "password".to_owned() }
 }
