@@ -35,14 +35,3 @@ impl Verb {
         Self::ALL.into_iter().find(|verb| verb.word() == word)
     }
 }
-
-/// How much of a target somebody may change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// Nothing.
-    Nothing,
-    /// Packages whose names these patterns fit.
-    Packages(Vec<String>),
-    /// Everything.
-    Everything,
-}

@@ -60,6 +60,16 @@ pub struct AuditRecord {
     pub outcome: Outcome,
 }
 
+/// The repositories of an upload; none where it is not there any more.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn repositories(store: &dyn Store, id: &UploadId) -> Result<BTreeSet<RepositoryId>, RepositoryError> {
+    let upload = reading::upload(store, id).await?;
+    Ok(upload.iter().flat_map(Upload::repositories).cloned().collect())
+}
+
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]

@@ -1,6 +1,7 @@
 //! What a repository is: layout, planning, publishing, synchronising.
 //!
 //! * [`catalogue`]: what the configuration says there can be.
+//! * [`areas`]: which targets the public paths belong to.
 //! * [`IncomingFiles`]: the files of a request on their way into the store.
 //! * [`aside`]: files that wait for the list of their upload.
 //! * [`intake`]: an upload becomes a promise; [`removal`]: so does a removal.
@@ -11,6 +12,7 @@
 //! * [`tree`]: what readers see.
 
 pub mod actor;
+pub mod areas;
 pub mod aside;
 pub mod audit;
 mod blocks;

@@ -10,11 +10,12 @@ use crate::error::IntakeError;
 use crate::presence::Presences;
 use crate::sources::Sources;
 
-/// Patterns of the packages that somebody may change, for those targets that may not be changed as a whole. A pattern has to fit the
-/// name of a package, and one has to fit the name of the source that it says it was built from: both are read from the package.
+/// Lists of patterns of the packages that somebody may change, for those targets that may not be changed as a whole. A pattern of each
+/// list has to fit the name of a package, and one the name of the source that it says it was built from: both are read from the
+/// package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageLimits {
-    targets: BTreeMap<Target, Vec<String>>,
+    targets: BTreeMap<Target, Vec<Vec<String>>>,
 }
 
 /// Who asks for a change of packages, and which of them may be changed.
@@ -41,8 +42,8 @@ impl PackageLimits {
     }
 
     /// In this target only these packages may be changed.
-    pub fn limit(&mut self, target: Target, patterns: Vec<String>) {
-        self.targets.insert(target, patterns);
+    pub fn limit(&mut self, target: Target, lists: Vec<Vec<String>>) {
+        self.targets.insert(target, lists);
     }
 
     /// A target of which not all may be changed.
@@ -57,8 +58,8 @@ impl PackageLimits {
 
     /// Refuses a package that may not be changed; `source` is what it says of its source.
     pub(crate) fn check(&self, target: &ConfiguredTarget, name: &str, source: Option<&str>) -> Result<(), IntakeError> {
-        let Some(patterns) = self.targets.get(&target.target) else { return Ok(()) };
-        let fits = |text: &str| patterns.iter().any(|pattern| glob_matches(pattern, text));
+        let Some(lists) = self.targets.get(&target.target) else { return Ok(()) };
+        let fits = |text: &str| lists.iter().all(|patterns| patterns.iter().any(|pattern| glob_matches(pattern, text)));
         let source = source.map(|source| target.format.source_package(source));
         if fits(name) && source.is_none_or(fits) {
             return Ok(());
@@ -72,8 +73,9 @@ impl PackageLimits {
 
     /// Refuses a package of a target that is limited.
     pub(crate) fn refuse(&self, target: &ConfiguredTarget, package: &str) -> Result<(), IntakeError> {
-        let Some(patterns) = self.targets.get(&target.target) else { return Ok(()) };
-        let (package, target, patterns) = (package.to_owned(), target.target.to_string(), patterns.join(", "));
+        let Some(lists) = self.targets.get(&target.target) else { return Ok(()) };
+        let patterns = lists.iter().map(|patterns| patterns.join(", ")).collect::<Vec<_>>().join("; and also ");
+        let (package, target) = (package.to_owned(), target.target.to_string());
         Err(IntakeError::NotAllowed { package, target, patterns })
     }
 

@@ -77,6 +77,11 @@ impl Problem {
         Self { status, message: message.into(), code, file: None, hint: None }
     }
 
+    /// Nobody has logged in, or not as somebody who is known.
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized Access")
+    }
+
     /// The client did something wrong.
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
@@ -98,6 +103,9 @@ impl Problem {
 
     /// The answer.
     pub fn answer(&self) -> Answer {
+        if self.status == StatusCode::UNAUTHORIZED {
+            return unauthorized();
+        }
         let mut answer = json(self.status, self);
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
@@ -210,7 +218,7 @@ impl From<IntakeError> for Problem {
 }
 
 /// 401, as the original service wrote it.
-pub fn unauthorized() -> Answer {
+fn unauthorized() -> Answer {
     let mut answer = text(StatusCode::UNAUTHORIZED, "text/html; charset=utf-8", "Unauthorized Access");
     let challenge = HeaderValue::from_static("Basic realm=\"Authentication Required\"");
     answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);

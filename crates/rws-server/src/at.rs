@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use rws_repository::history::PastState;
 
+use crate::access::Reader;
 use crate::answer::{Answer, Problem, purged};
 use crate::budgets::FILE_BYTES;
 use crate::connection::Client;
@@ -22,16 +23,15 @@ use crate::service::Service;
 /// 404 for what is no state, 410 for one that is not kept any more.
 pub async fn get(
     service: &Arc<Service>,
-    client: &Client,
+    (reader, client): (&Reader, &Client),
     rest: &str,
     parts: &Parts,
 ) -> Result<Option<Answer>, Problem> {
     let Some((state, path)) = rest.split_once('/') else { return Ok(None) };
     let Some(path) = path::normalized(path) else { return Ok(None) };
-    let state = service.gate.past_state(state).await?;
     let wanted = download::wanted(&parts.method, &parts.headers);
-    let found = service.gate.readable_at(&state, &path, wanted).await?;
-    let Some(file) = found? else {
+    let (state, found) = service.gate.readable_at(reader, (state, &path), wanted).await?;
+    let Some(file) = found else {
         if service.scheduler.purged().has_path(&path) {
             return Err(purged());
         }

@@ -22,6 +22,9 @@ use crate::settings::Downloads;
 /// For how long a signed URL of the store is good: a slow client has to begin within this time.
 const SIGNED_SECONDS: u64 = 3600;
 
+/// The same for what not everybody may read: whoever has the URL can.
+const PRIVATE_SIGNED_SECONDS: u64 = 60;
+
 /// Room for the headers of an answer with a file.
 const ROOM_FOR_HEADERS: usize = 12;
 
@@ -166,7 +169,7 @@ pub async fn file(
     };
     let wanted = if redirects { FileRequest::Stat } else { wanted(method, headers) };
     let Some(found) = readable.file(wanted, reader).await? else { return Ok(None) };
-    let elsewhere = if redirects { elsewhere(service, &found) } else { None };
+    let elsewhere = if redirects { elsewhere(service, readable, &found) } else { None };
     let file = File::of_tree(found, service.content_types.of(readable.path()));
     match elsewhere {
         // what the client has already it need not get from elsewhere
@@ -199,13 +202,16 @@ pub async fn answer_with(
 }
 
 /// Where a large package is to be got, instead of here.
-fn elsewhere(service: &Service, found: &PublicFile) -> Option<String> {
+fn elsewhere(service: &Service, readable: &Readable, found: &PublicFile) -> Option<String> {
     let Downloads::Redirect { base, from_bytes } = &service.settings.downloads else { return None };
     match found {
         PublicFile::Object { key, stat, lasting: CacheLifetime::Minutes, .. } if stat.size_bytes >= *from_bytes => {
-            match base {
-                Some(base) => Some(format!("{base}/{}", encoded(key.as_str()))),
-                None => service.gate.store().presigned_url(key, SIGNED_SECONDS),
+            match (base, readable.is_private()) {
+                // everybody can read there
+                (Some(_), true) => None,
+                (Some(base), false) => Some(format!("{base}/{}", encoded(key.as_str()))),
+                (None, true) => service.gate.store().presigned_url(key, PRIVATE_SIGNED_SECONDS),
+                (None, false) => service.gate.store().presigned_url(key, SIGNED_SECONDS),
             }
         }
         _ => None,

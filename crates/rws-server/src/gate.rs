@@ -8,18 +8,20 @@ use axum::http::StatusCode;
 use futures::Stream;
 use rws_model::{Allowed, Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::actor::Actor;
+use rws_repository::areas::{Area, Areas};
 use rws_repository::audit::{self, AuditFilter, AuditRecord};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::history::{self, Commit, NoState, PastState};
 use rws_repository::limits::{PackageLimits, Requester};
-use rws_repository::pin;
+use rws_repository::pin::{self, Pin};
 use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
-use rws_repository::{GenerationId, Head, RepositoryError};
-use rws_store::{Depth, Page, Store};
+use rws_repository::{GenerationId, Head, RepositoryError, UploadId};
+use rws_store::{Depth, DirectoryEntry, MAX_PAGE_ENTRIES, Page, Store};
 
-use crate::access::User;
+use crate::access::{Reader, User};
 use crate::answer::Problem;
+use crate::own;
 
 /// So many targets and patterns a request may name.
 const MAX_PATHS: usize = 500;
@@ -33,6 +35,7 @@ const KEPT_COMMITS: usize = 200;
 /// What can be read and written. Its parts are nobody else's.
 pub struct Gate {
     catalogue: Arc<Catalogue>,
+    areas: Areas,
     commits: Mutex<HashMap<(RepositoryId, GenerationId, bool), Arc<Commit>>>,
     tree: Tree,
 }
@@ -59,6 +62,24 @@ pub struct WritableFile {
 pub struct Readable {
     gate: Arc<Gate>,
     path: String,
+    reader: Reader,
+}
+
+/// Why something may not be read. That follows from the address and the configuration alone, so that it says nothing of what is
+/// there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Nobody has logged in.
+    LogIn,
+    /// For this one it does not exist.
+    Hidden,
+}
+
+impl Closed {
+    /// What a reader is told who may not read something.
+    fn to(reader: &Reader) -> Self {
+        if reader.user().is_some() { Self::Hidden } else { Self::LogIn }
+    }
 }
 
 /// A target whose repositories may be read.
@@ -75,17 +96,26 @@ pub struct ReadableRepository {
     pub format: Option<&'static str>,
 }
 
-/// What a repository was, as anybody may read it.
+/// What a repository was.
 pub struct ReadablePast {
     store: Arc<dyn Store>,
     target: Arc<ConfiguredTarget>,
     head: Head,
 }
 
+impl From<Closed> for Problem {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::LogIn => Self::unauthorized(),
+            Closed::Hidden => own::nothing(),
+        }
+    }
+}
+
 impl Gate {
     /// A gate before the repositories of a catalogue.
     pub fn new(catalogue: Arc<Catalogue>, tree: Tree) -> Self {
-        Self { catalogue, commits: Mutex::default(), tree }
+        Self { areas: Areas::new(&catalogue), catalogue, commits: Mutex::default(), tree }
     }
 
     /// The formats of all repositories.
@@ -172,39 +202,113 @@ impl Gate {
         Ok(Some(WritableFile { target, repository: repository.clone(), path: below.to_owned() }))
     }
 
-    /// A path without slashes at its ends, as anybody may read it.
-    pub fn readable(self: &Arc<Self>, path: &str) -> Readable {
-        Readable { gate: Arc::clone(self), path: path.to_owned() }
+    /// The part of a path that says where it is: what follows the name of a generation.
+    fn place(path: &str) -> &str {
+        match path.strip_prefix('@').map(|path| path.split_once('/')) {
+            Some(Some((_, rest))) => rest,
+            // a generation without a path is nowhere
+            Some(None) => "",
+            None => path,
+        }
     }
 
-    /// The one target of a path, as anybody may read it; `None` where it stands for none, or for several.
-    pub fn readable_target(&self, path: &str) -> Option<ReadableTarget<'_>> {
-        let targets = self.catalogue.resolve(path).ok()?;
-        let [target] = targets.as_slice() else { return None };
-        Some(ReadableTarget { gate: self, target: Arc::clone(target) })
+    /// Whether somebody may know of what is at a path without slashes at its ends, or of a repository of that name.
+    pub fn may_see(&self, reader: &Reader, path: &str) -> bool {
+        !reader.is_limited() || reader.may_see(path, &self.areas.of(path))
     }
 
-    /// The file that a path named in a state of its repository, as anybody may read it; `None` where there was none.
+    /// Whether readers see different things at a path, so that it matters who reads.
+    pub fn depends_on_reader(&self, reader: &Reader, path: &str) -> bool {
+        let place = Self::place(path);
+        reader.sees_its_own(place, &self.areas.of(place))
+    }
+
+    /// A path without slashes at its ends, as this one may read it.
     ///
     /// # Errors
     ///
-    /// When the store fails; within it, where there is no such state.
-    pub async fn readable_at(
-        &self,
-        state: &PastState,
-        path: &str,
-        wanted: FileRequest,
-    ) -> Result<Result<Option<PublicFile>, NoState>, RepositoryError> {
-        self.tree.file_at(state, path, wanted).await
+    /// When this one may not know of it.
+    pub fn readable(self: &Arc<Self>, reader: &Reader, path: &str) -> Result<Readable, Closed> {
+        match self.may_see(reader, Self::place(path)) {
+            true => Ok(Readable { gate: Arc::clone(self), path: path.to_owned(), reader: reader.clone() }),
+            false => Err(Closed::to(reader)),
+        }
     }
 
-    /// The state that a text names: a generation, a time, or a pin.
+    /// The one target of a path, as this one may read it; `None` where it stands for none, or for several.
+    ///
+    /// # Errors
+    ///
+    /// When this one may not know of it.
+    pub fn readable_target(&self, reader: &Reader, path: &str) -> Result<Option<ReadableTarget<'_>>, Closed> {
+        let Ok(targets) = self.catalogue.resolve(path) else { return Ok(None) };
+        let [target] = targets.as_slice() else { return Ok(None) };
+        match reader.may_read(&target.target) {
+            true => Ok(Some(ReadableTarget { gate: self, target: Arc::clone(target) })),
+            false => Err(Closed::to(reader)),
+        }
+    }
+
+    /// The file that a path named in a state of its repository, as this one may read it; `None` where there was none.
+    ///
+    /// # Errors
+    ///
+    /// When this one may not know of it, and when the store fails.
+    pub async fn readable_at(
+        &self,
+        reader: &Reader,
+        (state, path): (&str, &str),
+        wanted: FileRequest,
+    ) -> Result<(PastState, Option<PublicFile>), Problem> {
+        if !self.may_see(reader, path) {
+            return Err(Closed::to(reader).into());
+        }
+        let state = self.past_state(reader, state).await?;
+        let found = self.tree.file_at(&state, path, wanted).await??;
+        Ok((state, found))
+    }
+
+    /// Whether somebody may know of one of the targets of a path as uploads have it.
+    pub fn may_see_targets(&self, reader: &Reader, path: &str) -> bool {
+        !reader.is_limited()
+            || self.catalogue.resolve(path).is_ok_and(|targets| targets.iter().any(|one| reader.may_read(&one.target)))
+    }
+
+    /// Whether somebody may know of an upload: who may read or change one of its repositories.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn may_see_upload(&self, reader: &Reader, id: &UploadId) -> Result<bool, RepositoryError> {
+        if !reader.is_limited() {
+            return Ok(true);
+        }
+        let repositories = audit::repositories(&**self.store(), id).await?;
+        Ok(repositories.iter().any(|repository| self.may_follow(reader, repository)))
+    }
+
+    /// Whether somebody may know what becomes of changes of a repository.
+    pub fn may_follow(&self, reader: &Reader, repository: &RepositoryId) -> bool {
+        let may_change = |user: &User| {
+            let target = self.catalogue.repository(repository);
+            let may = |verb: &Verb| target.is_some_and(|one| (user.may)(*verb, &one.target) != Allowed::Nothing);
+            Verb::ALL.iter().any(may)
+        };
+        self.may_see(reader, repository.as_str()) || reader.user().is_some_and(may_change)
+    }
+
+    /// The state that a text names: a generation, a time, or a pin. A pin of which this one may read nothing does not exist.
     ///
     /// # Errors
     ///
     /// 400 for what can name none, 404 where there is no such pin.
-    pub async fn past_state(&self, text: &str) -> Result<PastState, Problem> {
-        if let Some(state) = pin::state(&**self.store(), text).await? {
+    pub async fn past_state(&self, reader: &Reader, text: &str) -> Result<PastState, Problem> {
+        let state = pin::state(&**self.store(), text).await?;
+        let is_known = |state: &PastState| match state {
+            PastState::Pinned(_, repositories) => self.sees_some(reader, repositories.keys()),
+            _ => true,
+        };
+        if let Some(state) = state.filter(is_known) {
             return Ok(state);
         }
         let message =
@@ -215,13 +319,38 @@ impl Gate {
         })
     }
 
-    /// What a repository was; `None` for one that is not configured, or was never published.
+    /// Whether somebody may read any of these; of none everybody may.
+    fn sees_some<'r>(&self, reader: &Reader, repositories: impl IntoIterator<Item = &'r RepositoryId>) -> bool {
+        let mut repositories = repositories.into_iter().peekable();
+        repositories.peek().is_none() || repositories.any(|repository| self.may_see(reader, repository.as_str()))
+    }
+
+    /// The pins, each with those of its repositories that this one may read.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn readable_past(&self, repository: &str) -> Result<Option<ReadablePast>, RepositoryError> {
+    pub async fn readable_pins(&self, reader: &Reader) -> Result<Vec<Pin>, RepositoryError> {
+        let mut pins = pin::all(&**self.store()).await?;
+        if reader.is_limited() {
+            pins.retain(|pin| self.sees_some(reader, pin.repositories.keys()));
+            for pin in &mut pins {
+                pin.repositories.retain(|repository, _| self.may_see(reader, repository.as_str()));
+            }
+        }
+        Ok(pins)
+    }
+
+    /// What a repository was; `None` for one that is not configured, or was never published.
+    ///
+    /// # Errors
+    ///
+    /// When this one may not know of it, and when the store fails.
+    pub async fn readable_past(&self, reader: &Reader, repository: &str) -> Result<Option<ReadablePast>, Problem> {
         let Some(id) = RepositoryId::parse(repository) else { return Ok(None) };
+        if !self.may_see(reader, repository) {
+            return Err(Closed::to(reader).into());
+        }
         let Some(target) = self.catalogue.repository(&id) else { return Ok(None) };
         let store = Arc::clone(self.store());
         let head = history::head(&*store, &id).await?;
@@ -270,13 +399,14 @@ impl Gate {
         self.catalogue.targets().filter(|target| target.release_package.is_some())
     }
 
-    /// All repositories that are published, as anybody may read them.
+    /// All repositories that are published, as far as this one may read them.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn readable_repositories(&self) -> Result<Vec<ReadableRepository>, RepositoryError> {
-        let published = self.tree.generations().await?.into_iter();
+    pub async fn readable_repositories(&self, reader: &Reader) -> Result<Vec<ReadableRepository>, RepositoryError> {
+        let may_see = |published: &Published| self.may_see(reader, published.repository.as_str());
+        let published = self.tree.generations().await?.into_iter().filter(may_see);
         let with_format = |published: Published| {
             let configured = self.catalogue.repository(&published.repository);
             ReadableRepository { format: configured.map(|target| target.format.name()), published }
@@ -285,7 +415,6 @@ impl Gate {
     }
 }
 
-/// Checks that the user may do this with all of some targets.
 /// The targets of some paths, each once. Bounded before anything is looked up: what is not yet known to be allowed costs little.
 fn each_once(
     paths: &[String],
@@ -308,12 +437,13 @@ fn each_once(
     Ok(targets.into_values().collect())
 }
 
+/// Checks that the user may do this with all of some targets.
 fn allow(user: &User, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
     let mut limits = PackageLimits::none();
     let may = |target: &&Arc<ConfiguredTarget>| match (user.may)(verb, &target.target) {
         Allowed::Nothing => false,
-        Allowed::Packages(patterns) => {
-            limits.limit(target.target.clone(), patterns);
+        Allowed::Packages(lists) => {
+            limits.limit(target.target.clone(), lists);
             true
         }
         Allowed::Everything => true,
@@ -369,7 +499,17 @@ impl Readable {
     /// What is at a name below the path.
     pub fn below(&self, name: &str) -> Self {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
-        Self { gate: Arc::clone(&self.gate), path }
+        Self { gate: Arc::clone(&self.gate), path, reader: self.reader.clone() }
+    }
+
+    /// Whether others may see something else there: nobody may keep the answer for them.
+    pub fn is_private(&self) -> bool {
+        self.gate.depends_on_reader(&self.reader, &self.path)
+    }
+
+    /// Whether there may be something below the path that this one may not know of.
+    pub fn hides_some(&self) -> bool {
+        self.reader.is_limited() && !matches!(self.gate.areas.of(&self.path), Area::Of(_))
     }
 
     /// The file at the path; `None` where there is none.
@@ -391,7 +531,39 @@ impl Readable {
     ///
     /// When the store fails.
     pub async fn page(&self, depth: Depth, from: Option<&str>, most: usize) -> Result<Option<Page>, RepositoryError> {
-        self.gate.tree.page(&self.path, depth, from, most).await
+        match self.hides_some() {
+            true => self.visible_page(depth, from, most).await,
+            false => self.gate.tree.page(&self.path, depth, from, most).await,
+        }
+    }
+
+    /// The same without what this one may not know of. The next page begins with a name: what the store says of it might tell of
+    /// others. Such directories are those above the ones of targets, and small.
+    async fn visible_page(
+        &self,
+        depth: Depth,
+        from: Option<&str>,
+        most: usize,
+    ) -> Result<Option<Page>, RepositoryError> {
+        let (mut entries, mut next): (Vec<DirectoryEntry>, _) = (Vec::new(), None);
+        loop {
+            let page = self.gate.tree.page(&self.path, depth, next.as_deref(), MAX_PAGE_ENTRIES).await?;
+            let Some(page) = page else { break };
+            let may_see = |entry: &DirectoryEntry| self.gate.may_see(&self.reader, self.below(entry.name()).path());
+            entries.extend(page.entries.into_iter().filter(may_see));
+            match page.next {
+                Some(after) => next = Some(after),
+                None => break,
+            }
+        }
+        if entries.is_empty() && !self.path.is_empty() {
+            return Ok(None);
+        }
+        entries.sort_by(|left, right| left.name().cmp(right.name()));
+        entries.retain(|entry| from.is_none_or(|from| entry.name() >= from));
+        let next = entries.get(most).map(|entry| entry.name().to_owned());
+        entries.truncate(most);
+        Ok(Some(Page { entries, next }))
     }
 }
 

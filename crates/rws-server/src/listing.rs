@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use bytes::Bytes;
-use futures::stream::{once, try_unfold};
+use futures::stream::{BoxStream, once, try_unfold};
 use futures::{Stream, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -183,17 +183,17 @@ fn parts(
 }
 
 /// All files below a directory, part by part: directory by directory on the first level, so that nothing is asked of the store
-/// for private ones.
+/// for private ones, and on each further level with directories of which the reader may not know.
 fn files(
     service: &Arc<Service>,
     readable: &Readable,
     first: Page,
-) -> impl Stream<Item = Result<Page, RepositoryError>> + Send + use<> {
+) -> BoxStream<'static, Result<Page, RepositoryError>> {
     let (of_entries, above) = (Arc::clone(service), readable.clone());
     let pages = parts(service, readable, Depth::Directory, first);
     let entries = pages.map_ok(|page| futures::stream::iter(page.entries.into_iter().map(Ok))).try_flatten();
     let of_entry = entries.and_then(move |entry| below(Arc::clone(&of_entries), above.clone(), entry));
-    of_entry.try_flatten()
+    of_entry.try_flatten().boxed()
 }
 
 /// All files of an entry of a directory, with its name before theirs.
@@ -202,15 +202,23 @@ async fn below(
     above: Readable,
     entry: DirectoryEntry,
 ) -> Result<impl Stream<Item = Result<Page, RepositoryError>> + Send + 'static, RepositoryError> {
-    let (prefix, below, first) = match entry {
-        DirectoryEntry::File(..) => (String::new(), above, Page { entries: vec![entry], next: None }),
+    let (prefix, pages) = match entry {
+        DirectoryEntry::File(..) => {
+            let one = Page { entries: vec![entry], next: None };
+            (String::new(), once(async { Ok(one) }).boxed())
+        }
         DirectoryEntry::Directory(name) => {
             let below = above.below(&name);
-            let first = below.page(Depth::All, None, MAX_PAGE_ENTRIES).await?.unwrap_or_default();
-            (format!("{name}/"), below, first)
+            let depth = if below.hides_some() { Depth::Directory } else { Depth::All };
+            let first = below.page(depth, None, MAX_PAGE_ENTRIES).await?.unwrap_or_default();
+            let pages = match depth {
+                Depth::Directory => files(&service, &below, first),
+                Depth::All => parts(&service, &below, Depth::All, first).boxed(),
+            };
+            (format!("{name}/"), pages)
         }
     };
-    Ok(parts(&service, &below, Depth::All, first).map_ok(move |mut page| {
+    Ok(pages.map_ok(move |mut page| {
         for entry in &mut page.entries {
             if let DirectoryEntry::File(file, _) = entry {
                 file.insert_str(0, &prefix);

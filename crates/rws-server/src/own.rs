@@ -14,6 +14,7 @@ use rws_repository::{UploadId, aside};
 use rws_store::WriteAccess;
 use tokio::time::timeout;
 
+use crate::access::Reader;
 use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
 use crate::gate::ReadableRepository;
@@ -42,10 +43,10 @@ type Base<'a> = dyn Fn() -> Option<String> + Send + Sync + 'a;
 type Answered = Result<Option<Answer>, Problem>;
 
 /// Answers a GET below `/-/`.
-pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
+pub async fn get(service: &Arc<Service>, reader: &Reader, client: &Client, parts: &Parts) -> Answer {
     let base = || client.base(&service.settings, &parts.uri, &parts.headers);
     let answered = match path::decoded(path::absolute(parts.uri.path())) {
-        Some(path) => answer(service, client, &base, &path, parts).await,
+        Some(path) => answer(service, (reader, client), &base, &path, parts).await,
         None => Ok(None),
     };
     match answered {
@@ -60,7 +61,13 @@ pub fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not-found", "This address does not exist.")
 }
 
-async fn answer(service: &Arc<Service>, client: &Client, base: &Base<'_>, path: &str, parts: &Parts) -> Answered {
+async fn answer(
+    service: &Arc<Service>,
+    (reader, client): (&Reader, &Client),
+    base: &Base<'_>,
+    path: &str,
+    parts: &Parts,
+) -> Answered {
     // a path may be written in other ways
     let route = Route::of(path);
     let Some(row) = route.row(&Method::GET) else { return Ok(None) };
@@ -70,15 +77,15 @@ async fn answer(service: &Arc<Service>, client: &Client, base: &Base<'_>, path: 
         Endpoint::Metrics => Ok(Some(metrics(service))),
         Endpoint::Version => Ok(Some(version(service))),
         Endpoint::OpenApi => Ok(Some(openapi())),
-        Endpoint::Repositories => repositories(service).await.map(Some),
-        Endpoint::Past => past::get(service, client, route.rest, parts).await,
-        Endpoint::Pins => pins::get(service).await.map(Some),
-        Endpoint::At => at::get(service, client, route.rest, parts).await,
-        Endpoint::Status => Ok(Some(overview(service).await)),
-        Endpoint::UploadStatus => upload(service, route.rest).await,
+        Endpoint::Repositories => repositories(service, reader).await.map(Some),
+        Endpoint::Past => past::get(service, reader, route.rest, parts).await,
+        Endpoint::Pins => pins::get(service, reader).await.map(Some),
+        Endpoint::At => at::get(service, (reader, client), route.rest, parts).await,
+        Endpoint::Status => Ok(Some(overview(service, reader).await)),
+        Endpoint::UploadStatus => upload(service, reader, route.rest).await,
         Endpoint::Key => Ok(key(service, route.rest)),
-        Endpoint::ClientFile => client_file(service, base, route.rest, parts.uri.query()).await,
-        Endpoint::Mirrorlist => mirrorlist(service, base, route.rest).await,
+        Endpoint::ClientFile => client_file(service, reader, base, (route.rest, parts.uri.query())).await,
+        Endpoint::Mirrorlist => mirrorlist(service, reader, base, route.rest).await,
         _ => Ok(None),
     }
 }
@@ -105,7 +112,9 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
     }
     service.gate.check().await?;
     let writes = (writing != WriteAccess::MultiWriter).then(|| writing.sentence());
-    let lines = [Some("ready".to_owned()), writes, service.gate.store().suspect_answers()];
+    let access = service.logins.problem();
+    let access = access.map(|problem| format!("users and rights are those of before: {problem}"));
+    let lines = [Some("ready".to_owned()), access, writes, service.gate.store().suspect_answers()];
     let keys = (service.key_states)().into_iter();
     let keys = keys.filter_map(|key| Some(format!("key {} cannot sign: {}", key.name, key.problem?)));
     let lines = lines.into_iter().chain(keys.map(Some));
@@ -133,7 +142,7 @@ fn openapi() -> Answer {
 
 /// The state of the service.
 #[utoipa::path(get, path = "/-/status", tag = "operation", responses((status = 200, description = "The state of this process.", body = Overview)))]
-async fn overview(service: &Service) -> Answer {
+async fn overview(service: &Service, reader: &Reader) -> Answer {
     let writing = service.writing.borrow().clone();
     let state = match &writing {
         WriteAccess::Unknown { .. } => WritersState::Unknown,
@@ -142,24 +151,23 @@ async fn overview(service: &Service) -> Answer {
         WriteAccess::SoleWriter => WritersState::Single,
         WriteAccess::Standby { .. } => WritersState::Waiting,
     };
-    let failing = service.scheduler.failing().into_iter().map(|(repository, error)| (repository.to_string(), error));
     let overview = Overview {
         version: service.version,
         read_only: service.settings.read_only,
         writers: Writers { state, message: service.scheduler.outdated().unwrap_or_else(|| writing.sentence()) },
-        failing: failing.collect(),
-        comparing: comparing(service),
-        stale: stale(service),
+        failing: failing(service, reader),
+        comparing: comparing(service, reader),
+        stale: stale(service, reader),
         keys: keys(service),
         unchecked: service.scheduler.unchecked(),
         overruled: service.scheduler.overruled(),
-        waiting: waiting(service, &writing).await,
+        waiting: waiting(service, reader, &writing).await,
     };
     json(StatusCode::OK, &overview)
 }
 
 /// What waits for its `.changes`; `None` where the store does not answer: all else is answered nevertheless.
-async fn waiting(service: &Service, writing: &WriteAccess) -> Option<Vec<WaitingFile>> {
+async fn waiting(service: &Service, reader: &Reader, writing: &WriteAccess) -> Option<Vec<WaitingFile>> {
     if matches!(writing, WriteAccess::Unknown { .. }) {
         return None;
     }
@@ -176,7 +184,8 @@ async fn waiting(service: &Service, writing: &WriteAccess) -> Option<Vec<Waiting
             until: time(since.saturating_add(kept_seconds)),
         }
     };
-    Some(files.iter().map(file).collect())
+    let may_see = |file: &&aside::ListedFile| service.gate.may_see_targets(reader, &file.path);
+    Some(files.iter().filter(may_see).map(file).collect())
 }
 
 fn keys(service: &Service) -> BTreeMap<String, Key> {
@@ -187,18 +196,25 @@ fn keys(service: &Service) -> BTreeMap<String, Key> {
     (service.key_states)().into_iter().map(key).collect()
 }
 
-fn stale(service: &Service) -> BTreeMap<String, Stale> {
+fn stale(service: &Service, reader: &Reader) -> BTreeMap<String, Stale> {
     let unreadable = |package: Unreadable| (package.path, package.reason);
     let of_one = |stale: scheduler::Stale| Stale {
         packages: stale.packages,
         unreadable: stale.unreadable.into_iter().map(unreadable).collect(),
     };
-    service.scheduler.stale().into_iter().map(|(repository, stale)| (repository.to_string(), of_one(stale))).collect()
+    let all = service.scheduler.stale().into_iter().map(|(repository, stale)| (repository.to_string(), of_one(stale)));
+    all.filter(|(repository, _)| service.gate.may_see(reader, repository)).collect()
 }
 
-fn comparing(service: &Service) -> BTreeMap<String, Comparison> {
+fn comparing(service: &Service, reader: &Reader) -> BTreeMap<String, Comparison> {
     let comparisons = service.scheduler.publisher().comparisons().into_iter();
-    comparisons.map(|one| (one.repository.to_string(), Comparison { read: one.read, files: one.files })).collect()
+    let all = comparisons.map(|one| (one.repository.to_string(), Comparison { read: one.read, files: one.files }));
+    all.filter(|(repository, _)| service.gate.may_see(reader, repository)).collect()
+}
+
+fn failing(service: &Service, reader: &Reader) -> BTreeMap<String, String> {
+    let all = service.scheduler.failing().into_iter().map(|(repository, error)| (repository.to_string(), error));
+    all.filter(|(repository, _)| service.gate.may_see(reader, repository)).collect()
 }
 
 /// All repositories that are published, and those that could not be.
@@ -206,12 +222,11 @@ fn comparing(service: &Service) -> BTreeMap<String, Comparison> {
     (status = 200, description = "In the order of their names.", body = Repositories),
     StoreProblems,
 ))]
-async fn repositories(service: &Service) -> Result<Answer, Problem> {
-    let mut errors: BTreeMap<String, String> =
-        service.scheduler.failing().into_iter().map(|(repository, error)| (repository.to_string(), error)).collect();
-    let comparing = comparing(service);
+async fn repositories(service: &Service, reader: &Reader) -> Result<Answer, Problem> {
+    let mut errors = failing(service, reader);
+    let comparing = comparing(service, reader);
     let mut repositories = Vec::new();
-    for ReadableRepository { published, format } in service.gate.readable_repositories().await? {
+    for ReadableRepository { published, format } in service.gate.readable_repositories(reader).await? {
         let name = published.repository.to_string();
         let last_error = errors.remove(&name);
         repositories.push(Repository {
@@ -251,15 +266,19 @@ async fn repositories(service: &Service) -> Result<Answer, Problem> {
         (status = 404, description = "RWS does not know this upload, or no longer knows it.", body = Problem),
         StoreProblems,
     ))]
-async fn upload(service: &Service, id: &str) -> Answered {
+async fn upload(service: &Service, reader: &Reader, id: &str) -> Answered {
     let Some(id) = UploadId::parse(id) else { return Ok(None) };
+    if !service.gate.may_see_upload(reader, &id).await? {
+        return Ok(None);
+    }
     let mut answer = Upload { upload: id.to_string(), state: UploadState::Pending, repositories: None, reason: None };
     match service.scheduler.progress(&id).await? {
         None => return Ok(None),
         Some(Progress::Pending) => {}
         Some(Progress::Published(generations)) => {
             answer.state = UploadState::Published;
-            let generations = generations.iter().map(|(repository, id)| {
+            let known = generations.iter().filter(|(repository, _)| service.gate.may_follow(reader, repository));
+            let generations = known.map(|(repository, id)| {
                 let published_at = id.as_ref().and_then(|id| time(id.seconds()));
                 (repository.to_string(), Generation { generation: id.as_ref().map(ToString::to_string), published_at })
             });
@@ -306,15 +325,20 @@ fn key(service: &Service, name: &str) -> Option<Answer> {
         (status = 410, description = "No repository of the target has this state any more.", body = Problem),
         StoreProblems,
     ))]
-async fn client_file(service: &Service, base: &Base<'_>, path: &str, query: Option<&str>) -> Answered {
+async fn client_file(
+    service: &Service,
+    reader: &Reader,
+    base: &Base<'_>,
+    (path, query): (&str, Option<&str>),
+) -> Answered {
     let Some((path, end)) = service.gate.formats().setup_file(path) else { return Ok(None) };
-    let Some(readable) = service.gate.readable_target(path) else { return Ok(None) };
+    let Some(readable) = service.gate.readable_target(reader, path)? else { return Ok(None) };
     let Some(base) = base() else { return Ok(None) };
     let format = &readable.configured().format;
     let names_architectures = format.setup_names_architectures(end);
     let mut setup = TargetSetup::read(&readable, &service.keys, base, names_architectures).await?;
     if let Some(at) = path::query(query, "at") {
-        readable.has_state(&service.gate.past_state(&at).await?).await??;
+        readable.has_state(&service.gate.past_state(reader, &at).await?).await??;
         setup = setup.of_state(at);
     }
     let file = format.setup_file(end, &setup.setup());
@@ -341,9 +365,9 @@ fn of_address(mut answer: Answer) -> Answer {
         (status = 404, description = "The repository does not exist, or does not exist yet.", body = Problem),
         StoreProblems,
     ))]
-async fn mirrorlist(service: &Service, base: &Base<'_>, path: &str) -> Answered {
+async fn mirrorlist(service: &Service, reader: &Reader, base: &Base<'_>, path: &str) -> Answered {
     let Some((target, architecture)) = path.rsplit_once('/') else { return Ok(None) };
-    let Some(readable) = service.gate.readable_target(target) else { return Ok(None) };
+    let Some(readable) = service.gate.readable_target(reader, target)? else { return Ok(None) };
     let Some(base) = base() else { return Ok(None) };
     let target = readable.configured();
     let repositories = target.repositories();

@@ -1,9 +1,10 @@
-//! Password hashes: those that existing configurations hold (werkzeug's PBKDF2 and scrypt) and argon2.
+//! Password hashes: those that existing configurations hold (werkzeug's PBKDF2 and scrypt), argon2, and those of htpasswd files.
 //!
 //! A hash is parsed and its cost is checked when the configuration is read, so that no request meets a hash that cannot
 //! be computed. Neither the hash nor what was mistaken for one is ever printed: it may be a password in clear.
 
 mod cost;
+mod htpasswd;
 mod phc;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ enum Scheme {
     Pbkdf2 { function: Function, iterations: u32 },
     /// scrypt (RFC 7914).
     Scrypt { parameters: scrypt::Params },
+    /// What htpasswd files have; the digest is the whole text.
+    Crypt(htpasswd::Crypt),
     /// argon2 (RFC 9106).
     Argon2 { algorithm: Algorithm, version: Version, parameters: Params },
 }
@@ -65,14 +68,14 @@ pub enum HashError {
     NotAHash,
     /// A hash by a method that is not computed here, or is too weak.
     #[error(
-        "the method of the password hash is not supported; supported are pbkdf2 with sha256, sha512 or sha1, scrypt, and \
-         argon2id, argon2i or argon2d: make a new hash with `rws hash-password`"
+        "the method of the password hash is not supported; supported are pbkdf2 with sha256, sha512 or sha1, scrypt, \
+         argon2id, argon2i or argon2d, and bcrypt, SHA-crypt and MD5 of htpasswd files: make a new hash with `rws hash-password`"
     )]
     UnknownMethod,
     /// Cut off, or changed by hand.
     #[error("the {method} hash is damaged: {reason}; make a new one with `rws hash-password`")]
     Damaged {
-        /// `pbkdf2`, `scrypt` or `argon2`.
+        /// `pbkdf2`, `scrypt`, `argon2`, `bcrypt` …
         method: &'static str,
         /// What is wrong with it.
         reason: &'static str,
@@ -86,13 +89,18 @@ pub enum HashError {
 }
 
 impl PasswordHash {
-    /// Reads `pbkdf2:FUNCTION[:ITERATIONS]$SALT$HEX`, `scrypt[:N:R:P]$SALT$HEX` or `$argon2…` (PHC string format).
+    /// Reads `pbkdf2:FUNCTION[:ITERATIONS]$SALT$HEX`, `scrypt[:N:R:P]$SALT$HEX`, `$argon2…` (PHC string format), and what htpasswd
+    /// files have: `$2y$…`, `$5$…`, `$6$…`, `$apr1$…`.
     ///
     /// # Errors
     ///
     /// When the text is none of these, is damaged, or asks for more than about 1 GiB or 10 s.
     pub fn parse(text: &str) -> Result<Self, HashError> {
-        if text.starts_with('$') { phc::parse(text) } else { werkzeug::parse(text) }
+        match htpasswd::parse(text) {
+            Some(parsed) => parsed,
+            None if text.starts_with('$') => phc::parse(text),
+            None => werkzeug::parse(text),
+        }
     }
 
     /// Whether `password` is the one that was hashed. Takes from milliseconds to seconds of CPU time: not for an
@@ -104,6 +112,9 @@ impl PasswordHash {
     /// [`PasswordHash::verify`] in memory that is used again: blocks of this size, allocated and freed for each check,
     /// leave holes in the heap (measured).
     pub fn verify_in(&self, workspace: &mut Workspace, password: &[u8]) -> bool {
+        if let Scheme::Crypt(crypt) = &self.scheme {
+            return htpasswd::verify(*crypt, password, &self.digest);
+        }
         let mut digest = vec![0; self.digest.len()];
         let computed = match &self.scheme {
             Scheme::Pbkdf2 { function, iterations } => {
@@ -120,6 +131,7 @@ impl PasswordHash {
                 }
                 true
             }
+            Scheme::Crypt(_) => false,
             Scheme::Scrypt { parameters } => scrypt::scrypt(password, &self.salt, parameters, &mut digest).is_ok(),
             Scheme::Argon2 { algorithm, version, parameters } => {
                 let argon2 = Argon2::new(*algorithm, *version, parameters.clone());
@@ -135,10 +147,15 @@ impl PasswordHash {
         computed && bool::from(digest.ct_eq(&self.digest))
     }
 
+    /// What the right password gives: another one for each hash.
+    pub(crate) fn digest(&self) -> &[u8] {
+        &self.digest
+    }
+
     /// How much memory a check takes, about.
     pub fn memory_bytes(&self) -> u64 {
         match &self.scheme {
-            Scheme::Pbkdf2 { .. } => 0,
+            Scheme::Pbkdf2 { .. } | Scheme::Crypt(_) => 0,
             // RFC 7914, section 6: V, and a little
             Scheme::Scrypt { parameters } => (128 * u64::from(parameters.r())) << parameters.log_n(),
             Scheme::Argon2 { parameters, .. } => u64::from(parameters.m_cost()) << 10,

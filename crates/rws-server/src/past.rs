@@ -1,15 +1,14 @@
 //! `/-/repositories/<repository>/generations` and `/-/repositories/<repository>/diff`: what a repository was.
 
 use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use rws_repository::UploadId;
 use rws_repository::actor::Actor;
 use rws_repository::history::{self, State};
 use rws_repository::pin;
 
+use crate::access::Reader;
 use crate::answer::{Answer, Problem, json};
-use crate::connection::Client;
 use crate::gate::ReadablePast;
 use crate::own::time;
 use crate::path;
@@ -51,6 +50,7 @@ async fn generations(
     wanted.truncate(limit.min(MAX_ON_A_PAGE));
     let next = wanted.last().filter(|_| has_more).map(|state| state.generation.to_string());
     let pinned = &past.head().pinned;
+    // whoever sees the repository may know of its pins
     let pins = if pinned.is_empty() { Vec::new() } else { pin::all(&**service.gate.store()).await? };
     let pins_of = |state: &State| {
         let marks = pinned.get(&state.generation);
@@ -101,10 +101,10 @@ fn past_upload((upload, actor): &(UploadId, Option<Actor>), is_admin: bool) -> P
         (status = 410, description = "A generation is not kept any more.", body = Problem),
         StoreProblems,
     ))]
-async fn diff(service: &Service, past: &ReadablePast, query: Option<&str>) -> Result<Answer, Problem> {
+async fn diff(service: &Service, reader: &Reader, past: &ReadablePast, query: Option<&str>) -> Result<Answer, Problem> {
     let now = service.gate.store().clock_milliseconds().await.map_err(rws_repository::RepositoryError::from)? / 1000;
     let resolved = async |text: String| {
-        let state = service.gate.past_state(&text).await?;
+        let state = service.gate.past_state(reader, &text).await?;
         Ok::<_, Problem>(history::resolve(past.head(), &state, now)?)
     };
     let Some(from) = path::query(query, "from") else {
@@ -121,29 +121,26 @@ async fn diff(service: &Service, past: &ReadablePast, query: Option<&str>) -> Re
     Ok(json(StatusCode::OK, &Plan { repositories, refused: Vec::new(), missing: None }))
 }
 
-/// Whether an administrator asks: everybody may, and need not log in.
-async fn is_admin(service: &Service, client: &Client, parts: &Parts) -> bool {
-    parts.headers.contains_key(AUTHORIZATION)
-        && service.users.authenticate(&parts.headers, client.address).await.is_ok_and(|user| user.is_admin)
-}
-
 /// Answers a request; `rest` is what follows `/-/repositories/`. `None` where there is nothing.
 ///
 /// # Errors
 ///
 /// What is wrong with the query; when the store fails.
-pub async fn get(service: &Service, client: &Client, rest: &str, parts: &Parts) -> Result<Option<Answer>, Problem> {
+pub async fn get(service: &Service, reader: &Reader, rest: &str, parts: &Parts) -> Result<Option<Answer>, Problem> {
     let query = parts.uri.query();
     let Some((repository, what)) = rest.rsplit_once('/') else { return Ok(None) };
     if !["generations", "diff"].contains(&what) {
         return Ok(None);
     }
-    let Some(past) = service.gate.readable_past(repository).await? else {
+    let Some(past) = service.gate.readable_past(reader, repository).await? else {
         let message = format!("There is no repository {repository}, or it was never published.");
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
     };
     match what {
-        "generations" => generations(service, &past, query, is_admin(service, client, parts).await).await.map(Some),
-        _ => diff(service, &past, query).await.map(Some),
+        "generations" => {
+            let is_admin = reader.user().is_some_and(|user| user.is_admin);
+            generations(service, &past, query, is_admin).await.map(Some)
+        }
+        _ => diff(service, reader, &past, query).await.map(Some),
     }
 }

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use rws_model::Verb;
 use rws_repository::pin::{self, NewPin, PinError};
 
-use crate::access::User;
+use crate::access::{Reader, User};
 use crate::answer::{Answer, Problem, json, message};
 use crate::body::Incoming;
 use crate::exchange::actor;
@@ -19,8 +19,8 @@ use crate::upload::permit;
 /// All pins, each with its repositories and their generations.
 #[utoipa::path(get, path = "/-/pins", tag = "repositories",
     responses((status = 200, description = "The pins.", body = Pins), StoreProblems))]
-pub async fn get(service: &Service) -> Result<Answer, Problem> {
-    let pins = pin::all(&**service.gate.store()).await?;
+pub async fn get(service: &Service, reader: &Reader) -> Result<Answer, Problem> {
+    let pins = service.gate.readable_pins(reader).await?;
     Ok(json(StatusCode::OK, &Pins { pins: pins.into_iter().map(Pin::from).collect() }))
 }
 
@@ -40,7 +40,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     let targets = service.gate.writable_matching(user, Verb::Read, &request.targets)?;
     let targets = targets.targets().to_vec();
     let state = match &request.at {
-        Some(at) => Some(service.gate.past_state(at).await?),
+        Some(at) => Some(service.gate.past_state(&service.reader(user), at).await?),
         None => None,
     };
     let (working, actor) = (Arc::clone(service), actor(user, parts, "pin"));

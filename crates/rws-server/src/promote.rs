@@ -36,7 +36,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     let _permit = permit(service, user).await?;
     let request: PromoteRequest = json_request::read(body).await?;
     let gate = &service.gate;
-    let Some(from) = gate.readable_target(request.from.trim_matches('/')) else {
+    let Some(from) = gate.readable_target(&service.reader(user), request.from.trim_matches('/'))? else {
         let message = format!("from: {:?} is not the path of one target.", request.from);
         return Err(Problem::bad_request("path", message));
     };

@@ -10,11 +10,12 @@ use axum::http::{HeaderValue, Method};
 use rws_repository::RepositoryError;
 use rws_repository::tree::OfReader;
 
+use crate::access::Reader;
 use crate::answer::{Answer, Problem, busy, purged};
 use crate::budgets::{FILE_BYTES, Network, PAGE_BYTES, REQUEST_BYTES};
 use crate::connection::Client;
 use crate::exchange::Held;
-use crate::gate::Readable;
+use crate::gate::{Closed, Readable};
 use crate::listing::{message, missing, wants_json};
 use crate::service::Service;
 use crate::shares::BudgetShare;
@@ -24,22 +25,38 @@ use crate::{assets, download, listing, path};
 const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 
 /// Answers with what a path names.
-pub async fn get(service: &Arc<Service>, client: &Client, parts: &Parts) -> Answer {
+pub async fn get(service: &Arc<Service>, reader: &Reader, client: &Client, parts: &Parts) -> Answer {
     let raw = path::absolute(parts.uri.path());
     if let Some(name) = raw.strip_prefix("/static/") {
         let file = Box::pin(assets::file(&**service.gate.store(), name, parts)).await;
         return file.unwrap_or_else(|| missing(false));
     }
     let is_json = || wants_json(&parts.headers, parts.uri.query());
-    let Some(path) = path::decoded(raw) else { return missing(is_json()) };
-    let Some(path) = path::normalized(&path) else { return missing(is_json()) };
-    let path = if path == "index" { "" } else { &path };
-    match answer(service, client, &service.gate.readable(path), parts).await {
+    let Some(path) = named(raw) else { return missing(is_json()) };
+    let readable = match service.gate.readable(reader, &path) {
+        Ok(readable) => readable,
+        Err(Closed::LogIn) => return Problem::unauthorized().answer(),
+        Err(Closed::Hidden) => return missing(is_json()),
+    };
+    match answer(service, client, &readable, parts).await {
         Ok(Some(answer)) => answer,
-        Ok(None) if service.scheduler.purged().has_path(path) => purged().answer(),
+        Ok(None) if service.scheduler.purged().has_path(&path) => purged().answer(),
         Ok(None) => missing(is_json()),
         Err(error) => failed(&Problem::from(error), is_json()),
     }
+}
+
+/// The path without slashes at its ends that a URL names; `None` for what can be none.
+fn named(raw: &str) -> Option<String> {
+    let decoded = path::decoded(raw)?;
+    let path = path::normalized(&decoded)?;
+    Some(if path == "index" { String::new() } else { path.into_owned() })
+}
+
+/// Whether it matters who reads this.
+pub fn depends_on_reader(service: &Service, reader: &Reader, parts: &Parts) -> bool {
+    let raw = path::absolute(parts.uri.path());
+    !raw.starts_with("/static/") && named(raw).is_some_and(|path| service.gate.depends_on_reader(reader, &path))
 }
 
 /// JSON for programs, a page for people, with the same status.

@@ -13,6 +13,7 @@ use rws_repository::{GenerationId, IntakeError, RepositoryError};
 use rws_store::WriteAccess;
 use tokio::sync::watch;
 
+use crate::access::Reader;
 use crate::gate::{Gate, ReadableTarget};
 use crate::service::Keys;
 use crate::target_setup::TargetSetup;
@@ -78,7 +79,7 @@ impl Releases {
     async fn look(&self, scheduler: &Arc<Scheduler>, seen: &mut HashMap<Target, Seen>) -> Result<(), RepositoryError> {
         let published: HashMap<_, _> = self
             .gate
-            .readable_repositories()
+            .readable_repositories(&Reader::itself())
             .await?
             .into_iter()
             .map(|one| (one.published.repository, one.published.generation))
@@ -92,8 +93,8 @@ impl Releases {
                 continue;
             }
             let Some(name) = &target.release_package else { continue };
-            let readable = self.gate.readable(&target.target.to_string());
-            let Some(readable) = self.gate.readable_target(readable.path()) else { continue };
+            let name_of_target = target.target.to_string();
+            let Ok(Some(readable)) = self.gate.readable_target(&Reader::itself(), &name_of_target) else { continue };
             let says = self.says(&readable, target, name).await?;
             if says.is_none() || known.is_some_and(|known| known.says == says) {
                 seen.insert(target.target.clone(), Seen { generations, says });

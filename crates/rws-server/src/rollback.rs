@@ -44,7 +44,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         return Err(Problem::bad_request("path", message));
     };
     let target = Arc::clone(target);
-    let state = service.gate.past_state(&request.to).await?;
+    let state = service.gate.past_state(&service.reader(user), &request.to).await?;
     let repository = request.repository.as_ref().map(|name| {
         let known = RepositoryId::parse(name.trim_matches('/')).filter(|id| target.repositories().contains(id));
         let message = format!("repository: {name:?} is no repository of {}.", target.target);

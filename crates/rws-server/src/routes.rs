@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONNECTION, HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, HOST, VARY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::counter;
 use tracing::Instrument;
 
-use crate::access::Denied;
+use crate::access::{Denied, Reader, User};
 use crate::activity::ActiveRequest;
-use crate::answer::{Answer, Problem, allowed, busy, reads, unauthorized};
+use crate::answer::{Answer, Problem, allowed, busy, reads};
 use crate::body::{Drained, Incoming, too_large};
 use crate::budgets::Taker;
 use crate::connection::Connection;
@@ -66,10 +66,22 @@ pub async fn handle(
         route.row(request.method()).filter(|row| !row.right.needs_login() && reads(request.method()))
     {
         let (parts, _) = request.into_parts();
-        let answer = match row.resource {
-            Resource::Path => read::get(&service, &exchange.client, &parts).await,
-            _ => Box::pin(own::get(&service, &exchange.client, &parts)).await,
+        let anybody = Reader::new(service.logins.access(), None);
+        let depends = depends_on_reader(&service, &anybody, row, &parts);
+        let reader = match depends {
+            true => Box::pin(reader(&service, &exchange, anybody, &parts)).await,
+            false => Ok(anybody),
         };
+        let mut answer = match reader {
+            Err(problem) => problem.answer(),
+            Ok(reader) => match row.resource {
+                Resource::Path => read::get(&service, &reader, &exchange.client, &parts).await,
+                _ => Box::pin(own::get(&service, &reader, &exchange.client, &parts)).await,
+            },
+        };
+        if depends {
+            of_reader(&mut answer);
+        }
         exchange.hold(&service.budgets, answer)
     } else {
         let span = exchange.span();
@@ -110,8 +122,7 @@ async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, route: &Route<
             Some(row) => {
                 match wait::bounded(exchange, &parts, write(service, exchange, row, &parts, &mut body)).await {
                     Ok(Ok(answer)) => answer,
-                    Ok(Err(Refused::Unauthorized)) => unauthorized(),
-                    Ok(Err(Refused::Because(problem))) | Err(problem) => problem.answer(),
+                    Ok(Err(problem)) | Err(problem) => problem.answer(),
                 }
             }
         },
@@ -131,16 +142,52 @@ async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, route: &Route<
     answer
 }
 
-/// Why a change is not made.
-enum Refused {
-    Unauthorized,
-    Because(Problem),
+/// Whether it matters who reads. Most files are everybody's, whatever credentials come with the request.
+fn depends_on_reader(service: &Service, anybody: &Reader, row: &Row, parts: &Parts) -> bool {
+    match (row.right, row.resource) {
+        (Right::None, _) => false,
+        _ if row.endpoint == Endpoint::Past => true,
+        (_, Resource::Path) => anybody.is_limited() && read::depends_on_reader(service, anybody, parts),
+        _ => anybody.is_limited(),
+    }
 }
 
-impl From<Problem> for Refused {
-    fn from(problem: Problem) -> Self {
-        Self::Because(problem)
+/// Who reads.
+async fn reader(service: &Service, exchange: &Exchange, anybody: Reader, parts: &Parts) -> Result<Reader, Problem> {
+    if !parts.headers.contains_key(AUTHORIZATION) {
+        return Ok(anybody);
     }
+    let user = match service.logins.remembered(&parts.headers) {
+        Some(user) => user,
+        None => log_in(service, exchange, &parts.headers).await?,
+    };
+    exchange.of_user(&user.name);
+    Ok(Reader::new(service.logins.access(), Some(user)))
+}
+
+/// Nobody may keep this answer for others (RFC 9111, section 5.2.2.7).
+fn of_reader(answer: &mut Answer) {
+    let caching = answer.headers().get(CACHE_CONTROL).and_then(|value| value.to_str().ok()).unwrap_or("no-cache");
+    let caching = match caching.strip_prefix("public") {
+        Some(rest) => format!("private{rest}"),
+        None if caching.contains("private") || caching.contains("no-store") => caching.to_owned(),
+        None => format!("private, {caching}"),
+    };
+    if let Ok(caching) = HeaderValue::try_from(caching) {
+        answer.headers_mut().insert(CACHE_CONTROL, caching);
+    }
+    answer.headers_mut().append(VARY, HeaderValue::from_static("Authorization"));
+}
+
+/// Who sends these headers, where that is not known from a moment ago.
+async fn log_in(service: &Service, exchange: &Exchange, headers: &HeaderMap) -> Result<Arc<User>, Problem> {
+    service.logins.authenticate(headers, exchange.client.address).await.map_err(|denied| match denied {
+        Denied::Wrong => Problem::unauthorized(),
+        Denied::TooMany => {
+            let message = "Too many wrong passwords for this user or from your network. Try again in a moment.";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-logins", message)
+        }
+    })
 }
 
 async fn write(
@@ -149,31 +196,23 @@ async fn write(
     row: &Row,
     parts: &Parts,
     body: &mut Incoming,
-) -> Result<Answer, Refused> {
+) -> Result<Answer, Problem> {
     // before everything else
     let budgets = &service.budgets;
-    let login = match service.users.remembered(&parts.headers) {
-        Some(user) => Ok(user),
+    let user = match service.logins.remembered(&parts.headers) {
+        Some(user) => user,
         None => {
             body.wait_unread(&budgets.unread_of_clients, &Taker::Client(exchange.client.network()))?;
-            service.users.authenticate(&parts.headers, exchange.client.address).await
-        }
-    };
-    let user = match login {
-        Ok(user) => user,
-        Err(Denied::Wrong) => return Err(Refused::Unauthorized),
-        Err(Denied::TooMany) => {
-            let message = "Too many wrong passwords for this user or from your network. Try again in a moment.";
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-logins", message).into());
+            log_in(service, exchange, &parts.headers).await?
         }
     };
     exchange.of_user(&user.name);
     body.wait_unread(&budgets.unread_of_users, &Taker::User(user.name.clone()))?;
     if row.right == Right::Administer && !user.is_admin {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only administrators may do this.").into());
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only administrators may do this."));
     }
     if row.endpoint == Endpoint::Audit {
-        return Ok(audit::get(service, parts).await?);
+        return audit::get(service, parts).await;
     }
     let path = admit(service, parts).await?;
     let rest = |words: &str| path.strip_prefix(words).unwrap_or_default().to_owned();

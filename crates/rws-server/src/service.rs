@@ -12,7 +12,7 @@ use rws_store::{ContentTypes, WriteAccess};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::access::Users;
+use crate::access::{Logins, Reader, User};
 use crate::answer::{Problem, busy};
 use crate::budgets::Budgets;
 use crate::gate::Gate;
@@ -70,8 +70,8 @@ pub struct Service {
     pub gate: Arc<Gate>,
     /// What files are, by their names.
     pub content_types: ContentTypes,
-    /// Who may write.
-    pub users: Users,
+    /// Who may do what.
+    pub logins: Logins,
     /// The public keys.
     pub keys: Keys,
     /// The states of the keys.
@@ -95,6 +95,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// Somebody who is logged in, as one who reads.
+    pub fn reader(&self, user: &User) -> Reader {
+        Reader::new(self.logins.access(), Some(Arc::new(user.clone())))
+    }
+
     /// The turn of what is planned on whole repositories, and takes much memory: one at a time; `what` names it in the plural.
     ///
     /// # Errors

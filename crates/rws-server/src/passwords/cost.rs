@@ -23,6 +23,12 @@ const ARGON2_WORK_KIB: u64 = 4 << 20;
 /// argon2's lanes are computed one after the other here; more of them gain nothing.
 const ARGON2_LANES: u32 = 256;
 
+/// bcrypt's cost, the logarithm of its rounds; 10 takes 0.05 s.
+const BCRYPT_COST: u32 = 17;
+
+/// A round of SHA-crypt takes 1 µs.
+const SHA_CRYPT_ROUNDS: u32 = 10_000_000;
+
 /// A hash asks for more than one login may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CostError {
@@ -53,6 +59,14 @@ pub(super) fn check_scrypt(blocks: u64, block_factor: u32, lanes: u32) -> Result
         return Err(CostError::Time("scrypt"));
     }
     Ok(())
+}
+
+pub(super) fn check_bcrypt(cost: u32) -> Result<(), CostError> {
+    if cost > BCRYPT_COST { Err(CostError::Time("bcrypt")) } else { Ok(()) }
+}
+
+pub(super) fn check_sha_crypt(rounds: u32) -> Result<(), CostError> {
+    if rounds > SHA_CRYPT_ROUNDS { Err(CostError::Time("SHA-crypt")) } else { Ok(()) }
 }
 
 pub(super) fn check_argon2(memory_kib: u32, passes: u32, lanes: u32) -> Result<(), CostError> {

@@ -42,6 +42,17 @@ const HASHES: &[(&str, &str)] = &[
         "",
         "scrypt:1024:1:1$GkqJLvMd3gLJ9mWD$23dcbe709c3337683673e15a44b5a13e0a0f44c12000b7c322a05c009aa85e1da55d89f75a1a60f4540dd2300fd718f77be1934aafb50606d11a379f1480c44a",
     ),
+    // openssl 3.0 and crypt(3) of glibc wrote these
+    ("password", "$apr1$abcdefgh$FBwExRW4dCc8aL.OvjpIE1"),
+    ("a longer password than sixteen bytes", "$apr1$x$DSxH0urCtYDzHIjorjYbR1"),
+    ("password", "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/"),
+    ("password", "$5$saltsalt$gOjOtoMpVhru2uyjeJSEc/JaLQWOXMNmlOnj6T4AtC."),
+    (
+        "password",
+        "$6$rounds=1000$salty$mH/yhhfGRur6..Bg4bUrohH3uPpMgthQRb2.VPO2nk/pNC7F5tzixcTpexxb62a36UR/oBfQAP9STnzq0sfpz.",
+    ),
+    ("password", "$2b$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu"),
+    ("password", "$2y$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu"),
     ("password", "$argon2id$v=19$m=1024,t=2,p=2$vtqGXIDF2g1rUNE8+oXwlg$xiDqCn9C3u6jpS4ZDAP9DAU/b3ye0jnYkeuv7aAPTa0"),
     (
         "Grüße, 你好 🔑",

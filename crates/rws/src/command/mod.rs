@@ -10,6 +10,7 @@ pub mod output;
 mod plain_directory;
 mod progress;
 mod release_package;
+mod reload;
 mod serve;
 mod sign;
 mod sync;
@@ -128,11 +129,13 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
             runtime()?.block_on(key::run(action, &overrides, environment, formats))
         }
         Command::Serve(ServeArguments { listen, data_dir }) => {
-            let configuration =
-                load(Overrides { file, data_directory: data_dir, without_users: false }, environment, formats)?;
+            let overrides = Overrides { file, data_directory: data_dir, without_users: false };
+            let configuration = load(overrides.clone(), environment, formats)?;
+            let (environment_then, formats) = (environment.clone(), formats.clone());
+            let again = Box::new(move || Configuration::load(&overrides, &environment_then, &formats));
             let listen = ListeningAddress::resolve(listen.as_deref(), environment)?;
             let _log = Log::start("info", configuration.server.log_format);
-            runtime()?.block_on(serve::run(listen, configuration))
+            runtime()?.block_on(serve::run(listen, configuration, again))
         }
         Command::Sync(RepositoriesArguments { paths, data_dir, .. }) => {
             let configuration =

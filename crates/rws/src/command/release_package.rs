@@ -6,7 +6,7 @@ use anyhow::{anyhow, bail, ensure};
 use rws_repository::publish::Triggers;
 use rws_repository::release::Released;
 use rws_repository::tree::Tree;
-use rws_server::{Gate, Keys, Releases};
+use rws_server::{Gate, Keys, Reader, Releases};
 
 use super::output::{complain, say};
 use crate::configuration::Configuration;
@@ -66,7 +66,7 @@ pub async fn run(configuration: &Configuration, arguments: &ReleaseArguments) ->
         let path = target.target.to_string();
         let name = arguments.name.as_ref().or(target.release_package.as_ref());
         let Some(name) = name else { bail!("{path} has no release_package in the configuration: give a --name") };
-        let Some(readable) = gate.readable_target(&path) else { bail!("{path} is no target") };
+        let Ok(Some(readable)) = gate.readable_target(&Reader::itself(), &path) else { bail!("{path} is no target") };
         match releases.release(&readable, name).await {
             Ok(Released::Unchanged { version }) => say(format_args!("{path}: unchanged {version}"))?,
             Ok(Released::None) => {

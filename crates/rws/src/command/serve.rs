@@ -6,17 +6,16 @@ use std::time::Duration;
 use anyhow::Context;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
-use rws_server::passwords::PasswordHash;
-use rws_server::{
-    Budgets, Certificate, Gate, Keys, Metrics, Network, Quotas, Releases, Service, User, Users, WaitingFiles,
-};
+use rws_server::{Budgets, Certificate, Gate, Keys, Logins, Metrics, Network, Quotas, Releases, Service, WaitingFiles};
 use rws_store::ContentTypes;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::output::say;
+use super::reload::{Load, Reload};
 use crate::configuration::{Configuration, ListeningAddress};
-use crate::installation::{Installation, Use, now};
+use crate::installation::{Installation, Use, access, now};
 
 /// How often it is looked whether the certificate was renewed.
 const RENEWED: Duration = Duration::from_secs(60);
@@ -29,7 +28,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// # Errors
 ///
 /// When the address cannot be listened on, the data directory cannot be written, or a key is not fit to sign.
-pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyhow::Result<()> {
+pub async fn run(listen: ListeningAddress, configuration: Configuration, again: Load) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen.as_str())
         .await
         .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
@@ -39,17 +38,18 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     let installation = Installation::open(&configuration)?;
     let scheduler = Scheduler::keeping_uploads(installation.publisher(), configuration.audit_days.unwrap_or_default());
     // last of all that can fail: the password is shown once
-    let (users, made) = match (&configuration.credentials, &installation.secrets) {
-        (None, Some(secrets)) => secrets.user()?,
-        _ => (users(&configuration), None),
+    let (first_user, made) = match (&configuration.credentials, &installation.secrets) {
+        (None, Some(secrets)) => secrets.user().map(|(user, made)| (Some(user), made))?,
+        _ => (None, None),
     };
+    let access = access::of(&configuration, first_user.as_ref());
     let tree = Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue));
     let tree = tree.with_foreign_roots(scheduler.publisher().foreign_roots());
     let service = Arc::new(Service {
         scheduler: Arc::clone(&scheduler),
         gate: Arc::new(Gate::new(Arc::clone(&installation.catalogue), tree)),
         content_types: ContentTypes::new(configuration.formats.content_types()),
-        users: Users::new(users, configuration.server.service.limits.passwords_bytes),
+        logins: Logins::new(access, configuration.server.service.limits.passwords_bytes),
         keys: Keys::new(installation.keys.addresses(&configuration)),
         key_states: {
             let keys = Arc::clone(&installation.keys);
@@ -86,7 +86,10 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration) -> anyh
     if !read_only {
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));
     }
-    serve(Network { listener, certificate }, service, signals).await;
+    let (asked, asks) = mpsc::channel(1);
+    let reload = Reload::new(again, &configuration, &listen, first_user);
+    tokio::spawn(reload.keep(Arc::clone(&service), asks));
+    serve(Network { listener, certificate }, service, signals, asked).await;
     installation.place.release().await;
     Ok(())
 }
@@ -109,7 +112,7 @@ impl Signals {
 }
 
 /// Answers until SIGTERM or SIGINT, then lets running requests end.
-async fn serve(network: Network, service: Arc<Service>, signals: Signals) {
+async fn serve(network: Network, service: Arc<Service>, signals: Signals, reload: mpsc::Sender<()>) {
     let Signals { mut terminate, mut interrupt, hangup } = signals;
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(async move {
@@ -117,7 +120,7 @@ async fn serve(network: Network, service: Arc<Service>, signals: Signals) {
         tracing::info!("stopping: waiting for running requests");
         stop.send_replace(true);
     });
-    tokio::spawn(renew(network.certificate.clone(), hangup));
+    tokio::spawn(renew(network.certificate.clone(), hangup, reload));
     let serving = network.serve(service, stopped.clone());
     tokio::select! {
         () = serving => {}
@@ -134,18 +137,20 @@ fn certificate(configuration: &Configuration) -> anyhow::Result<Option<Arc<Certi
     Ok(Some(Arc::new(certificate.context("server.tls in the configuration cannot be used")?)))
 }
 
-/// Takes another certificate once its files are others: from time to time, and at SIGHUP. A bad one is not taken.
-async fn renew(certificate: Option<Arc<Certificate>>, mut hangup: Signal) {
+/// Takes another certificate once its files are others: from time to time, and at SIGHUP. A bad one is not taken. At SIGHUP users and
+/// rights are read again, too.
+async fn renew(certificate: Option<Arc<Certificate>>, mut hangup: Signal, reload: mpsc::Sender<()>) {
     let mut interval = tokio::time::interval(RENEWED);
     loop {
         let asked = tokio::select! { _ = interval.tick() => false, _ = hangup.recv() => true };
+        if asked {
+            // one that waits already is as good
+            _ = reload.try_send(());
+        }
         match certificate.as_ref().map(|certificate| certificate.renew()) {
             Some(Ok(true)) => tracing::info!("RWS now uses the renewed certificate"),
             Some(Ok(false)) if asked => tracing::info!("SIGHUP: the certificate has not changed"),
             Some(Err(error)) => tracing::error!(%error, "RWS cannot use the new certificate and keeps the old one"),
-            None if asked => tracing::warn!(
-                "SIGHUP changes nothing without TLS: RWS reads the configuration only at start; restart it to change the configuration"
-            ),
             _ => {}
         }
     }
@@ -159,18 +164,4 @@ fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::warn!(%error, "RWS cannot raise its limit of open files");
     }
-}
-
-fn users(configuration: &Configuration) -> Vec<User> {
-    let configured = configuration.credentials.iter().flatten();
-    let users = configured.map(|(name, user)| {
-        let hash = PasswordHash::parse(user.hash.expose());
-        if let Err(error) = &hash {
-            tracing::warn!(user = name, %error, "this user cannot log in: make a hash with `rws hash-password`");
-        }
-        let (allowed, is_admin) = (user.clone(), user.admin);
-        let may = Arc::new(move |verb, target: &_| allowed.may(verb, target));
-        User { name: name.clone(), hash: hash.ok(), may, is_admin }
-    });
-    users.collect()
 }

@@ -1,15 +1,18 @@
 //! Who may do what, and where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use rws_model::{Allowed, Target, Verb};
+use rws_model::{Allowed, Grant, Target, Verb};
 use serde_json::Value;
 
 use super::environment::{Environment, RWS_CREDENTIALS};
-use super::mistake::{ENVIRONMENT, Mistake};
+use super::file;
+use super::htpasswd;
+use super::mistake::{ENVIRONMENT, Mistake, quoted};
 use super::model::Model;
 use super::node::{Node, Object, Secrecy};
-use super::pattern::{self, Pattern};
+use super::pattern;
 use super::repeated;
 use super::secret::Secret;
 
@@ -27,8 +30,15 @@ const VERBS: &str = "is a list of read, upload, delete, promote, retain";
 /// The keys of an item of `allow`.
 pub const GRANT_KEYS: [&str; 3] = ["match", "verbs", "packages"];
 
-/// What a pattern alone stands for.
-const USUAL_VERBS: [Verb; 2] = [Verb::Upload, Verb::Delete];
+const GROUPS: &str = "is an object of groups, each a list of names of users: {\"release-managers\": [\"alice\"]}";
+const HTPASSWD: &str = "is a list such as [{\"file\": \"/etc/rws/htpasswd\", \"allow\": [\"live/*\"]}]";
+const ACCESS_FILE: &str = "is the path of a readable JSON file with users, groups and htpasswd";
+
+/// The keys of `access_file`.
+pub const ACCESS_KEYS: [&str; 3] = ["users", "groups", "htpasswd"];
+
+/// The keys of an item of `htpasswd`.
+pub const HTPASSWD_KEYS: [&str; 2] = ["file", "allow"];
 
 const HASH: &str = "is a password hash, as `rws hash-password` makes it";
 
@@ -43,76 +53,131 @@ pub struct User {
     pub admin: bool,
 }
 
-/// What a user may do in some repositories.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// Which repositories.
-    pub pattern: Pattern,
-    /// What.
-    pub verbs: Vec<Verb>,
-    /// Patterns of the packages; `None`: all.
-    pub packages: Option<Vec<String>>,
-}
-
 impl User {
     /// With how much of the target the user may do this.
     pub fn may(&self, verb: Verb, target: &Target) -> Allowed {
-        let Some(grants) = self.allow.as_ref().filter(|_| !self.admin) else {
-            let may = self.admin || USUAL_VERBS.contains(&verb);
-            return if may { Allowed::Everything } else { Allowed::Nothing };
-        };
-        let mut allowed = Allowed::Nothing;
-        for grant in grants.iter().filter(|grant| grant.verbs.contains(&verb) && grant.pattern.matches(target)) {
-            let Some(packages) = &grant.packages else { return Allowed::Everything };
-            match &mut allowed {
-                Allowed::Packages(patterns) => patterns.extend(packages.iter().cloned()),
-                _ => allowed = Allowed::Packages(packages.clone()),
-            }
+        match &self.allow {
+            _ if self.admin => Allowed::Everything,
+            Some(grants) => Grant::allowed(grants, verb, target),
+            None if Grant::USUAL_VERBS.contains(&verb) => Allowed::Everything,
+            None => Allowed::Nothing,
         }
-        allowed
     }
 }
 
 /// The users by name.
 pub type Users = BTreeMap<String, User>;
 
-/// Reads the users of `RWS_CREDENTIALS`; without it those of `common.credentials` and `users` in the file. None where
-/// there is no word of users anywhere.
+/// Who the users are, and in which groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The users; `None` where there is no word of users anywhere.
+    pub users: Option<Users>,
+    /// The users of each group.
+    pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// The files that were read for this beside the configuration's own.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads the users of `RWS_CREDENTIALS`; without it those of `common.credentials` and `users` in the file. Those of `access_file` and
+/// of `htpasswd` come on top.
 pub fn read(
     file: &Object<'_>,
     common: Option<&Object<'_>>,
     environment: &Environment,
     warnings: &mut Vec<String>,
-) -> Result<Option<Users>, Mistake> {
+) -> Result<Known, Mistake> {
+    let mut known = Known::default();
     let nodes = [common.and_then(|common| common.get("credentials")), file.get("users")];
-    let mut nodes = nodes.into_iter().flatten().map(Node::secret).peekable();
+    let nodes = nodes.into_iter().flatten();
     if let Some(text) = environment.text(RWS_CREDENTIALS)? {
-        warnings.extend(nodes.map(|node| node.warning("is not used, because RWS_CREDENTIALS is set")));
-        let value: Value = serde_json::from_str(text).map_err(|error| {
-            let place = format!("is not valid JSON at line {}, column {} (not shown)", error.line(), error.column());
-            Mistake::new(ENVIRONMENT, RWS_CREDENTIALS.name, place, USERS)
+        warnings.extend(nodes.map(|node| node.secret().warning("is not used, because RWS_CREDENTIALS is set")));
+        known.add_all(
+            of_environment(text, warnings)?,
+            &Node::root(ENVIRONMENT, RWS_CREDENTIALS.name, &Value::Null, Secrecy::Secret),
+        )?;
+    } else {
+        for node in nodes {
+            known.add_all(users(&node.clone().secret(), warnings)?, &node)?;
+        }
+    }
+    known.read_rest(file, warnings)?;
+    if let Some(node) = file.get("access_file") {
+        let path = PathBuf::from(node.text(ACCESS_FILE)?);
+        let text = file::text(&path).map_err(|reason| {
+            node.problem(format!("names {}, which {reason}", quoted(&path.to_string_lossy())), ACCESS_FILE)
         })?;
-        let repeated = repeated::keys(text).into_iter();
+        known.files.push(path.clone());
+        let origin = path.display().to_string();
+        let value = file::parse(&origin, &text)?;
         warnings.extend(
-            repeated.map(|key| {
-                format!("{ENVIRONMENT}: {}.{key} occurs twice; RWS uses the last one", RWS_CREDENTIALS.name)
-            }),
+            repeated::keys(&text).into_iter().map(|key| format!("{origin}: {key} occurs twice; RWS uses the last one")),
         );
-        let node = Node::root(ENVIRONMENT, RWS_CREDENTIALS.name, &value, Secrecy::Secret);
-        return users(&node, warnings).map(Some);
+        let top = file::top(&origin, &value)?;
+        top.refuse_unknown(&ACCESS_KEYS)?;
+        if let Some(node) = top.get("users") {
+            known.add_all(users(&node.clone().secret(), warnings)?, &node)?;
+        }
+        known.read_rest(&top, warnings)?;
     }
-    if nodes.peek().is_none() {
-        return Ok(None);
+    let users = known.users.iter().flatten().map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>();
+    for (group, members) in &known.groups {
+        let unknown = members.iter().filter(|name| known.users.is_some() && !users.contains(name.as_str()));
+        warnings.extend(unknown.map(|name| format!("groups.{group} has {name:?}, who is no user")));
     }
-    let mut all = Users::new();
-    for node in nodes {
-        for (name, user) in users(&node, warnings)? {
+    Ok(known)
+}
+
+fn of_environment(text: &str, warnings: &mut Vec<String>) -> Result<Users, Mistake> {
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        let place = format!("is not valid JSON at line {}, column {} (not shown)", error.line(), error.column());
+        Mistake::new(ENVIRONMENT, RWS_CREDENTIALS.name, place, USERS)
+    })?;
+    let repeated = repeated::keys(text).into_iter();
+    warnings.extend(
+        repeated
+            .map(|key| format!("{ENVIRONMENT}: {}.{key} occurs twice; RWS uses the last one", RWS_CREDENTIALS.name)),
+    );
+    users(&Node::root(ENVIRONMENT, RWS_CREDENTIALS.name, &value, Secrecy::Secret), warnings)
+}
+
+impl Known {
+    /// Adds the users of a place.
+    fn add_all(&mut self, users: Users, node: &Node<'_>) -> Result<(), Mistake> {
+        let all = self.users.get_or_insert_default();
+        for (name, user) in users {
             if all.insert(name.clone(), user).is_some() {
                 return Err(node.problem(format!("names {name:?} a second time"), "is each user once"));
             }
         }
+        Ok(())
     }
-    Ok(Some(all))
+
+    /// Reads groups and htpasswd files of a file.
+    fn read_rest(&mut self, file: &Object<'_>, warnings: &mut Vec<String>) -> Result<(), Mistake> {
+        if let Some(node) = file.get("groups") {
+            for (name, node) in node.object(GROUPS)?.entries() {
+                let members = self.groups.entry(name.to_owned()).or_default();
+                for member in node.list(GROUPS)? {
+                    members.insert(member.text(GROUPS)?.to_owned());
+                }
+            }
+        }
+        let Some(node) = file.get("htpasswd") else { return Ok(()) };
+        for node in node.list(HTPASSWD)? {
+            let entry = node.object(HTPASSWD)?;
+            entry.refuse_unknown(&HTPASSWD_KEYS)?;
+            let file = entry.required("file", HTPASSWD)?;
+            let path = PathBuf::from(file.text(HTPASSWD)?);
+            let allow = entry.get("allow").map(|node| grants(&node)).transpose()?.unwrap_or_default();
+            let text = file::text(&path).map_err(|reason| {
+                file.problem(format!("names {}, which {reason}", quoted(&path.to_string_lossy())), HTPASSWD)
+            })?;
+            self.add_all(htpasswd::users(&path, &text, &allow, warnings)?, &file)?;
+            self.files.push(path);
+        }
+        Ok(())
+    }
 }
 
 /// What is said of patterns of users that match no repository.
@@ -148,17 +213,19 @@ fn user(node: &Node<'_>) -> Result<User, Mistake> {
     let entry = node.object(USER)?;
     entry.refuse_unknown(&KEYS)?;
     let hash = Secret::new(entry.required("hash", HASH)?.text(HASH)?);
-    let allow = entry
-        .get("allow")
-        .map(Node::public)
-        .map(|node| node.list(ALLOW)?.iter().map(grant).collect::<Result<Vec<_>, _>>());
+    let allow = entry.get("allow").map(Node::public).map(|node| grants(&node));
     let admin = entry.get("admin").map(Node::public).map(|node| node.boolean()).transpose()?;
     Ok(User { hash, allow: allow.transpose()?, admin: admin.unwrap_or_default() })
 }
 
+/// Reads a list of what somebody may do.
+pub fn grants(node: &Node<'_>) -> Result<Vec<Grant>, Mistake> {
+    node.list(ALLOW)?.iter().map(grant).collect()
+}
+
 fn grant(node: &Node<'_>) -> Result<Grant, Mistake> {
     if node.is_text() {
-        return Ok(Grant { pattern: pattern::read(node)?, verbs: USUAL_VERBS.to_vec(), packages: None });
+        return Ok(Grant::usual(pattern::read(node)?));
     }
     let entry = node.object(ALLOW)?;
     entry.refuse_unknown(&GRANT_KEYS)?;
@@ -166,7 +233,7 @@ fn grant(node: &Node<'_>) -> Result<Grant, Mistake> {
     let verb = |node: &Node<'_>| Verb::parse(node.text(VERBS)?).ok_or_else(|| node.mistake(VERBS));
     let verbs = match entry.get("verbs") {
         Some(node) => node.list(VERBS)?.iter().map(verb).collect::<Result<Vec<_>, _>>()?,
-        None => USUAL_VERBS.to_vec(),
+        None => Grant::USUAL_VERBS.to_vec(),
     };
     let name = |node: &Node<'_>| match node.text(PACKAGES)? {
         "" => Err(node.mistake(PACKAGES)),

@@ -15,8 +15,21 @@ use super::{Overrides, store};
 const BUILT_IN: &str = include_str!("../../../../config.default");
 
 /// The keys at the top of the file.
-pub const KEYS: [&str; 10] =
-    ["common", "model", "anchors", "users", "repositories", "keys", "server", "store", "publish", "audit"];
+pub const KEYS: [&str; 13] = [
+    "common",
+    "model",
+    "anchors",
+    "users",
+    "groups",
+    "htpasswd",
+    "access_file",
+    "repositories",
+    "keys",
+    "server",
+    "store",
+    "publish",
+    "audit",
+];
 
 /// The keys of `audit`.
 pub const AUDIT_KEYS: [&str; 1] = ["days"];
@@ -64,7 +77,8 @@ pub fn read(overrides: &Overrides, environment: &Environment) -> Result<(Source,
     }
 }
 
-fn text(path: &Path) -> Result<String, String> {
+/// The text of a file; within the error why it cannot be read, in words that follow `which`.
+pub fn text(path: &Path) -> Result<String, String> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(text),
         Err(error) => Err(unreadable(&error)),

@@ -6,6 +6,7 @@ mod credentials;
 pub mod environment;
 mod file;
 mod host_name;
+mod htpasswd;
 pub mod keys;
 mod listening_address;
 mod mistake;
@@ -13,6 +14,7 @@ mod model;
 mod node;
 mod pattern;
 pub mod process;
+mod readers;
 mod repeated;
 pub mod repositories;
 pub mod secret;
@@ -23,9 +25,10 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use rws_model::{Format, Formats, RepositorySettings, Target};
+use rws_model::{Format, Formats, Readers, RepositorySettings, Target, TargetPattern};
 use rws_repository::catalogue::Policy;
 use rws_repository::retention::Retention;
 pub use rws_store::Addressing;
@@ -75,6 +78,10 @@ pub struct Configuration {
     /// Who may write. None only with the local store and no word of users anywhere: the first start makes a user.
     /// Empty only when `server.read_only` is set.
     pub credentials: Option<Users>,
+    /// The users of each group.
+    pub groups: BTreeMap<String, BTreeSet<String>>,
+    /// The files with users and groups beside the configuration's own: they are read again when they change.
+    pub access_files: Vec<PathBuf>,
     /// `GPG_SIGN_KEY_ARMORED`
     pub main_key: Option<SigningKey>,
     /// `GPG_MODULES_SIGN_KEY_ARMORED`
@@ -148,13 +155,17 @@ impl Configuration {
             has_public_url: server.service.public_url.is_some(),
         };
         let rules = repositories::read(&file, &known, &mut warnings)?;
-        let users = credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
+        let credentials::Known { users, groups, files: access_files } =
+            credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
         warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
+        warnings.extend(repositories::unknown_readers(&rules, users.as_ref(), &groups));
         Ok(Self {
             credentials: match overrides.without_users {
                 true => users.or_else(|| matches!(store, StoreConfiguration::S3 { .. }).then(Users::new)),
                 false => require_users(users, &store, &server, environment, &origin)?,
             },
+            groups,
+            access_files,
             spool_directory: environment.path(RWS_SPOOL_DIR),
             force_sync: environment.boolean(RWS_FORCE_SYNC).unwrap_or(force_sync),
             main_key: signing::main_key(environment, &mut warnings)?,
@@ -198,6 +209,11 @@ impl Configuration {
         let public_url = self.server.service.public_url.as_ref().filter(|_| format.names_snapshots());
         let snapshots = public_url.map(|url| format!("{url}/-/at/@SNAPSHOTID@"));
         RepositorySettings { snapshots, ..repositories::settings(&self.rules, target, format) }
+    }
+
+    /// Who may read which repositories, as far as anything is said of it: later ones win.
+    pub fn readers(&self) -> Vec<(TargetPattern, Readers)> {
+        repositories::readers(&self.rules)
     }
 
     /// What is said of a target beside the form of its indexes.

@@ -1,20 +1,23 @@
 //! What the configuration says of single repositories: the list `repositories`, whose later entries win.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use rws_model::{Algorithm, Compression, Format, Formats, RepositorySettings, Target};
+use rws_model::{Algorithm, Compression, Format, Formats, Readers, RepositorySettings, Target, TargetPattern};
 use rws_repository::catalogue::{OnConflict, Policy, SignPackages};
 use rws_repository::retention::Retention;
 use serde_json::{Value, json};
 
+use super::credentials::Users;
 use super::keys::{self, Keys, TargetKeys};
 use super::mistake::Mistake;
 use super::model::{self, Model};
 use super::node::{Node, Object};
-use super::pattern::{self, Pattern};
+use super::pattern;
+use super::readers;
 
 /// The keys of one entry.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "match",
     "architectures",
     "compression",
@@ -36,6 +39,7 @@ pub const KEYS: [&str; 21] = [
     "release_package",
     "signed_by",
     "retain",
+    "read",
 ];
 
 /// The keys of `release_package`.
@@ -50,7 +54,7 @@ pub const KEEP_KEYS: [&str; 2] = ["generations", "hours"];
 /// One entry: what it does not mention is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    pattern: Pattern,
+    pattern: TargetPattern,
     architectures: Option<Vec<String>>,
     compression: Option<Vec<Compression>>,
     origin: Option<String>,
@@ -71,6 +75,7 @@ pub struct Rule {
     release_package: Option<String>,
     signed_by: Option<bool>,
     retain: Option<Retention>,
+    read: Option<Readers>,
 }
 
 /// Which earlier generations are kept.
@@ -112,6 +117,7 @@ impl Rule {
             "retain": self.retain.as_ref().map(|Retention { newest, days, names }| {
                 json!({ "newest": newest, "days": days, "names": names })
             }),
+            "read": self.read.as_ref().map(readers::show),
             "file_names": self.strict_names.map(|strict| if strict { "strict" } else { "free" }),
         });
         if let Some(entry) = entry.as_object_mut() {
@@ -196,6 +202,33 @@ pub fn package_keys<'a>(rules: &'a [Rule], target: &Target) -> &'a [PathBuf] {
     files.next_back().unwrap_or_default()
 }
 
+/// Who may read which repositories; later ones win.
+pub fn readers(rules: &[Rule]) -> Vec<(TargetPattern, Readers)> {
+    rules.iter().filter_map(|rule| Some((rule.pattern.clone(), rule.read.clone()?))).collect()
+}
+
+/// What is said of readers that nobody is.
+pub fn unknown_readers(
+    rules: &[Rule],
+    users: Option<&Users>,
+    groups: &BTreeMap<String, BTreeSet<String>>,
+) -> Vec<String> {
+    let is_known = |name: &str| match (name.strip_prefix('@'), name.strip_prefix("oidc:")) {
+        (Some(group), _) => groups.contains_key(group),
+        (_, Some(_)) => true,
+        _ => users.is_none_or(|users| users.contains_key(name)),
+    };
+    let mut warnings = Vec::new();
+    for rule in rules {
+        let Some(Readers::Named(names)) = &rule.read else { continue };
+        let unknown = names.iter().filter(|name| !is_known(name));
+        warnings.extend(
+            unknown.map(|name| format!("repositories: read of {} has {name:?}, which is nobody", rule.pattern)),
+        );
+    }
+    warnings
+}
+
 /// A word of the file.
 fn word(sign_packages: SignPackages) -> &'static str {
     match sign_packages {
@@ -263,6 +296,7 @@ fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Re
         signed_by: entry.get("signed_by").map(|node| node.boolean()).transpose()?,
         release_package: entry.get("release_package").map(|node| release_package(&node, known)).transpose()?,
         retain: entry.get("retain").map(|node| retain(&node)).transpose()?,
+        read: entry.get("read").map(|node| readers::read(&node)).transpose()?,
     })
 }
 

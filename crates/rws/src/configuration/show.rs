@@ -1,9 +1,9 @@
 //! The configuration as JSON without its secrets. What is shown is listed here, one by one: a new secret cannot slip
 //! in by itself.
 
+use rws_model::Grant;
 use serde_json::{Value, json};
 
-use super::credentials::Grant;
 use super::secret::presence;
 use super::{Configuration, ListeningAddress, Model, SigningKey, StoreConfiguration, User, connection};
 
@@ -22,6 +22,7 @@ impl Configuration {
             "server": self.server.show(),
             "makes_first_user": self.credentials.is_none(),
             "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),
+            "groups": self.groups,
             "main_key": key(self.main_key.as_ref()),
             "modules_key": key(self.modules_key.as_ref()),
             "keys": self.keys.iter().map(|(name, key)| (name.clone(), super::keys::show(key))).collect::<Value>(),

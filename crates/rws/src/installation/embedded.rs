@@ -11,8 +11,8 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use rws_model::Allowed;
 use rws_openpgp::SigningKey;
-use rws_server::User;
 use rws_server::passwords::{Method, PasswordHash};
+use rws_server::{Account, User};
 use rws_store::private;
 
 use crate::command::output::say;
@@ -63,7 +63,7 @@ impl Secrets {
     /// # Errors
     ///
     /// When the file cannot be read or written, or holds no hash.
-    pub fn user(&self) -> anyhow::Result<(Vec<User>, Option<MadeUser>)> {
+    pub fn user(&self) -> anyhow::Result<(Account, Option<MadeUser>)> {
         let path = self.directory.join("password-hash");
         let mut made = None;
         let hash = match read(&path)? {
@@ -80,9 +80,8 @@ impl Secrets {
         let hash = PasswordHash::parse(hash.trim()).with_context(|| {
             format!("{} is damaged; remove it, and RWS makes a new password at its next start", path.display())
         })?;
-        let user =
-            User { name: USER.to_owned(), hash: Some(hash), may: Arc::new(|_, _| Allowed::Everything), is_admin: true };
-        Ok((vec![user], made))
+        let user = User::new(USER, [], Arc::new(|_, _| Allowed::Everything), true);
+        Ok((Account { user: Arc::new(user), hash: Some(hash) }, made))
     }
 
     /// The signing key of an embedded default, where one was made.

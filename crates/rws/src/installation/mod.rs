@@ -1,5 +1,6 @@
 //! One installation: a store, keys and repositories, put together from a configuration.
 
+pub mod access;
 mod bucket;
 pub mod embedded;
 mod place;

@@ -41,7 +41,7 @@ mod removing_selected;
 mod replacing;
 mod retaining;
 mod rolling_back;
-mod rows;
+pub mod rows;
 mod scheduling;
 mod sources;
 pub mod stage;

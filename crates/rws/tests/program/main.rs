@@ -1,6 +1,7 @@
 //! The real program, started as a user starts it: judged by curl, apt, dnf, zypper, dput, and by what lies in its store.
 
 mod abuse;
+mod access;
 mod adoption;
 mod beside_original;
 mod bootstraps;

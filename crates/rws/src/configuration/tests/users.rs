@@ -77,9 +77,9 @@ fn what_a_user_may_do_is_said_by_verbs() {
         { "match": "release/*/ubuntu/*", "verbs": ["upload"] },
     ] }));
     let patterns = ["a*", "b", "c"].map(str::to_owned).to_vec();
-    assert_eq!(of_packages.may(Verb::Upload, &el), Allowed::Packages(patterns));
+    assert_eq!(of_packages.may(Verb::Upload, &el), Allowed::Packages(vec![patterns]));
     assert_eq!(of_packages.may(Verb::Upload, &focal), Allowed::Everything);
-    assert_eq!(of_packages.may(Verb::Delete, &focal), Allowed::Packages(vec!["a*".to_owned()]));
+    assert_eq!(of_packages.may(Verb::Delete, &focal), Allowed::Packages(vec![vec!["a*".to_owned()]]));
     assert_eq!(of_packages.may(Verb::Promote, &el), Allowed::Nothing);
     for (allow, expected) in [
         (json!([{ "match": "live/*", "verbs": ["publish"] }]), "users.eve.allow[0].verbs[0]"),

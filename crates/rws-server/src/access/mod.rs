@@ -1,0 +1,118 @@
+//! Who may do what: users, what they may do, and who may read which repositories.
+
+mod authorization;
+mod logins;
+mod reader;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rws_model::{Allowed, Readers, Target, TargetPattern, Verb};
+
+use crate::passwords::PasswordHash;
+
+pub use self::logins::{Denied, Logins};
+pub use self::reader::Reader;
+
+/// How much somebody may do with a target.
+pub type Rights = Arc<dyn Fn(Verb, &Target) -> Allowed + Send + Sync>;
+
+/// Somebody who is logged in.
+#[derive(Clone)]
+pub struct User {
+    /// The name, as logs and records have it.
+    pub name: String,
+    /// The names by which lists of readers mean this one: of the user, of groups, of rules for CI jobs.
+    pub listed_as: BTreeSet<String>,
+    /// Whether this one may read what everybody may who logs in.
+    pub reads_as_user: bool,
+    /// What the user may do.
+    pub may: Rights,
+    /// Whether the user may do what is of no target alone, such as pins.
+    pub is_admin: bool,
+}
+
+/// A user with a password.
+#[derive(Clone)]
+pub struct Account {
+    /// The user.
+    pub user: Arc<User>,
+    /// The hash of the password; `None` for one that can never log in.
+    pub hash: Option<PasswordHash>,
+}
+
+/// Who may do what, as the configuration says it now.
+#[derive(Default)]
+pub struct Access {
+    accounts: BTreeMap<String, Account>,
+    readers: BTreeMap<Target, Readers>,
+    /// The rules of the configuration that say who reads, in their order.
+    rules: Vec<(TargetPattern, Readers)>,
+}
+
+impl User {
+    /// A user of this name, in these groups.
+    pub fn new(name: &str, groups: impl IntoIterator<Item = String>, may: Rights, is_admin: bool) -> Self {
+        let listed_as = groups.into_iter().map(|group| format!("@{group}")).chain([name.to_owned()]).collect();
+        Self { name: name.to_owned(), listed_as, reads_as_user: true, may, is_admin }
+    }
+}
+
+impl Access {
+    /// These accounts; `rules` say who reads, and later ones win over earlier ones. `targets` are all that there are.
+    pub fn new<'t>(
+        accounts: impl IntoIterator<Item = Account>,
+        rules: Vec<(TargetPattern, Readers)>,
+        targets: impl IntoIterator<Item = &'t Target>,
+    ) -> Self {
+        let accounts = accounts.into_iter().map(|account| (account.user.name.clone(), account)).collect();
+        let readers = targets.into_iter().map(|target| {
+            let rule = rules.iter().rfind(|(pattern, _)| pattern.matches(target));
+            let readers = rule.map_or(Readers::Public, |(_, readers)| readers.clone());
+            (target.clone(), readers)
+        });
+        Self { accounts, readers: readers.collect(), rules }
+    }
+
+    /// Whether there is anything that not everybody may read.
+    pub fn has_private(&self) -> bool {
+        self.readers.values().any(|readers| !readers.are_public())
+    }
+
+    /// Who may read a target.
+    pub fn readers(&self, target: &Target) -> &Readers {
+        // there is no target that the configuration does not name
+        self.readers.get(target).unwrap_or(&Readers::Users)
+    }
+
+    /// Whether somebody may read a target; `None` is somebody who does not log in.
+    pub fn may_read(&self, user: Option<&User>, target: &Target) -> bool {
+        let readers = self.readers(target);
+        let is_listed = |user: &User| match readers {
+            Readers::Public => true,
+            Readers::Users => user.reads_as_user,
+            Readers::Named(names) => !names.is_disjoint(&user.listed_as),
+        };
+        let is_granted = |user: &User| user.is_admin || (user.may)(Verb::Read, target) != Allowed::Nothing;
+        readers.are_public() || user.is_some_and(|user| is_listed(user) || is_granted(user))
+    }
+
+    /// Who may read what lies at a path of no target, where a rule covers it.
+    fn readers_beside(&self, path: &str) -> Option<&Readers> {
+        self.rules.iter().rfind(|(pattern, _)| pattern.covers(path)).map(|(_, readers)| readers)
+    }
+
+    /// Whether somebody may read what is on a list of readers and of no target.
+    fn may_read_beside(user: Option<&User>, readers: &Readers) -> bool {
+        match readers {
+            Readers::Public => true,
+            Readers::Users => user.is_some_and(|user| user.reads_as_user || user.is_admin),
+            Readers::Named(names) => user.is_some_and(|user| user.is_admin || !names.is_disjoint(&user.listed_as)),
+        }
+    }
+
+    /// The account of a name.
+    fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+}

@@ -1,0 +1,73 @@
+//! Who reads.
+
+use std::sync::Arc;
+
+use rws_model::Target;
+use rws_repository::areas::Area;
+
+use super::{Access, User};
+
+/// Who reads, and what the configuration says of it.
+#[derive(Clone)]
+pub struct Reader {
+    /// `None`: everything may be read.
+    access: Option<Arc<Access>>,
+    user: Option<Arc<User>>,
+}
+
+impl Reader {
+    /// Somebody; `None` for one who does not log in.
+    pub fn new(access: Arc<Access>, user: Option<Arc<User>>) -> Self {
+        Self { access: Some(access).filter(|access| access.has_private()), user }
+    }
+
+    /// RWS itself, which reads everything.
+    pub fn itself() -> Self {
+        Self { access: None, user: None }
+    }
+
+    /// The user; `None` for one who is not logged in.
+    pub fn user(&self) -> Option<&User> {
+        self.user.as_deref()
+    }
+
+    /// Whether there is anything that this one may not read.
+    pub fn is_limited(&self) -> bool {
+        let is_admin = self.user.as_ref().is_some_and(|user| user.is_admin);
+        self.access.is_some() && !is_admin
+    }
+
+    /// Whether this one may read a target.
+    pub fn may_read(&self, target: &Target) -> bool {
+        self.access.as_ref().is_none_or(|access| access.may_read(self.user(), target))
+    }
+
+    /// Whether this one may know of what is at a path, which belongs to this. Of a directory above those of targets everybody knows
+    /// who may read one of them, and sees those of its entries that lead there.
+    pub fn may_see(&self, path: &str, area: &Area<'_>) -> bool {
+        let Some(access) = &self.access else { return true };
+        match area {
+            Area::Of(target) => self.may_read(&target.target),
+            Area::Above(targets) => targets.iter().any(|target| self.may_read(&target.target)),
+            // nobody said who may read it: whoever may read all that is beside it
+            Area::Beside(targets) => match access.readers_beside(path) {
+                Some(readers) => Access::may_read_beside(self.user(), readers),
+                None => targets.iter().all(|target| self.may_read(&target.target)),
+            },
+        }
+    }
+
+    /// Whether anybody else might see something else at a path: nobody may keep the answer for others.
+    pub fn sees_its_own(&self, path: &str, area: &Area<'_>) -> bool {
+        let Some(access) = &self.access else { return false };
+        let is_public = |target: &Target| access.readers(target).are_public();
+        match area {
+            Area::Of(target) => !is_public(&target.target),
+            Area::Above(targets) => !targets.iter().all(|target| is_public(&target.target)),
+            Area::Beside(targets) => match access.readers_beside(path) {
+                Some(readers) => !readers.are_public(),
+                None => !targets.iter().all(|target| is_public(&target.target)),
+            },
+        }
+    }
+}

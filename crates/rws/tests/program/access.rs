@@ -1,0 +1,5 @@
+//! Who may do what, and who may read.
+
+mod closed;
+mod reloading;
+mod secrecy;
