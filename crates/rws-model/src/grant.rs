@@ -1,6 +1,11 @@
 //! What somebody is allowed to do, and who may read.
 
 use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Target, TargetPattern, Verb};
 
@@ -27,8 +32,9 @@ impl Allowed {
     }
 }
 
-/// What somebody may do in some repositories.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What somebody may do in some repositories. Its JSON is that of an item of `allow` in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "GrantObject")]
 pub struct Grant {
     /// Which repositories.
     pub pattern: TargetPattern,
@@ -36,6 +42,58 @@ pub struct Grant {
     pub verbs: Vec<Verb>,
     /// Patterns of the packages; `None`: all.
     pub packages: Option<Vec<String>>,
+}
+
+/// A grant as an object of JSON; one with the usual verbs may be a pattern alone.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantObject {
+    #[serde(rename = "match")]
+    pattern: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbs: Option<Vec<Verb>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packages: Option<Vec<String>>,
+}
+
+impl From<Grant> for GrantObject {
+    fn from(Grant { pattern, verbs, packages }: Grant) -> Self {
+        Self { pattern: pattern.to_string(), verbs: Some(verbs), packages }
+    }
+}
+
+impl<'de> Deserialize<'de> for Grant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = Grant;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a pattern such as live/*, or an object with match, verbs and packages")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Grant, E> {
+                Ok(Grant::usual(pattern(text)?))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Grant, A::Error> {
+                let object = GrantObject::deserialize(MapAccessDeserializer::new(map))?;
+                let empty = |packages: &Vec<String>| packages.is_empty() || packages.iter().any(String::is_empty);
+                if object.packages.as_ref().is_some_and(empty) {
+                    return Err(A::Error::custom("packages is an empty list, or has an empty name"));
+                }
+                let verbs = object.verbs.unwrap_or_else(|| Grant::USUAL_VERBS.to_vec());
+                Ok(Grant { pattern: pattern(&object.pattern)?, verbs, packages: object.packages })
+            }
+        }
+
+        fn pattern<E: Error>(text: &str) -> Result<TargetPattern, E> {
+            TargetPattern::parse(text).ok_or_else(|| E::custom(format!("{text:?} is no pattern like live/*/el/*")))
+        }
+
+        deserializer.deserialize_any(Text)
+    }
 }
 
 impl Grant {

@@ -1,7 +1,10 @@
 //! What somebody may do with a repository.
 
+use serde::{Deserialize, Serialize};
+
 /// What somebody may do with a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verb {
     /// To read it.
     Read,

@@ -1,6 +1,7 @@
 //! Who asked for a change, as the record of the change says it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use rws_model::RepositoryId;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Who asked for a change, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// What was asked for: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign`, `release-package`.
+    /// What was asked for: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign`, `release-package`, `create-token`, `revoke-token`.
     pub verb: Cow<'static, str>,
     /// What it is about, where that is no package: the name of a pin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,6 +21,9 @@ pub struct Actor {
     /// The user; `None`: RWS itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// What else is known of how the user logged in: the id of a token, what the token of a CI job claims.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
     /// The address of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
@@ -36,6 +40,7 @@ impl Actor {
             subject: None,
             repositories: Vec::new(),
             user: None,
+            claims: BTreeMap::new(),
             address: None,
             request: None,
         }

@@ -47,6 +47,9 @@ pub struct AuditRecord {
     pub subject: Option<String>,
     /// The user; `None`: RWS itself.
     pub user: Option<String>,
+    /// What else is known of how the user logged in.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, String>,
     /// The address of the client.
     pub address: Option<IpAddr>,
     /// The name of the request.
@@ -179,7 +182,7 @@ fn record(catalogue: &Catalogue, upload: Upload, outcome: Outcome) -> AuditRecor
         packages.insert(package(catalogue, &upload, change));
     }
     let (id, actor) = (upload.id, upload.actor);
-    let Actor { verb, subject, repositories, user, address, request } =
+    let Actor { verb, subject, repositories, user, claims, address, request } =
         actor.clone().unwrap_or_else(|| Actor::itself(""));
     targets.extend(repositories.iter().map(|repository| target(catalogue, repository)));
     AuditRecord {
@@ -188,6 +191,7 @@ fn record(catalogue: &Catalogue, upload: Upload, outcome: Outcome) -> AuditRecor
         verb: actor.map(|_| verb.into_owned()),
         subject,
         user,
+        claims,
         address,
         request,
         targets: targets.into_iter().collect(),

@@ -14,6 +14,9 @@ pub const HEAD_PINNED: u32 = 2;
 /// The version of pins, in their field `format`.
 pub const PIN: u32 = 1;
 
+/// The version of tokens, in their field `format`.
+pub const TOKEN: u32 = 1;
+
 /// The version of records of purges, in their field `format`.
 pub const PURGE: u32 = 1;
 

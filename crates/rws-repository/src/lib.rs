@@ -9,6 +9,7 @@
 //! * [`render`]: its index files, block by block; pure.
 //! * [`publish`]: the publisher, the only one that writes public files.
 //! * [`scheduler`]: which repositories are reconciled when.
+//! * [`token`]: what somebody may log in with besides a password.
 //! * [`tree`]: what readers see.
 
 pub mod actor;
@@ -57,6 +58,7 @@ pub mod sign_present;
 mod sources;
 mod stored_files;
 mod stored_packages;
+pub mod token;
 pub mod tree;
 mod upload;
 mod vague_names;

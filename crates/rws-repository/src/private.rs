@@ -4,7 +4,8 @@ use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, Sha256, sh
 use rws_store::Key;
 use rws_store::private::MALFORMED;
 pub use rws_store::private::{
-    ASIDE, CLAIMS, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PINS, PREFIX, PROBES, PURGED, UPLOADS,
+    ASIDE, CLAIMS, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PINS, PREFIX, PROBES, PURGED, TOKEN_USES,
+    TOKENS, UPLOADS,
 };
 
 use crate::aside::Sender;
@@ -49,6 +50,21 @@ pub fn generation_id(key: &Key) -> Option<GenerationId> {
 /// A pin.
 pub fn pin(name: &str) -> Key {
     key(format!("{PINS}{name}.json"))
+}
+
+/// A token.
+pub fn token(id: &str) -> Key {
+    key(format!("{TOKENS}{id}.json"))
+}
+
+/// The id of a token whose key this is.
+pub fn token_id(key: &Key) -> Option<&str> {
+    key.as_str().strip_prefix(TOKENS)?.strip_suffix(".json")
+}
+
+/// When a token was used last.
+pub fn token_use(id: &str) -> Key {
+    key(format!("{TOKEN_USES}{id}"))
 }
 
 /// The record of a purge.

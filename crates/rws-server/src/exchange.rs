@@ -21,6 +21,7 @@ use crate::budgets::{Budgets, Network, REQUEST_BYTES};
 use crate::connection::{Client, Connection};
 use crate::counts::RequestKind;
 use crate::path::absolute;
+use crate::path_token::{PathToken, masked};
 use crate::settings::Settings;
 use crate::shares::{BudgetShare, Refusal};
 
@@ -47,6 +48,7 @@ pub fn actor(user: &User, parts: &Parts, verb: &'static str) -> Actor {
     let exchange = parts.extensions.get::<Arc<Exchange>>();
     Actor {
         user: Some(user.name.clone()),
+        claims: user.claims.clone(),
         address: exchange.map(|exchange| exchange.client.address),
         request: exchange.map(|exchange| exchange.id.clone()),
         ..Actor::itself(verb)
@@ -81,6 +83,7 @@ impl Exchange {
         connection: &Connection,
         request: Request<Body>,
         begun: ActiveRequest,
+        token: Option<&PathToken>,
     ) -> (Arc<Self>, Request<Body>) {
         let client = Client::of(settings, connection, request.headers());
         let memory = memory(budgets, client.network()).await;
@@ -92,7 +95,7 @@ impl Exchange {
             id: given_id(&client, &request).unwrap_or_else(next_id),
             method: request.method().clone(),
             // the URI itself would hold all that was read with it for as long as the answer is sent
-            path: path[..path.floor_char_boundary(LONGEST_PATH)].to_owned(),
+            path: masked(&path[..path.floor_char_boundary(LONGEST_PATH)], token),
             kind: RequestKind::of(request.method(), absolute(path)),
             started: Instant::now(),
             received_bytes: AtomicU64::new(0),

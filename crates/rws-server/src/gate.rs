@@ -502,6 +502,11 @@ impl Readable {
         Self { gate: Arc::clone(&self.gate), path, reader: self.reader.clone() }
     }
 
+    /// Who reads.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// Whether others may see something else there: nobody may keep the answer for them.
     pub fn is_private(&self) -> bool {
         self.gate.depends_on_reader(&self.reader, &self.path)

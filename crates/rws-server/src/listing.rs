@@ -145,10 +145,9 @@ pub async fn directory(
     };
     // of all files the first level is enough to see whether there are any
     let Some(first) = readable.page(Depth::Directory, from.as_deref(), most).await? else { return Ok(None) };
-    let path = readable.path();
     let mut answer = match depth {
         Depth::All => lines(files(service, readable, first)),
-        Depth::Directory if is_json => one_part(path, &first, most),
+        Depth::Directory if is_json => one_part(readable, &first, most),
         Depth::Directory => whole(service, readable, first),
     };
     if method == Method::HEAD {
@@ -235,20 +234,22 @@ fn lines(parts: impl Stream<Item = Result<Page, RepositoryError>> + Send + 'stat
 }
 
 /// One part of a directory, with the address of the next.
-fn one_part(path: &str, page: &Page, most: usize) -> Answer {
+fn one_part(readable: &Readable, page: &Page, most: usize) -> Answer {
+    let (path, prefix) = (readable.path(), readable.reader().prefix());
     let next = page.next.as_ref().map(|next| {
         let from = utf8_percent_encode(next, NON_ALPHANUMERIC);
-        format!("{}?format=json&limit={most}&from={from}", encoded(&format!("/{path}")))
+        format!("{}?format=json&limit={most}&from={from}", encoded(&format!("{prefix}/{path}")))
     });
     json(StatusCode::OK, &Part { path, entries: page.entries.iter().map(Entry::of).collect(), next })
 }
 
 /// The page: subdirectories first, then files, each in the order of the store.
 fn whole(service: &Arc<Service>, readable: &Readable, first: Page) -> Answer {
-    let path = readable.path();
-    let base = if path.is_empty() { String::from("/") } else { format!("/{path}/") };
+    let (path, prefix) = (readable.path(), readable.reader().prefix());
+    let shown = if path.is_empty() { String::from("/") } else { format!("/{path}/") };
+    let base = format!("{prefix}{shown}");
     let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let head = Head { path: base.clone(), parent: encoded(&format!("/{parent}")) };
+    let head = Head { path: shown, parent: encoded(&format!("{prefix}/{parent}")) };
     let (head, tail) = match (head.render(), Tail.render()) {
         (Ok(head), Ok(tail)) => (head, tail),
         (Err(error), _) | (_, Err(error)) => return broken(&error),

@@ -44,7 +44,7 @@ type Answered = Result<Option<Answer>, Problem>;
 
 /// Answers a GET below `/-/`.
 pub async fn get(service: &Arc<Service>, reader: &Reader, client: &Client, parts: &Parts) -> Answer {
-    let base = || client.base(&service.settings, &parts.uri, &parts.headers);
+    let base = || Some(client.base(&service.settings, &parts.uri, &parts.headers)? + reader.prefix());
     let answered = match path::decoded(path::absolute(parts.uri.path())) {
         Some(path) => answer(service, (reader, client), &base, &path, parts).await,
         None => Ok(None),

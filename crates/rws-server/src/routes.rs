@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, HOST, VARY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, HOST, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::counter;
@@ -17,10 +19,12 @@ use crate::body::{Drained, Incoming, too_large};
 use crate::budgets::Taker;
 use crate::connection::Connection;
 use crate::exchange::{Exchange, Sending};
+use crate::path_token::PathToken;
 use crate::service::Service;
 use crate::table::{Endpoint, Resource, Right, Route, Row};
 use crate::{
-    audit, incoming, metadata, own, path, pins, promote, purge, read, remove, retain, rollback, schedule, upload, wait,
+    audit, incoming, metadata, own, path, pins, promote, purge, read, remove, retain, rollback, schedule, tokens,
+    upload, wait,
 };
 
 /// How long a change waits for the check of the store with which the program starts.
@@ -48,7 +52,11 @@ pub async fn handle(
     begun: ActiveRequest,
     ends: bool,
 ) -> Result<Response<Sending>, h2::Error> {
-    let (exchange, request) = Exchange::begin(&service.settings, &service.budgets, &connection, request, begun).await;
+    let mut request = request;
+    let token = PathToken::take(&mut request);
+    let (settings, budgets) = (&service.settings, &service.budgets);
+    let begun = Exchange::begin(settings, budgets, &connection, request, begun, token.as_ref());
+    let (exchange, request) = begun.await;
     if !exchange.is_admitted() && request.version() == Version::HTTP_2 {
         // an answer would take memory until it is taken, too (RFC 9113, section 8.7: the client may try again)
         counter!("rws_http_refused_total", "limit" => "requests").increment(1);
@@ -67,10 +75,11 @@ pub async fn handle(
     {
         let (parts, _) = request.into_parts();
         let anybody = Reader::new(service.logins.access(), None);
-        let depends = depends_on_reader(&service, &anybody, row, &parts);
-        let reader = match depends {
-            true => Box::pin(reader(&service, &exchange, anybody, &parts)).await,
-            false => Ok(anybody),
+        let depends = token.is_some() || depends_on_reader(&service, &anybody, row, &parts);
+        let reader = match &token {
+            Some(token) => Box::pin(reader_by_path(&service, &exchange, token, &path)).await,
+            None if depends => Box::pin(reader(&service, &exchange, anybody, &parts)).await,
+            None => Ok(anybody),
         };
         let mut answer = match reader {
             Err(problem) => problem.answer(),
@@ -82,7 +91,13 @@ pub async fn handle(
         if depends {
             of_reader(&mut answer);
         }
+        if token.is_some() {
+            answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+            answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        }
         exchange.hold(&service.budgets, answer)
+    } else if token.is_some() {
+        allowed(StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD")
     } else {
         let span = exchange.span();
         Box::pin(change(&service, &exchange, &route, request).instrument(span)).await
@@ -165,6 +180,26 @@ async fn reader(service: &Service, exchange: &Exchange, anybody: Reader, parts: 
     Ok(Reader::new(service.logins.access(), Some(user)))
 }
 
+/// Who reads with a token in the path. One that is not good, or is not meant for paths, makes the whole address one that does not
+/// exist.
+async fn reader_by_path(
+    service: &Service,
+    exchange: &Exchange,
+    token: &PathToken,
+    path: &str,
+) -> Result<Reader, Problem> {
+    let path = path::decoded(path).unwrap_or_default();
+    let text = token.text().filter(|_| !path::absolute(&path).starts_with("/-/t/")).ok_or_else(own::nothing)?;
+    match service.logins.of_token(&text).await {
+        Ok((user, found)) if found.path => {
+            exchange.of_user(&user.name);
+            Ok(Reader::new(service.logins.access(), Some(user)).through(token.prefix()))
+        }
+        Ok(_) | Err(Denied::Wrong) => Err(own::nothing()),
+        Err(denied) => Err(problem_of(denied)),
+    }
+}
+
 /// Nobody may keep this answer for others (RFC 9111, section 5.2.2.7).
 fn of_reader(answer: &mut Answer) {
     let caching = answer.headers().get(CACHE_CONTROL).and_then(|value| value.to_str().ok()).unwrap_or("no-cache");
@@ -181,13 +216,21 @@ fn of_reader(answer: &mut Answer) {
 
 /// Who sends these headers, where that is not known from a moment ago.
 async fn log_in(service: &Service, exchange: &Exchange, headers: &HeaderMap) -> Result<Arc<User>, Problem> {
-    service.logins.authenticate(headers, exchange.client.address).await.map_err(|denied| match denied {
+    service.logins.authenticate(headers, exchange.client.address).await.map_err(problem_of)
+}
+
+fn problem_of(denied: Denied) -> Problem {
+    match denied {
         Denied::Wrong => Problem::unauthorized(),
         Denied::TooMany => {
             let message = "Too many wrong passwords for this user or from your network. Try again in a moment.";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-logins", message)
         }
-    })
+        Denied::Unavailable => {
+            let message = "RWS cannot find out now whether this token is good. Try again in a moment.";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+        }
+    }
 }
 
 async fn write(
@@ -211,8 +254,10 @@ async fn write(
     if row.right == Right::Administer && !user.is_admin {
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Only administrators may do this."));
     }
-    if row.endpoint == Endpoint::Audit {
-        return audit::get(service, parts).await;
+    match row.endpoint {
+        Endpoint::Audit => return audit::get(service, parts).await,
+        Endpoint::Tokens => return tokens::get(service).await,
+        _ => {}
     }
     let path = admit(service, parts).await?;
     let rest = |words: &str| path.strip_prefix(words).unwrap_or_default().to_owned();
@@ -225,6 +270,8 @@ async fn write(
         Endpoint::Retain => retain::post(service, &user, parts, body).await?,
         Endpoint::Purge => purge::post(service, &user, parts, body).await?,
         Endpoint::CreatePin => pins::post(service, &user, parts, body).await?,
+        Endpoint::CreateToken => tokens::post(service, &user, parts, body).await?,
+        Endpoint::RevokeToken => tokens::delete(service, &user, parts, &rest("-/tokens/")).await?,
         Endpoint::RemovePin => pins::delete(service, &user, parts, &rest("-/pins/")).await?,
         Endpoint::Upload => upload::put(service, &user, &path, parts, body).await?,
         Endpoint::Synchronise => schedule::post(service, &user, &path, parts, body).await?,

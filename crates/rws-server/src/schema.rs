@@ -1,5 +1,6 @@
 //! What the API answers, in JSON.
 
+mod access;
 mod states;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
+pub use self::access::*;
 pub use self::states::*;
 use crate::answer::Problem;
 

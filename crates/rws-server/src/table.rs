@@ -90,6 +90,12 @@ pub enum Endpoint {
     Pins,
     /// `purge::post`
     Purge,
+    /// `tokens::get`
+    Tokens,
+    /// `tokens::post`
+    CreateToken,
+    /// `tokens::delete`
+    RevokeToken,
     /// `pins::post`
     CreatePin,
     /// `pins::delete`
@@ -124,7 +130,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 30] = [
+pub static ROWS: [Row; 33] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -153,6 +159,9 @@ pub static ROWS: [Row; 30] = [
     row(Method::GET, "/-/pins", Right::Read, Resource::Repositories, Endpoint::Pins),
     row(Method::POST, "/-/pins", Right::Administer, Resource::Targets, Endpoint::CreatePin),
     row(Method::DELETE, "/-/pins/{name}", Right::Administer, Resource::Targets, Endpoint::RemovePin),
+    row(Method::GET, "/-/tokens", Right::Administer, Resource::Repositories, Endpoint::Tokens),
+    row(Method::POST, "/-/tokens", Right::Administer, Resource::Targets, Endpoint::CreateToken),
+    row(Method::DELETE, "/-/tokens/{id}", Right::Administer, Resource::Targets, Endpoint::RevokeToken),
     row(Method::POST, "/-/purge", Right::Administer, Resource::Targets, Endpoint::Purge),
     row(Method::GET, "/-/audit", Right::Administer, Resource::Repositories, Endpoint::Audit),
     row(Method::GET, "/-/{other}", Right::None, Resource::Process, Endpoint::Nothing),

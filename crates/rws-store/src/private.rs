@@ -32,6 +32,12 @@ pub const GENERATIONS: &str = ".rws/generations/";
 /// Where all pins are.
 pub const PINS: &str = ".rws/pins/";
 
+/// Where all tokens are.
+pub const TOKENS: &str = ".rws/tokens/";
+
+/// Where it is noted when tokens were used last.
+pub const TOKEN_USES: &str = ".rws/token-uses/";
+
 /// Where all records of purges are.
 pub const PURGED: &str = ".rws/purged/";
 

@@ -1,4 +1,4 @@
-//! Logging in: with a password (RFC 7617).
+//! Logging in: with a password or a token.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 use metrics::counter;
+use rws_repository::token::{Token, TokenText};
+use rws_store::Store;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::authorization::{Credentials, credentials};
+use super::tokens::{self, Tokens};
 use super::{Access, Account, User};
 use crate::budgets::Network;
 use crate::checks::Checks;
@@ -38,6 +41,7 @@ pub struct Logins {
     verified: Mutex<HashMap<[u8; 32], Instant>>,
     failures: Mutex<LoginThrottle>,
     checks: Checks,
+    tokens: Tokens,
 }
 
 /// Why nobody is logged in.
@@ -47,11 +51,14 @@ pub enum Denied {
     Wrong,
     /// Too many wrong passwords come for this name or from this network, so that this one was not looked at.
     TooMany,
+    /// Whether a token is good cannot be found out now.
+    Unavailable,
 }
 
 impl Logins {
-    /// Logins of those whom the configuration knows; all checks of passwords together take at most `memory_bytes`.
-    pub fn new(access: Access, memory_bytes: u64) -> Self {
+    /// Logins of those whom the configuration knows, and with tokens of the store; all checks of passwords together take at most
+    /// `memory_bytes`.
+    pub fn new(access: Access, store: Arc<dyn Store>, memory_bytes: u64) -> Self {
         let mut secret = [0; 32];
         secret[..16].copy_from_slice(Uuid::new_v4().as_bytes());
         secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
@@ -62,6 +69,7 @@ impl Logins {
             verified: Mutex::default(),
             failures: Mutex::default(),
             checks: Checks::start(memory_bytes),
+            tokens: Tokens::new(store),
         }
     }
 
@@ -87,7 +95,7 @@ impl Logins {
 
     /// The user who sends these headers, where the password was right a while ago.
     pub fn remembered(&self, headers: &HeaderMap) -> Option<Arc<User>> {
-        let Credentials::Password { name, password } = credentials(headers)?;
+        let Credentials::Password { name, password } = credentials(headers)? else { return None };
         let access = self.access();
         let account = access.account(&name)?;
         let digest = self.digest(&name, &password, Some(account));
@@ -100,7 +108,10 @@ impl Logins {
     /// The user who sends these headers, when the password is right. A wrong one makes the next ones wait that come for this
     /// name from this client.
     pub async fn authenticate(&self, headers: &HeaderMap, address: IpAddr) -> Result<Arc<User>, Denied> {
-        let Credentials::Password { name, password } = credentials(headers).ok_or(Denied::Wrong)?;
+        let (name, password) = match credentials(headers).ok_or(Denied::Wrong)? {
+            Credentials::Password { name, password } => (name, password),
+            Credentials::Token(text) => return self.of_token(&text).await.map(|(user, _)| user),
+        };
         let access = self.access();
         let account = access.account(&name);
         let digest = self.digest(&name, &password, account);
@@ -138,6 +149,22 @@ impl Logins {
         }
         verified.insert(digest, Instant::now());
         Ok(Arc::clone(&account.user))
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Who logs in with a token, and the token.
+    pub async fn of_token(&self, text: &TokenText) -> Result<(Arc<User>, Arc<Token>), Denied> {
+        let token = self.tokens.find(text).await.map_err(|_| Denied::Unavailable)?;
+        let access = self.access();
+        let found = token.and_then(|token| Some((Arc::new(tokens::user(&access, &token)?), token)));
+        if found.is_none() {
+            counter!("rws_logins_total", "outcome" => "wrong").increment(1);
+        }
+        found.ok_or(Denied::Wrong)
     }
 
     /// The hash that is computed for a name that nobody can log in with: always the same for the same name, and as often that

@@ -3,6 +3,7 @@
 mod authorization;
 mod logins;
 mod reader;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct User {
     pub may: Rights,
     /// Whether the user may do what is of no target alone, such as pins.
     pub is_admin: bool,
+    /// What else is known of how this one logged in, as records have it.
+    pub claims: BTreeMap<String, String>,
 }
 
 /// A user with a password.
@@ -54,7 +57,7 @@ impl User {
     /// A user of this name, in these groups.
     pub fn new(name: &str, groups: impl IntoIterator<Item = String>, may: Rights, is_admin: bool) -> Self {
         let listed_as = groups.into_iter().map(|group| format!("@{group}")).chain([name.to_owned()]).collect();
-        Self { name: name.to_owned(), listed_as, reads_as_user: true, may, is_admin }
+        Self { name: name.to_owned(), listed_as, reads_as_user: true, may, is_admin, claims: BTreeMap::new() }
     }
 }
 

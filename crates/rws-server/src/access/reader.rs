@@ -13,17 +13,30 @@ pub struct Reader {
     /// `None`: everything may be read.
     access: Option<Arc<Access>>,
     user: Option<Arc<User>>,
+    /// What stands before the paths that this one asks for.
+    prefix: Option<Arc<str>>,
 }
 
 impl Reader {
     /// Somebody; `None` for one who does not log in.
     pub fn new(access: Arc<Access>, user: Option<Arc<User>>) -> Self {
-        Self { access: Some(access).filter(|access| access.has_private()), user }
+        Self { access: Some(access).filter(|access| access.has_private()), user, prefix: None }
     }
 
     /// RWS itself, which reads everything.
     pub fn itself() -> Self {
-        Self { access: None, user: None }
+        Self { access: None, user: None, prefix: None }
+    }
+
+    /// The same, who asks for paths with this before them.
+    #[must_use]
+    pub fn through(self, prefix: String) -> Self {
+        Self { prefix: Some(prefix.into()), ..self }
+    }
+
+    /// What stands before the paths that this one asks for: in answers, too.
+    pub fn prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or_default()
     }
 
     /// The user; `None` for one who is not logged in.

@@ -49,7 +49,11 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         scheduler: Arc::clone(&scheduler),
         gate: Arc::new(Gate::new(Arc::clone(&installation.catalogue), tree)),
         content_types: ContentTypes::new(configuration.formats.content_types()),
-        logins: Logins::new(access, configuration.server.service.limits.passwords_bytes),
+        logins: Logins::new(
+            access,
+            Arc::clone(&installation.place.store),
+            configuration.server.service.limits.passwords_bytes,
+        ),
         keys: Keys::new(installation.keys.addresses(&configuration)),
         key_states: {
             let keys = Arc::clone(&installation.keys);

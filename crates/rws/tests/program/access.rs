@@ -3,3 +3,4 @@
 mod closed;
 mod reloading;
 mod secrecy;
+mod tokens;
