@@ -7,6 +7,7 @@
 //! - [`Gpg`]: keys and signatures of gpg.
 //! - [`PrivateSystem`]: a system in which a test installs packages.
 //! - [`rpm`]: rpm packages, written byte by byte.
+//! - [`HttpServer`]: answers as a test says: an issuer of tokens, a service that hands out credentials.
 //! - [`Proxy`]: stands between a client and a server, shows every request, and breaks the ones that a test names.
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a panic names what is wrong")]
 
@@ -14,6 +15,7 @@ mod chroot;
 mod curl;
 mod fixture;
 mod gpg;
+mod http_server;
 mod private_system;
 mod proxy;
 pub mod rpm;
@@ -22,6 +24,7 @@ mod server;
 pub use chroot::Chroot;
 pub use fixture::{fixture, real_packages};
 pub use gpg::Gpg;
+pub use http_server::{Asked, HttpServer, Reply};
 pub use private_system::PrivateSystem;
 pub use proxy::{Fault, FaultRule, Forged, Proxy, Seen};
 pub use server::{S3Server, cache};

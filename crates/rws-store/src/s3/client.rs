@@ -8,24 +8,19 @@ use http::header::{CONTENT_LENGTH, DATE};
 use http::response::Parts;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use metrics::{counter, histogram};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
+use rws_http::HttpError;
 
 use super::answer::{self, RequestIds};
 use super::clock::StoreClock;
 use super::failure::Failure;
 use super::request::Request;
-use super::resolver::Resolver;
 use super::settings::{Addressing, S3Settings};
 use super::suspect_answers::SuspectAnswers;
 use super::upload::{Progress, Upload};
-
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long an unused connection is kept: shorter than servers keep theirs.
 const KEPT_IDLE: Duration = Duration::from_secs(15);
@@ -69,7 +64,7 @@ fn count<T>(operation: &'static str, started: Instant, attempted: &Result<T, Fai
 /// One bucket, and how it is talked to.
 #[derive(Debug)]
 pub struct Client {
-    http: HttpClient<HttpsConnector<HttpConnector<Resolver>>, Upload>,
+    http: HttpClient<rws_http::Connector, Upload>,
     bucket: Bucket,
     credentials: Credentials,
     timeout: Duration,
@@ -95,15 +90,10 @@ impl Client {
         };
         let bucket = Bucket::new(url, style, settings.bucket.clone(), settings.region.clone())
             .map_err(|error| format!("S3_URL: {error:?}"))?;
-        let mut connector = HttpConnector::new_with_resolver(Resolver::new());
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.set_nodelay(true);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(super::tls::configuration(settings.ca_file.as_deref())?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let connector = rws_http::connector(settings.ca_file.as_deref()).map_err(|error| match error {
+            HttpError::Authorities { .. } => format!("S3_CA_FILE: {error}"),
+            error => error.to_string(),
+        })?;
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEPT_IDLE)

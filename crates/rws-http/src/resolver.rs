@@ -16,7 +16,7 @@ pub struct Resolver(GaiResolver);
 
 impl Resolver {
     /// Asks nothing yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(GaiResolver::new())
     }
 }
