@@ -72,7 +72,7 @@ fn addressing(setting: &Setting<'_>) -> Result<Addressing, Mistake> {
 
 /// The path, once something that looks like a certificate has been seen there: whether it is one is judged where it is
 /// used.
-fn ca_file(setting: &Setting<'_>) -> Result<PathBuf, Mistake> {
+pub fn ca_file(setting: &Setting<'_>) -> Result<PathBuf, Mistake> {
     let allowed = "is the path of a readable PEM file with at least one certificate";
     let path = Path::new(setting.text(allowed)?);
     match find_certificate(path) {

@@ -22,7 +22,8 @@ const USER: &str = "is a password hash, or an object with hash, allow and admin"
 /// The keys of a user who is more than a hash.
 pub const KEYS: [&str; 3] = ["hash", "allow", "admin"];
 
-const ALLOW: &str =
+/// What `allow` may be, for messages.
+pub(super) const ALLOW: &str =
     "is a list of patterns such as live/*/el/*, or of {\"match\": \"live/*\", \"verbs\": [\"upload\", \"promote\"]}";
 const PACKAGES: &str = "is a list of patterns of package names, such as [\"tarantool*\"]";
 const VERBS: &str = "is a list of read, upload, delete, promote, retain";

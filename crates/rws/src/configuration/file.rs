@@ -15,7 +15,7 @@ use super::{Overrides, store};
 const BUILT_IN: &str = include_str!("../../../../config.default");
 
 /// The keys at the top of the file.
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 14] = [
     "common",
     "model",
     "anchors",
@@ -23,6 +23,7 @@ pub const KEYS: [&str; 13] = [
     "groups",
     "htpasswd",
     "access_file",
+    "oidc",
     "repositories",
     "keys",
     "server",

@@ -12,6 +12,7 @@ mod listening_address;
 mod mistake;
 mod model;
 mod node;
+pub mod oidc;
 mod pattern;
 pub mod process;
 mod readers;
@@ -39,6 +40,7 @@ pub use self::file::Source;
 pub use self::listening_address::ListeningAddress;
 pub use self::mistake::Mistake;
 pub use self::model::{Distribution, Model};
+pub use self::oidc::OidcIssuer;
 pub use self::process::{LogFormat, ServerSettings};
 pub use self::signing::SigningKey;
 pub use self::store::StoreConfiguration;
@@ -82,6 +84,8 @@ pub struct Configuration {
     pub groups: BTreeMap<String, BTreeSet<String>>,
     /// The files with users and groups beside the configuration's own: they are read again when they change.
     pub access_files: Vec<PathBuf>,
+    /// The issuers of tokens whose jobs may do something.
+    pub oidc: Vec<OidcIssuer>,
     /// `GPG_SIGN_KEY_ARMORED`
     pub main_key: Option<SigningKey>,
     /// `GPG_MODULES_SIGN_KEY_ARMORED`
@@ -158,8 +162,11 @@ impl Configuration {
         let credentials::Known { users, groups, files: access_files } =
             credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
         warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
-        warnings.extend(repositories::unknown_readers(&rules, users.as_ref(), &groups));
+        let oidc = oidc::read(&file)?;
+        warnings.extend(oidc::useless(&oidc, &model));
+        warnings.extend(repositories::unknown_readers(&rules, users.as_ref(), &groups, &oidc));
         Ok(Self {
+            oidc,
             credentials: match overrides.without_users {
                 true => users.or_else(|| matches!(store, StoreConfiguration::S3 { .. }).then(Users::new)),
                 false => require_users(users, &store, &server, environment, &origin)?,

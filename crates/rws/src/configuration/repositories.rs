@@ -13,6 +13,7 @@ use super::keys::{self, Keys, TargetKeys};
 use super::mistake::Mistake;
 use super::model::{self, Model};
 use super::node::{Node, Object};
+use super::oidc::OidcIssuer;
 use super::pattern;
 use super::readers;
 
@@ -212,10 +213,12 @@ pub fn unknown_readers(
     rules: &[Rule],
     users: Option<&Users>,
     groups: &BTreeMap<String, BTreeSet<String>>,
+    issuers: &[OidcIssuer],
 ) -> Vec<String> {
+    let has_rule = |name: &str| issuers.iter().flat_map(|issuer| &issuer.settings.rules).any(|rule| rule.name == name);
     let is_known = |name: &str| match (name.strip_prefix('@'), name.strip_prefix("oidc:")) {
         (Some(group), _) => groups.contains_key(group),
-        (_, Some(_)) => true,
+        (_, Some(rule)) => has_rule(rule),
         _ => users.is_none_or(|users| users.contains_key(name)),
     };
     let mut warnings = Vec::new();

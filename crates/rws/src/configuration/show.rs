@@ -23,6 +23,7 @@ impl Configuration {
             "makes_first_user": self.credentials.is_none(),
             "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),
             "groups": self.groups,
+            "oidc": self.oidc.iter().map(super::oidc::show).collect::<Value>(),
             "main_key": key(self.main_key.as_ref()),
             "modules_key": key(self.modules_key.as_ref()),
             "keys": self.keys.iter().map(|(name, key)| (name.clone(), super::keys::show(key))).collect::<Value>(),
@@ -85,15 +86,17 @@ fn store(store: &StoreConfiguration) -> Value {
     }
 }
 
+/// An item of `allow`.
+pub(super) fn grant(grant: &Grant) -> Value {
+    let verbs: Vec<&str> = grant.verbs.iter().map(|verb| verb.word()).collect();
+    let mut shown = json!({ "match": grant.pattern.to_string(), "verbs": verbs });
+    if let Some(packages) = &grant.packages {
+        shown["packages"] = json!(packages);
+    }
+    shown
+}
+
 fn user(user: &User) -> Value {
-    let grant = |grant: &Grant| {
-        let verbs: Vec<&str> = grant.verbs.iter().map(|verb| verb.word()).collect();
-        let mut shown = json!({ "match": grant.pattern.to_string(), "verbs": verbs });
-        if let Some(packages) = &grant.packages {
-            shown["packages"] = json!(packages);
-        }
-        shown
-    };
     let allow = user.allow.as_ref().map(|grants| grants.iter().map(grant).collect::<Vec<_>>());
     json!({ "hash": presence(Some(&user.hash)), "allow": allow, "admin": user.admin })
 }

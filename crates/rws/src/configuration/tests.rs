@@ -7,6 +7,7 @@ mod file_keys;
 mod keys;
 mod mistakes;
 mod model;
+mod oidc;
 mod repositories;
 mod secrets;
 mod users;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::configuration::environment::VARIABLES;
-use crate::configuration::{credentials, file, keys, model, process, repositories, store};
+use crate::configuration::{credentials, file, keys, model, oidc, process, repositories, store};
 
 const DOCUMENT: &str = include_str!("../../../../../docs/configuration.md");
 
@@ -54,6 +54,8 @@ fn every_key_is_named() {
         &keys::KEYS,
         &keys::AGENT_KEYS,
         &keys::TARGET_KEYS,
+        &oidc::KEYS,
+        &oidc::RULE_KEYS,
         &repositories::KEYS,
         &repositories::KEEP_KEYS,
         &repositories::RETAIN_KEYS,
