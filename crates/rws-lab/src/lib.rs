@@ -16,6 +16,7 @@ mod curl;
 mod fixture;
 mod gpg;
 mod http_server;
+pub mod oidc;
 mod private_system;
 mod proxy;
 pub mod rpm;

@@ -15,6 +15,12 @@ use utoipa::ToSchema;
 
 use crate::spool::is_full;
 
+/// The word for somebody who has not logged in. The answer to that is the one of the original service.
+const UNAUTHORIZED: &str = "unauthorized";
+
+/// How to log in (RFC 7617, section 2).
+const CHALLENGE: &str = "Basic realm=\"Authentication Required\"";
+
 /// An answer.
 pub type Answer = Response<Body>;
 
@@ -79,7 +85,7 @@ impl Problem {
 
     /// Nobody has logged in, or not as somebody who is known.
     pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized Access")
+        Self::new(StatusCode::UNAUTHORIZED, UNAUTHORIZED, "Unauthorized Access")
     }
 
     /// The client did something wrong.
@@ -103,10 +109,13 @@ impl Problem {
 
     /// The answer.
     pub fn answer(&self) -> Answer {
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.code == UNAUTHORIZED {
             return unauthorized();
         }
         let mut answer = json(self.status, self);
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
         }
@@ -220,8 +229,7 @@ impl From<IntakeError> for Problem {
 /// 401, as the original service wrote it.
 fn unauthorized() -> Answer {
     let mut answer = text(StatusCode::UNAUTHORIZED, "text/html; charset=utf-8", "Unauthorized Access");
-    let challenge = HeaderValue::from_static("Basic realm=\"Authentication Required\"");
-    answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
     answer
 }
 

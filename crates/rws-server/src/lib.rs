@@ -58,7 +58,7 @@ mod upload;
 mod wait;
 mod waiting;
 
-pub use access::{Access, Account, Logins, Reader, Rights, User};
+pub use access::{Access, Account, Jobs, Logins, Reader, Rights, User};
 pub use budgets::Budgets;
 pub use gate::Gate;
 pub use metrics::{Metrics, MetricsError};

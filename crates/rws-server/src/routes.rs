@@ -10,6 +10,7 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::counter;
+use rws_oidc::DeniedKind;
 use tracing::Instrument;
 
 use crate::access::{Denied, Reader, User};
@@ -229,6 +230,15 @@ fn problem_of(denied: Denied) -> Problem {
         Denied::Unavailable => {
             let message = "RWS cannot find out now whether this token is good. Try again in a moment.";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
+        }
+        Denied::Job(denied) => {
+            let (status, code) = match denied.kind() {
+                DeniedKind::BadToken => (StatusCode::UNAUTHORIZED, "bad-token"),
+                DeniedKind::NotAllowed => (StatusCode::FORBIDDEN, "forbidden"),
+                DeniedKind::TryLater => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            };
+            Problem::new(status, code, format!("RWS does not take the token of this CI job: {denied}."))
+                .with_hint("an operator sets issuers, audiences and rules in oidc of the configuration")
         }
     }
 }

@@ -8,8 +8,7 @@ use proptest::prelude::*;
 use rws_oidc::{IssuerKind, looks_like_jwt};
 use tokio::runtime::Runtime;
 
-use crate::claim_sets::github;
-use crate::{NOW, Place, rule};
+use crate::{NOW, Place, github, rule};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 

@@ -6,8 +6,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rws_oidc::{Denied, DeniedKind, IssuerKind, Issuers, MAX_TOKEN_BYTES, looks_like_jwt};
 use serde_json::{Value, json};
 
-use crate::claim_sets::{github, with, without};
-use crate::{LocalIssuer, NOW, Place, RuleSettings, SigningKey, rule, settings};
+use crate::{LocalIssuer, NOW, Place, RuleSettings, SigningKey, github, rule, settings};
+use rws_lab::oidc::claim_sets::{with, without};
 
 fn rules() -> [RuleSettings; 1] {
     [rule("tags", &[("repository_id", "74"), ("ref", "refs/tags/*")])]

@@ -8,9 +8,8 @@ use rws_lab::{HttpServer, Reply};
 use rws_oidc::{Denied, DeniedKind, IssuerKind, IssuerSettings, Issuers, RuleSettings};
 use serde_json::{Value, json};
 
-use crate::claim_sets::github;
-use crate::issuer::{KEYS, discovery};
-use crate::{LocalIssuer, NOW, Place, SigningKey, rule, settings};
+use crate::{LocalIssuer, NOW, Place, SigningKey, github, rule, settings};
+use rws_lab::oidc::{KEYS, discovery};
 
 const HOUR: i64 = 3600;
 

@@ -3,8 +3,8 @@
 use rws_oidc::{Denied, DeniedKind, IssuerKind, MatchedRule};
 use serde_json::json;
 
-use crate::claim_sets::{github, with, without};
-use crate::{NOW, Place, names, rule};
+use crate::{NOW, Place, github, names, rule};
+use rws_lab::oidc::claim_sets::{with, without};
 
 const TAGS: [(&str, &str); 2] = [("repository_id", "74"), ("ref", "refs/tags/*")];
 

@@ -3,8 +3,8 @@
 use rws_oidc::{Denied, IssuerKind};
 use serde_json::json;
 
-use crate::claim_sets::{gitlab, with};
-use crate::{AUDIENCE, NOW, Place, names, rule};
+use crate::{AUDIENCE, NOW, Place, gitlab, names, rule};
+use rws_lab::oidc::claim_sets::with;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_claim_set_of_gitlab() {

@@ -3,25 +3,28 @@
 
 mod arbitrary;
 mod attacks;
-mod claim_sets;
 mod fetching;
 mod github;
 mod gitlab;
-mod issuer;
 mod settings;
-mod signing_key;
 
 use std::collections::BTreeMap;
 
+use rws_lab::oidc::{LocalIssuer, SigningKey, claim_sets};
 use rws_oidc::{Denied, IssuerKind, IssuerSettings, Issuers, RuleSettings, Verified};
-
-use issuer::LocalIssuer;
-use signing_key::SigningKey;
 
 const AUDIENCE: &str = "https://rws.example.org";
 
 /// The time of all tests: that of the claim sets.
 const NOW: i64 = 1_795_000_000;
+
+fn github(issuer: &str) -> serde_json::Value {
+    claim_sets::github(issuer, AUDIENCE, NOW)
+}
+
+fn gitlab(issuer: &str) -> serde_json::Value {
+    claim_sets::gitlab(issuer, AUDIENCE, NOW)
+}
 
 fn rule(name: &str, claims: &[(&str, &str)]) -> RuleSettings {
     let claims: BTreeMap<_, _> = claims.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

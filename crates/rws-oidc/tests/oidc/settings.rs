@@ -116,11 +116,11 @@ async fn thousands_of_rules_and_bad_patterns_are_matched_in_time() {
         })
         .collect();
     let place = crate::Place::new(IssuerKind::Github, &rules);
-    let set = crate::claim_sets::github(place.issuer.url());
+    let set = crate::github(place.issuer.url());
     let long = serde_json::json!({ "ref": "b".repeat(1024) });
-    let denied = place.verify(&crate::claim_sets::with(set.clone(), long)).await;
+    let denied = place.verify(&rws_lab::oidc::claim_sets::with(set.clone(), long)).await;
     assert_eq!(denied, Err(rws_oidc::Denied::NoRule));
     let fits = serde_json::json!({ "ref": "a".repeat(1024) });
-    let verified = place.verify(&crate::claim_sets::with(set, fits)).await.unwrap();
+    let verified = place.verify(&rws_lab::oidc::claim_sets::with(set, fits)).await.unwrap();
     assert_eq!(crate::names(&verified), ["r74"]);
 }

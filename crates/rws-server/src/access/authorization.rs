@@ -18,6 +18,8 @@ pub enum Credentials {
     },
     /// A token of RWS, as Bearer (RFC 6750, section 2.1) or as the password of any name.
     Token(TokenText),
+    /// The token of a CI job (a JWT, RFC 7519), sent likewise.
+    Job(String),
 }
 
 /// The credentials of a request. Those that RWS does not know are none.
@@ -25,7 +27,7 @@ pub fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, given) = header.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") {
-        return TokenText::parse(given.trim()).map(Credentials::Token);
+        return token(given.trim());
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
@@ -34,11 +36,17 @@ pub fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     let (name, password) = (decoded.get(..colon)?, decoded.get(colon + 1..)?);
     // a token is no password, whoever it is sent for
-    if let Some(token) = str::from_utf8(password).ok().and_then(TokenText::parse) {
-        return Some(Credentials::Token(token));
+    if let Some(token) = str::from_utf8(password).ok().and_then(token) {
+        return Some(token);
     }
     let name = String::from_utf8(name.to_vec()).ok().filter(|name| !name.is_empty())?;
     Some(Credentials::Password { name, password: password.to_vec() })
+}
+
+/// A token of one of the two kinds; `None` for what may be a password.
+fn token(text: &str) -> Option<Credentials> {
+    let own = TokenText::parse(text).map(Credentials::Token);
+    own.or_else(|| rws_oidc::looks_like_jwt(text).then(|| Credentials::Job(text.to_owned())))
 }
 
 #[cfg(test)]

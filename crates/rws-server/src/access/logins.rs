@@ -1,4 +1,4 @@
-//! Logging in: with a password or a token.
+//! Logging in: with a password, a token, or the token of a CI job.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -45,7 +45,7 @@ pub struct Logins {
 }
 
 /// Why nobody is logged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// There is no such user, or the password is wrong.
     Wrong,
@@ -53,6 +53,8 @@ pub enum Denied {
     TooMany,
     /// Whether a token is good cannot be found out now.
     Unavailable,
+    /// The token of a CI job is not taken.
+    Job(rws_oidc::Denied),
 }
 
 impl Logins {
@@ -111,6 +113,7 @@ impl Logins {
         let (name, password) = match credentials(headers).ok_or(Denied::Wrong)? {
             Credentials::Password { name, password } => (name, password),
             Credentials::Token(text) => return self.of_token(&text).await.map(|(user, _)| user),
+            Credentials::Job(text) => return self.of_job(&text).await,
         };
         let access = self.access();
         let account = access.account(&name);
@@ -165,6 +168,19 @@ impl Logins {
             counter!("rws_logins_total", "outcome" => "wrong").increment(1);
         }
         found.ok_or(Denied::Wrong)
+    }
+
+    /// Who logs in with the token of a CI job.
+    async fn of_job(&self, text: &str) -> Result<Arc<User>, Denied> {
+        let access = self.access();
+        let jobs = access.jobs.as_ref().ok_or(Denied::Job(rws_oidc::Denied::UnknownIssuer))?;
+        let found = jobs.user(text).await;
+        let outcome = if found.is_ok() { "right" } else { "wrong" };
+        counter!("rws_logins_total", "outcome" => outcome).increment(1);
+        found.map(Arc::new).map_err(|denied| {
+            tracing::info!(reason = %denied, "the token of a CI job was not taken");
+            Denied::Job(denied)
+        })
     }
 
     /// The hash that is computed for a name that nobody can log in with: always the same for the same name, and as often that

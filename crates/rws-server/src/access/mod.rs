@@ -1,6 +1,7 @@
 //! Who may do what: users, what they may do, and who may read which repositories.
 
 mod authorization;
+mod jobs;
 mod logins;
 mod reader;
 mod tokens;
@@ -12,6 +13,7 @@ use rws_model::{Allowed, Readers, Target, TargetPattern, Verb};
 
 use crate::passwords::PasswordHash;
 
+pub use self::jobs::Jobs;
 pub use self::logins::{Denied, Logins};
 pub use self::reader::Reader;
 
@@ -51,6 +53,7 @@ pub struct Access {
     readers: BTreeMap<Target, Readers>,
     /// The rules of the configuration that say who reads, in their order.
     rules: Vec<(TargetPattern, Readers)>,
+    jobs: Option<Jobs>,
 }
 
 impl User {
@@ -74,7 +77,13 @@ impl Access {
             let readers = rule.map_or(Readers::Public, |(_, readers)| readers.clone());
             (target.clone(), readers)
         });
-        Self { accounts, readers: readers.collect(), rules }
+        Self { accounts, readers: readers.collect(), rules, jobs: None }
+    }
+
+    /// The same with CI jobs that may log in.
+    #[must_use]
+    pub fn with_jobs(self, jobs: Jobs) -> Self {
+        Self { jobs: Some(jobs), ..self }
     }
 
     /// Whether there is anything that not everybody may read.

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rws_server::{Account, Service};
+use rws_server::Service;
 use serde_json::Value;
 
 use crate::configuration::{Configuration, ListeningAddress, Mistake, Source};
-use crate::installation::access;
+use crate::installation::access::AccessMaker;
 
 /// How often it is looked whether a file has changed.
 const LOOKS: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ pub type Load = Box<dyn Fn() -> Result<Configuration, Mistake> + Send + Sync>;
 /// Reads users, groups and who may read what again. All else of the configuration holds from a start to the next.
 pub struct Reload {
     load: Load,
-    first_user: Option<Account>,
+    maker: AccessMaker,
     listen: ListeningAddress,
     /// What is in force, without what is read again.
     fixed: Value,
@@ -42,16 +42,11 @@ struct FileState {
 
 impl Reload {
     /// Goes on from a configuration that is in force.
-    pub fn new(
-        load: Load,
-        configuration: &Configuration,
-        listen: &ListeningAddress,
-        first_user: Option<Account>,
-    ) -> Self {
+    pub fn new(load: Load, configuration: &Configuration, listen: &ListeningAddress, maker: AccessMaker) -> Self {
         let files = files(configuration);
         let read = states(&files);
         let fixed = fixed(configuration, listen);
-        Self { load, first_user, listen: listen.clone(), fixed, files, seen: read.clone(), read }
+        Self { load, maker, listen: listen.clone(), fixed, files, seen: read.clone(), read }
     }
 
     /// Looks for ever.
@@ -88,12 +83,14 @@ impl Reload {
     /// Takes what the files say now; what is wrong leaves everything as it is.
     fn read(&mut self, service: &Service) {
         let before = states(&self.files);
-        match (self.load)() {
-            Ok(configuration) => {
+        let made = (self.load)().map_err(anyhow::Error::from);
+        let made = made.and_then(|configuration| Ok((self.maker.make(&configuration)?, configuration)));
+        match made {
+            Ok((access, configuration)) => {
                 for warning in &configuration.warnings {
                     tracing::warn!("{warning}");
                 }
-                service.logins.replace(access::of(&configuration, self.first_user.as_ref()));
+                service.logins.replace(access);
                 service.logins.complain(None);
                 tracing::info!("RWS has read users, groups and rights again");
                 if fixed(&configuration, &self.listen) != self.fixed {
@@ -104,9 +101,9 @@ impl Reload {
                 self.files = files(&configuration);
                 self.read = if self.files.len() == before.len() { before } else { states(&self.files) };
             }
-            Err(mistake) => {
-                tracing::error!(error = %mistake, "RWS cannot use the changed configuration, and keeps the users and rights that it has");
-                service.logins.complain(Some(mistake.to_string()));
+            Err(error) => {
+                tracing::error!(%error, "RWS cannot use the changed configuration, and keeps the users and rights that it has");
+                service.logins.complain(Some(error.to_string()));
                 self.read = before;
             }
         }
@@ -136,7 +133,7 @@ fn states(files: &[PathBuf]) -> Vec<Option<FileState>> {
 fn fixed(configuration: &Configuration, listen: &ListeningAddress) -> Value {
     let mut shown = configuration.show(listen);
     if let Some(shown) = shown.as_object_mut() {
-        for key in ["users", "groups", "makes_first_user"] {
+        for key in ["users", "groups", "oidc", "makes_first_user"] {
             shown.remove(key);
         }
         let rules = shown.get_mut("repositories").and_then(Value::as_array_mut);

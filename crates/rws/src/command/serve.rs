@@ -15,7 +15,8 @@ use tokio::sync::mpsc;
 use super::output::say;
 use super::reload::{Load, Reload};
 use crate::configuration::{Configuration, ListeningAddress};
-use crate::installation::{Installation, Use, access, now};
+use crate::installation::access::AccessMaker;
+use crate::installation::{Installation, Use, now};
 
 /// How often it is looked whether the certificate was renewed.
 const RENEWED: Duration = Duration::from_secs(60);
@@ -42,7 +43,8 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         (None, Some(secrets)) => secrets.user().map(|(user, made)| (Some(user), made))?,
         _ => (None, None),
     };
-    let access = access::of(&configuration, first_user.as_ref());
+    let mut maker = AccessMaker::new(first_user);
+    let access = maker.make(&configuration)?;
     let tree = Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue));
     let tree = tree.with_foreign_roots(scheduler.publisher().foreign_roots());
     let service = Arc::new(Service {
@@ -91,7 +93,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));
     }
     let (asked, asks) = mpsc::channel(1);
-    let reload = Reload::new(again, &configuration, &listen, first_user);
+    let reload = Reload::new(again, &configuration, &listen, maker);
     tokio::spawn(reload.keep(Arc::clone(&service), asks));
     serve(Network { listener, certificate }, service, signals, asked).await;
     installation.place.release().await;

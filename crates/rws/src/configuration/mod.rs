@@ -1,6 +1,7 @@
 //! The configuration: a JSON file in the original's format, environment variables and the command line, resolved into
 //! typed values. The command line wins over the environment, the environment over the file.
 
+mod access;
 mod connection;
 mod credentials;
 pub mod environment;
@@ -159,19 +160,22 @@ impl Configuration {
             has_public_url: server.service.public_url.is_some(),
         };
         let rules = repositories::read(&file, &known, &mut warnings)?;
-        let credentials::Known { users, groups, files: access_files } =
-            credentials::read(&file, common.as_ref(), environment, &mut warnings)?;
+        let access::Access { users, groups, oidc, files: access_files } =
+            access::read(&file, common.as_ref(), environment, &mut warnings)?;
         warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
-        let oidc = oidc::read(&file)?;
         warnings.extend(oidc::useless(&oidc, &model));
         warnings.extend(repositories::unknown_readers(&rules, users.as_ref(), &groups, &oidc));
         Ok(Self {
-            oidc,
             credentials: match overrides.without_users {
                 true => users.or_else(|| matches!(store, StoreConfiguration::S3 { .. }).then(Users::new)),
+                // jobs may be all who log in
+                false if users.is_none() && !oidc.is_empty() && matches!(store, StoreConfiguration::S3 { .. }) => {
+                    Some(Users::new())
+                }
                 false => require_users(users, &store, &server, environment, &origin)?,
             },
             groups,
+            oidc,
             access_files,
             spool_directory: environment.path(RWS_SPOOL_DIR),
             force_sync: environment.boolean(RWS_FORCE_SYNC).unwrap_or(force_sync),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rws_model::Grant;
-use rws_oidc::{IssuerKind, IssuerSettings, MatchedRule, RuleSettings};
+use rws_oidc::{IssuerKind, IssuerSettings, RuleSettings};
 use serde_json::{Value, json};
 
 use super::connection;
@@ -49,13 +49,6 @@ pub fn read(file: &Object<'_>) -> Result<Vec<OidcIssuer>, Mistake> {
         Mistake { key: mistake.key + &error.key, ..mistake }
     })?;
     Ok(issuers)
-}
-
-/// What a rule that a token meets allows.
-#[cfg_attr(not(test), expect(dead_code, reason = "the server does not take tokens yet"))]
-pub fn grants<'a>(issuers: &'a [OidcIssuer], matched: &MatchedRule) -> &'a [Grant] {
-    let grants = issuers.get(matched.issuer_index).and_then(|issuer| issuer.grants.get(matched.rule_index));
-    grants.map_or(&[], Vec::as_slice)
 }
 
 /// What is said of patterns of rules that match no repository.

@@ -3,18 +3,49 @@
 use std::sync::Arc;
 
 use rws_model::Target;
+use rws_oidc::{IssuerSettings, Issuers};
 use rws_server::passwords::PasswordHash;
-use rws_server::{Access, Account, User};
+use rws_server::{Access, Account, Jobs, User};
 
 use crate::configuration::{self, Configuration};
 
-/// The users of a configuration, and who may read what. `first` is the user whom the embedded default made for itself.
-pub fn of(configuration: &Configuration, first: Option<&Account>) -> Access {
-    let configured = configuration.credentials.iter().flatten();
-    let accounts = configured.map(|(name, user)| account(configuration, name, user));
-    let first = first.filter(|_| configuration.credentials.is_none()).cloned();
-    let targets: Vec<Target> = configuration.model.targets().collect();
-    Access::new(accounts.chain(first), configuration.readers(), &targets)
+/// Makes it, again and again as the configuration changes.
+pub struct AccessMaker {
+    /// The user whom the embedded default made for itself.
+    pub first_user: Option<Account>,
+    /// The issuers of last time: they know keys.
+    issuers: Option<(Vec<IssuerSettings>, Issuers)>,
+}
+
+impl AccessMaker {
+    /// Nothing was made yet.
+    pub fn new(first_user: Option<Account>) -> Self {
+        Self { first_user, issuers: None }
+    }
+
+    /// The users of a configuration, and who may read what.
+    ///
+    /// # Errors
+    ///
+    /// When the certificates of an issuer cannot be read.
+    pub fn make(&mut self, configuration: &Configuration) -> anyhow::Result<Access> {
+        let configured = configuration.credentials.iter().flatten();
+        let accounts = configured.map(|(name, user)| account(configuration, name, user));
+        let first = self.first_user.iter().filter(|_| configuration.credentials.is_none()).cloned();
+        let targets: Vec<Target> = configuration.model.targets().collect();
+        let access = Access::new(accounts.chain(first), configuration.readers(), &targets);
+        if configuration.oidc.is_empty() {
+            return Ok(access);
+        }
+        let settings: Vec<IssuerSettings> = configuration.oidc.iter().map(|issuer| issuer.settings.clone()).collect();
+        let issuers = match &self.issuers {
+            Some((known, issuers)) if *known == settings => issuers.clone(),
+            _ => Issuers::new(&settings)?,
+        };
+        self.issuers = Some((settings, issuers.clone()));
+        let grants = configuration.oidc.iter().map(|issuer| issuer.grants.clone()).collect();
+        Ok(access.with_jobs(Jobs::new(issuers, grants)))
+    }
 }
 
 fn account(configuration: &Configuration, name: &str, user: &configuration::User) -> Account {

@@ -1,6 +1,7 @@
 //! Who may do what, and who may read.
 
 mod closed;
+mod jobs;
 mod reloading;
 mod secrecy;
 mod tokens;

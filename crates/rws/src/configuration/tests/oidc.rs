@@ -1,9 +1,8 @@
 //! The list `oidc`.
 
-use rws_oidc::{IssuerKind, MatchedRule};
+use rws_oidc::IssuerKind;
 
 use super::*;
-use crate::configuration::oidc::grants;
 
 fn github() -> Value {
     json!({
@@ -36,15 +35,13 @@ fn issuers_and_what_their_rules_allow() {
     assert_eq!(first.settings.rules[0].claims["ref"], "refs/tags/*");
     assert_eq!(second.settings.kind, IssuerKind::Generic);
     assert_eq!(second.settings.jwks_uri.as_deref(), Some("https://keys.example.org/"));
-    let of = |issuer_index, rule_index| {
-        grants(&configuration.oidc, &MatchedRule { name: String::new(), issuer_index, rule_index })
-    };
-    assert_eq!(of(0, 0).len(), 2);
+    let [core, reads] = first.grants.as_slice() else { panic!("two rules") };
+    assert_eq!(core.len(), 2);
     assert_eq!(
-        (&of(0, 0)[0].verbs[..], &of(0, 0)[1].verbs[..]),
+        (&core[0].verbs[..], &core[1].verbs[..]),
         (&[Verb::Upload, Verb::Delete][..], &[Verb::Upload, Verb::Promote][..])
     );
-    assert_eq!((of(0, 1).len(), of(1, 0).len(), of(1, 1).len(), of(2, 0).len()), (0, 1, 0, 0));
+    assert_eq!((reads.len(), second.grants.len(), second.grants[0].len()), (0, 1, 1));
     let line = "rule \"job\" of oidc: allow has life/*, which matches no repository";
     assert_eq!(configuration.warnings, [line]);
 

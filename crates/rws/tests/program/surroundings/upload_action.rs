@@ -12,9 +12,10 @@ use crate::support::server::Server;
 use crate::support::{curl, file_name, project_root, read_file, temporary_directory, write_file};
 
 /// The inputs of the action, and the variables that action.yml makes of them.
-const INPUTS: [(&str, &str); 6] = [
+const INPUTS: [(&str, &str); 7] = [
     ("endpoint", "RWS_ENDPOINT"),
     ("auth", "RWS_AUTH"),
+    ("audience", "RWS_AUDIENCE"),
     ("product", "RWS_PRODUCT"),
     ("pkg-dir", "RWS_PKG_DIR"),
     ("retry", "RWS_RETRY"),
@@ -111,6 +112,7 @@ fn failures_fail_the_job_and_say_why() {
         ("nothing", &endpoint, &good, &empty, "0", "nothing to upload"),
         ("no directory", &endpoint, &good, &absent, "0", "absent"),
         ("no user", &endpoint, "secret", &pkg_dir, "0", "auth is not USER:PASSWORD"),
+        ("no user and no token", &endpoint, "", &pkg_dir, "0", "id-token: write"),
         ("retry", &endpoint, &good, &pkg_dir, "-1", "whole numbers"),
         ("nobody listens", &"http://127.0.0.1:9/a/b/c/d".to_owned(), &good, &pkg_dir, "0", "127.0.0.1"),
     ];

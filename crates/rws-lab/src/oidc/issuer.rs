@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use rws_lab::{HttpServer, Reply};
 use serde_json::{Value, json};
 
-use crate::SigningKey;
+use super::SigningKey;
+use crate::{HttpServer, Reply};
 
 /// Where it has its keys.
 pub const KEYS: &str = "/.well-known/jwks";
@@ -37,12 +37,12 @@ impl LocalIssuer {
 
     /// Has these keys from now on.
     pub fn publish(&self, keys: &[&SigningKey]) {
-        *self.keys.lock().unwrap() = set(keys);
+        *self.keys.lock().expect("nobody panicked") = set(keys);
     }
 
     /// Has this document in place of its keys.
     pub fn publish_text(&self, document: Value) {
-        *self.keys.lock().unwrap() = document;
+        *self.keys.lock().expect("nobody panicked") = document;
     }
 
     /// Answers as it should from now on.
@@ -50,7 +50,7 @@ impl LocalIssuer {
         let (url, keys) = (self.url().to_owned(), Arc::clone(&self.keys));
         self.server.set(move |asked| match asked.target.as_str() {
             "/.well-known/openid-configuration" => Reply::new(200, discovery(&url, &format!("{url}{KEYS}"))),
-            KEYS => Reply::new(200, keys.lock().unwrap().to_string()),
+            KEYS => Reply::new(200, keys.lock().expect("nobody panicked").to_string()),
             _ => Reply::new(404, ""),
         });
     }

@@ -2,14 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::{AUDIENCE, NOW};
-
 /// GitHub Actions: a push of a tag, in a workflow of the repository itself.
-pub fn github(issuer: &str) -> Value {
+pub fn github(issuer: &str, audience: &str, now: i64) -> Value {
     json!({
         "jti": "0c1f9a5e-7d0f-4b43-9fcb-3a7a4a3f1d11",
         "sub": "repo:octo-org@65/octo-repo@74:ref:refs/tags/2.11.0",
-        "aud": AUDIENCE,
+        "aud": audience,
         "ref": "refs/tags/2.11.0",
         "sha": "714a629c0b401fdce83e847fc9589983fc6f46bc",
         "repository": "octo-org/octo-repo",
@@ -37,14 +35,14 @@ pub fn github(issuer: &str) -> Value {
         "enterprise": "octo-enterprise",
         "enterprise_id": "4",
         "iss": issuer,
-        "nbf": NOW - 305,
-        "exp": NOW + 295,
-        "iat": NOW - 5,
+        "nbf": now - 305,
+        "exp": now + 295,
+        "iat": now - 5,
     })
 }
 
 /// GitLab CI: a push to a protected branch.
-pub fn gitlab(issuer: &str) -> Value {
+pub fn gitlab(issuer: &str, audience: &str, now: i64) -> Value {
     json!({
         "namespace_id": "72",
         "namespace_path": "my-group",
@@ -80,17 +78,17 @@ pub fn gitlab(issuer: &str) -> Value {
         "ci_config_sha": "714a629c0b401fdce83e847fc9589983fc6f46bc",
         "jti": "235b3a54-b797-45c7-ae9a-f72d7bc6ef5b",
         "iss": issuer,
-        "iat": NOW - 5,
-        "nbf": NOW - 10,
-        "exp": NOW + 3595,
+        "iat": now - 5,
+        "nbf": now - 10,
+        "exp": now + 3595,
         "sub": "project_path:my-group/my-project:ref_type:branch:ref:main",
-        "aud": AUDIENCE,
+        "aud": audience,
     })
 }
 
 /// The set with other claims.
 pub fn with(mut set: Value, claims: Value) -> Value {
-    for (name, value) in claims.as_object().unwrap() {
+    for (name, value) in claims.as_object().expect("an object") {
         set[name] = value.clone();
     }
     set
@@ -98,6 +96,6 @@ pub fn with(mut set: Value, claims: Value) -> Value {
 
 /// The set without a claim.
 pub fn without(mut set: Value, name: &str) -> Value {
-    set.as_object_mut().unwrap().remove(name).unwrap();
+    set.as_object_mut().expect("an object").remove(name).expect("it is there");
     set
 }

@@ -35,7 +35,8 @@ impl SigningKey {
 
     /// As its issuer publishes it.
     pub fn published(&self) -> Value {
-        let mut key = serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();
+        let mut key =
+            serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).expect("a key")).expect("JSON");
         key["kid"] = json!(self.id);
         key["use"] = json!("sig");
         key["x5t"] = json!("a thumbprint");
@@ -49,18 +50,23 @@ impl SigningKey {
 
     /// A token with another header.
     pub fn sign_with(&self, header: Header, claims: &Value) -> String {
-        jsonwebtoken::encode(&header, claims, &self.key).unwrap()
+        jsonwebtoken::encode(&header, claims, &self.key).expect("the key can sign")
     }
 }
 
 /// A secret key in DER: made in PEM by the first command, converted by the second.
 fn made(make: &[&str], convert: &[&str]) -> Vec<u8> {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("key.pem");
-    let pem = Command::new("openssl").args(make).output().unwrap();
+    let pem = Command::new("openssl").args(make).output().expect("openssl runs");
     assert!(pem.status.success(), "{}", String::from_utf8_lossy(&pem.stderr));
-    std::fs::write(&path, pem.stdout).unwrap();
-    let der = Command::new("openssl").args(convert).args(["-outform", "DER", "-in"]).arg(path).output().unwrap();
+    std::fs::write(&path, pem.stdout).expect("written");
+    let der = Command::new("openssl")
+        .args(convert)
+        .args(["-outform", "DER", "-in"])
+        .arg(path)
+        .output()
+        .expect("openssl runs");
     assert!(der.status.success(), "{}", String::from_utf8_lossy(&der.stderr));
     der.stdout
 }
