@@ -1,11 +1,11 @@
 //! The objects below the private prefix, by what they belong to. `rws_store::private` lists all their names.
 
-use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, Sha256, sha256};
+use rws_model::{FileName, Identity, Record, RecordFile, RepositoryId, Sha256, Target, sha256};
 use rws_store::Key;
 use rws_store::private::MALFORMED;
 pub use rws_store::private::{
-    ASIDE, CLAIMS, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PINS, PREFIX, PROBES, PURGED, TOKEN_USES,
-    TOKENS, UPLOADS,
+    ASIDE, CLAIMS, CLOSED, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PINS, PREFIX, PROBES, PURGED,
+    TOKEN_USES, TOKENS, UPLOADS,
 };
 
 use crate::aside::Sender;
@@ -55,6 +55,19 @@ pub fn pin(name: &str) -> Key {
 /// A token.
 pub fn token(id: &str) -> Key {
     key(format!("{TOKENS}{id}.json"))
+}
+
+/// The note that a target has no objects that everybody may read from the bucket.
+pub fn closed(target: &Target) -> Key {
+    key(format!("{CLOSED}{target}"))
+}
+
+/// The target of such a note.
+pub fn closed_target(key: &Key) -> Option<Target> {
+    let parts: Vec<&str> = key.as_str().strip_prefix(CLOSED)?.split('/').collect();
+    let [kind, series, distribution, version] = parts.as_slice() else { return None };
+    let part = |part: &str| part.to_owned();
+    Some(Target { kind: part(kind), series: part(series), distribution: part(distribution), version: part(version) })
 }
 
 /// The id of a token whose key this is.

@@ -15,7 +15,8 @@ use crate::gather::gather;
 use crate::generation::{Head, Heads};
 use crate::lost::lost;
 use crate::plan::join;
-use crate::{RepositoryError, UploadId, pending, private, reading};
+use crate::read_rules::PublicPaths;
+use crate::{RepositoryError, UploadId, object_access, pending, private, reading};
 
 /// How many files are read or looked at at once.
 const READS_AT_ONCE: usize = 8;
@@ -57,6 +58,8 @@ pub enum Remedy {
     Synchronise,
     /// What waits is published.
     Publish,
+    /// The right to read the object from the bucket is taken away.
+    Withdraw,
 }
 
 /// What was looked at.
@@ -80,6 +83,8 @@ pub struct Verifier<'a> {
     pub catalogue: &'a Catalogue,
     /// How much is read.
     pub depth: Depth,
+    /// What everybody may read.
+    pub public: &'a PublicPaths,
 }
 
 impl Verifier<'_> {
@@ -118,6 +123,14 @@ impl Verifier<'_> {
                 checked.faults.push(Fault { name: object, problem: reason, remedy: Remedy::Rebuild });
             }
             Err(error) => return Err(error),
+        }
+        if !self.public.has_target(&target.target) {
+            let exposed = object_access::exposed(self.store, target, repository).await?.into_iter();
+            checked.faults.extend(exposed.map(|key| Fault {
+                name: key.to_string(),
+                problem: "the repository is private, and everybody may read this object from the bucket".to_owned(),
+                remedy: Remedy::Withdraw,
+            }));
         }
         let place = Place { store: self.store, tree, depth: self.depth };
         let root_fault =

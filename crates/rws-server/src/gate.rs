@@ -394,9 +394,14 @@ impl Gate {
         audit::records(Arc::clone(self.store()), Arc::clone(&self.catalogue), filter).await
     }
 
+    /// All targets.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<ConfiguredTarget>> {
+        self.catalogue.targets()
+    }
+
     /// The targets that are to have a release package.
     pub fn release_targets(&self) -> impl Iterator<Item = &Arc<ConfiguredTarget>> {
-        self.catalogue.targets().filter(|target| target.release_package.is_some())
+        self.targets().filter(|target| target.release_package.is_some())
     }
 
     /// All repositories that are published, as far as this one may read them.

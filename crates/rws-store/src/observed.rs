@@ -78,6 +78,14 @@ impl Store for ObservedStore {
         self.inner.is_own(key).await
     }
 
+    async fn set_public(&self, key: &Key, is_public: bool) -> Result<(), StoreError> {
+        self.around("set_public", key.as_str(), self.inner.set_public(key, is_public)).await
+    }
+
+    async fn is_public(&self, key: &Key) -> Result<bool, StoreError> {
+        self.inner.is_public(key).await
+    }
+
     async fn check_places(&self, keys: &[Key]) -> Result<(), StoreError> {
         self.inner.check_places(keys).await
     }

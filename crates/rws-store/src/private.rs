@@ -32,6 +32,9 @@ pub const GENERATIONS: &str = ".rws/generations/";
 /// Where all pins are.
 pub const PINS: &str = ".rws/pins/";
 
+/// Where it is noted which targets have no objects that everybody may read from the bucket.
+pub const CLOSED: &str = ".rws/closed/";
+
 /// Where all tokens are.
 pub const TOKENS: &str = ".rws/tokens/";
 

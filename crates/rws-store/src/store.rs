@@ -217,6 +217,24 @@ pub trait Store: Send + Sync {
         Ok(false)
     }
 
+    /// Says whether everybody may read an object from the store itself, where it is a bucket that keeps such a thing.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails. An object that does not exist is no error.
+    async fn set_public(&self, _key: &Key, _is_public: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Whether everybody may read an object from the store itself.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    async fn is_public(&self, _key: &Key) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Checks that files may lie at these places: symbolic links of a directory may lead where nothing is written.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use crate::support::{ACTOR, World, accept, catalogue_with, id, observed, received};
+use crate::support::{ACTOR, World, accept, catalogue_with, everybody, id, observed, received};
 use async_trait::async_trait;
 use rws_model::{Digester, FileName, Identity, sha256};
 use rws_repository::catalogue::OnConflict;
@@ -224,7 +224,8 @@ fn expect_rival(answer: Result<Accepted, IntakeError>, (uploaded, present): (&st
 async fn expect_whole(world: &World, sources: usize) {
     let outcome = world.publish(FOCAL).await.unwrap();
     assert_eq!(outcome.failed, []);
-    let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth: Depth::Bytes };
+    let public = &everybody(&world.catalogue);
+    let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth: Depth::Bytes, public };
     assert_eq!(verifier.check(&id(FOCAL)).await.unwrap().unwrap().faults, []);
     let index = world.get(&format!("{TREE}/dists/focal/main/source/Sources")).await.unwrap();
     let index = String::from_utf8(index).unwrap();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::{
-    ACTOR, World, accept, catalogue_of, catalogue_signed_by, get, id, received, received_as, settings,
+    ACTOR, World, accept, catalogue_of, catalogue_signed_by, everybody, get, id, received, received_as, settings,
 };
 use async_trait::async_trait;
 use rws_model::{Reading, RepositoryId, RepositorySettings, Signer};
@@ -193,7 +193,8 @@ async fn start(catalogue: &Arc<Catalogue>, store: &Arc<dyn Store>, malformed: Ma
 
 /// Reads a repository as its clients do, signatures included; `None` where there is none.
 async fn check(catalogue: &Catalogue, store: &dyn Store, repository: &RepositoryId) -> Option<Checked> {
-    let checked = Verifier { store, catalogue, depth: Depth::Bytes }.check(repository).await.unwrap();
+    let public = &everybody(catalogue);
+    let checked = Verifier { store, catalogue, depth: Depth::Bytes, public }.check(repository).await.unwrap();
     assert_eq!(
         checked.iter().flat_map(|checked| &checked.faults).collect::<Vec<_>>(),
         Vec::<&_>::new(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::{World, accept, deb, id, later_catalogue, received, record, rpm, seed};
+use crate::support::{World, accept, deb, everybody, id, later_catalogue, received, record, rpm, seed};
 use async_trait::async_trait;
 use rws_model::RepositoryId;
 use rws_repository::Heads;
@@ -75,7 +75,8 @@ impl Replica {
     }
 
     async fn check(&self, repository: &str) -> Checked {
-        let verifier = Verifier { store: &*self.store, catalogue: &self.catalogue, depth: Depth::Bytes };
+        let public = &everybody(&self.catalogue);
+        let verifier = Verifier { store: &*self.store, catalogue: &self.catalogue, depth: Depth::Bytes, public };
         verifier.check(&id(repository)).await.unwrap().unwrap()
     }
 

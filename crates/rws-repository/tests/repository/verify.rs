@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
-use crate::support::{ACTOR, World, id, record};
+use crate::support::{ACTOR, World, everybody, id, record};
 use rws_repository::publish::{Malformed, Publisher, Trigger, Triggers};
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
 use rws_repository::{UploadBuilder, UploadId};
@@ -21,7 +21,8 @@ async fn world() -> World {
 }
 
 async fn check(world: &World, depth: Depth) -> Checked {
-    let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth };
+    let public = &everybody(&world.catalogue);
+    let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth, public };
     verifier.check(&id(FOCAL)).await.unwrap().unwrap()
 }
 
@@ -46,7 +47,8 @@ async fn a_whole_repository_has_no_faults() {
     let world = world().await;
     let checked = check(&world, Depth::Bytes).await;
     assert_eq!((checked.index_files, checked.packages, checked.faults), (9, 2, Vec::new()));
-    let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth: Depth::Presence };
+    let public = &everybody(&world.catalogue);
+    let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth: Depth::Presence, public };
     assert_eq!(verifier.check(&id("release/2.8/ubuntu/focal")).await.unwrap(), None);
 }
 

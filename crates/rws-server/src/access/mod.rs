@@ -9,7 +9,8 @@ mod tokens;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rws_model::{Allowed, Readers, Target, TargetPattern, Verb};
+use rws_model::{Allowed, Readers, Target, Verb};
+use rws_repository::read_rules::ReadRules;
 
 use crate::passwords::PasswordHash;
 
@@ -50,9 +51,7 @@ pub struct Account {
 #[derive(Default)]
 pub struct Access {
     accounts: BTreeMap<String, Account>,
-    readers: BTreeMap<Target, Readers>,
-    /// The rules of the configuration that say who reads, in their order.
-    rules: Vec<(TargetPattern, Readers)>,
+    rules: ReadRules,
     jobs: Option<Jobs>,
 }
 
@@ -65,19 +64,10 @@ impl User {
 }
 
 impl Access {
-    /// These accounts; `rules` say who reads, and later ones win over earlier ones. `targets` are all that there are.
-    pub fn new<'t>(
-        accounts: impl IntoIterator<Item = Account>,
-        rules: Vec<(TargetPattern, Readers)>,
-        targets: impl IntoIterator<Item = &'t Target>,
-    ) -> Self {
+    /// These accounts, and who may read what.
+    pub fn new(accounts: impl IntoIterator<Item = Account>, rules: ReadRules) -> Self {
         let accounts = accounts.into_iter().map(|account| (account.user.name.clone(), account)).collect();
-        let readers = targets.into_iter().map(|target| {
-            let rule = rules.iter().rfind(|(pattern, _)| pattern.matches(target));
-            let readers = rule.map_or(Readers::Public, |(_, readers)| readers.clone());
-            (target.clone(), readers)
-        });
-        Self { accounts, readers: readers.collect(), rules, jobs: None }
+        Self { accounts, rules, jobs: None }
     }
 
     /// The same with CI jobs that may log in.
@@ -86,20 +76,14 @@ impl Access {
         Self { jobs: Some(jobs), ..self }
     }
 
-    /// Whether there is anything that not everybody may read.
-    pub fn has_private(&self) -> bool {
-        self.readers.values().any(|readers| !readers.are_public())
-    }
-
-    /// Who may read a target.
-    pub fn readers(&self, target: &Target) -> &Readers {
-        // there is no target that the configuration does not name
-        self.readers.get(target).unwrap_or(&Readers::Users)
+    /// Who may read what.
+    pub fn rules(&self) -> &ReadRules {
+        &self.rules
     }
 
     /// Whether somebody may read a target; `None` is somebody who does not log in.
     pub fn may_read(&self, user: Option<&User>, target: &Target) -> bool {
-        let readers = self.readers(target);
+        let readers = self.rules.readers(target);
         let is_listed = |user: &User| match readers {
             Readers::Public => true,
             Readers::Users => user.reads_as_user,
@@ -107,11 +91,6 @@ impl Access {
         };
         let is_granted = |user: &User| user.is_admin || (user.may)(Verb::Read, target) != Allowed::Nothing;
         readers.are_public() || user.is_some_and(|user| is_listed(user) || is_granted(user))
-    }
-
-    /// Who may read what lies at a path of no target, where a rule covers it.
-    fn readers_beside(&self, path: &str) -> Option<&Readers> {
-        self.rules.iter().rfind(|(pattern, _)| pattern.covers(path)).map(|(_, readers)| readers)
     }
 
     /// Whether somebody may read what is on a list of readers and of no target.

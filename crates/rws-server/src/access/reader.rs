@@ -20,7 +20,7 @@ pub struct Reader {
 impl Reader {
     /// Somebody; `None` for one who does not log in.
     pub fn new(access: Arc<Access>, user: Option<Arc<User>>) -> Self {
-        Self { access: Some(access).filter(|access| access.has_private()), user, prefix: None }
+        Self { access: Some(access).filter(|access| access.rules().have_private()), user, prefix: None }
     }
 
     /// RWS itself, which reads everything.
@@ -63,7 +63,7 @@ impl Reader {
             Area::Of(target) => self.may_read(&target.target),
             Area::Above(targets) => targets.iter().any(|target| self.may_read(&target.target)),
             // nobody said who may read it: whoever may read all that is beside it
-            Area::Beside(targets) => match access.readers_beside(path) {
+            Area::Beside(targets) => match access.rules().readers_beside(path) {
                 Some(readers) => Access::may_read_beside(self.user(), readers),
                 None => targets.iter().all(|target| self.may_read(&target.target)),
             },
@@ -72,15 +72,6 @@ impl Reader {
 
     /// Whether anybody else might see something else at a path: nobody may keep the answer for others.
     pub fn sees_its_own(&self, path: &str, area: &Area<'_>) -> bool {
-        let Some(access) = &self.access else { return false };
-        let is_public = |target: &Target| access.readers(target).are_public();
-        match area {
-            Area::Of(target) => !is_public(&target.target),
-            Area::Above(targets) => !targets.iter().all(|target| is_public(&target.target)),
-            Area::Beside(targets) => match access.readers_beside(path) {
-                Some(readers) => !readers.are_public(),
-                None => !targets.iter().all(|target| is_public(&target.target)),
-            },
-        }
+        self.access.as_ref().is_some_and(|access| !access.rules().are_public(path, area))
     }
 }

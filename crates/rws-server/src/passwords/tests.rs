@@ -143,6 +143,13 @@ fn texts_that_are_no_hash_are_refused_and_not_printed() {
         "$argon2id$v=19$m=1024,t=2,p=2$c2Fs$tAMACWr2zpRiyymHyamBClJKJ8pK2l8G".to_owned(),
         "$argon2id$v=19$m=1024,t=2,p=2$c2FsdHNhbHRzYWx0$tAMA".to_owned(),
         "$argon2id$v=19$m=1024,t=2,p=2$c2FsdHNhbHRzYWx0$!AMACWr2zpRiyymHyamBClJKJ8pK2l8G".to_owned(),
+        "$2b$12$secret-word".to_owned(),
+        "$2y$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2aw".to_owned(),
+        "$apr1$abcdefgh$FBwExRW4dCc8aL.OvjpIE".to_owned(),
+        "$apr1$$FBwExRW4dCc8aL.OvjpIE1".to_owned(),
+        "$5$saltsalt$gOjOtoMpVhru2uyjeJSEc/JaLQWOXMNmlOnj6T4AtC".to_owned(),
+        "$6$rounds=many$salty$secret-word".to_owned(),
+        "$6$salt".to_owned(),
     ];
     for text in &damaged {
         let error = PasswordHash::parse(text).unwrap_err();
@@ -151,8 +158,7 @@ fn texts_that_are_no_hash_are_refused_and_not_printed() {
     for text in ["", "secret-word", "a$b", "sha256"] {
         assert_eq!(PasswordHash::parse(text).unwrap_err(), HashError::NotAHash, "{text}");
     }
-    for text in ["plain$$secret-word", "sha256$salt$00", "pbkdf2:md5:1000$salt$00", "$2b$12$secret-word", "$1$a$b", "$"]
-    {
+    for text in ["plain$$secret-word", "sha256$salt$00", "pbkdf2:md5:1000$salt$00", "$1$a$b", "$", "{SHA}x$y$z"] {
         let error = PasswordHash::parse(text).unwrap_err();
         assert_eq!(error, HashError::UnknownMethod, "{text}");
         assert!(!error.to_string().contains("secret-word"));
@@ -165,6 +171,13 @@ fn costly_hashes_are_refused_before_they_are_computed() {
     for parameters in ["2097152:8:1", "1048576:8:3", "1048576:16:1", "2:8388608:1", "18446744073709551615:8:1"] {
         let error = PasswordHash::parse(&format!("scrypt:{parameters}$salt${digest}")).unwrap_err();
         assert!(matches!(error, HashError::Cost(_)), "{parameters}: {error}");
+    }
+    for costly in ["$2b$18$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu".to_owned(), {
+        let digest = "x".repeat(86);
+        format!("$6$rounds=10000001$salty${digest}")
+    }] {
+        let error = PasswordHash::parse(&costly).unwrap_err();
+        assert!(matches!(error, HashError::Cost(_)), "{costly}: {error}");
     }
     let error = PasswordHash::parse(&format!("scrypt:2:1:99999999$salt${digest}")).unwrap_err();
     assert!(matches!(error, HashError::Cost(_)), "{error}");

@@ -7,6 +7,7 @@
 //! * A version is an ETag, which depends on the content alone: what is swapped has to have content that never repeats.
 //! * Whether the service keeps conditions is found out by [`S3Store::probe`], never assumed.
 
+mod acl;
 mod answer;
 mod client;
 mod clock;
@@ -29,9 +30,10 @@ mod versions;
 mod write;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use rusty_s3::Method;
@@ -56,18 +58,24 @@ const MULTIPART_BYTES: u64 = 16 << 20;
 /// So many objects are known to have been moved.
 const MAX_MOVED: usize = 10_000;
 
+/// Says whether everybody may read an object of a name.
+pub type PublicNames = dyn Fn(&str) -> bool + Send + Sync;
+
 /// A store in a bucket.
 #[derive(Clone, Debug)]
 pub struct S3Store {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     client: Client,
     /// Before all names; empty, or with a slash at its end.
     prefix: String,
     public_read: bool,
+    /// Which of the public names everybody may read from the bucket; not set: all.
+    public_names: OnceLock<Arc<PublicNames>>,
+    /// Whether the bucket keeps no ACLs.
+    has_no_acls: AtomicBool,
     content_types: ContentTypes,
     /// Whether the name of a copy's source is wanted with its reserved characters as they are (RFC 3986, section 2.2).
     plain_sources: AtomicBool,
@@ -79,6 +87,12 @@ struct Inner {
     versions: Versions,
     /// Objects that another tool gave another name, which they do not know.
     moved: Mutex<HashSet<Key>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Inner").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 impl S3Store {
@@ -102,6 +116,8 @@ impl S3Store {
             client,
             prefix,
             public_read: settings.public_read,
+            public_names: OnceLock::new(),
+            has_no_acls: AtomicBool::new(false),
             content_types: settings.content_types.clone(),
             plain_sources: AtomicBool::new(false),
             bare_tags: AtomicBool::new(false),
@@ -110,6 +126,11 @@ impl S3Store {
             moved: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Says which of the public names everybody may read from the bucket. Once.
+    pub fn limit_public(&self, names: Arc<PublicNames>) {
+        _ = self.inner.public_names.set(names);
     }
 
     fn client(&self) -> &Client {
@@ -152,12 +173,14 @@ impl S3Store {
 
     /// What a new object is to be, in headers.
     fn attributes(&self, request: Request, key: &Key, kind: ObjectClass) -> Request {
+        let is_for_all = self.inner.public_names.get().is_none_or(|names| names(key.as_str()));
         let caching = match kind {
             ObjectClass::Private | ObjectClass::PrivateImmutable => "private, no-store",
-            ObjectClass::Immutable => "public, max-age=31536000, immutable",
+            ObjectClass::Immutable if is_for_all => "public, max-age=31536000, immutable",
+            ObjectClass::Immutable => "private, max-age=31536000, immutable",
             ObjectClass::Mutable => "no-cache",
         };
-        let is_public = matches!(kind, ObjectClass::Immutable | ObjectClass::Mutable);
+        let is_public = matches!(kind, ObjectClass::Immutable | ObjectClass::Mutable) && is_for_all;
         let content_type = self.inner.content_types.of(key.as_str());
         let request = request.header("content-type", content_type).header("cache-control", caching);
         if is_public && self.inner.public_read { request.header("x-amz-acl", "public-read") } else { request }
@@ -181,6 +204,14 @@ impl Store for S3Store {
             Err(failure) if failure.is_absent() || failure.other => Ok(false),
             Err(failure) => Err(failure.error("read", key.as_str())),
         }
+    }
+
+    async fn set_public(&self, key: &Key, is_public: bool) -> Result<(), StoreError> {
+        self.set_acl(key, is_public && self.inner.public_read).await
+    }
+
+    async fn is_public(&self, key: &Key) -> Result<bool, StoreError> {
+        self.has_public_acl(key).await
     }
 
     async fn read(&self, key: &Key, span: Span) -> Result<Option<Content>, StoreError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
-use rws_server::{Budgets, Certificate, Gate, Keys, Logins, Metrics, Network, Quotas, Releases, Service, WaitingFiles};
+use rws_server::{
+    Budgets, Certificate, Gate, Keys, Logins, Metrics, Network, ObjectAccess, Quotas, Releases, Service, WaitingFiles,
+};
 use rws_store::ContentTypes;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -43,7 +45,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         (None, Some(secrets)) => secrets.user().map(|(user, made)| (Some(user), made))?,
         _ => (None, None),
     };
-    let mut maker = AccessMaker::new(first_user);
+    let mut maker = AccessMaker::new(Arc::clone(&installation.public), first_user);
     let access = maker.make(&configuration)?;
     let tree = Tree::new(Arc::clone(&installation.place.store), Arc::clone(&installation.catalogue));
     let tree = tree.with_foreign_roots(scheduler.publisher().foreign_roots());
@@ -88,6 +90,10 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
             spool: installation.place.spool.clone(),
         };
         tokio::spawn(releases.keep(Arc::clone(&scheduler), installation.place.writing()));
+    }
+    if !read_only && installation.place.is_bucket() {
+        let closing = ObjectAccess::new(Arc::clone(&service.gate), Arc::clone(&installation.public));
+        tokio::spawn(closing.keep(installation.place.writing()));
     }
     if !read_only {
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));

@@ -5,8 +5,10 @@ use std::time::Duration;
 use anyhow::bail;
 use rws_model::RepositoryId;
 use rws_repository::existing;
+use rws_repository::object_access;
 use rws_repository::publish::{Trigger, Triggers};
 use rws_repository::verify::{Checked, Depth, Remedy, Verifier};
+use rws_store::Key;
 
 use super::output::say;
 use super::sync::{nothing_found, reconcile};
@@ -33,7 +35,8 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
         installation.place.connect_to_write().await?;
     }
     let depth = if wish.deep { Depth::Bytes } else { Depth::Presence };
-    let verifier = Verifier { store: &*installation.place.store, catalogue: &installation.catalogue, depth };
+    let (store, catalogue, public) = (&*installation.place.store, &installation.catalogue, &installation.public);
+    let verifier = Verifier { store, catalogue, depth, public };
     let publisher = installation.publisher();
     let (mut count, mut bad) = (0, 0);
     for repository in &existing(&*installation.place.store, &installation.catalogue, &repositories).await? {
@@ -42,6 +45,9 @@ pub async fn run(configuration: &Configuration, paths: &[String], wish: &Wish) -
         report(repository, &checked)?;
         if wish.repair && !checked.faults.is_empty() {
             let wants = |remedy| checked.faults.iter().any(|fault| fault.remedy == remedy);
+            let exposed = checked.faults.iter().filter(|fault| fault.remedy == Remedy::Withdraw);
+            let exposed: Vec<Key> = exposed.filter_map(|fault| Key::parse(&fault.name)).collect();
+            object_access::withdraw(store, exposed).await?;
             let (rebuild, synchronise) = (wants(Remedy::Rebuild), wants(Remedy::Synchronise));
             reconcile(
                 &publisher,
@@ -87,6 +93,7 @@ fn report(repository: &RepositoryId, checked: &Checked) -> anyhow::Result<()> {
             Remedy::Rebuild => "RWS makes the indexes again from the packages",
             Remedy::Synchronise => "RWS removes it from the index; upload the package again",
             Remedy::Publish => "RWS publishes it, or says why it cannot",
+            Remedy::Withdraw => "RWS sets its ACL to private",
         };
         say(format_args!("  {}: {}; with --repair {remedy}", fault.name, fault.problem))?;
     }

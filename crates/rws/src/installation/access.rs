@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rws_model::Target;
 use rws_oidc::{IssuerSettings, Issuers};
+use rws_repository::read_rules::{PublicPaths, ReadRules};
 use rws_server::passwords::PasswordHash;
 use rws_server::{Access, Account, Jobs, User};
 
@@ -11,16 +12,18 @@ use crate::configuration::{self, Configuration};
 
 /// Makes it, again and again as the configuration changes.
 pub struct AccessMaker {
+    /// What the bucket may show to everybody.
+    public: Arc<PublicPaths>,
     /// The user whom the embedded default made for itself.
-    pub first_user: Option<Account>,
+    first_user: Option<Account>,
     /// The issuers of last time: they know keys.
     issuers: Option<(Vec<IssuerSettings>, Issuers)>,
 }
 
 impl AccessMaker {
     /// Nothing was made yet.
-    pub fn new(first_user: Option<Account>) -> Self {
-        Self { first_user, issuers: None }
+    pub fn new(public: Arc<PublicPaths>, first_user: Option<Account>) -> Self {
+        Self { public, first_user, issuers: None }
     }
 
     /// The users of a configuration, and who may read what.
@@ -32,9 +35,10 @@ impl AccessMaker {
         let configured = configuration.credentials.iter().flatten();
         let accounts = configured.map(|(name, user)| account(configuration, name, user));
         let first = self.first_user.iter().filter(|_| configuration.credentials.is_none()).cloned();
-        let targets: Vec<Target> = configuration.model.targets().collect();
-        let access = Access::new(accounts.chain(first), configuration.readers(), &targets);
+        let rules = read_rules(configuration);
+        let access = Access::new(accounts.chain(first), rules.clone());
         if configuration.oidc.is_empty() {
+            self.public.replace(rules);
             return Ok(access);
         }
         let settings: Vec<IssuerSettings> = configuration.oidc.iter().map(|issuer| issuer.settings.clone()).collect();
@@ -43,9 +47,16 @@ impl AccessMaker {
             _ => Issuers::new(&settings)?,
         };
         self.issuers = Some((settings, issuers.clone()));
+        self.public.replace(rules);
         let grants = configuration.oidc.iter().map(|issuer| issuer.grants.clone()).collect();
         Ok(access.with_jobs(Jobs::new(issuers, grants)))
     }
+}
+
+/// Who may read what.
+pub fn read_rules(configuration: &Configuration) -> ReadRules {
+    let targets: Vec<Target> = configuration.model.targets().collect();
+    ReadRules::new(configuration.readers(), &targets)
 }
 
 fn account(configuration: &Configuration, name: &str, user: &configuration::User) -> Account {

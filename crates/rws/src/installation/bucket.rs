@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rws_store::{
-    CachedStore, ContentTypes, DirectoryEntry, GuardedStore, LeaseTimes, S3Settings, S3Store, Store, StoreError,
-    WriteAccess,
+    CachedStore, ContentTypes, DirectoryEntry, GuardedStore, LeaseTimes, PublicNames, S3Settings, S3Store, Store,
+    StoreError, WriteAccess,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -64,6 +64,11 @@ impl Bucket {
         let base_path = settings.base_path.clone();
         let bucket = Self { store, guard, name: settings.bucket, base_path, _cache: cache };
         Ok((Arc::new(cached), Arc::new(bucket)))
+    }
+
+    /// Says which names everybody may read from the bucket, where S3_PUBLIC_READ is set. Once.
+    pub fn limit_public(&self, names: Arc<PublicNames>) {
+        self.store.limit_public(names);
     }
 
     /// Whether this process may write.

@@ -13,8 +13,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use rws_deb::Deb;
 use rws_model::{Format, Formats, RepositoryId};
+use rws_repository::areas::Areas;
 use rws_repository::catalogue::{Catalogue, Configured, Distribution, Model};
 use rws_repository::publish::{Malformed, Publisher};
+use rws_repository::read_rules::PublicPaths;
 use rws_rpm::Rpm;
 
 use crate::configuration::{Configuration, StoreConfiguration};
@@ -29,6 +31,8 @@ pub struct Installation {
     pub place: StoreAccess,
     /// What there can be.
     pub catalogue: Arc<Catalogue>,
+    /// What everybody may read.
+    pub public: Arc<PublicPaths>,
     /// What signs.
     pub keys: Arc<SigningKeys>,
     /// What the embedded default made for itself; none with a bucket.
@@ -50,8 +54,11 @@ impl Installation {
         };
         let keys = Arc::new(SigningKeys::load(configuration, secrets.as_ref(), now())?);
         let catalogue = Arc::new(catalogue(configuration, &keys));
+        let public = Arc::new(PublicPaths::new(Areas::new(&catalogue), access::read_rules(configuration)));
+        let paths = Arc::clone(&public);
+        place.limit_public(Arc::new(move |path| paths.has(path)));
         let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
-        Ok(Self { place, catalogue, keys, secrets, malformed })
+        Ok(Self { place, catalogue, public, keys, secrets, malformed })
     }
 
     /// What publishes.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use rws_store::{LocalStore, Store, WriteAccess, private};
+use rws_store::{LocalStore, PublicNames, Store, WriteAccess, private};
 use tokio::sync::watch;
 
 use super::bucket::{Bucket, Use};
@@ -41,6 +41,18 @@ impl StoreAccess {
                 Ok(Self { store, spool, bucket: Some(bucket) })
             }
         }
+    }
+
+    /// Says which names everybody may read from a bucket, where S3_PUBLIC_READ is set. Once.
+    pub fn limit_public(&self, names: Arc<PublicNames>) {
+        if let Some(bucket) = &self.bucket {
+            bucket.limit_public(names);
+        }
+    }
+
+    /// Whether the store is a bucket: everybody might read objects from it.
+    pub fn is_bucket(&self) -> bool {
+        self.bucket.is_some()
     }
 
     /// Whether this process may write.

@@ -1,5 +1,7 @@
 //! Who may do what, and who may read.
 
+mod bucket;
+mod clients;
 mod closed;
 mod jobs;
 mod reloading;

@@ -14,11 +14,13 @@ use rws_deb::Deb;
 use rws_lab::fixture;
 use rws_model::{FileName, Format, Identity, Reading, Record, RepositoryId, RepositorySettings, Signer, sha256};
 use rws_repository::actor::Actor;
+use rws_repository::areas::Areas;
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
 use rws_repository::inspection::Inspection;
 use rws_repository::intake::{self, Accepted, Destination, FileLocation, ReceivedFile};
 use rws_repository::limits::Requester;
 use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
+use rws_repository::read_rules::{PublicPaths, ReadRules};
 use rws_repository::{IncomingFiles, IntakeError, RepositoryError, UploadBuilder, UploadId};
 use rws_rpm::Rpm;
 use rws_store::{
@@ -499,4 +501,10 @@ pub async fn at_every_crash_point(least: usize, die: impl AsyncFn(usize, Moment)
             points += 1;
         }
     }
+}
+
+/// Everybody may read everything.
+pub fn everybody(catalogue: &Catalogue) -> PublicPaths {
+    let targets: Vec<_> = catalogue.targets().map(|target| target.target.clone()).collect();
+    PublicPaths::new(Areas::new(catalogue), ReadRules::new(Vec::new(), &targets))
 }

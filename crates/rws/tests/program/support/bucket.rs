@@ -134,6 +134,17 @@ impl Bucket {
     /// Writes a public object just as the program does.
     #[track_caller]
     pub fn write_as_program(&self, key: &str, content: Vec<u8>) {
+        self.write(key, content, false);
+    }
+
+    /// The same with `S3_PUBLIC_READ`: as a replica does that takes the object for everybody's.
+    #[track_caller]
+    pub fn write_for_everybody(&self, key: &str, content: Vec<u8>) {
+        self.write(key, content, true);
+    }
+
+    #[track_caller]
+    fn write(&self, key: &str, content: Vec<u8>, public_read: bool) {
         let settings = S3Settings {
             url: self.s3.url.clone(),
             region: "us-east-1".to_owned(),
@@ -141,7 +152,7 @@ impl Bucket {
             base_path: String::new(),
             access_key: self.s3.access_key.clone(),
             secret_key: self.s3.secret_key.clone(),
-            public_read: false,
+            public_read,
             addressing: Addressing::Path,
             ca_file: None,
             timeout: wait::BOUND,
