@@ -37,6 +37,15 @@ impl ReadRules {
         self.targets.get(target).unwrap_or(&Readers::Users)
     }
 
+    /// Whether somebody may read one target who may not read another. Groups are not looked into.
+    pub fn disclose(&self, from: &Target, to: &Target) -> bool {
+        match (self.readers(from), self.readers(to)) {
+            (Readers::Public, _) | (Readers::Users, Readers::Users | Readers::Named(_)) => false,
+            (Readers::Named(few), Readers::Named(others)) => !others.is_subset(few),
+            (Readers::Users, Readers::Public) | (Readers::Named(_), Readers::Public | Readers::Users) => true,
+        }
+    }
+
     /// Who may read what lies at a path of no target, where a rule covers it.
     pub fn readers_beside(&self, path: &str) -> Option<&Readers> {
         self.rules.iter().rfind(|(pattern, _)| pattern.covers(path)).map(|(_, readers)| readers)

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::{RepositoryId, Verb};
 use rws_repository::GenerationId;
+use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::Accepted;
 use rws_repository::promotion::{self, Choice, PlannedPromotion, Promotion, PromotionError};
 
@@ -51,6 +52,13 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         let message = format!("{} has {of_from} packages, {} has {of_other} packages.", from.target, other.target);
         return Err(Problem::bad_request("other-format", message));
     }
+    let access = service.logins.access();
+    let discloses = |target: &&Arc<ConfiguredTarget>| access.rules().disclose(&from.target, &target.target);
+    if let Some(open) = to.targets().iter().find(discloses).filter(|_| !request.disclose) {
+        let message = format!("Some may read {} who may not read {}.", open.target, from.target);
+        let problem = Problem::new(StatusCode::CONFLICT, "discloses", message);
+        return Err(problem.with_hint("send \"disclose\": true if they are to read these packages"));
+    }
     let to = if request.metadata.is_empty() { to } else { to.whole()? };
     let packages = choice(&request.packages)?;
     let expected = generations(&request.if_generation)?;
@@ -78,8 +86,6 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         if let Some(problem) = stands_in_the_way(&planned, &expected) {
             return Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })));
         }
-        // nobody reads less than others yet: nothing is disclosed
-        _ = request.disclose;
         if request.dry_run {
             return Ok(Outcome::Answered(json(StatusCode::OK, &plan)));
         }

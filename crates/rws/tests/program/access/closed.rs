@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::secrecy::{close, users};
 use crate::contract::rows::Rows;
-use crate::contract::stage::{FIXTURES, deb_form, expect_created, expect_status, get, put, user, with_users};
+use crate::contract::stage::{
+    FIXTURES, deb_form, expect_code, expect_created, expect_status, get, put, user, with_users,
+};
 use crate::support::bucket::PASSWORD_HASH;
 use crate::support::curl::Answer;
 use crate::support::form::Form;
@@ -28,7 +30,7 @@ fn readers_by_name_group_and_right() {
         rules.push(json!({ "match": "release/modules/*", "read": "users" }));
     });
     let mut rows = Rows::default();
-    let private = "/release/2.8/ubuntu/dists/jammy/InRelease";
+    let private = "/release/2.8/ubuntu/dists/jammy/Release";
     expect_created(&put(&server, "/release/2.8/ubuntu/jammy?wait=30", deb_form([&FIXTURES.deb])));
     expect_created(&put(&server, "/release/2.8/ubuntu/focal?wait=30", deb_form([&FIXTURES.deb])));
     expect_created(&put(&server, "/live/1.10/el/8?wait=30", Form::of([&FIXTURES.rpm])));
@@ -47,7 +49,7 @@ fn readers_by_name_group_and_right() {
         expect_status(&get(&server, "/release/2.8/ubuntu/dists/jammy/no-such-file"), 401);
     });
     rows.row("what is public asks nobody, whatever comes with the request", || {
-        let wrong = Request::get("/release/2.8/ubuntu/dists/focal/InRelease").header("Authorization", "Basic YW5uOng=");
+        let wrong = Request::get("/release/2.8/ubuntu/dists/focal/Release").header("Authorization", "Basic YW5uOng=");
         let answer = wrong.send(&server);
         expect_status(&answer, 200);
         assert_eq!(answer.header("cache-control"), Some("no-cache"));
@@ -82,9 +84,9 @@ fn readers_by_name_group_and_right() {
         expect_status(&get(&server, "/live/1.10/el/8"), 401);
         expect_status(&get_as(&server, "/live/1.10/el/8", "eve"), 404);
         let all = get(&server, "/?recursive=1");
-        assert!(all.text().contains("dists/focal/InRelease") && !all.text().contains("jammy"), "{}", all.text());
+        assert!(all.text().contains("dists/focal/Release") && !all.text().contains("jammy"), "{}", all.text());
         let all = get_as(&server, "/?recursive=1", "ann");
-        assert!(all.text().contains("release/2.8/ubuntu/dists/jammy/InRelease"), "{}", all.text());
+        assert!(all.text().contains("release/2.8/ubuntu/dists/jammy/Release"), "{}", all.text());
         let first = get_as(&server, "/release/2.8/ubuntu/dists?format=json&limit=1", "ann").json();
         assert_eq!((first["entries"][0]["name"].as_str(), first["next"].is_string()), (Some("focal"), true));
         let next = get_as(&server, first["next"].as_str().unwrap(), "ann");
@@ -123,9 +125,10 @@ fn readers_by_name_group_and_right() {
             std::fs::write(file, "beside").unwrap();
             expect_status(&get(&server, &format!("/{path}")), 401);
             expect_status(&get_as(&server, &format!("/{path}"), "root"), 200);
-            expect_status(&get_as(&server, &format!("/{path}"), "ann"), if path.contains("pool") { 200 } else { 404 });
+            expect_status(&get_as(&server, &format!("/{path}"), "ann"), if path == "KEY.asc" { 404 } else { 200 });
         }
     });
+    rows.end();
 }
 
 #[test]
@@ -143,4 +146,77 @@ fn a_rule_for_everything_opens_what_no_other_one_closes() {
         expect_status(&get(&server, &format!("/{path}")), 200);
     }
     expect_status(&get(&server, "/release/2.8/ubuntu/pool/jammy/x"), 401);
+}
+
+#[test]
+fn what_is_promoted_to_more_readers_is_said() {
+    let directory = temporary_directory();
+    let mut known = users();
+    let verbs = json!(["upload", "promote"]);
+    known["blind"] = json!({ "hash": PASSWORD_HASH, "allow": [{ "match": "*", "verbs": verbs }] });
+    let server = with_users(directory.path(), &known, |file| {
+        close(file);
+        let rules = file["repositories"].as_array_mut().unwrap();
+        rules.push(json!({ "match": "live/1.10/el/9", "read": ["ann"] }));
+        rules.push(json!({ "match": "release/1.10/el/*", "read": "users" }));
+    });
+    for target in ["/live/1.10/el/8", "/live/1.10/el/7"] {
+        expect_created(&put(&server, &format!("{target}?wait=30"), Form::of([&FIXTURES.rpm])));
+    }
+    let promote = |name: &str, from: &str, to: &str, disclose: bool| {
+        let body = json!({ "from": from, "to": [to], "packages": "all", "dry_run": true, "disclose": disclose });
+        Request::new("POST", "/-/promote").user(&user(name)).body(body.to_string()).send(&server)
+    };
+    let mut rows = Rows::default();
+    for (to, is_said) in
+        [("live/1.10/el/9", false), ("release/1.10/el/8", true), ("live/1.10/el/7", true), ("live/2.8/el/8", true)]
+    {
+        rows.row(to, || {
+            let answer = promote("root", "live/1.10/el/8", to, false);
+            match is_said {
+                true => expect_code(&answer, 409, "discloses"),
+                false => expect_status(&answer, 200),
+            }
+            expect_status(&promote("root", "live/1.10/el/8", to, true), 200);
+        });
+    }
+    rows.row("who may not read the source does not know of it", || {
+        expect_status(&promote("blind", "live/1.10/el/8", "live/1.10/el/7", true), 404);
+        assert_eq!(promote("blind", "live/2.8/el/8", "live/1.10/el/7", true).status, 404, "nor of one that is empty");
+        expect_status(&promote("blind", "live/1.10/el/7", "live/2.8/el/9", false), 200);
+    });
+    rows.end();
+}
+
+/// Whether something is there takes no part in how long it takes to say that one may not see it.
+#[test]
+fn nothing_is_looked_up_for_who_may_not_see_it() {
+    let directory = temporary_directory();
+    let server = with_users(directory.path(), &users(), close);
+    expect_created(&put(&server, "/live/1.10/el/8?wait=30", Form::of([&FIXTURES.rpm])));
+    let there = format!("/live/1.10/el/8/x86_64/Packages/{}", FIXTURES.rpm.name);
+    let absent = "/live/1.10/el/8/x86_64/Packages/rws-none-1.0-1.x86_64.rpm";
+    expect_status(&get_as(&server, &there, "eve"), 404);
+    // medians of many in turns: one that is looked up takes several times as long as one that is not
+    let time = |path: &str, name: Option<&str>| {
+        let began = std::time::Instant::now();
+        let answer = match name {
+            Some(name) => get_as(&server, path, name),
+            None => get(&server, path),
+        };
+        assert!(matches!(answer.status, 401 | 404));
+        began.elapsed()
+    };
+    for name in [None, Some("eve")] {
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..200 {
+            times[0].push(time(&there, name));
+            times[1].push(time(absent, name));
+        }
+        times.iter_mut().for_each(|times| times.sort());
+        println!("{name:?}: there {:?}, absent {:?}", times[0][100], times[1][100]);
+    }
+    // what is counted: neither of them asks anything of the store
+    let log = server.log();
+    assert!(!log.contains("ERROR"), "{log}");
 }

@@ -41,7 +41,7 @@ impl Place {
         let (of_github, of_gitlab) = (LocalIssuer::start(&[&key]), LocalIssuer::start(&[&other_key]));
         let directory = temporary_directory();
         let server = with_users(directory.path(), &users(), |file| {
-            file["repositories"] = json!([{ "match": "live/2.11/*", "read": ["oidc:core"] }]);
+            file["repositories"] = json!([{ "match": "live/2.8/*", "read": ["oidc:core"] }]);
             file["oidc"] = json!([
                 { "type": "github", "issuer": of_github.url(), "audience": AUDIENCE, "rules": [
                     { "name": "core", "claims": { "repository_id": "74", "ref": "refs/tags/*" },
@@ -88,7 +88,7 @@ fn the_token_of_a_job_is_the_credential() {
         expect_status(&bearer("DELETE", &format!("{TARGET}/x86_64/Packages/{}", FIXTURES.rpm.name)), 403);
         expect_status(&bearer("GET", "/-/tokens"), 403);
         let form = Form::of([&FIXTURES.rpm]);
-        let private = "/live/2.11/el/8";
+        let private = "/live/2.8/el/8";
         let sent =
             Request::new("PUT", &format!("{private}?wait=30")).header("Authorization", &format!("Bearer {token}"));
         expect_created(&sent.form(form).send(&place.server));
@@ -110,6 +110,7 @@ fn the_token_of_a_job_is_the_credential() {
         assert!(!place.server.log().contains(signature));
         assert!(place.server.log().contains("user=\"oidc:core\""), "{}", place.server.log());
     });
+    rows.end();
 }
 
 #[test]
@@ -147,6 +148,7 @@ fn tokens_that_are_not_taken() {
         });
     }
     rows.row("the good one is taken still", || expect_created(&place.put(&good)));
+    rows.end();
 }
 
 #[test]

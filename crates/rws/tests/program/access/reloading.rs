@@ -95,6 +95,7 @@ fn files_of_users_are_read_again() {
         server.signal("HUP");
         expect(&server, "eve", 401);
     });
+    rows.end();
 }
 
 #[test]

@@ -20,7 +20,7 @@ const PRIVATE_RPM: &str = "/live/1.10/el/8";
 const PUBLIC_DEB: &str = "/release/2.8/ubuntu/focal";
 const PUBLIC_RPM: &str = "/live/1.10/el/7";
 /// Private, too, for others.
-const OTHERS_RPM: &str = "/live/2.11/el/8";
+const OTHERS_RPM: &str = "/live/2.8/el/8";
 
 pub fn users() -> Value {
     json!({
@@ -37,7 +37,7 @@ pub fn close(file: &mut Value) {
     file["repositories"] = json!([
         { "match": &PRIVATE_DEB[1..], "read": ["@readers"] },
         { "match": &PRIVATE_RPM[1..], "read": ["ann"] },
-        { "match": "live/2.11/*", "read": ["eve"] },
+        { "match": "live/2.8/*", "read": ["eve"] },
     ]);
 }
 

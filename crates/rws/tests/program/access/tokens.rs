@@ -65,7 +65,7 @@ fn a_token_allows_a_part_of_what_its_maker_may() {
         }
     });
     rows.row("it uploads where it may, and reads nothing that is not everybody's", || {
-        expect_status(&upload(&server, "/live/2.11/el/8", &token), 403);
+        expect_status(&upload(&server, "/live/2.8/el/8", &token), 403);
         assert_eq!((read(&server, ROOT, &token), get(&server, ROOT).status), (404, 401));
         for path in ["/-/tokens", "/-/audit"] {
             assert_eq!(read(&server, path, &token), 403, "no token is an administrator's: {path}");
@@ -76,7 +76,7 @@ fn a_token_allows_a_part_of_what_its_maker_may() {
     rows.row("one that reads", || {
         let (reader, _) = make(&server, &json!({ "name": "r", "allow": [{ "match": "live/*", "verbs": ["read"] }] }));
         assert_eq!(read(&server, ROOT, &reader), 200);
-        assert_eq!(read(&server, "/release/2.8/ubuntu/dists/jammy/InRelease", &reader), 404);
+        assert_eq!(read(&server, "/release/2.8/ubuntu/dists/jammy/Release", &reader), 404);
         expect_status(&upload(&server, TARGET, &reader), 403);
     });
     rows.row("one for some packages", || {
@@ -117,6 +117,7 @@ fn a_token_allows_a_part_of_what_its_maker_may() {
         }
         assert!(!server.log().contains(&token[4..]));
     });
+    rows.end();
 }
 
 #[test]
@@ -159,6 +160,7 @@ fn what_no_token_can_be() {
         }
         assert!(!server.log().contains(&checksum));
     });
+    rows.end();
 }
 
 /// CRC-32 as zlib has it.
@@ -248,8 +250,8 @@ fn a_token_in_a_path_reads() {
         expect_status(&get(&server, &format!("{address}repodata/repomd.xml")), 200);
     });
     rows.row("what it may not read does not exist", || {
-        expect_status(&get(&server, &format!("{prefix}/live/2.11/el/8/x86_64/repodata/repomd.xml")), 404);
-        expect_status(&get(&server, &format!("{prefix}/release/2.8/ubuntu/dists/jammy/InRelease")), 404);
+        expect_status(&get(&server, &format!("{prefix}/live/2.8/el/8/x86_64/repodata/repomd.xml")), 404);
+        expect_status(&get(&server, &format!("{prefix}/release/2.8/ubuntu/dists/jammy/Release")), 404);
     });
     rows.row("no other token, no other method, not twice", || {
         for path in [
@@ -272,4 +274,5 @@ fn a_token_in_a_path_reads() {
         assert!(!log.contains(&token[4..44]), "{log}");
         assert!(!get(&server, "/-/metrics").text().contains(&token[4..44]));
     });
+    rows.end();
 }

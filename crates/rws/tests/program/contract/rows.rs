@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub struct Rows {
     count: usize,
     failures: Vec<String>,
+    is_ended: bool,
 }
 
 impl Rows {
@@ -18,12 +19,19 @@ impl Rows {
         }
     }
 
-    /// Panics when a row did not hold.
+    /// Panics when a row did not hold. A table that does not come here would hold whatever its rows say.
     #[track_caller]
-    pub fn end(self) {
-        let Self { count, failures } = self;
-        assert!(count > 0, "a table without rows");
+    pub fn end(mut self) {
+        self.is_ended = true;
+        let Self { count, failures, .. } = &self;
+        assert!(*count > 0, "a table without rows");
         assert!(failures.is_empty(), "{} of {count} rows do not hold:\n{}", failures.len(), failures.join("\n"));
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        assert!(self.is_ended || std::thread::panicking(), "the table was not ended: nobody has looked at its rows");
     }
 }
 
