@@ -11,12 +11,21 @@ use crate::installation::signing::SigningKeys;
 use crate::installation::{catalogue, now};
 
 /// What to do with the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
 pub enum Action {
     /// Check the configuration: print warnings and a summary, or the first mistake
     Check,
     /// Print the effective configuration as JSON, without secrets
     Show,
+    /// Print what a user may do with a target, and which rule says so
+    Explain {
+        /// The name of a user, or oidc:NAME for a rule for CI jobs
+        #[arg(value_name = "USER")]
+        user: String,
+        /// A target like live/1.10/el/8, or a pattern of targets like live/*
+        #[arg(value_name = "TARGET")]
+        target: String,
+    },
 }
 
 /// Runs the action.
@@ -53,6 +62,11 @@ pub fn run(action: Action, overrides: &Overrides, environment: &Environment, for
                 }
             }
             say(format_args!("ok: {}", configuration.summary()))?;
+        }
+        Action::Explain { user, target } => {
+            for line in configuration.explain(&user, &target).map_err(anyhow::Error::msg)? {
+                say(format_args!("{line}"))?;
+            }
         }
         Action::Show => say(format_args!("{:#}", configuration.show(&listen)))?,
     }

@@ -5,6 +5,7 @@ mod access;
 mod connection;
 mod credentials;
 pub mod environment;
+mod explain;
 mod file;
 mod host_name;
 mod htpasswd;

@@ -87,6 +87,16 @@ struct Keep {
 }
 
 impl Rule {
+    /// Which targets it is about.
+    pub fn pattern(&self) -> &TargetPattern {
+        &self.pattern
+    }
+
+    /// Who may read a target, where it says so.
+    pub fn reads(&self, target: &Target) -> Option<&Readers> {
+        self.read.as_ref().filter(|_| self.pattern.matches(target))
+    }
+
     /// The entry as it stands in the file, without what it does not mention.
     pub fn show(&self) -> Value {
         let on_conflict = self.on_conflict.map(|on_conflict| match on_conflict {

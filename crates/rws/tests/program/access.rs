@@ -3,6 +3,7 @@
 mod bucket;
 mod clients;
 mod closed;
+mod explained;
 mod jobs;
 mod reloading;
 mod secrecy;
