@@ -5,6 +5,7 @@
 mod command;
 mod configuration;
 mod installation;
+mod remote;
 mod signers;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use rws_repository::catalogue::PathError;
 use crate::command::Arguments;
 use crate::command::output::complain;
 use crate::configuration::{Environment, Mistake};
+use crate::remote::RemoteError;
 
 pub use installation::formats;
 
@@ -35,6 +37,9 @@ pub fn run(formats: Formats, arguments: impl IntoIterator<Item = OsString>) -> E
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(format_args!("error: {}", line(&error)));
+            if let Some(remote) = error.downcast_ref::<RemoteError>() {
+                return ExitCode::from(remote.exit_code());
+            }
             let is_usage = error.is::<Mistake>() || error.is::<KeyError>() || error.is::<PathError>();
             if is_usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }

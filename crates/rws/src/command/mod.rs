@@ -14,6 +14,7 @@ mod reload;
 mod serve;
 mod sign;
 mod sync;
+mod token;
 mod verify;
 
 use std::path::PathBuf;
@@ -76,6 +77,8 @@ enum Command {
         #[command(subcommand)]
         action: key::Action,
     },
+    /// Make, list and revoke tokens of a service
+    Token(token::TokenArguments),
     /// Check or print the configuration
     Config {
         #[command(subcommand)]
@@ -124,6 +127,7 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
         Command::Config { action } => {
             config::run(action, &Overrides { file, ..Overrides::default() }, environment, formats)
         }
+        Command::Token(arguments) => runtime()?.block_on(token::run(arguments, environment)),
         Command::Key { action } => {
             let overrides = Overrides { file, without_users: true, ..Overrides::default() };
             runtime()?.block_on(key::run(action, &overrides, environment, formats))

@@ -12,8 +12,9 @@ use crate::contract::stage::{
 };
 use crate::support::curl::Answer;
 use crate::support::form::Form;
+use crate::support::program::Program;
 use crate::support::raw::{Request, base64};
-use crate::support::server::{Options, Server};
+use crate::support::server::{Options, Server, own_variables};
 use crate::support::{files_below, temporary_directory, wait};
 
 const TARGET: &str = "/live/1.10/el/8";
@@ -275,4 +276,35 @@ fn a_token_in_a_path_reads() {
         assert!(!get(&server, "/-/metrics").text().contains(&token[4..44]));
     });
     rows.end();
+}
+
+#[test]
+fn the_command_line_makes_lists_and_revokes() {
+    let server = Server::start();
+    let home = temporary_directory();
+    let run = |password: &str, arguments: &[&str]| {
+        let program =
+            own_variables().into_iter().fold(Program::new(env!("CARGO_BIN_EXE_rws"), home.path()), Program::env_remove);
+        let program = program.env("RWS_SERVER", server.base_url()).env("RWS_USER", &server.credentials().user);
+        program.env("RWS_PASSWORD", password).arg("token").args(arguments).run()
+    };
+    let password = server.credentials().password.clone();
+    let made = run(&password, &["create", "nightly", "--allow", "live/*", "--verbs", "read,upload"]).expect_success();
+    let token = made.output().trim().to_owned();
+    assert_eq!(read(&server, "/-/health", &token), 200);
+    expect_created(&upload(&server, TARGET, &token));
+    let list = run(&password, &["list"]).expect_success().output();
+    let id = list.split_whitespace().next().unwrap_or_default().to_owned();
+    assert!(list.contains("nightly  by rws, never ends") && !list.contains(&token), "{list}");
+    let json: Value = serde_json::from_str(&run(&password, &["list", "--json"]).expect_success().output()).unwrap();
+    assert_eq!(json["tokens"][0]["allow"][0]["verbs"], json!(["read", "upload"]));
+    run(&password, &["revoke", &id]).expect_success();
+    expect_status(&upload(&server, TARGET, &token), 401);
+    let code = |ran: crate::support::program::Ran| ran.code;
+    assert_eq!(code(run(&password, &["revoke", &id])), Some(3), "there is none");
+    assert_eq!(code(run("wrong", &["list"])), Some(4));
+    assert_eq!(code(run(&password, &["create", "n", "--allow", "/"])), Some(3));
+    assert_eq!(code(run(&password, &["create", "n"])), Some(2));
+    assert_eq!(code(run(&password, &["list", "--server", "ftp://x"])), Some(2));
+    assert_eq!(code(run(&password, &["create", "n", "--allow", "live", "--server", "http://127.0.0.1:9"])), Some(7));
 }
