@@ -2,6 +2,7 @@
 //!
 //! - [`S3Server`]: the servers that `tests/s3-servers` starts, with verbs to prepare and inspect buckets by a client
 //!   that shares no connection code with the program (curl).
+//! - [`StsGateway`]: a gateway of Ceph whose keys end.
 //! - [`fixture`] and [`real_packages`]: packages that tests build once, and those of Debian.
 //! - [`Chroot`]: the clients of another Debian.
 //! - [`Gpg`]: keys and signatures of gpg.
@@ -21,6 +22,7 @@ mod private_system;
 mod proxy;
 pub mod rpm;
 mod server;
+mod sts_gateway;
 
 pub use chroot::Chroot;
 pub use fixture::{fixture, real_packages};
@@ -29,3 +31,4 @@ pub use http_server::{Asked, HttpServer, Reply};
 pub use private_system::PrivateSystem;
 pub use proxy::{Fault, FaultRule, Forged, Proxy, Seen};
 pub use server::{S3Server, cache};
+pub use sts_gateway::{Session, StsGateway};

@@ -32,7 +32,7 @@ pub use memory::MemoryStore;
 pub use mounted::MountedStore;
 pub use observed::{Moment, ObservedStore, Observer, Operation};
 pub use reserved::Reserved;
-pub use s3::{Addressing, Conditions, PublicNames, S3Settings, S3Store};
+pub use s3::{AccessKeys, Addressing, AwsVariables, Conditions, PublicNames, S3Credentials, S3Settings, S3Store};
 pub use store::{
     Body, ByteStream, Condition, Content, Depth, DirectoryEntry, Listed, MAX_PAGE_ENTRIES, ObjectClass, Page, Span,
     Stat, Store, Version, Write, collect,

@@ -17,8 +17,8 @@ use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
 use rws_repository::tree::{FileRequest, PublicFile, Tree};
 use rws_repository::{IntakeError, RepositoryError};
 use rws_store::{
-    Addressing, CachedStore, Conditions, ContentTypes, GuardedStore, LeaseTimes, S3Settings, S3Store, Span, Store,
-    collect,
+    Addressing, CachedStore, Conditions, ContentTypes, GuardedStore, LeaseTimes, S3Credentials, S3Settings, S3Store,
+    Span, Store, collect,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -62,8 +62,9 @@ fn settings(server: &S3Server, url: &str, bucket: &str, base_path: &str) -> S3Se
         region: "us-east-1".to_owned(),
         bucket: bucket.to_owned(),
         base_path: base_path.to_owned(),
-        access_key: server.access_key.clone(),
-        secret_key: server.secret_key.clone(),
+        credentials: S3Credentials::keys(server.access_key.clone(), server.secret_key.clone()),
+        sse_kms_key_id: None,
+        bucket_owner: None,
         public_read: true,
         addressing: Addressing::Path,
         ca_file: None,

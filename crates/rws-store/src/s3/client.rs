@@ -1,5 +1,7 @@
 //! Sends requests, again where that is safe and may help.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,11 +13,12 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use metrics::{counter, histogram};
-use rusty_s3::{Bucket, Credentials, UrlStyle};
+use rusty_s3::{Bucket, UrlStyle};
 use rws_http::HttpError;
 
 use super::answer::{self, RequestIds};
 use super::clock::StoreClock;
+use super::credentials::{CredentialCache, SessionKeys};
 use super::failure::Failure;
 use super::request::Request;
 use super::settings::{Addressing, S3Settings};
@@ -27,6 +30,9 @@ const KEPT_IDLE: Duration = Duration::from_secs(15);
 
 /// The longest answer that is read into memory whole: a page of a listing with 1,000 long names.
 const LONGEST_ANSWER: usize = 16 << 20;
+
+/// A signed URL that ends sooner is given to nobody, in seconds.
+const MIN_PRESIGNED_SECONDS: u64 = 30;
 
 /// The pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -66,7 +72,8 @@ fn count<T>(operation: &'static str, started: Instant, attempted: &Result<T, Fai
 pub struct Client {
     http: HttpClient<rws_http::Connector, Upload>,
     bucket: Bucket,
-    credentials: Credentials,
+    credentials: CredentialCache,
+    bucket_owner: Option<String>,
     timeout: Duration,
     retries: u32,
     /// The clock of the store.
@@ -90,10 +97,12 @@ impl Client {
         };
         let bucket = Bucket::new(url, style, settings.bucket.clone(), settings.region.clone())
             .map_err(|error| format!("S3_URL: {error:?}"))?;
-        let connector = rws_http::connector(settings.ca_file.as_deref()).map_err(|error| match error {
+        let unusable = |error| match error {
             HttpError::Authorities { .. } => format!("S3_CA_FILE: {error}"),
             error => error.to_string(),
-        })?;
+        };
+        let ca_file = settings.ca_file.as_deref();
+        let connector = rws_http::connector(ca_file).map_err(unusable)?;
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEPT_IDLE)
@@ -101,7 +110,8 @@ impl Client {
         Ok(Self {
             http,
             bucket,
-            credentials: Credentials::new(settings.access_key.clone(), settings.secret_key.clone()),
+            credentials: CredentialCache::new(&settings.credentials, &settings.region, ca_file).map_err(unusable)?,
+            bucket_owner: settings.bucket_owner.clone(),
             timeout: settings.timeout,
             retries: settings.retries,
             clock: StoreClock::new(),
@@ -122,9 +132,16 @@ impl Client {
         self.retries
     }
 
-    /// A URL that lets anybody send a request without a body for some seconds.
-    pub fn presign(&self, request: &Request, seconds: u64) -> String {
-        request.sign_for(&self.bucket, &self.credentials, self.clock.now_milliseconds(), seconds).into()
+    /// A URL that lets anybody send a request without a body for some seconds, but not for longer than the keys are good. None
+    /// where that is too short, or where there are no keys yet.
+    pub fn presign(&self, request: &Request, seconds: u64) -> Option<String> {
+        let now = self.clock.now_milliseconds();
+        let keys = self.credentials.at_hand(now)?;
+        let left = keys.expires_at.map_or(seconds, |end| u64::try_from((end - now) / 1000).unwrap_or_default());
+        if left < seconds.min(MIN_PRESIGNED_SECONDS) {
+            return None;
+        }
+        Some(request.sign_for(&self.bucket, &keys.credentials, now, seconds.min(left)).into())
     }
 
     /// Sends a request and reads the whole answer.
@@ -175,10 +192,14 @@ impl Client {
         request: &Request,
         take: impl Fn(Parts, Incoming) -> Taken,
     ) -> Result<T, Failure> {
-        let (mut attempt, mut unsure, mut skewed) = (0, false, false);
+        let (mut attempt, mut unsure, mut skewed, mut renewed) = (0, false, false, false);
         loop {
             let started = Instant::now();
-            let attempted = self.attempt(request).await;
+            let keys = self.credentials.current(self.clock.now_milliseconds()).await;
+            let (keys, attempted) = match keys {
+                Ok(keys) => (Some(Arc::clone(&keys)), self.attempt(request, &keys).await),
+                Err(failure) => (None, Err(failure)),
+            };
             count(request.operation, started, &attempted);
             let failure = match attempted {
                 Ok((head, body)) => match take(head, body).await {
@@ -187,6 +208,14 @@ impl Client {
                 },
                 Err(failure) => failure,
             };
+            // keys that ended although they should not have: with others the request is a new one
+            if let Some(keys) = keys.filter(|_| failure.may_be_of_ended_keys(request.method) && !renewed) {
+                renewed = true;
+                if self.credentials.renew(&keys, self.clock.now_milliseconds()).await {
+                    unsure |= failure.unsure;
+                    continue;
+                }
+            }
             if failure.nonsense {
                 self.suspect_answers.note(request, &failure.message);
             }
@@ -212,8 +241,9 @@ impl Client {
     }
 
     /// Sends a request once; an answer that is none of success is a failure.
-    async fn attempt(&self, request: &Request) -> Result<(Parts, Incoming), Failure> {
-        let url = request.sign(&self.bucket, &self.credentials, self.clock.now_milliseconds());
+    async fn attempt(&self, request: &Request, keys: &SessionKeys) -> Result<(Parts, Incoming), Failure> {
+        let request = &self.owned(request);
+        let url = request.sign(&self.bucket, &keys.credentials, self.clock.now_milliseconds());
         let progress = Progress::new();
         let mut signed = http::Request::builder().method(request.method.to_str()).uri(url.as_str());
         for (name, value) in &request.headers {
@@ -250,6 +280,16 @@ impl Client {
         }
         self.observe(&head);
         Err(Failure::answered(head.status.as_u16(), &String::from_utf8_lossy(&text)))
+    }
+
+    /// The request with the account that has to own the bucket.
+    fn owned<'a>(&self, request: &'a Request) -> Cow<'a, Request> {
+        let Some(owner) = &self.bucket_owner else { return Cow::Borrowed(request) };
+        let owned = request.clone().header("x-amz-expected-bucket-owner", owner);
+        Cow::Owned(match request.headers.contains_key("x-amz-copy-source") {
+            true => owned.header("x-amz-source-expected-bucket-owner", owner),
+            false => owned,
+        })
     }
 
     /// Whether all ETags of the service have the form of digests.

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rusty_s3::Method;
+
 use crate::{Retry, StoreError};
 
 /// A request that came to nothing, after all of its attempts.
@@ -19,12 +21,27 @@ pub struct Failure {
     pub nonsense: bool,
     /// Whether the answer is about another object.
     pub other: bool,
+    /// Whether nothing was asked, as there are no keys to sign with, and none will come.
+    pub lacks_keys: bool,
 }
 
 impl Failure {
     /// No answer arrived.
     pub fn unanswered(message: impl Into<String>) -> Self {
-        Self { status: None, code: String::new(), message: message.into(), unsure: true, nonsense: false, other: false }
+        Self {
+            status: None,
+            code: String::new(),
+            message: message.into(),
+            unsure: true,
+            nonsense: false,
+            other: false,
+            lacks_keys: false,
+        }
+    }
+
+    /// Nothing was asked, as there are no keys to sign with; whether some may come.
+    pub fn without_keys(message: &str, may_come: bool) -> Self {
+        Self { unsure: false, lacks_keys: !may_come, ..Self::unanswered(message) }
     }
 
     /// An answer that is none of success.
@@ -39,6 +56,7 @@ impl Failure {
             unsure: status >= 500 || status == 200,
             nonsense: false,
             other: false,
+            lacks_keys: false,
         }
     }
 
@@ -80,7 +98,18 @@ impl Failure {
             Some(200) => true,
             Some(400) => self.code == "RequestTimeout",
             Some(_) => false,
-            None => true,
+            None => !self.lacks_keys,
+        }
+    }
+
+    /// Whether the keys may have been refused because they have ended. An answer to HEAD has no reason.
+    pub fn may_be_of_ended_keys(&self, method: Method) -> bool {
+        match (self.status, self.code.as_str()) {
+            (Some(_), "ExpiredToken" | "ExpiredTokenException" | "InvalidToken" | "TokenRefreshRequired") => true,
+            // keys in a profile file, which somebody has replaced
+            (Some(_), "InvalidAccessKeyId") => true,
+            (Some(400), "") => method == Method::Head,
+            _ => false,
         }
     }
 
@@ -116,6 +145,7 @@ impl Failure {
         match (self.status, self.code.as_str()) {
             (_, "NoSuchBucket") => ". The bucket does not exist: create it, or correct S3_BUCKET",
             (_, "InvalidAccessKeyId" | "InvalidSecurity") => ". The store does not know S3_ACCESS_KEY",
+            (_, "ExpiredToken" | "InvalidToken") => ". The session token has ended, or belongs to other keys",
             (_, "SignatureDoesNotMatch") => {
                 ". S3_SECRET_KEY does not belong to S3_ACCESS_KEY, or a proxy changes the requests"
             }
@@ -213,6 +243,26 @@ mod tests {
         for other in [partly, "", "<?xml", "<?xml version=\"1.0\"?>", "<CopyObjectResult/>"] {
             assert!(!is_error(other.as_bytes()), "{other}");
         }
+    }
+
+    #[test]
+    fn keys_that_may_have_ended_are_known_by_the_answer() {
+        let is_ended = |status, code: &str, method| {
+            Failure::answered(status, &format!("<Code>{code}</Code>")).may_be_of_ended_keys(method)
+        };
+        for code in ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"] {
+            assert!(is_ended(400, code, Method::Put), "{code}");
+        }
+        assert!(is_ended(403, "InvalidAccessKeyId", Method::Get));
+        assert!(is_ended(400, "", Method::Head));
+        for (status, code, method) in
+            [(400, "", Method::Put), (403, "", Method::Head), (403, "AccessDenied", Method::Get)]
+        {
+            assert!(!is_ended(status, code, method), "{status} {code}");
+        }
+        assert!(!Failure::unanswered("").may_be_of_ended_keys(Method::Head));
+        let [later, never] = [true, false].map(|may_come| Failure::without_keys("none", may_come));
+        assert!(later.may_pass() && !later.unsure && !never.may_pass());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod answer;
 mod client;
 mod clock;
 mod copy;
+mod credentials;
 mod delete;
 mod download;
 mod failure;
@@ -49,6 +50,7 @@ use origin::ObjectName;
 use request::Request;
 use versions::Versions;
 
+pub use credentials::{AccessKeys, AwsVariables, S3Credentials};
 pub use probe::Conditions;
 pub use settings::{Addressing, S3Settings};
 
@@ -76,6 +78,7 @@ struct Inner {
     public_names: OnceLock<Arc<PublicNames>>,
     /// Whether the bucket keeps no ACLs.
     has_no_acls: AtomicBool,
+    sse_kms_key_id: Option<String>,
     content_types: ContentTypes,
     /// Whether the name of a copy's source is wanted with its reserved characters as they are (RFC 3986, section 2.2).
     plain_sources: AtomicBool,
@@ -118,6 +121,7 @@ impl S3Store {
             public_read: settings.public_read,
             public_names: OnceLock::new(),
             has_no_acls: AtomicBool::new(false),
+            sse_kms_key_id: settings.sse_kms_key_id.clone(),
             content_types: settings.content_types.clone(),
             plain_sources: AtomicBool::new(false),
             bare_tags: AtomicBool::new(false),
@@ -183,6 +187,12 @@ impl S3Store {
         let is_public = matches!(kind, ObjectClass::Immutable | ObjectClass::Mutable) && is_for_all;
         let content_type = self.inner.content_types.of(key.as_str());
         let request = request.header("content-type", content_type).header("cache-control", caching);
+        let request = match &self.inner.sse_kms_key_id {
+            Some(key) => request
+                .header("x-amz-server-side-encryption", "aws:kms")
+                .header("x-amz-server-side-encryption-aws-kms-key-id", key),
+            None => request,
+        };
         if is_public && self.inner.public_read { request.header("x-amz-acl", "public-read") } else { request }
     }
 }
@@ -265,7 +275,7 @@ impl Store for S3Store {
     }
 
     fn presigned_url(&self, key: &Key, seconds: u64) -> Option<String> {
-        Some(self.client().presign(&self.request("read", Method::Get, key), seconds))
+        self.client().presign(&self.request("read", Method::Get, key), seconds)
     }
 }
 

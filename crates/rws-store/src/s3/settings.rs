@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::credentials::S3Credentials;
 use crate::ContentTypes;
 
 /// How a URL names the bucket.
@@ -26,10 +27,12 @@ pub struct S3Settings {
     pub bucket: String,
     /// What stands before all names, without slashes at the ends; empty for none.
     pub base_path: String,
-    /// The access key id.
-    pub access_key: String,
-    /// The secret access key.
-    pub secret_key: String,
+    /// Where the keys come from that requests are signed with.
+    pub credentials: S3Credentials,
+    /// The key of KMS that new objects are encrypted with: an id, an alias or an ARN.
+    pub sse_kms_key_id: Option<String>,
+    /// The account that has to own the bucket.
+    pub bucket_owner: Option<String>,
     /// Whether public objects get an ACL that lets anonymous users read them from the bucket.
     pub public_read: bool,
     /// How a URL names the bucket.

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rws_lab::S3Server;
 use rws_store::{
     Addressing, Body, Condition, Conditions, ContentTypes, Depth, DirectoryEntry, Key, LocalFile, LocalStore,
-    MemoryStore, ObjectClass, Page, S3Settings, S3Store, Span, Store, StoreError, Version, Write, collect,
+    MemoryStore, ObjectClass, Page, S3Credentials, S3Settings, S3Store, Span, Store, StoreError, Version, Write,
+    collect,
 };
 
 pub fn key(text: &str) -> Key {
@@ -313,8 +314,9 @@ async fn s3(server: S3Server) -> Arc<S3Store> {
         url: server.url,
         region: "us-east-1".to_owned(),
         base_path: "base/path".to_owned(),
-        access_key: server.access_key,
-        secret_key: server.secret_key,
+        credentials: S3Credentials::keys(server.access_key, server.secret_key),
+        sse_kms_key_id: None,
+        bucket_owner: None,
         public_read: false,
         addressing: Addressing::Path,
         ca_file: None,

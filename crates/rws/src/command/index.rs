@@ -15,7 +15,8 @@ use super::plain_directory;
 use super::progress::shown;
 use super::sync::report;
 use crate::configuration::environment::{
-    RWS_SPOOL_DIR, S3_ACCESS_KEY, S3_BASE_PATH, S3_BUCKET, S3_PUBLIC_READ, S3_REGION, S3_SECRET_KEY, S3_URL,
+    RWS_SPOOL_DIR, S3_ACCESS_KEY, S3_BASE_PATH, S3_BUCKET, S3_PUBLIC_READ, S3_REGION, S3_SECRET_KEY, S3_SESSION_TOKEN,
+    S3_URL,
 };
 use crate::configuration::{Configuration, Environment, Overrides, repositories};
 use crate::installation::{self, StoreAccess, installation_above, signing};
@@ -141,11 +142,24 @@ fn configuration(
     let Some(bucket) = path.strip_prefix("s3://") else {
         overrides.data_directory = Some(PathBuf::from(path));
         ensure!(Path::new(path).is_dir(), "it is not a directory");
-        let none = [S3_URL, S3_REGION, S3_BUCKET, S3_BASE_PATH, S3_ACCESS_KEY, S3_SECRET_KEY, S3_PUBLIC_READ];
+        let none = [
+            S3_URL,
+            S3_REGION,
+            S3_BUCKET,
+            S3_BASE_PATH,
+            S3_ACCESS_KEY,
+            S3_SECRET_KEY,
+            S3_SESSION_TOKEN,
+            S3_PUBLIC_READ,
+        ];
         return Ok(Configuration::load(&overrides, &environment.with(none.map(|variable| (variable, None))), formats)?);
     };
     let (bucket, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
     let mut values = vec![(S3_BUCKET, Some(bucket.to_owned())), (S3_BASE_PATH, Some(prefix.to_owned()))];
+    // a token of the environment belongs to the keys of the environment
+    if arguments.s3_access_key_id.is_some() {
+        values.push((S3_SESSION_TOKEN, None));
+    }
     let region = (!environment.is_set(S3_REGION)).then_some(REGION);
     for (variable, value) in [
         (S3_URL, given(&arguments.s3_endpoint, None)),

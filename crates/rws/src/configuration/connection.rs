@@ -16,7 +16,10 @@ pub const SETTINGS: [(Variable, &str); 4] =
     [(S3_ADDRESSING, "addressing"), (S3_CA_FILE, "ca_file"), (S3_TIMEOUT, "timeout_seconds"), (S3_RETRIES, "retries")];
 
 /// The keys of `store`.
-pub const KEYS: [&str; 4] = ["addressing", "ca_file", "timeout_seconds", "retries"];
+pub const KEYS: [&str; 6] = ["addressing", "ca_file", "timeout_seconds", "retries", "sse_kms_key_id", "bucket_owner"];
+
+/// How many digits the number of an account has.
+const ACCOUNT_DIGITS: usize = 12;
 
 const DEFAULT_TIMEOUT_SECONDS: u32 = 30;
 const DEFAULT_RETRIES: u32 = 5;
@@ -35,6 +38,10 @@ pub struct Connection {
     pub timeout: Duration,
     /// How often a failed request is repeated.
     pub retries: u32,
+    /// The key of KMS that new objects are encrypted with.
+    pub sse_kms_key_id: Option<String>,
+    /// The account that has to own the bucket.
+    pub bucket_owner: Option<String>,
 }
 
 impl Connection {
@@ -42,6 +49,13 @@ impl Connection {
     pub fn read(section: Option<&Object<'_>>, environment: &Environment) -> Result<Self, Mistake> {
         let find = |(variable, key)| Setting::find(environment, variable, section.and_then(|object| object.get(key)));
         let [of_addressing, of_ca_file, of_timeout, of_retries] = SETTINGS;
+        let word = |key: &str, allowed: &str, is_good: fn(&str) -> bool| {
+            let Some(node) = section.and_then(|section| section.get(key)) else { return Ok(None) };
+            match node.text(allowed)? {
+                text if is_good(text) => Ok(Some(text.to_owned())),
+                _ => Err(node.mistake(allowed)),
+            }
+        };
         let timeout_seconds = match find(of_timeout)? {
             Some(setting) => setting.whole_number(1..=600, " of seconds")?,
             None => DEFAULT_TIMEOUT_SECONDS,
@@ -51,8 +65,19 @@ impl Connection {
             ca_file: find(of_ca_file)?.map(|setting| ca_file(&setting)).transpose()?,
             timeout: Duration::from_secs(timeout_seconds.into()),
             retries: find(of_retries)?.map_or(Ok(DEFAULT_RETRIES), |setting| setting.whole_number(0..=20, ""))?,
+            sse_kms_key_id: word("sse_kms_key_id", "is the id, the alias or the ARN of a key of KMS", is_plain)?,
+            bucket_owner: word("bucket_owner", "is the number of an account: 12 digits", is_account)?,
         })
     }
+}
+
+/// Whether it can stand in a header.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == ACCOUNT_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The word for it in the configuration.

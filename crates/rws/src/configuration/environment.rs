@@ -55,11 +55,28 @@ variables! {
     S3_BASE_PATH: Public, "Path of the repositories inside the bucket. Default: its root.";
     S3_ACCESS_KEY: Public, "Access key id of the account.";
     S3_SECRET_KEY: Secret, "Secret access key of the account.";
+    S3_SESSION_TOKEN: Secret, "Session token that belongs to both keys, if they are those of a session.";
     S3_PUBLIC_READ: Public, "Let anonymous users read the public files from the bucket. Default: false.";
     S3_ADDRESSING: Public, "How a URL names the bucket: path or virtual-host. Default: path.";
     S3_CA_FILE: Public, "PEM file of certificate authorities to trust for https, in addition to those of the system.";
     S3_TIMEOUT: Public, "Seconds without progress before RWS repeats a request. Default: 30.";
     S3_RETRIES: Public, "How often RWS repeats a failed request. Default: 5.";
+    AWS_ACCESS_KEY_ID: Public, "Access key id. The AWS_* variables are used only for S3 without S3_ACCESS_KEY and S3_SECRET_KEY.";
+    AWS_SECRET_ACCESS_KEY: Secret, "Secret access key that belongs to AWS_ACCESS_KEY_ID.";
+    AWS_SESSION_TOKEN: Secret, "Session token that belongs to AWS_ACCESS_KEY_ID.";
+    AWS_WEB_IDENTITY_TOKEN_FILE: Public, "File with a token that STS exchanges for keys.";
+    AWS_ROLE_ARN: Public, "Role whose keys STS gives for that token.";
+    AWS_ROLE_SESSION_NAME: Public, "Name of the session with that role. Default: rws.";
+    AWS_ENDPOINT_URL_STS: Public, "URL of STS. Default: that of AWS in S3_REGION.";
+    AWS_PROFILE: Public, "Profile in the shared files of AWS. Default: default.";
+    AWS_SHARED_CREDENTIALS_FILE: Public, "Shared file with keys. Default: .aws/credentials in the home directory.";
+    AWS_CONFIG_FILE: Public, "Shared file with settings, which may hold keys too. Default: .aws/config in the home directory.";
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: Public, "Path of the keys at the agent of ECS.";
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: Public, "URL of the keys at the agent of a container.";
+    AWS_CONTAINER_AUTHORIZATION_TOKEN: Secret, "What that agent is sent as Authorization.";
+    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: Public, "File with what that agent is sent as Authorization.";
+    AWS_EC2_METADATA_SERVICE_ENDPOINT: Public, "URL of the metadata service of the machine. Default: http://169.254.169.254.";
+    AWS_EC2_METADATA_DISABLED: Public, "Do not ask the metadata service of the machine. Default: false.";
 }
 
 /// The variables of the process, or those of a test. One that is empty counts as unset.

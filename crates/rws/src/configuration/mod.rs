@@ -2,6 +2,7 @@
 //! typed values. The command line wins over the environment, the environment over the file.
 
 mod access;
+mod aws;
 mod connection;
 mod credentials;
 pub mod environment;

@@ -28,9 +28,9 @@ pub const SERVER_KEYS: [&str; 9] = [
 ];
 
 /// The keys of `store`.
-pub const STORE_KEYS: [&str; 5] = {
-    let [addressing, ca_file, timeout, retries] = connection::KEYS;
-    [addressing, ca_file, timeout, retries, ALLOWED_LINKS]
+pub const STORE_KEYS: [&str; 7] = {
+    let [addressing, ca_file, timeout, retries, sse_kms_key_id, bucket_owner] = connection::KEYS;
+    [addressing, ca_file, timeout, retries, sse_kms_key_id, bucket_owner, ALLOWED_LINKS]
 };
 
 /// The keys of `server.tls`.

@@ -5,6 +5,7 @@ use rws_model::Grant;
 use serde_json::{Value, json};
 
 use super::secret::presence;
+use super::store::BucketCredentials;
 use super::{Configuration, ListeningAddress, Model, SigningKey, StoreConfiguration, User, connection};
 
 impl Configuration {
@@ -63,26 +64,39 @@ fn store(store: &StoreConfiguration) -> Value {
             region,
             bucket,
             base_path,
-            access_key,
-            secret_key,
+            credentials,
             public_read,
             addressing,
             ca_file,
             timeout,
             retries,
-        } => json!({ "s3": {
+            sse_kms_key_id,
+            bucket_owner,
+        } => {
+            let (access_key, secret_key, session_token, aws) = match &**credentials {
+                BucketCredentials::Keys { access_key, secret_key, session_token } => {
+                    (Some(access_key), Some(secret_key), session_token.as_ref(), None)
+                }
+                BucketCredentials::Aws(variables) => (None, None, None, Some(super::aws::show(variables))),
+            };
+            json!({ "s3": {
             "url": url,
             "region": region,
             "bucket": bucket,
             "base_path": base_path,
             "access_key": access_key,
-            "secret_key": presence(Some(secret_key)),
+            "secret_key": presence(secret_key),
+            "session_token": presence(session_token),
+            "aws": aws,
             "public_read": public_read,
             "addressing": connection::word(*addressing),
             "ca_file": ca_file.as_ref().map(|path| path.display().to_string()),
             "timeout_seconds": timeout.as_secs(),
             "retries": retries,
-        } }),
+            "sse_kms_key_id": sse_kms_key_id,
+            "bucket_owner": bucket_owner,
+        } })
+        }
     }
 }
 

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rws_store::AwsVariables;
+
 use super::connection::{self, Connection};
 use super::environment::{
     Environment, RWS_DATA_DIR, S3_ACCESS_KEY, S3_ADDRESSING, S3_BASE_PATH, S3_BUCKET, S3_PUBLIC_READ, S3_REGION,
-    S3_SECRET_KEY, S3_URL, Variable,
+    S3_SECRET_KEY, S3_SESSION_TOKEN, S3_URL, Variable,
 };
 use super::host_name;
 use super::mistake::{COMMAND_LINE, ENVIRONMENT, Mistake};
 use super::node::{Node, Object, Secrecy};
 use super::secret::Secret;
 use super::setting::Setting;
-use super::{Addressing, Overrides, Source};
+use super::{Addressing, Overrides, Source, aws};
 
 /// Where the repositories are when nothing says otherwise.
 const DEFAULT_DIRECTORY: &str = "./rws-data";
@@ -38,10 +40,8 @@ pub enum StoreConfiguration {
         bucket: String,
         /// The path of the repositories in it, without slashes at the ends; empty for its root.
         base_path: String,
-        /// The access key id.
-        access_key: String,
-        /// The secret access key.
-        secret_key: Secret,
+        /// Where the keys come from that requests are signed with.
+        credentials: Box<BucketCredentials>,
         /// Whether anonymous users may read uploaded files from the bucket.
         public_read: bool,
         /// How a URL names the bucket.
@@ -52,7 +52,27 @@ pub enum StoreConfiguration {
         timeout: Duration,
         /// How often a failed request is repeated.
         retries: u32,
+        /// The key of KMS that new objects are encrypted with.
+        sse_kms_key_id: Option<String>,
+        /// The account that has to own the bucket.
+        bucket_owner: Option<String>,
     },
+}
+
+/// Where the keys of a bucket come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BucketCredentials {
+    /// They are configured.
+    Keys {
+        /// The access key id.
+        access_key: String,
+        /// The secret access key.
+        secret_key: Secret,
+        /// What belongs to the keys of a session.
+        session_token: Option<Secret>,
+    },
+    /// They are found as AWS's own programs do it.
+    Aws(Box<AwsVariables>),
 }
 
 /// The variables of S3, each with the original's key in `model`.
@@ -66,8 +86,11 @@ const SETTINGS: [(Variable, &str); 7] = [
     (S3_PUBLIC_READ, "public_read"),
 ];
 
-/// The five that S3 cannot do without.
-const REQUIRED: [Variable; 5] = [S3_URL, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY];
+/// The three that S3 cannot do without.
+const REQUIRED: [Variable; 3] = [S3_URL, S3_REGION, S3_BUCKET];
+
+/// Where one of them is given, both are needed.
+const KEYS_OF_ACCOUNT: [Variable; 2] = [S3_ACCESS_KEY, S3_SECRET_KEY];
 
 /// The original's keys in `model`.
 pub const KEYS: [&str; 7] =
@@ -118,10 +141,12 @@ pub fn read(
         warnings.push(format!("{ENVIRONMENT}: {} is not used, because {selector} selects S3", RWS_DATA_DIR.name));
     }
     given.expect_all(&selector, source)?;
+    let credentials = given.credentials()?;
     let url = given.checked(S3_URL, "is a URL like https://s3.example.org, without user and password", is_url)?;
     let bucket =
         given.checked(S3_BUCKET, "is a name without blanks or slashes", |name| is_word(name) && !name.contains('/'))?;
-    let Connection { addressing, ca_file, timeout, retries } = Connection::read(given.store, environment)?;
+    let Connection { addressing, ca_file, timeout, retries, sse_kms_key_id, bucket_owner } =
+        Connection::read(given.store, environment)?;
     if addressing == Addressing::VirtualHost {
         given.expect_host_names()?;
     }
@@ -132,13 +157,14 @@ pub fn read(
         base_path: given
             .checked(S3_BASE_PATH, "is a path like base/path, without . and ..", is_base_path)
             .map(|path| path.trim_matches('/').to_owned())?,
-        access_key: given.checked(S3_ACCESS_KEY, "is a key id without blanks", is_word)?,
-        secret_key: Secret::new(given.checked(S3_SECRET_KEY, "is a key", |_| true)?),
+        credentials: Box::new(credentials),
         public_read: given.public_read()?,
         addressing,
         ca_file,
         timeout,
         retries,
+        sse_kms_key_id,
+        bucket_owner,
     })
 }
 
@@ -155,10 +181,10 @@ pub struct Given<'a> {
 impl Given<'_> {
     /// The first setting that is there, as messages name it. Keys of `store` select nothing.
     fn selector(&self) -> Option<String> {
-        let mut variables = SETTINGS.iter().chain(&connection::SETTINGS);
-        let variable = variables.find(|(variable, _)| self.environment.is_set(*variable));
+        let variables = SETTINGS.iter().chain(&connection::SETTINGS).map(|(variable, _)| *variable);
+        let variable = variables.chain([S3_SESSION_TOKEN]).find(|variable| self.environment.is_set(*variable));
         let key = || SETTINGS.iter().find_map(|(variable, _)| self.node(*variable));
-        variable.map(|(variable, _)| variable.name.to_owned()).or_else(|| key().map(|node| node.path().to_owned()))
+        variable.map(|variable| variable.name.to_owned()).or_else(|| key().map(|node| node.path().to_owned()))
     }
 
     /// The value in the file; an empty text counts as unset, as in the environment.
@@ -168,18 +194,47 @@ impl Given<'_> {
         (!node.is_empty_text()).then_some(node)
     }
 
+    fn has(&self, variable: Variable) -> bool {
+        self.environment.is_set(variable) || self.node(variable).is_some()
+    }
+
+    /// The first of what belongs to configured keys.
+    fn first_of_keys(&self) -> Option<Variable> {
+        let has_token = self.environment.is_set(S3_SESSION_TOKEN);
+        let given = KEYS_OF_ACCOUNT.into_iter().find(|variable| self.has(*variable));
+        given.or_else(|| has_token.then_some(S3_SESSION_TOKEN))
+    }
+
+    /// The keys that are configured; where there are none, what finds them.
+    fn credentials(&self) -> Result<BucketCredentials, Mistake> {
+        if self.first_of_keys().is_none() {
+            return Ok(BucketCredentials::Aws(Box::new(aws::read(self.environment)?)));
+        }
+        Ok(BucketCredentials::Keys {
+            access_key: self.checked(S3_ACCESS_KEY, "is a key id without blanks", is_word)?,
+            secret_key: Secret::new(self.checked(S3_SECRET_KEY, "is a key", |_| true)?),
+            session_token: self.environment.text(S3_SESSION_TOKEN)?.map(Secret::new),
+        })
+    }
+
     fn expect_all(&self, selector: &str, source: &Source) -> Result<(), Mistake> {
-        let missing: Vec<Variable> = REQUIRED
-            .into_iter()
-            .filter(|variable| !self.environment.is_set(*variable) && self.node(*variable).is_none())
-            .collect();
+        let first_of_keys = self.first_of_keys();
+        let of_keys = first_of_keys.iter().flat_map(|_| KEYS_OF_ACCOUNT);
+        let required = REQUIRED.into_iter().chain(of_keys);
+        let missing: Vec<Variable> = required.filter(|variable| !self.has(*variable)).collect();
+        let why = match first_of_keys {
+            Some(given) if missing.iter().all(|variable| KEYS_OF_ACCOUNT.contains(variable)) => {
+                format!("{} is set", given.name)
+            }
+            _ => format!("{selector} selects S3"),
+        };
         if missing.is_empty() {
             return Ok(());
         }
         let names = missing.iter().map(|variable| variable.name).collect::<Vec<_>>().join(", ");
         let keys = missing.iter().map(|variable| format!("model.{}", key_of(*variable))).collect::<Vec<_>>().join(", ");
         let verb = if missing.len() == 1 { "is" } else { "are" };
-        let problem = format!("{verb} missing; required because {selector} selects S3");
+        let problem = format!("{verb} missing; required because {why}");
         let file = match source {
             Source::BuiltIn => "the configuration file".to_owned(),
             Source::File(_) => source.to_string(),
@@ -225,7 +280,7 @@ fn key_of(variable: Variable) -> &'static str {
 }
 
 /// A URL with a user may hold a password.
-fn hide_user(mistake: Mistake, text: &str) -> Mistake {
+pub fn hide_user(mistake: Mistake, text: &str) -> Mistake {
     if text.contains('@') { Mistake { problem: "is not shown".to_owned(), ..mistake } } else { mistake }
 }
 

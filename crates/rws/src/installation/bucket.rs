@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rws_store::{
-    CachedStore, ContentTypes, DirectoryEntry, GuardedStore, LeaseTimes, PublicNames, S3Settings, S3Store, Store,
-    StoreError, WriteAccess,
+    AccessKeys, CachedStore, ContentTypes, DirectoryEntry, GuardedStore, LeaseTimes, PublicNames, S3Credentials,
+    S3Settings, S3Store, Store, StoreError, WriteAccess,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::configuration::store::BucketCredentials;
 use crate::configuration::{Configuration, StoreConfiguration};
 
 /// What the names of cache directories in the spool start with.
@@ -156,13 +157,14 @@ fn settings(configuration: &Configuration) -> anyhow::Result<S3Settings> {
         region,
         bucket,
         base_path,
-        access_key,
-        secret_key,
+        credentials,
         public_read,
         addressing,
         ca_file,
         timeout,
         retries,
+        sse_kms_key_id,
+        bucket_owner,
     } = &configuration.store
     else {
         bail!("no bucket is configured")
@@ -172,8 +174,16 @@ fn settings(configuration: &Configuration) -> anyhow::Result<S3Settings> {
         region: region.clone(),
         bucket: bucket.clone(),
         base_path: base_path.clone(),
-        access_key: access_key.clone(),
-        secret_key: secret_key.expose().to_owned(),
+        credentials: match &**credentials {
+            BucketCredentials::Keys { access_key, secret_key, session_token } => S3Credentials::Keys(AccessKeys {
+                access_key: access_key.clone(),
+                secret_key: secret_key.expose().to_owned(),
+                session_token: session_token.as_ref().map(|token| token.expose().to_owned()),
+            }),
+            BucketCredentials::Aws(variables) => S3Credentials::Aws(variables.clone()),
+        },
+        sse_kms_key_id: sse_kms_key_id.clone(),
+        bucket_owner: bucket_owner.clone(),
         public_read: *public_read,
         addressing: *addressing,
         ca_file: ca_file.clone(),

@@ -5,6 +5,7 @@ mod commands;
 mod directory_equals_bucket;
 mod foreign_objects;
 mod impostors;
+mod keys_of_aws;
 mod large_files;
 mod one_writer;
 mod outages;

@@ -90,8 +90,8 @@ fn mistakes_are_one_line_and_exit_code_2() {
     refuses(
         "",
         &S3[1..3],
-        "environment: S3_URL, S3_ACCESS_KEY, S3_SECRET_KEY are missing; required because S3_REGION selects S3; allowed are a value \
-         there or as model.endpoint_url, model.access_key_id, model.secret_access_key in the configuration file",
+        "environment: S3_URL is missing; required because S3_REGION selects S3; allowed is a value there or as \
+         model.endpoint_url in the configuration file",
     );
 }
 
@@ -117,9 +117,8 @@ fn mistakes_in_how_s3_is_talked_to_stop_the_start() {
     refuses(
         "",
         &[("S3_RETRIES", "1")],
-        "environment: S3_URL, S3_REGION, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY are missing; required because S3_RETRIES selects \
-         S3; allowed are a value there or as model.endpoint_url, model.region, model.bucket_name, model.access_key_id, \
-         model.secret_access_key in the configuration file",
+        "environment: S3_URL, S3_REGION, S3_BUCKET are missing; required because S3_RETRIES selects S3; allowed are a value there \
+         or as model.endpoint_url, model.region, model.bucket_name in the configuration file",
     );
 }
 

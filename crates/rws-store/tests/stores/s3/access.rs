@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rws_lab::{Fault, S3Server};
-use rws_store::{Addressing, Condition, Conditions, ObjectClass, S3Settings, S3Store, Store};
+use rws_store::{Addressing, Condition, Conditions, ObjectClass, S3Credentials, S3Settings, S3Store, Store};
 
 use super::{get, header, key, place, put, settings, write};
 
@@ -23,14 +23,15 @@ async fn a_bucket_that_cannot_be_used_says_why() {
     let other = S3Server::ceph_other();
     let wrong_bucket = refused(&ceph, |settings| settings.bucket = "no-such-bucket".to_owned()).await;
     assert!(wrong_bucket.contains("create it, or correct S3_BUCKET"), "{wrong_bucket}");
-    let wrong_key = refused(&ceph, |settings| settings.access_key = "NOBODY".to_owned()).await;
+    let wrong_key =
+        refused(&ceph, |settings| settings.credentials = S3Credentials::keys("NOBODY", &*ceph.secret_key)).await;
     assert!(wrong_key.contains("The store does not know S3_ACCESS_KEY"), "{wrong_key}");
-    let wrong_secret = refused(&ceph, |settings| settings.secret_key = "wrong".to_owned()).await;
+    let wrong_secret =
+        refused(&ceph, |settings| settings.credentials = S3Credentials::keys(&*ceph.access_key, "wrong")).await;
     assert!(wrong_secret.contains("S3_SECRET_KEY does not belong to S3_ACCESS_KEY"), "{wrong_secret}");
     assert!(!wrong_secret.contains("wrong\"") && !wrong_secret.contains("Signature="), "{wrong_secret}");
     let no_rights = refused(&ceph, |settings| {
-        settings.access_key = other.access_key.clone();
-        settings.secret_key = other.secret_key.clone();
+        settings.credentials = S3Credentials::keys(&*other.access_key, &*other.secret_key);
     })
     .await;
     assert!(no_rights.contains("S3_ACCESS_KEY needs the right to list the bucket"), "{no_rights}");

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
 mod access;
+mod credentials;
 mod faults;
 mod forged;
 mod parts;
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 use rws_lab::{Fault, FaultRule, Proxy, S3Server, Seen};
 use rws_store::{
-    Addressing, Condition, Conditions, ContentTypes, DirectoryEntry, Key, ObjectClass, S3Settings, S3Store, Span,
-    Store, Write, collect,
+    Addressing, Condition, Conditions, ContentTypes, DirectoryEntry, Key, ObjectClass, S3Credentials, S3Settings,
+    S3Store, Span, Store, Write, collect,
 };
 
 fn key(text: &str) -> Key {
@@ -31,8 +32,9 @@ fn settings(server: &S3Server, bucket: &str) -> S3Settings {
         region: "us-east-1".to_owned(),
         bucket: bucket.to_owned(),
         base_path: String::new(),
-        access_key: server.access_key.clone(),
-        secret_key: server.secret_key.clone(),
+        credentials: S3Credentials::keys(server.access_key.clone(), server.secret_key.clone()),
+        sse_kms_key_id: None,
+        bucket_owner: None,
         public_read: false,
         addressing: Addressing::Path,
         ca_file: None,

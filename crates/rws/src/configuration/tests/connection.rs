@@ -1,4 +1,4 @@
-//! How the S3 service is talked to: four settings of `store` and of variables.
+//! How the S3 service is talked to: settings of `store` and of variables.
 
 use std::time::Duration;
 
@@ -36,6 +36,27 @@ fn nothing_said_is_path_addressing_30_seconds_and_5_retries() {
     let nulls = json!({ "addressing": null, "ca_file": null, "timeout_seconds": null, "retries": null });
     for store in [json!(null), json!({}), nulls] {
         assert_eq!(in_use(&with(small(), "/store", store), &[]), expected);
+    }
+}
+
+#[test]
+fn encryption_and_the_owner_of_the_bucket() {
+    let file = with(small(), "/store", json!({ "sse_kms_key_id": "alias/rws", "bucket_owner": "012345678901" }));
+    let store = &shown(&resolved(&file, &S3))["store"]["s3"];
+    assert_eq!((&store["sse_kms_key_id"], &store["bucket_owner"]), (&json!("alias/rws"), &json!("012345678901")));
+    let (key, owner) = ("is the id, the alias or the ARN of a key of KMS", "is the number of an account: 12 digits");
+    for (name, value, allowed) in [
+        ("sse_kms_key_id", json!(""), key),
+        ("sse_kms_key_id", json!("a b"), key),
+        ("sse_kms_key_id", json!(true), key),
+        ("bucket_owner", json!("1"), owner),
+        ("bucket_owner", json!("01234567890a"), owner),
+        ("bucket_owner", json!(123_456_789_012_u64), owner),
+    ] {
+        for variables in [&S3[..], &[]] {
+            let line = mistake(&with_store(name, value.clone()), variables);
+            assert_eq!(line, format!("rws.json: store.{name} is {value}; allowed {allowed}"));
+        }
     }
 }
 

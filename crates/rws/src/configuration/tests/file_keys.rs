@@ -1,6 +1,7 @@
 //! The original's keys in the file, and that the environment wins over them.
 
 use super::*;
+use crate::configuration::store::BucketCredentials;
 
 fn s3() -> Value {
     let mut file = small();
@@ -23,8 +24,9 @@ fn the_store_can_stand_in_the_file() {
     let store = &shown(&resolved(&s3(), &[]))["store"]["s3"];
     let expected = json!({
         "url": "https://file.example.org", "region": "file-region", "bucket": "file-bucket", "base_path": "file/path",
-        "access_key": "file-id", "secret_key": "<set>", "public_read": true,
+        "access_key": "file-id", "secret_key": "<set>", "session_token": "<not set>", "aws": null, "public_read": true,
         "addressing": "path", "ca_file": null, "timeout_seconds": 30, "retries": 5,
+        "sse_kms_key_id": null, "bucket_owner": null,
     });
     assert_eq!(*store, expected);
 }
@@ -43,10 +45,11 @@ fn the_environment_wins_one_by_one_and_an_empty_variable_does_not() {
         assert_eq!(shown(&resolved(&s3(), &[(variable, text)]))["store"]["s3"][key], value, "{variable}");
         assert_eq!(shown(&resolved(&s3(), &[(variable, "")]))["store"]["s3"][key], of_file, "{variable}");
     }
-    let super::super::StoreConfiguration::S3 { secret_key, .. } = resolved(&s3(), &[("S3_SECRET_KEY", "other")]).store
+    let super::super::StoreConfiguration::S3 { credentials, .. } = resolved(&s3(), &[("S3_SECRET_KEY", "other")]).store
     else {
         panic!("S3 was selected")
     };
+    let BucketCredentials::Keys { secret_key, .. } = *credentials else { panic!("keys were given") };
     assert_eq!(secret_key.expose(), "other");
 }
 

@@ -131,7 +131,8 @@ fn mistakes_in_the_sections_of_the_process() {
         ),
         (
             with(small(), "/store", json!({ "a b": 1 })),
-            "store.\"a b\" is unknown; allowed are addressing, ca_file, timeout_seconds, retries, allowed_links",
+            "store.\"a b\" is unknown; allowed are addressing, ca_file, timeout_seconds, retries, sse_kms_key_id, \
+             bucket_owner, allowed_links",
         ),
         (with(small(), "/publish", json!({ "x": 1 })), "publish.x is unknown; allowed are no keys here"),
     ] {

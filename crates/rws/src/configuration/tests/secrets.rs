@@ -8,7 +8,7 @@ const HUSH: &str = "hush-hush";
 fn neither_debug_nor_config_show_has_a_secret() {
     let user = format!(r#"{{"bob": "{HUSH}", "eve": {{"hash": "{HUSH}"}}}}"#);
     let secrets = ["GPG_SIGN_KEY_ARMORED", "GPG_SIGN_KEY_PASSPHRASE", "GPG_MODULES_SIGN_KEY_ARMORED"];
-    let secrets = secrets.iter().chain(&["GPG_MODULES_SIGN_KEY_PASSPHRASE", "S3_SECRET_KEY"]);
+    let secrets = secrets.iter().chain(&["GPG_MODULES_SIGN_KEY_PASSPHRASE", "S3_SECRET_KEY", "S3_SESSION_TOKEN"]);
     let mut variables: Vec<(&'static str, &str)> = secrets.map(|name| (*name, HUSH)).collect();
     variables.extend([("RWS_CREDENTIALS", user.as_str()), ("S3_URL", "http://s3"), ("S3_REGION", "r")]);
     variables.extend([("S3_BUCKET", "bucket"), ("S3_ACCESS_KEY", "id")]);
@@ -28,6 +28,19 @@ fn neither_debug_nor_config_show_has_a_secret() {
         assert!(!text.contains(HUSH), "{text}");
     }
     assert!(format!("{environment:?}").contains(r#""S3_BUCKET": "bucket""#));
+}
+
+#[test]
+fn keys_of_aws_are_not_printed() {
+    let secrets = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+    let mut variables = vec![("RWS_CREDENTIALS", "{\"bob\": \"hash\"}"), ("S3_URL", "http://s3"), ("S3_REGION", "r")];
+    variables.push(("S3_BUCKET", "bucket"));
+    variables.extend(secrets.map(|name| (name, HUSH)));
+    let configuration = resolved(&small(), &variables);
+    let environment = Environment::new(variables.iter().copied());
+    for text in [format!("{configuration:?}"), shown(&configuration).to_string(), format!("{environment:?}")] {
+        assert!(!text.contains(HUSH), "{text}");
+    }
 }
 
 #[test]

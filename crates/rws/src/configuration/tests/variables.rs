@@ -15,6 +15,12 @@ pub const S3: [(&str, &str); 6] = [
     ("RWS_CREDENTIALS", r#"{"bob": "hash"}"#),
 ];
 
+/// The same without keys.
+const S3_WITHOUT_KEYS: [(&str, &str); 4] = {
+    let [url, region, bucket, _, _, users] = S3;
+    [url, region, bucket, users]
+};
+
 /// A certificate, from where unit tests run.
 pub const CA_FILE: &str = "src/configuration/tests/authority.pem";
 
@@ -71,11 +77,71 @@ fn cases() -> Vec<Case> {
         s3("S3_BUCKET", "b", "/store/s3/bucket", json!("b"), json!(null)),
         s3("S3_ACCESS_KEY", "k", "/store/s3/access_key", json!("k"), json!(null)),
         s3("S3_SECRET_KEY", "k", "/store/s3/secret_key", set(), json!(null)),
+        s3("S3_SESSION_TOKEN", "k", "/store/s3/session_token", set(), not_set()),
         s3("S3_ADDRESSING", "virtual-host", "/store/s3/addressing", json!("virtual-host"), json!("path")),
         s3("S3_CA_FILE", CA_FILE, "/store/s3/ca_file", json!(CA_FILE), json!(null)),
         s3("S3_TIMEOUT", "600", "/store/s3/timeout_seconds", json!(600), json!(30)),
         s3("S3_RETRIES", "0", "/store/s3/retries", json!(0), json!(5)),
     ]
+    .into_iter()
+    .chain(cases_of_aws())
+    .collect()
+}
+
+/// The variables of AWS's own programs, which are used where S3 has no keys.
+fn cases_of_aws() -> impl Iterator<Item = Case> {
+    let text = |variable, value, pointer| case(variable, value, pointer, json!(value), json!(null));
+    let secret = |variable, pointer| case(variable, "hush", pointer, json!("<set>"), json!("<not set>"));
+    let cases = vec![
+        text("AWS_ACCESS_KEY_ID", "id", "/store/s3/aws/AWS_ACCESS_KEY_ID"),
+        secret("AWS_SECRET_ACCESS_KEY", "/store/s3/aws/AWS_SECRET_ACCESS_KEY"),
+        secret("AWS_SESSION_TOKEN", "/store/s3/aws/AWS_SESSION_TOKEN"),
+        text("AWS_WEB_IDENTITY_TOKEN_FILE", "/token", "/store/s3/aws/AWS_WEB_IDENTITY_TOKEN_FILE"),
+        text("AWS_ROLE_ARN", "arn:aws:iam::1:role/a", "/store/s3/aws/AWS_ROLE_ARN"),
+        text("AWS_ROLE_SESSION_NAME", "name", "/store/s3/aws/AWS_ROLE_SESSION_NAME"),
+        text("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1", "/store/s3/aws/AWS_ENDPOINT_URL_STS"),
+        text("AWS_PROFILE", "name", "/store/s3/aws/AWS_PROFILE"),
+        text("AWS_SHARED_CREDENTIALS_FILE", "/file", "/store/s3/aws/AWS_SHARED_CREDENTIALS_FILE"),
+        text("AWS_CONFIG_FILE", "/file", "/store/s3/aws/AWS_CONFIG_FILE"),
+        text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/a", "/store/s3/aws/AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        text("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://a/", "/store/s3/aws/AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+        secret("AWS_CONTAINER_AUTHORIZATION_TOKEN", "/store/s3/aws/AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+        text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/a", "/store/s3/aws/AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+        text("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://a", "/store/s3/aws/AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+        case("AWS_EC2_METADATA_DISABLED", "true", "/store/s3/aws/AWS_EC2_METADATA_DISABLED", json!(true), json!(false)),
+    ];
+    cases.into_iter().map(|case| Case { others: &S3_WITHOUT_KEYS, ..case })
+}
+
+#[test]
+fn a_bucket_without_keys_has_those_of_aws() {
+    let environment = Environment::new(S3_WITHOUT_KEYS).with_other("HOME", "/home/rws");
+    let aws = &shown(&resolved_in(&small(), &environment).unwrap())["store"]["s3"]["aws"];
+    assert_eq!(aws["AWS_SHARED_CREDENTIALS_FILE"], "/home/rws/.aws/credentials");
+    assert_eq!(aws["AWS_CONFIG_FILE"], "/home/rws/.aws/config");
+    // with keys of its own nobody asks for others
+    let aws = [&S3[..], &[("AWS_ACCESS_KEY_ID", "id"), ("AWS_ENDPOINT_URL_STS", "no URL")]].concat();
+    assert_eq!(at("/store/s3/aws", &aws), json!(null));
+    let wrong = [&S3_WITHOUT_KEYS[..], &[("AWS_ENDPOINT_URL_STS", "sts")]].concat();
+    let line = "environment: AWS_ENDPOINT_URL_STS is \"sts\"; allowed is a URL like https://sts.example.org, without user and \
+                password";
+    assert_eq!(mistake(&small(), &wrong), line);
+    let wrong = [&S3_WITHOUT_KEYS[..], &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://a:hush@b")]].concat();
+    assert!(
+        mistake(&small(), &wrong).starts_with("environment: AWS_EC2_METADATA_SERVICE_ENDPOINT is not shown; allowed")
+    );
+}
+
+#[test]
+fn half_of_the_keys_is_a_mistake() {
+    let variables = [&S3_WITHOUT_KEYS[..], &[("S3_SESSION_TOKEN", "hush")]].concat();
+    let line = "environment: S3_ACCESS_KEY, S3_SECRET_KEY are missing; required because S3_SESSION_TOKEN is set; allowed are a \
+                value there or as model.access_key_id, model.secret_access_key in rws.json";
+    assert_eq!(mistake(&small(), &variables), line);
+    let variables = [&S3_WITHOUT_KEYS[..], &[("S3_SECRET_KEY", "hush")]].concat();
+    let line = "environment: S3_ACCESS_KEY is missing; required because S3_SECRET_KEY is set; allowed is a value there or as \
+                model.access_key_id in rws.json";
+    assert_eq!(mistake(&small(), &variables), line);
 }
 
 /// What `config show` has at the pointer; `null` where the configuration is refused.
@@ -121,11 +187,25 @@ fn yes_and_no_are_read_as_the_original_read_them() {
 
 #[test]
 fn any_variable_of_s3_selects_it_and_what_is_missing_is_named() {
-    let all = ["S3_URL", "S3_REGION", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"];
-    let optional = ["S3_BASE_PATH", "S3_PUBLIC_READ", "S3_ADDRESSING", "S3_CA_FILE", "S3_TIMEOUT", "S3_RETRIES"];
+    let all = ["S3_URL", "S3_REGION", "S3_BUCKET"];
+    let optional = [
+        "S3_BASE_PATH",
+        "S3_PUBLIC_READ",
+        "S3_ADDRESSING",
+        "S3_CA_FILE",
+        "S3_TIMEOUT",
+        "S3_RETRIES",
+        "S3_ACCESS_KEY",
+        "S3_SECRET_KEY",
+        "S3_SESSION_TOKEN",
+    ];
     for selector in all.iter().chain(&optional) {
         let line = mistake(&small(), &[(selector, "0")]);
-        let missing: Vec<&str> = all.iter().copied().filter(|name| name != selector).collect();
+        let keys = ["S3_ACCESS_KEY", "S3_SECRET_KEY"];
+        // one key needs the other one
+        let needs_keys = keys.contains(selector) || *selector == "S3_SESSION_TOKEN";
+        let needed = all.iter().chain(keys.iter().filter(|_| needs_keys));
+        let missing: Vec<&str> = needed.copied().filter(|name| name != selector).collect();
         let start = format!(
             "environment: {} are missing; required because {selector} selects S3; allowed are",
             missing.join(", ")
@@ -134,7 +214,7 @@ fn any_variable_of_s3_selects_it_and_what_is_missing_is_named() {
     }
     assert_eq!(
         mistake(&small(), &S3[..4]),
-        "environment: S3_SECRET_KEY is missing; required because S3_URL selects S3; allowed is a value there or as \
+        "environment: S3_SECRET_KEY is missing; required because S3_ACCESS_KEY is set; allowed is a value there or as \
          model.secret_access_key in rws.json"
     );
 }

@@ -5,7 +5,9 @@ use super::program::{Program, Ran};
 use super::server::{Credentials, Options, Server, own_variables};
 use super::{curl, temporary_directory, wait};
 use rws_lab::{Proxy, S3Server};
-use rws_store::{Addressing, Condition, ContentTypes, Key, ObjectClass, S3Settings, S3Store, Store, Write};
+use rws_store::{
+    Addressing, Condition, ContentTypes, Key, ObjectClass, S3Credentials, S3Settings, S3Store, Store, Write,
+};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -150,8 +152,9 @@ impl Bucket {
             region: "us-east-1".to_owned(),
             bucket: self.name.clone(),
             base_path: String::new(),
-            access_key: self.s3.access_key.clone(),
-            secret_key: self.s3.secret_key.clone(),
+            credentials: S3Credentials::keys(self.s3.access_key.clone(), self.s3.secret_key.clone()),
+            sse_kms_key_id: None,
+            bucket_owner: None,
             public_read,
             addressing: Addressing::Path,
             ca_file: None,
