@@ -79,6 +79,11 @@ pub struct Trimmed<'a> {
 }
 
 impl Head {
+    /// Whether it has a generation, as the current one or as an earlier one.
+    pub fn keeps(&self, id: &GenerationId) -> bool {
+        self.generation == *id || self.history.iter().any(|past| past.generation == *id)
+    }
+
     /// The names whose time has come. `now` must have been asked of the store before the head was read.
     pub fn due(&self, now: i64) -> Vec<Key> {
         let due = self.condemned.iter().filter(|one| one.deleted.is_none() && one.since + GRACE <= now);

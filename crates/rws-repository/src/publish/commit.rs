@@ -151,8 +151,8 @@ impl Committer<'_> {
             Swap::Lost => {}
         }
         let current = Heads(self.at.store()).read(self.at.repository).await?.map(|(head, _)| head);
-        if current.is_some_and(|head| head.history.iter().any(|past| past.generation == generation.id)) {
-            // it was won, and somebody has published since
+        if current.is_some_and(|head| head.keeps(&generation.id)) {
+            // it was won, and somebody has published, or has changed the head, since
             return Ok(Commit::Won(Box::new(won)));
         }
         let manifest = private::manifest(self.at.repository, &generation.id);
@@ -297,6 +297,8 @@ impl Committer<'_> {
         for name in used.chain(head.retired.iter().map(|retired| &retired.path)) {
             unused.remove(&self.at.key(name)?);
         }
+        // whoever lost says so of what was written for another generation, never of one that is there
+        unused.retain(|key| private::generation_id(key).is_none_or(|id| !head.keeps(&id)));
         head.untouchable().into_iter().for_each(|key| _ = unused.remove(key));
         Ok(unused)
     }

@@ -17,6 +17,7 @@ use rws_repository::Heads;
 use rws_repository::IncomingFiles;
 use rws_repository::intake::{self, Destination};
 use rws_repository::limits::Requester;
+use rws_repository::pin::{self, NewPin};
 use rws_repository::publish::{Malformed, Outcome, Publisher, Trigger, Triggers};
 use rws_repository::scheduler::Scheduler;
 use rws_store::{Key, Moment, Observer, Operation, Store, StoreError};
@@ -427,4 +428,47 @@ async fn what_was_written_for_nothing_goes() {
         assert_eq!(unknown, Vec::<String>::new(), "dies: {dies}");
         assert_eq!(packages(&world).await, ["aa", "bb", "cc"]);
     }
+}
+
+/// A commit whose answer is lost, and a head that somebody changed since without publishing anything: the commit was won, and
+/// nothing of it may ever be given up as that of a lost one.
+struct LostAnswer {
+    world: Arc<World>,
+    done: AtomicBool,
+}
+
+#[async_trait]
+impl Observer for LostAnswer {
+    async fn observe(&self, moment: Moment, operation: &Operation) -> Result<(), StoreError> {
+        let is_commit = moment == Moment::After && operation.verb == "write" && operation.key.starts_with(".rws/heads/");
+        if !is_commit || self.done.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let target = Arc::clone(self.world.catalogue.repository(&id(FOCAL)).unwrap());
+        let new = NewPin { name: "meanwhile", targets: &[target], state: None, actor: &ACTOR };
+        pin::create(&*self.world.memory, new).await.unwrap();
+        // what the store says to a repeated request whose first answer was lost
+        Err(StoreError::Conflict { key: operation.key.clone() })
+    }
+}
+
+#[tokio::test]
+async fn a_commit_is_won_whose_answer_is_lost_while_somebody_pins_it() {
+    let world = world_with(&["one"]).await;
+    upload(&world, "two", "two").await;
+    world.tick();
+    let lost = Arc::new(LostAnswer { world: Arc::clone(&world), done: AtomicBool::new(false) });
+    let outcome = world.publisher(observed(&world, lost.clone())).reconcile(&id(FOCAL), Triggers::NONE).await.unwrap();
+    assert!(lost.done.load(Ordering::SeqCst));
+    assert_eq!(outcome.lost_commits, 0);
+    let (head, _) = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap();
+    assert_eq!(outcome.generation.as_ref(), Some(&head.generation));
+    // nothing is taken away from it later
+    for name in ["three", "four"] {
+        world.pass(3600);
+        upload(&world, name, name).await;
+        world.publish(FOCAL).await.unwrap();
+    }
+    let manifests = world.keys(".rws/generations/").await;
+    assert!(manifests.iter().any(|key| key.ends_with(&head.generation.to_string())), "{manifests:?}");
 }
