@@ -440,7 +440,8 @@ struct LostAnswer {
 #[async_trait]
 impl Observer for LostAnswer {
     async fn observe(&self, moment: Moment, operation: &Operation) -> Result<(), StoreError> {
-        let is_commit = moment == Moment::After && operation.verb == "write" && operation.key.starts_with(".rws/heads/");
+        let is_commit =
+            moment == Moment::After && operation.verb == "write" && operation.key.starts_with(".rws/heads/");
         if !is_commit || self.done.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
