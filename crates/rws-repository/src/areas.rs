@@ -1,16 +1,22 @@
 //! Which targets the public paths belong to, by the configuration alone.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use crate::catalogue::{Catalogue, ConfiguredTarget};
 use crate::plan::join;
 
-/// The directories of all targets, and those above them.
+/// The directories of all targets, and those above them. They are looked for when somebody asks first: where everything is
+/// everybody's nobody does.
 pub struct Areas {
-    /// The directories that belong to one target with all that is below them.
+    catalogue: Arc<Catalogue>,
+    directories: OnceLock<Directories>,
+}
+
+struct Directories {
+    /// Those that belong to one target with all that is below them.
     own: HashMap<String, Arc<ConfiguredTarget>>,
-    /// The targets below each directory that is above such ones.
+    /// The targets below each one that is above such ones.
     above: HashMap<String, Vec<Arc<ConfiguredTarget>>>,
 }
 
@@ -26,39 +32,21 @@ pub enum Area<'a> {
 
 impl Areas {
     /// The directories of all targets of a catalogue. The path of an upload and the name of a repository count as such.
-    pub fn new(catalogue: &Catalogue) -> Self {
-        let mut own = HashMap::new();
-        let mut above: HashMap<String, BTreeMap<_, _>> = HashMap::from([(String::new(), BTreeMap::new())]);
-        for target in catalogue.targets() {
-            let layouts = target.repositories().into_iter().flat_map(|repository| {
-                let layout = target.format.layout(&repository);
-                [join(&layout.tree, &layout.metadata), join(&layout.tree, &layout.packages), repository.to_string()]
-            });
-            for directory in layouts.chain([target.target.to_string()]) {
-                let directory = directory.trim_matches('/');
-                let mut path = directory;
-                while let Some((before, _)) = path.rsplit_once('/') {
-                    above.entry(before.to_owned()).or_default().insert(target.target.clone(), Arc::clone(target));
-                    path = before;
-                }
-                above.entry(String::new()).or_default().insert(target.target.clone(), Arc::clone(target));
-                own.insert(directory.to_owned(), Arc::clone(target));
-            }
-        }
-        let above = above.into_iter().map(|(directory, targets)| (directory, targets.into_values().collect()));
-        Self { own, above: above.collect() }
+    pub fn new(catalogue: Arc<Catalogue>) -> Self {
+        Self { catalogue, directories: OnceLock::new() }
     }
 
     /// What a public path without slashes at its ends belongs to.
     pub fn of(&self, path: &str) -> Area<'_> {
+        let Directories { own, above } = self.directories.get_or_init(|| Directories::of(&self.catalogue));
         let mut prefix = path;
         let mut beside = None;
         loop {
-            if let Some(target) = self.own.get(prefix) {
+            if let Some(target) = own.get(prefix) {
                 return Area::Of(target);
             }
             if beside.is_none()
-                && let Some(targets) = self.above.get(prefix)
+                && let Some(targets) = above.get(prefix)
             {
                 beside = Some(if prefix == path { Area::Above(targets) } else { Area::Beside(targets) });
             }
@@ -66,6 +54,41 @@ impl Areas {
                 Some((before, _)) => prefix = before,
                 None if prefix.is_empty() => return beside.unwrap_or(Area::Beside(&[])),
                 None => prefix = "",
+            }
+        }
+    }
+}
+
+impl Directories {
+    fn of(catalogue: &Catalogue) -> Self {
+        let mut directories = Self { own: HashMap::new(), above: HashMap::from([(String::new(), Vec::new())]) };
+        for target in catalogue.targets() {
+            directories.add(&target.target.to_string(), target);
+            for repository in target.repositories() {
+                let layout = target.format.layout(&repository);
+                for directory in [join(&layout.tree, &layout.metadata), join(&layout.tree, &layout.packages)] {
+                    directories.add(directory.trim_matches('/'), target);
+                }
+                directories.add(repository.as_str(), target);
+            }
+        }
+        directories
+    }
+
+    fn add(&mut self, directory: &str, target: &Arc<ConfiguredTarget>) {
+        if self.own.insert(directory.to_owned(), Arc::clone(target)).is_some() {
+            return;
+        }
+        let mut path = directory;
+        while !path.is_empty() {
+            path = path.rsplit_once('/').map_or("", |(before, _)| before);
+            let targets = match self.above.get_mut(path) {
+                Some(targets) => targets,
+                None => self.above.entry(path.to_owned()).or_default(),
+            };
+            // the directories of a target come one after the other
+            if !targets.last().is_some_and(|last| Arc::ptr_eq(last, target)) {
+                targets.push(Arc::clone(target));
             }
         }
     }

@@ -19,7 +19,8 @@ pub struct ReadRules {
 impl ReadRules {
     /// These rules for these targets, which are all that there are. Later rules win.
     pub fn new<'t>(rules: Vec<(TargetPattern, Readers)>, targets: impl IntoIterator<Item = &'t Target>) -> Self {
-        let targets = targets.into_iter().map(|target| {
+        // without rules everything is everybody's
+        let targets = targets.into_iter().filter(|_| !rules.is_empty()).map(|target| {
             let rule = rules.iter().rfind(|(pattern, _)| pattern.matches(target));
             (target.clone(), rule.map_or(Readers::Public, |(_, readers)| readers.clone()))
         });
@@ -33,8 +34,12 @@ impl ReadRules {
 
     /// Who may read a target.
     pub fn readers(&self, target: &Target) -> &Readers {
-        // there is no target that the configuration does not name
-        self.targets.get(target).unwrap_or(&Readers::Users)
+        match self.targets.get(target) {
+            Some(readers) => readers,
+            None if self.rules.is_empty() => &Readers::Public,
+            // there is no target that the configuration does not name
+            None => &Readers::Users,
+        }
     }
 
     /// Whether somebody may read one target who may not read another. Groups are not looked into.
@@ -89,7 +94,8 @@ impl PublicPaths {
 
     /// Whether everybody may read what is at a path. Of RWS's own objects nothing is said here.
     pub fn has(&self, path: &str) -> bool {
-        path.starts_with(private::PREFIX) || self.rules().are_public(path, &self.areas.of(path))
+        let rules = self.rules();
+        path.starts_with(private::PREFIX) || !rules.have_private() || rules.are_public(path, &self.areas.of(path))
     }
 
     fn rules(&self) -> Arc<ReadRules> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use rws_model::{Entry, Identity, ROOT, Record, RepositoryId, Role, Sha256};
+use rws_model::{Entry, FileName, Identity, ROOT, Record, RepositoryId, Role, Sha256};
 use rws_store::{Key, Store};
 
 use crate::actor::Actor;
@@ -123,6 +123,9 @@ pub async fn plan<'a>(
             steps.push(Step { repository, then, changed, removed });
         }
     }
+    if let Some(error) = ambiguous(target, &plan) {
+        return Err(error);
+    }
     // a generation is that of one repository; a time that one repository does not reach back to is none of the target
     let is_of_one = matches!(state, PastState::Generation(_)) && generations.len() > 1;
     let is_found = !plan.is_empty() || no_state.is_none();
@@ -133,6 +136,23 @@ pub async fn plan<'a>(
         }
         _ => Ok(PlannedRollback { target, steps, plan, generations }),
     }
+}
+
+/// Files of one upload have one name each: several packages with the same name and other content cannot come back together.
+fn ambiguous(target: &ConfiguredTarget, plan: &ChangePlan) -> Option<RollbackError> {
+    // those that RWS signs have their digests in their names
+    if target.signs_packages() {
+        return None;
+    }
+    let mut contents: BTreeMap<&FileName, Sha256> = BTreeMap::new();
+    let restored = plan.values().flat_map(|plan| plan.added.iter().chain(&plan.replaced));
+    for package in restored {
+        if contents.insert(&package.file, package.sha256).is_some_and(|other| other != package.sha256) {
+            let reason = "several packages with this file name and other content come back at once".to_owned();
+            return Some(RollbackError::Unreadable { path: package.file.to_string(), reason });
+        }
+    }
+    None
 }
 
 impl PlannedRollback<'_> {

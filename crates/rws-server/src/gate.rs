@@ -115,7 +115,7 @@ impl From<Closed> for Problem {
 impl Gate {
     /// A gate before the repositories of a catalogue.
     pub fn new(catalogue: Arc<Catalogue>, tree: Tree) -> Self {
-        Self { areas: Areas::new(&catalogue), catalogue, commits: Mutex::default(), tree }
+        Self { areas: Areas::new(Arc::clone(&catalogue)), catalogue, commits: Mutex::default(), tree }
     }
 
     /// The formats of all repositories.

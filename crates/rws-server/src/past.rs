@@ -2,10 +2,10 @@
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use rws_repository::UploadId;
 use rws_repository::actor::Actor;
 use rws_repository::history::{self, State};
 use rws_repository::pin;
+use rws_repository::{GenerationId, UploadId};
 
 use crate::access::Reader;
 use crate::answer::{Answer, Problem, json};
@@ -42,6 +42,10 @@ async fn generations(
         Some(_) => return Err(Problem::bad_request("query", "limit is not a whole number from 1.")),
     };
     let before = path::query(query, "before");
+    if before.as_ref().is_some_and(|before| GenerationId::parse(before).is_none()) {
+        return Err(Problem::bad_request("query", "before is not a generation.")
+            .with_hint("next of another page is one: 20261128T120000Z-1a2b3c4d"));
+    }
     let states = history::states(past.head());
     let wanted =
         states.iter().filter(|state| before.as_ref().is_none_or(|before| state.generation.to_string() < *before));

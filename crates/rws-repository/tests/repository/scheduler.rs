@@ -192,7 +192,7 @@ async fn start(catalogue: &Arc<Catalogue>, store: &Arc<dyn Store>, malformed: Ma
 }
 
 /// Reads a repository as its clients do, signatures included; `None` where there is none.
-async fn check(catalogue: &Catalogue, store: &dyn Store, repository: &RepositoryId) -> Option<Checked> {
+async fn check(catalogue: &Arc<Catalogue>, store: &dyn Store, repository: &RepositoryId) -> Option<Checked> {
     let public = &everybody(catalogue);
     let checked = Verifier { store, catalogue, depth: Depth::Bytes, public }.check(repository).await.unwrap();
     assert_eq!(

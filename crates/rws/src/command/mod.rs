@@ -3,6 +3,7 @@
 pub mod config;
 mod hash_password;
 mod health;
+mod history;
 mod index;
 mod key;
 mod log;
@@ -77,6 +78,10 @@ enum Command {
         #[command(subcommand)]
         action: key::Action,
     },
+    /// List the generations of a repository of a service, the newest first: what changed, and who changed it
+    Log(history::LogArguments),
+    /// List what comes and goes between two states of a repository of a service
+    Diff(history::DiffArguments),
     /// Make, list and revoke tokens of a service
     Token(token::TokenArguments),
     /// Check or print the configuration
@@ -127,6 +132,8 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
         Command::Config { action } => {
             config::run(action, &Overrides { file, ..Overrides::default() }, environment, formats)
         }
+        Command::Log(arguments) => runtime()?.block_on(history::log(arguments, environment)),
+        Command::Diff(arguments) => runtime()?.block_on(history::diff(arguments, environment)),
         Command::Token(arguments) => runtime()?.block_on(token::run(arguments, environment)),
         Command::Key { action } => {
             let overrides = Overrides { file, without_users: true, ..Overrides::default() };

@@ -23,8 +23,8 @@ pub struct Reload {
     load: Load,
     maker: AccessMaker,
     listen: ListeningAddress,
-    /// What is in force, without what is read again.
-    fixed: Value,
+    /// What is in force.
+    configuration: Configuration,
     files: Vec<PathBuf>,
     /// What was read last.
     read: Vec<Option<FileState>>,
@@ -42,11 +42,10 @@ struct FileState {
 
 impl Reload {
     /// Goes on from a configuration that is in force.
-    pub fn new(load: Load, configuration: &Configuration, listen: &ListeningAddress, maker: AccessMaker) -> Self {
-        let files = files(configuration);
+    pub fn new(load: Load, configuration: Configuration, listen: &ListeningAddress, maker: AccessMaker) -> Self {
+        let files = files(&configuration);
         let read = states(&files);
-        let fixed = fixed(configuration, listen);
-        Self { load, maker, listen: listen.clone(), fixed, files, seen: read.clone(), read }
+        Self { load, maker, listen: listen.clone(), configuration, files, seen: read.clone(), read }
     }
 
     /// Looks for ever.
@@ -93,7 +92,7 @@ impl Reload {
                 service.logins.replace(access);
                 service.logins.complain(None);
                 tracing::info!("RWS has read users, groups and rights again");
-                if fixed(&configuration, &self.listen) != self.fixed {
+                if fixed(&configuration, &self.listen) != fixed(&self.configuration, &self.listen) {
                     tracing::warn!(
                         "the configuration has changes beyond users, groups and read: restart RWS to put them into force"
                     );

@@ -99,7 +99,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));
     }
     let (asked, asks) = mpsc::channel(1);
-    let reload = Reload::new(again, &configuration, &listen, maker);
+    let reload = Reload::new(again, configuration, &listen, maker);
     tokio::spawn(reload.keep(Arc::clone(&service), asks));
     serve(Network { listener, certificate }, service, signals, asked).await;
     installation.place.release().await;

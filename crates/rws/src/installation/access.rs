@@ -55,8 +55,9 @@ impl AccessMaker {
 
 /// Who may read what.
 pub fn read_rules(configuration: &Configuration) -> ReadRules {
-    let targets: Vec<Target> = configuration.model.targets().collect();
-    ReadRules::new(configuration.readers(), &targets)
+    let rules = configuration.readers();
+    let targets: Vec<Target> = if rules.is_empty() { Vec::new() } else { configuration.model.targets().collect() };
+    ReadRules::new(rules, &targets)
 }
 
 fn account(configuration: &Configuration, name: &str, user: &configuration::User) -> Account {

@@ -54,7 +54,7 @@ impl Installation {
         };
         let keys = Arc::new(SigningKeys::load(configuration, secrets.as_ref(), now())?);
         let catalogue = Arc::new(catalogue(configuration, &keys));
-        let public = Arc::new(PublicPaths::new(Areas::new(&catalogue), access::read_rules(configuration)));
+        let public = Arc::new(PublicPaths::new(Areas::new(Arc::clone(&catalogue)), access::read_rules(configuration)));
         let paths = Arc::clone(&public);
         place.limit_public(Arc::new(move |path| paths.has(path)));
         let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };

@@ -6,5 +6,6 @@ mod closed;
 mod explained;
 mod jobs;
 mod reloading;
+mod replicas;
 mod secrecy;
 mod tokens;

@@ -1,23 +1,27 @@
 //! States of repositories, judged by apt and dnf that keep their caches: promoted, removed, rolled back, and as they were.
 
-use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
+use rws_lab::Chroot;
 use serde_json::{Value, json};
 
 use crate::contract::index::sha256;
 use crate::contract::stage::{configuration, configured};
+use crate::judges_rpm::generated::judges::{AnyDnf, System};
 use crate::support::apt::{Apt, Sources};
 use crate::support::bucket::{Bucket, PASSWORD_HASH};
 use crate::support::curl::{self, Answer, Upload};
-use crate::support::dnf::{Dnf, repo_file};
+use crate::support::dnf::repo_file;
 use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
+use crate::support::private_root::PrivateRoot;
+use crate::support::program::Program;
 use crate::support::raw::Request;
-use crate::support::server::Server;
+use crate::support::server::{Server, own_variables};
 use crate::support::storage::Storage;
-use crate::support::{file_name, temporary_directory, write_file};
+use crate::support::{file_name, files_in, temporary_directory, write_file};
 
 const KEY: &str = "/-/keys/main.asc";
 
@@ -132,58 +136,72 @@ fn packages_are_promoted_removed_and_rolled_back_for_apt(storage: Storage) {
 }
 
 fn packages_are_promoted_removed_and_rolled_back_for_dnf(storage: Storage) {
+    packages_are_promoted_removed_and_rolled_back_for(&System::Here, &server_on(storage));
+}
+
+#[test]
+fn dnf5_of_sid_sees_what_is_promoted_removed_and_rolled_back() {
+    packages_are_promoted_removed_and_rolled_back_for(&System::Sid(Chroot::sid()), &Server::start());
+}
+
+/// dnf 4 of this machine, or dnf5.
+fn packages_are_promoted_removed_and_rolled_back_for(system: &System, server: &Server) {
     const LIVE: &str = "live/2.8/el/9";
     const RELEASE: &str = "release/2.8/el/9";
-    let server = server_on(storage);
-    let work = temporary_directory();
+    let (work, home) = (temporary_directory(), PrivateRoot::new());
     let publish = |version: &str| {
         let rpm = Rpm::new("rws-thing", version, "1.el9").build(work.path());
-        Upload::to(&format!("/{LIVE}?wait=60")).file(&rpm).send(&server).expect_created();
+        Upload::to(&format!("/{LIVE}?wait=60")).file(&rpm).send(server).expect_created();
         file_name(&rpm)
     };
     let client = |path: &str| {
         let url = server.url(&format!("{path}/x86_64/"));
-        Dnf::new(&repo_file("rws", &url, &server.url(KEY)), "9")
+        system.dnf_with(&repo_file("rws", &url, &server.url(KEY)), home.path())
     };
-    let seen = |dnf: &Dnf| {
-        dnf.makecache().expect_success();
-        let format = "%{version}-%{release}";
-        let output = dnf.repoquery(&["--qf", format, "rws-thing"]).expect_success().output();
-        let mut versions: Vec<String> = output.lines().map(str::to_owned).collect();
+    let seen = |dnf: &AnyDnf<'_>| {
+        dnf.run(&["makecache", "--refresh"]).expect_success();
+        let output = dnf.run(&["--quiet", "repoquery", "rws-thing"]).expect_success().output();
+        let version = |line: &str| Some(line.strip_prefix("rws-thing-0:")?.strip_suffix(".x86_64")?.to_owned());
+        let mut versions: Vec<String> = output.lines().filter_map(version).collect();
         versions.sort();
         versions
+    };
+    let download = |dnf: &AnyDnf<'_>| {
+        let directory = home.join("downloads");
+        _ = std::fs::remove_dir_all(&directory);
+        dnf.run(&["download", "--destdir", &directory.display().to_string(), "rws-thing"]).expect_success();
+        files_in(&directory).iter().map(|path| file_name(path)).collect::<Vec<_>>()
     };
     let first = publish("1.0");
     let march = moment();
     let pin = json!({ "name": "march", "targets": [LIVE], "at": march });
-    assert_eq!(post(&server, "pins", &pin).status, 201);
+    assert_eq!(post(server, "pins", &pin).status, 201);
     publish("2.0");
     let live = client(&format!("/{LIVE}"));
     assert_eq!(seen(&live), ["1.0-1.el9", "2.0-1.el9"]);
 
     let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.0-1.el9"], "dry_run": true });
     let repository = format!("{RELEASE}/x86_64");
-    let expected = after(&post(&server, "promote", &promotion).json(), &repository, &[]);
+    let expected = after(&post(server, "promote", &promotion).json(), &repository, &[]);
     let promotion = json!({ "from": LIVE, "to": [RELEASE], "packages": ["rws-thing=2.0-1.el9"] });
-    assert_eq!(post(&server, "promote", &promotion).status, 201);
+    assert_eq!(post(server, "promote", &promotion).status, 201);
     let release = client(&format!("/{RELEASE}"));
     assert_eq!(seen(&release), expected);
-    release.run(&["install", "--downloadonly", "rws-thing"]).expect_success();
+    assert_eq!(download(&release).len(), 1);
 
     let path = format!("/{LIVE}?name=rws-thing&version=1.0-*&wait=30");
-    assert_eq!(Request::new("DELETE", &path).user(server.credentials()).body("").send(&server).status, 201);
+    assert_eq!(Request::new("DELETE", &path).user(server.credentials()).body("").send(server).status, 201);
     assert_eq!(seen(&live), ["2.0-1.el9"]);
     for state in [&march, "march"] {
         let past = client(&format!("/-/at/{state}/{LIVE}"));
         assert_eq!(seen(&past), ["1.0-1.el9"], "{state}");
-        let files = past.download(&["rws-thing"]);
-        assert!(files.iter().any(|path| Path::new(path).ends_with(&first)), "{files:?}");
+        assert_eq!(download(&past), std::slice::from_ref(&first));
     }
 
     let rollback = json!({ "target": LIVE, "to": "march" });
-    assert_eq!(post(&server, "rollback", &rollback).status, 201);
+    assert_eq!(post(server, "rollback", &rollback).status, 201);
     assert_eq!(seen(&live), ["1.0-1.el9"]);
-    assert_eq!(live.download(&["rws-thing"]).len(), 1);
+    assert_eq!(download(&live), std::slice::from_ref(&first));
 }
 
 /// Ready-made files for clients of a state. One who gets the state in place of the newer live root keeps the newer one.
@@ -333,4 +351,112 @@ fn a_state_does_not_change() {
     assert_eq!(Request::get(&path).header("If-None-Match", &tag).send(&server).status, 304);
     assert_eq!(Request::get(&path).header("Range", "bytes=0-9").send(&server).status, 206);
     assert_eq!(Request::new("HEAD", &path).send(&server).status, 200);
+}
+
+/// Two replicas over one bucket change states of the same repositories at once: each answer is kept, in an order that both agree on,
+/// and what is left is consistent.
+#[test]
+fn two_replicas_change_states_at_once() {
+    const LIVE: &str = "live/2.8/el/9";
+    const RELEASE: &str = "release/2.8/el/9";
+    const VERSIONS: usize = 10;
+    let users = json!({ "ci": { "hash": PASSWORD_HASH, "admin": true } }).to_string();
+    let bucket = Bucket::on_ceph().with("RWS_CREDENTIALS", &users);
+    let servers = [bucket.serve(), bucket.serve()];
+    let work = temporary_directory();
+    let rpms: Vec<_> =
+        (1..=VERSIONS).map(|version| Rpm::new("rws-thing", &format!("{version}.0"), "1").build(work.path())).collect();
+    let upload = |server: &Server, number: usize| {
+        Upload::to(&format!("/{LIVE}?wait=60")).file(&rpms[number]).send(server).expect_created();
+    };
+    upload(&servers[0], 0);
+    let is_uploading = AtomicBool::new(true);
+    let promote = |server: &Server| {
+        let body = json!({ "from": LIVE, "to": [RELEASE], "packages": "all", "replace": true });
+        let answer = post(server, "promote", &body);
+        // another one promoted or published meanwhile, or everything is there already
+        assert!(matches!(answer.status, 200 | 201 | 202 | 409), "{}", answer.text());
+        answer.status
+    };
+    std::thread::scope(|scope| {
+        let uploads = scope.spawn(|| {
+            for number in 1..VERSIONS {
+                upload(&servers[number % 2], number);
+            }
+            is_uploading.store(false, Ordering::SeqCst);
+        });
+        for server in &servers {
+            scope.spawn(|| {
+                while is_uploading.load(Ordering::SeqCst) {
+                    promote(server);
+                }
+            });
+        }
+        scope.spawn(|| {
+            for number in 0.. {
+                if !is_uploading.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (server, name) = (&servers[number % 2], format!("pin-{number}"));
+                let body = json!({ "name": name, "targets": [LIVE, RELEASE] });
+                let answer = post(server, "pins", &body);
+                assert!(matches!(answer.status, 201 | 410), "{}", answer.text());
+                let other = &servers[(number + 1) % 2];
+                let gone = Request::new("DELETE", &format!("/-/pins/{name}")).user(other.credentials()).body("");
+                assert_eq!(gone.send(other).status, if answer.status == 201 { 200 } else { 404 });
+            }
+        });
+        assert!(uploads.join().is_ok());
+    });
+    promote(&servers[1]);
+    let versions = |server: &Server, target: &str| {
+        let client = System::Here;
+        let home = PrivateRoot::new();
+        let url = server.url(&format!("/{target}/x86_64/"));
+        let dnf = client.dnf_with(&repo_file("rws", &url, &server.url(KEY)), home.path());
+        dnf.run(&["makecache", "--refresh"]).expect_success();
+        dnf.run(&["--quiet", "repoquery", "rws-thing"]).expect_success().output().lines().count()
+    };
+    assert_eq!([LIVE, RELEASE].map(|target| versions(&servers[0], target)), [VERSIONS, VERSIONS]);
+    assert_eq!(versions(&servers[1], RELEASE), VERSIONS);
+    let pins = curl::get(&servers[0].url("/-/pins")).expect_status(200).json();
+    assert_eq!(pins, json!({ "pins": [] }));
+    drop(servers);
+    bucket.command(&["verify", "--all", "--deep"]).expect_success();
+}
+
+/// `rws log` and `rws diff` of a service.
+#[test]
+fn the_command_line_shows_the_history() {
+    const TARGET: &str = "live/2.8/ubuntu/focal";
+    let server = Server::start();
+    let work = temporary_directory();
+    let publish = |version: &str| {
+        let deb = Deb::new("rws-thing", version, "amd64").build(work.path());
+        Upload::to(&format!("/{TARGET}?wait=60")).field("product", "thing").file(&deb).send(&server).expect_created();
+    };
+    publish("1.0");
+    publish("2.0");
+    let run = |login: bool, arguments: &[&str]| {
+        let program = Program::new(env!("CARGO_BIN_EXE_rws"), work.path());
+        let program = own_variables().into_iter().fold(program, Program::env_remove);
+        let program = program.env("RWS_SERVER", server.base_url());
+        let program = match login {
+            true => {
+                program.env("RWS_USER", &server.credentials().user).env("RWS_PASSWORD", &server.credentials().password)
+            }
+            false => program,
+        };
+        program.args(arguments).run()
+    };
+    let log = run(true, &["log", TARGET]).expect_success().output();
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(log.lines().next().is_some_and(|line| line.ends_with("+1  upload by rws")), "{log}");
+    let first = log.lines().last().and_then(|line| line.split_whitespace().nth(1)).unwrap_or_default().to_owned();
+    assert!(!run(false, &["log", TARGET]).expect_success().output().contains("rws"), "users are for administrators");
+    assert_eq!(run(true, &["log", TARGET, "--limit", "1", "--json"]).expect_success().output().lines().count(), 1);
+    let diff = run(false, &["diff", TARGET, &first]).expect_success().output();
+    assert_eq!(diff, "+ rws-thing 2.0 amd64  rws-thing_2.0_amd64.deb\n");
+    assert_eq!(run(false, &["log", "live/2.8/ubuntu/none"]).code, Some(3));
+    assert_eq!(run(false, &["diff", TARGET, "20200101T000000Z"]).code, Some(3));
 }

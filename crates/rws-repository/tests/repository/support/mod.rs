@@ -504,7 +504,6 @@ pub async fn at_every_crash_point(least: usize, die: impl AsyncFn(usize, Moment)
 }
 
 /// Everybody may read everything.
-pub fn everybody(catalogue: &Catalogue) -> PublicPaths {
-    let targets: Vec<_> = catalogue.targets().map(|target| target.target.clone()).collect();
-    PublicPaths::new(Areas::new(catalogue), ReadRules::new(Vec::new(), &targets))
+pub fn everybody(catalogue: &Arc<Catalogue>) -> PublicPaths {
+    PublicPaths::new(Areas::new(Arc::clone(catalogue)), ReadRules::default())
 }

@@ -129,7 +129,7 @@ fn dnf_reads_with_a_login_and_through_a_path() {
 }
 
 #[test]
-fn dnf5_reads_with_a_login_and_through_a_path() {
+fn dnf5_of_sid_reads_with_a_login_and_through_a_path() {
     let place = Place::start();
     let (good, bad) = repo_files(&place);
     let system = System::Sid(Chroot::sid());

@@ -106,6 +106,8 @@ fn debs_come_back_with_their_bytes() {
             query = format!("limit=2&before={next}");
         }
         assert_eq!(paged, all);
+        let nonsense = get(&server, &format!("/-/repositories/{repository}/generations?before=yesterday"));
+        expect_code(&nonsense, 400, "query");
     });
     rows.end();
 }
