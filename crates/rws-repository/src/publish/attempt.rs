@@ -298,8 +298,11 @@ impl Attempt<'_> {
                 return Ok(Some(plan));
             }
             // a faster publisher deletes the files of uploads that it has published
-            if !placed.missing.is_empty() && self.at.current_counter().await? != state.head().map(|head| head.counter) {
-                return Ok(None);
+            if !placed.missing.is_empty() {
+                let counter = self.at.current().await?.map(|(counter, _)| counter);
+                if counter != state.head().map(|head| head.counter) {
+                    return Ok(None);
+                }
             }
             for (upload, reason) in placed.missing {
                 changes.retain(|change| change.origin != Origin::Upload(upload.clone()));

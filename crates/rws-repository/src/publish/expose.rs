@@ -61,7 +61,8 @@ struct Seen<'a> {
 /// What comparing the files with the head found.
 enum Comparison<'a> {
     Differences(Vec<Difference<'a>>),
-    /// The head is no longer the current one: its successor is exposed by whoever made it.
+    /// Another generation is the current one: it is exposed by whoever made it. A later head with the same generation, as a pin
+    /// makes it, is exposed by nobody else.
     Superseded,
 }
 
@@ -105,15 +106,16 @@ impl Exposer<'_> {
                 (None, _) => Condition::Absent,
                 (Some((_, present)), Wanted::Bytes(_) | Wanted::CopyOf(_)) if present == content => continue,
                 (Some((version, present)), _) if !head.own.contains_key(&present) => {
-                    let counter = self.at.current_counter().await?;
-                    if counter.is_some_and(|counter| counter > head.counter) {
+                    let current = self.at.current().await?;
+                    let has_it = current.as_ref().is_some_and(|(_, generation)| *generation == head.generation);
+                    if !has_it && current.is_some_and(|(counter, _)| counter > head.counter) {
                         return Ok(Comparison::Superseded);
                     }
                     // of a generation that the head has forgotten: it came to stand there late
                     if !self.at.store().is_own(&key).await? {
                         return Err(RepositoryError::Foreign { repository: self.at.repository.clone(), file: name });
                     }
-                    is_current = Some(counter == Some(head.counter));
+                    is_current = Some(has_it);
                     Condition::Matches(version)
                 }
                 (Some((version, _)), _) => {
@@ -121,7 +123,8 @@ impl Exposer<'_> {
                     // does: what this process saw there before is older.
                     let own = remembered.is_some_and(|exposed| exposed.version == version);
                     if !(own && matches!(wanted, Wanted::Bytes(_))) && is_current.is_none() {
-                        is_current = Some(self.at.current_counter().await? == Some(head.counter));
+                        let current = self.at.current().await?;
+                        is_current = Some(current.is_some_and(|(_, generation)| generation == head.generation));
                     }
                     Condition::Matches(version)
                 }

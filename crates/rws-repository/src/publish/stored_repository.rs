@@ -15,7 +15,7 @@ use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads};
 use crate::plan::join;
 use crate::render::PresentFiles;
-use crate::{RepositoryError, disk_format, private, reading};
+use crate::{GenerationId, RepositoryError, disk_format, private, reading};
 
 /// A repository in its store.
 pub(super) struct StoredRepository<'a> {
@@ -119,9 +119,9 @@ impl StoredRepository<'_> {
         Ok(())
     }
 
-    /// The counter of the head that is current now.
-    pub(super) async fn current_counter(&self) -> Result<Option<u64>, RepositoryError> {
-        Ok(Heads(self.store()).read(self.repository).await?.map(|(head, _)| head.counter))
+    /// The counter and the generation of the head that is current now.
+    pub(super) async fn current(&self) -> Result<Option<(u64, GenerationId)>, RepositoryError> {
+        Ok(Heads(self.store()).read(self.repository).await?.map(|(head, _)| (head.counter, head.generation)))
     }
 
     /// Paths below the tree that must not be used now.

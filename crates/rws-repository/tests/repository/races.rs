@@ -473,3 +473,25 @@ async fn a_commit_is_won_whose_answer_is_lost_while_somebody_pins_it() {
     let manifests = world.keys(".rws/generations/").await;
     assert!(manifests.iter().any(|key| key.ends_with(&head.generation.to_string())), "{manifests:?}");
 }
+
+/// Readers of the store itself get a generation also when its head was changed before it was exposed: a pin exposes nothing.
+#[tokio::test]
+async fn a_generation_is_exposed_that_was_pinned_at_once() {
+    let world = world_with(&["one"]).await;
+    upload(&world, "two", "two").await;
+    let outcome = reconcile_while(&world, Triggers::NONE, (Moment::After, "write", ".rws/heads/"), |world| {
+        async move {
+            let target = Arc::clone(world.catalogue.repository(&id(FOCAL)).unwrap());
+            let new = NewPin { name: "at-once", targets: &[target], state: None, actor: &ACTOR };
+            pin::create(&*world.memory, new).await.unwrap();
+        }
+        .boxed()
+    })
+    .await;
+    assert_eq!(outcome.lost_commits, 0);
+    let (head, _) = Heads(&*world.memory).read(&id(FOCAL)).await.unwrap().unwrap();
+    for file in &head.root {
+        assert_eq!(world.get(&format!("{TREE}/{}", file.name)).await.unwrap(), file.content, "{}", file.name);
+    }
+    world.check_plain(TREE, "focal").await;
+}

@@ -3,6 +3,7 @@
 //! No service keeps a condition on a copy. A copy that must not write over anything is therefore claimed first: a small
 //! private object that only one writer can create says what the name is to hold. Then it is looked whether the name is
 //! taken, and only then copied. A claim goes once its copy is there, which holds up everybody else as well as the claim.
+//! Names that change their content are written on a condition instead, with the bytes of the source.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -37,7 +38,9 @@ impl S3Store {
     pub(super) async fn copy_object(&self, from: &Key, to: &Key, write: &Write) -> Result<Version, StoreError> {
         match &write.condition {
             Condition::Always => self.copy_anyway(from, to, write).await,
-            Condition::Absent => {
+            // A name that is written over again and again cannot be claimed: a claim of somebody who died before the copy would keep
+            // others away who want something else there.
+            Condition::Absent if write.kind != ObjectClass::Mutable => {
                 let claim = self.claim(from, to).await?;
                 if self.stat(to).await?.is_some() {
                     self.settle(claim).await;
@@ -50,7 +53,7 @@ impl S3Store {
                 }
                 copied
             }
-            Condition::Matches(_) => {
+            Condition::Absent | Condition::Matches(_) => {
                 let Some(content) = self.download(from, Span::Whole).await? else {
                     return Err(StoreError::Missing { key: from.to_string() });
                 };

@@ -17,11 +17,11 @@ use crate::support::dnf::repo_file;
 use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
 use crate::support::private_root::PrivateRoot;
-use crate::support::program::Program;
+use crate::support::program::{Program, Ran};
 use crate::support::raw::Request;
 use crate::support::server::{Server, own_variables};
 use crate::support::storage::Storage;
-use crate::support::{file_name, files_in, temporary_directory, write_file};
+use crate::support::{file_name, files_in, temporary_directory, wait, write_file};
 
 const KEY: &str = "/-/keys/main.asc";
 
@@ -421,8 +421,10 @@ fn two_replicas_change_states_at_once() {
     assert_eq!(versions(&servers[1], RELEASE), VERSIONS);
     let pins = curl::get(&servers[0].url("/-/pins")).expect_status(200).json();
     assert_eq!(pins, json!({ "pins": [] }));
-    drop(servers);
-    bucket.command(&["verify", "--all", "--deep"]).expect_success();
+    // the last publisher may be on its way to readers of the bucket itself
+    let verify = || Some(bucket.command(&["verify", "--all", "--deep"])).filter(Ran::succeeded);
+    let consistent = wait::until_or(wait::BOUND, verify);
+    assert!(consistent.is_some(), "{}", bucket.command(&["verify", "--all", "--deep"]).transcript());
 }
 
 /// `rws log` and `rws diff` of a service.

@@ -44,7 +44,7 @@ async fn every_operation_outlives_every_fault(server: fn() -> S3Server) {
     operations.join_all().await;
 }
 
-pub const OPERATIONS: [&str; 13] = [
+pub const OPERATIONS: [&str; 14] = [
     "stat",
     "absent",
     "read",
@@ -54,6 +54,7 @@ pub const OPERATIONS: [&str; 13] = [
     "swap",
     "copy",
     "create copy",
+    "create changing copy",
     "delete",
     "delete many",
     "list",
@@ -101,6 +102,9 @@ pub async fn carry_out(place: &Place, operation: &str, name: &str, number: usize
         }
         "copy" => _ = store.copy(&other, &this, wrote(Condition::Always)).await.expect(&shown),
         "create copy" => _ = store.copy(&other, &this, wrote(Condition::Absent)).await.expect(&shown),
+        "create changing copy" => {
+            _ = store.copy(&other, &this, write(Condition::Absent, ObjectClass::Mutable)).await.expect(&shown);
+        }
         "delete" => store.delete(std::slice::from_ref(&other)).await.expect(&shown),
         "delete many" => store.delete(&[other.clone(), this.clone()]).await.expect(&shown),
         "list" => {
@@ -116,7 +120,7 @@ pub async fn carry_out(place: &Place, operation: &str, name: &str, number: usize
     place.proxy.set_fault(None);
     let expected = match operation {
         "write" | "create" | "swap" => Some(b"1".to_vec()),
-        "copy" | "create copy" => Some(b"the other object, of some length".to_vec()),
+        "copy" | "create copy" | "create changing copy" => Some(b"the other object, of some length".to_vec()),
         _ => None,
     };
     assert_eq!(get(direct, this.as_str()).await, expected, "{shown}");
@@ -185,4 +189,23 @@ async fn what_does_not_pass_is_an_error_that_says_what_to_do() {
     place.proxy.set_fault(Some(Arc::new(|_| Some(Fault::Answer { status: 200, code: "Hello", effect: false }))));
     let error = place.store.list("a/").await.unwrap_err();
     assert!(error.to_string().contains("Hello"), "{error}");
+}
+
+/// A publisher that dies between its claim of a name and its copy to it leaves the claim for a day. A package waits for that: nobody
+/// wants other bytes there. An index does not: the next generation has another one.
+#[tokio::test]
+async fn a_claim_that_was_left_keeps_nobody_from_a_name_that_changes() {
+    let place = place(S3Server::ceph()).await;
+    let store = &place.direct;
+    let (old, new, name) = (key("by-hash/old"), key("by-hash/new"), key("dists/Packages"));
+    put(store, old.as_str(), b"old").await;
+    put(store, new.as_str(), b"new").await;
+    put(store, ".rws/claims/dists/Packages", old.as_str().as_bytes()).await;
+    let wanted = |kind| write(Condition::Absent, kind);
+    let refused = store.copy(&new, &name, wanted(ObjectClass::Immutable)).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    store.copy(&new, &name, wanted(ObjectClass::Mutable)).await.unwrap();
+    assert_eq!(get(store, name.as_str()).await, Some(b"new".to_vec()));
+    let again = store.copy(&old, &name, wanted(ObjectClass::Mutable)).await;
+    assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
 }

@@ -108,7 +108,7 @@ fn the_token_of_a_job_is_the_credential() {
     rows.row("no log has it", || {
         let signature = token.rsplit('.').next().unwrap_or_default();
         assert!(!place.server.log().contains(signature));
-        assert!(place.server.log().contains("user=\"oidc:core\""), "{}", place.server.log());
+        place.server.wait_for_log("user=\"oidc:core\"");
     });
     rows.end();
 }
