@@ -359,7 +359,7 @@ fn a_state_does_not_change() {
 fn two_replicas_change_states_at_once() {
     const LIVE: &str = "live/2.8/el/9";
     const RELEASE: &str = "release/2.8/el/9";
-    const VERSIONS: usize = 10;
+    const VERSIONS: usize = 6;
     let users = json!({ "ci": { "hash": PASSWORD_HASH, "admin": true } }).to_string();
     let bucket = Bucket::on_ceph().with("RWS_CREDENTIALS", &users);
     let servers = [bucket.serve(), bucket.serve()];

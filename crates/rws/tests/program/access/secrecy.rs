@@ -94,7 +94,7 @@ fn addresses(server: &Server) -> BTreeSet<String> {
     for repository in &repositories {
         let address = format!("/-/repositories/{repository}/generations");
         let generations = ask(server, "GET", &address, Some(&root)).json();
-        for generation in generations["generations"].as_array().into_iter().flatten() {
+        for generation in generations["generations"].as_array().into_iter().flatten().take(1) {
             states.extend(generation["generation"].as_str().map(str::to_owned));
             uploads.extend(generation["uploads"][0]["upload"].as_str().map(str::to_owned));
         }

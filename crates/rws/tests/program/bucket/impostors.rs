@@ -8,7 +8,7 @@ use rws_lab::{Fault, Forged, Proxy, Seen};
 use super::refusals::expect_refused;
 use crate::support::bucket::Bucket;
 use crate::support::curl::Upload;
-use crate::support::packages::deb::Deb;
+use crate::support::packages::deb::{Compression, Deb};
 use crate::support::temporary_directory;
 
 const TARGET: &str = "/live/1.10/debian/bookworm";
@@ -34,7 +34,9 @@ fn expect_taken(bucket: &Bucket) {
     let directory = temporary_directory();
     let noise: Vec<u8> = (0_u32..6_000_000).flat_map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
     for (name, content) in [("rws-small", b"small".as_slice()), ("rws-large", &noise)] {
-        let package = Deb::new(name, "1.0~rc1+b1-1", "amd64").file("usr/share/noise", content).build(directory.path());
+        // xz takes eleven seconds for as much noise
+        let package = Deb::new(name, "1.0~rc1+b1-1", "amd64").compression(Compression::None);
+        let package = package.file("usr/share/noise", content).build(directory.path());
         let path = format!("{TARGET}?wait=60");
         Upload::to(&path).field("product", "product").file(&package).send(&server).expect_created();
     }

@@ -7,7 +7,7 @@ use rws_lab::{Fault, Proxy, Seen};
 
 use crate::support::bucket::Bucket;
 use crate::support::curl::{self, Answer, Upload};
-use crate::support::packages::deb::Deb;
+use crate::support::packages::deb::{Compression, Deb};
 use crate::support::server::Server;
 use crate::support::{read_file, temporary_directory, wait};
 
@@ -27,14 +27,14 @@ fn targets() -> Vec<String> {
 #[track_caller]
 fn large_package(directory: &Path) -> PathBuf {
     let mut state = 1_u32;
-    // what no compression makes smaller
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         state.to_be_bytes()[0]
     })
     .take(SIZE_BYTES)
     .collect();
-    Deb::new("rws-large", "1.0-1", "amd64").file("usr/share/rws-large/noise", &noise).build(directory)
+    let package = Deb::new("rws-large", "1.0-1", "amd64").compression(Compression::None);
+    package.file("usr/share/rws-large/noise", &noise).build(directory)
 }
 
 #[track_caller]
