@@ -84,6 +84,11 @@ impl<'de> Deserialize<'de> for Grant {
                     return Err(A::Error::custom("packages is an empty list, or has an empty name"));
                 }
                 let verbs = object.verbs.unwrap_or_else(|| Grant::USUAL_VERBS.to_vec());
+                if object.packages.is_some() && verbs.contains(&Verb::Read) {
+                    return Err(A::Error::custom(
+                        "packages does not limit read: give read in an object of its own, without packages",
+                    ));
+                }
                 Ok(Grant { pattern: pattern(&object.pattern)?, verbs, packages: object.packages })
             }
         }

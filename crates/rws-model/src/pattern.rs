@@ -32,6 +32,16 @@ impl TargetPattern {
     }
 }
 
+impl TargetPattern {
+    /// Whether it covers only a part of what is below a path.
+    pub fn begins_below(&self, path: &str) -> bool {
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        self.0.len() > parts.len()
+            && !self.covers(path)
+            && self.0.iter().zip(parts).all(|(own, part)| part_matches(own, part))
+    }
+}
+
 impl fmt::Display for TargetPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0.join("/"))
@@ -80,6 +90,23 @@ mod tests {
             ("*/a*a/el/7", "live/a/el/7", false),
         ] {
             assert_eq!(TargetPattern::parse(pattern).unwrap().matches(&target(name)), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn which_patterns_tell_apart_what_is_below_a_path() {
+        for (pattern, path, expected) in [
+            ("live/2.8/el/8", "live/2.8", true),
+            ("live/2.8/el/8", "", true),
+            ("live/2.8/el/8", "live/2.9", false),
+            ("live/2.8/el/8", "live/2.8/el/8", false),
+            ("live/2.8/el/8", "live/2.8/el/8/more", false),
+            ("live/*/el", "live/2.8", true),
+            ("live", "live", false),
+            ("live", "other", false),
+            ("*", "", false),
+        ] {
+            assert_eq!(TargetPattern::parse(pattern).unwrap().begins_below(path), expected, "{pattern} {path}");
         }
     }
 

@@ -206,6 +206,22 @@ pub enum IntakeError {
     Failed(#[from] RepositoryError),
 }
 
+impl IntakeError {
+    /// Whether it says what is in a repository.
+    pub fn names_contents(&self) -> bool {
+        match self {
+            Self::Conflict(conflict) => conflict.present != Present::UnderWay,
+            Self::PartOfSource { .. } | Self::Ambiguous { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether what is in a repository, or what the requester may do with it, forbids the change.
+    pub fn is_refusal(&self) -> bool {
+        self.names_contents() || matches!(self, Self::NotAllowed { .. })
+    }
+}
+
 /// So many packages are named in a message.
 const MOST_NAMED: usize = 20;
 

@@ -56,6 +56,11 @@ impl ReadRules {
         self.rules.iter().rfind(|(pattern, _)| pattern.covers(path)).map(|(_, readers)| readers)
     }
 
+    /// Whether rules tell apart what lies at and below a path of no target.
+    pub fn tell_apart_below(&self, path: &str) -> bool {
+        self.rules.iter().any(|(pattern, _)| pattern.begins_below(path))
+    }
+
     /// Whether everybody sees the same at a path, which belongs to this.
     pub fn are_public(&self, path: &str, area: &Area<'_>) -> bool {
         let is_public = |target: &Target| self.readers(target).are_public();

@@ -339,9 +339,13 @@ impl Tree {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn generations(&self) -> Result<Vec<Published>, RepositoryError> {
+    pub async fn generations(
+        &self,
+        is_wanted: impl Fn(&RepositoryId) -> bool,
+    ) -> Result<Vec<Published>, RepositoryError> {
         let mut reads = Vec::new();
-        for (repository, stat) in Heads(&*self.store).list().await? {
+        let heads = Heads(&*self.store).list().await?;
+        for (repository, stat) in heads.into_iter().filter(|(repository, _)| is_wanted(repository)) {
             reads.push(
                 async move {
                     let known = lock(&self.heads).get(&repository).cloned();

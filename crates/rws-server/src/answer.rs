@@ -107,6 +107,12 @@ impl Problem {
         self
     }
 
+    /// The same problem in other words, without file and hint.
+    #[must_use]
+    pub fn with_message(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), file: None, hint: None, ..self }
+    }
+
     /// The answer.
     pub fn answer(&self) -> Answer {
         if self.code == UNAUTHORIZED {
@@ -184,8 +190,9 @@ impl From<RepositoryError> for Problem {
     }
 }
 
-impl From<IntakeError> for Problem {
-    fn from(error: IntakeError) -> Self {
+impl Problem {
+    /// Why a change was refused, with what is there: for who may read that. For others see `Writable::problem`.
+    pub fn of_intake(error: IntakeError) -> Self {
         match error {
             IntakeError::Refused(refusal) => refusal.into(),
             IntakeError::TooManyChanges { .. } => {

@@ -2,13 +2,14 @@
 //! forgotten does not compile.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
 use futures::Stream;
 use rws_model::{Allowed, Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::actor::Actor;
-use rws_repository::areas::{Area, Areas};
+use rws_repository::areas::Areas;
 use rws_repository::audit::{self, AuditFilter, AuditRecord};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::history::{self, Commit, NoState, PastState};
@@ -16,10 +17,10 @@ use rws_repository::limits::{PackageLimits, Requester};
 use rws_repository::pin::{self, Pin};
 use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
-use rws_repository::{GenerationId, Head, RepositoryError, UploadId};
+use rws_repository::{GenerationId, Head, IntakeError, RepositoryError, UploadId};
 use rws_store::{Depth, DirectoryEntry, MAX_PAGE_ENTRIES, Page, Store};
 
-use crate::access::{Reader, User};
+use crate::access::{Login, Reader, User};
 use crate::answer::Problem;
 use crate::own;
 
@@ -45,7 +46,13 @@ pub struct Gate {
 pub struct Writable {
     targets: Vec<Arc<ConfiguredTarget>>,
     limits: PackageLimits,
+    /// One of them that the user may not read.
+    hidden: Option<Target>,
 }
+
+/// The targets of a path, all of which a user may change and read: answers may say what is there.
+#[derive(Clone)]
+pub struct Visible(Writable);
 
 /// A file of a package in a repository that a user may change.
 pub struct WritableFile {
@@ -96,6 +103,14 @@ pub struct ReadableRepository {
     pub format: Option<&'static str>,
 }
 
+/// A pin with those of its repositories that may be read.
+pub struct ReadablePin {
+    /// The pin.
+    pub pin: Pin,
+    /// The bytes of all its packages; `None` where not all repositories may be read: they are in the sum.
+    pub bytes: Option<u64>,
+}
+
 /// What a repository was.
 pub struct ReadablePast {
     store: Arc<dyn Store>,
@@ -143,7 +158,7 @@ impl Gate {
     /// # Errors
     ///
     /// 400 for a path of no target, 403 for a target with which the user may not do this.
-    pub fn writable(&self, user: &User, verb: Verb, path: &str, failed: &str) -> Result<Writable, Problem> {
+    pub fn writable(&self, user: &Login, verb: Verb, path: &str, failed: &str) -> Result<Writable, Problem> {
         let targets = self.catalogue.resolve(path).map_err(|error| match error {
             PathError::Base(_) => Problem::bad_request("path", format!("{failed}: {error}")),
             _ => Problem::bad_request("path", error.to_string()),
@@ -156,7 +171,7 @@ impl Gate {
     /// # Errors
     ///
     /// 400 for no path, or one of no target, 403 for a target with which the user may not do this.
-    pub fn writable_all(&self, user: &User, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
+    pub fn writable_all(&self, user: &Login, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
         allow(user, verb, each_once(paths, |path| self.resolve(path))?)
     }
 
@@ -170,7 +185,7 @@ impl Gate {
     /// # Errors
     ///
     /// The same; 400 for a pattern that matches no target, too.
-    pub fn writable_matching(&self, user: &User, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
+    pub fn writable_matching(&self, user: &Login, verb: Verb, paths: &[String]) -> Result<Writable, Problem> {
         let resolve = |path: &str| {
             if !path.contains(['*', '?']) {
                 return self.resolve(path);
@@ -181,7 +196,11 @@ impl Gate {
                 let names = [kind, series, distribution, version];
                 parts.len() == names.len() && parts.iter().zip(names).all(|(part, name)| glob_matches(part, name))
             };
-            let found: Vec<_> = self.catalogue.targets().filter(is_meant).cloned().collect();
+            // what a user can neither read nor change is not matched: a refusal would name it
+            let is_known = |target: &&Arc<ConfiguredTarget>| {
+                may_change(user, &target.target) || user.reader().may_read(&target.target)
+            };
+            let found: Vec<_> = self.catalogue.targets().filter(is_meant).filter(is_known).cloned().collect();
             let nothing = || Problem::bad_request("path", format!("{path} matches no target."));
             if found.is_empty() { Err(nothing()) } else { Ok(found) }
         };
@@ -194,7 +213,7 @@ impl Gate {
     /// # Errors
     ///
     /// 403 for a target with which the user may not do this.
-    pub fn writable_file(&self, user: &User, verb: Verb, path: &str) -> Result<Option<WritableFile>, Problem> {
+    pub fn writable_file(&self, user: &Login, verb: Verb, path: &str) -> Result<Option<WritableFile>, Problem> {
         let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let found = self.catalogue.by_package(path).filter(|_| self.catalogue.resolve(directory).is_err());
         let Some((repository, target, below)) = found else { return Ok(None) };
@@ -245,7 +264,8 @@ impl Gate {
         let [target] = targets.as_slice() else { return Ok(None) };
         match reader.may_read(&target.target) {
             true => Ok(Some(ReadableTarget { gate: self, target: Arc::clone(target) })),
-            false => Err(Closed::to(reader)),
+            false if reader.user().is_some() => Ok(None),
+            false => Err(Closed::LogIn),
         }
     }
 
@@ -260,10 +280,14 @@ impl Gate {
         (state, path): (&str, &str),
         wanted: FileRequest,
     ) -> Result<(PastState, Option<PublicFile>), Problem> {
-        if !self.may_see(reader, path) {
-            return Err(Closed::to(reader).into());
+        let is_hidden = !self.may_see(reader, path);
+        if is_hidden && reader.user().is_none() {
+            return Err(Closed::LogIn.into());
         }
         let state = self.past_state(reader, state).await?;
+        if is_hidden {
+            return Ok((state, None));
+        }
         let found = self.tree.file_at(&state, path, wanted).await??;
         Ok((state, found))
     }
@@ -287,14 +311,21 @@ impl Gate {
         Ok(repositories.iter().any(|repository| self.may_follow(reader, repository)))
     }
 
+    /// Whether somebody may read all repositories of an upload.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn may_see_all(&self, reader: &Reader, id: &UploadId) -> Result<bool, RepositoryError> {
+        let all = async || audit::repositories(&**self.store(), id).await;
+        Ok(!reader.is_limited() || all().await?.iter().all(|repository| self.may_see(reader, repository.as_str())))
+    }
+
     /// Whether somebody may know what becomes of changes of a repository.
     pub fn may_follow(&self, reader: &Reader, repository: &RepositoryId) -> bool {
-        let may_change = |user: &User| {
-            let target = self.catalogue.repository(repository);
-            let may = |verb: &Verb| target.is_some_and(|one| (user.may)(*verb, &one.target) != Allowed::Nothing);
-            Verb::ALL.iter().any(may)
-        };
-        self.may_see(reader, repository.as_str()) || reader.user().is_some_and(may_change)
+        let target = self.catalogue.repository(repository);
+        let changes = |user: &User| target.is_some_and(|target| may_change(user, &target.target));
+        self.may_see(reader, repository.as_str()) || reader.user().is_some_and(changes)
     }
 
     /// The state that a text names: a generation, a time, or a pin. A pin of which this one may read nothing does not exist.
@@ -330,7 +361,7 @@ impl Gate {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn readable_pins(&self, reader: &Reader) -> Result<Vec<Pin>, RepositoryError> {
+    pub async fn readable_pins(&self, reader: &Reader) -> Result<Vec<ReadablePin>, RepositoryError> {
         let mut pins = pin::all(&**self.store()).await?;
         if reader.is_limited() {
             pins.retain(|pin| self.sees_some(reader, pin.repositories.keys()));
@@ -338,7 +369,8 @@ impl Gate {
                 pin.repositories.retain(|repository, _| self.may_see(reader, repository.as_str()));
             }
         }
-        Ok(pins)
+        let bytes = |pin: &Pin| (!reader.is_limited()).then_some(pin.bytes);
+        Ok(pins.into_iter().map(|pin| ReadablePin { bytes: bytes(&pin), pin }).collect())
     }
 
     /// What a repository was; `None` for one that is not configured, or was never published.
@@ -348,8 +380,10 @@ impl Gate {
     /// When this one may not know of it, and when the store fails.
     pub async fn readable_past(&self, reader: &Reader, repository: &str) -> Result<Option<ReadablePast>, Problem> {
         let Some(id) = RepositoryId::parse(repository) else { return Ok(None) };
-        if !self.may_see(reader, repository) {
-            return Err(Closed::to(reader).into());
+        match self.may_see(reader, repository) {
+            true => {}
+            false if reader.user().is_some() => return Ok(None),
+            false => return Err(Closed::LogIn.into()),
         }
         let Some(target) = self.catalogue.repository(&id) else { return Ok(None) };
         let store = Arc::clone(self.store());
@@ -410,13 +444,12 @@ impl Gate {
     ///
     /// When the store fails.
     pub async fn readable_repositories(&self, reader: &Reader) -> Result<Vec<ReadableRepository>, RepositoryError> {
-        let may_see = |published: &Published| self.may_see(reader, published.repository.as_str());
-        let published = self.tree.generations().await?.into_iter().filter(may_see);
+        let published = self.tree.generations(|repository| self.may_see(reader, repository.as_str())).await?;
         let with_format = |published: Published| {
             let configured = self.catalogue.repository(&published.repository);
             ReadableRepository { format: configured.map(|target| target.format.name()), published }
         };
-        Ok(published.map(with_format).collect())
+        Ok(published.into_iter().map(with_format).collect())
     }
 }
 
@@ -442,8 +475,13 @@ fn each_once(
     Ok(targets.into_values().collect())
 }
 
+/// Whether a user may change anything of a target.
+fn may_change(user: &User, target: &Target) -> bool {
+    Verb::ALL.iter().any(|verb| (user.may)(*verb, target) != Allowed::Nothing)
+}
+
 /// Checks that the user may do this with all of some targets.
-fn allow(user: &User, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
+fn allow(user: &Login, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result<Writable, Problem> {
     let mut limits = PackageLimits::none();
     let may = |target: &&Arc<ConfiguredTarget>| match (user.may)(verb, &target.target) {
         Allowed::Nothing => false,
@@ -464,7 +502,11 @@ fn allow(user: &User, verb: Verb, targets: Vec<Arc<ConfiguredTarget>>) -> Result
             };
             Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", message))
         }
-        None => Ok(Writable { targets: allowed.into_iter().cloned().collect(), limits }),
+        None => {
+            let reader = user.reader();
+            let hidden = targets.iter().map(|target| &target.target).find(|target| !reader.may_read(target)).cloned();
+            Ok(Writable { targets: allowed.into_iter().cloned().collect(), limits, hidden })
+        }
     }
 }
 
@@ -477,6 +519,43 @@ impl Writable {
     /// Somebody who asks for a change of them, with the packages that may be changed.
     pub fn requester<'a>(&'a self, actor: &'a Actor) -> Requester<'a> {
         Requester { actor, limits: &self.limits }
+    }
+
+    /// The same, where the user may read them all.
+    ///
+    /// # Errors
+    ///
+    /// 403 where the user may not: the answer would say what is there.
+    pub fn visible(&self) -> Result<Visible, Problem> {
+        match &self.hidden {
+            Some(target) => {
+                let message = format!("You may not read {target}, and the answer would say what is there.");
+                let problem = Problem::new(StatusCode::FORBIDDEN, "may-not-read", message);
+                Err(problem.with_hint("an administrator can add the verb \"read\" to what you are allowed to do"))
+            }
+            None => Ok(Visible(self.clone())),
+        }
+    }
+
+    /// Whether the user may read them all.
+    pub fn is_visible(&self) -> bool {
+        self.hidden.is_none()
+    }
+
+    /// Why a change was refused: without what is there, where the user may not read that.
+    pub fn problem(&self, error: IntakeError) -> Problem {
+        match error.names_contents() {
+            true => self.problem_of_contents(Problem::of_intake(error)),
+            false => Problem::of_intake(error),
+        }
+    }
+
+    /// A problem that names what is there: in general words, where the user may not read that.
+    pub fn problem_of_contents(&self, problem: Problem) -> Problem {
+        match self.is_visible() {
+            true => problem,
+            false => problem.with_message("What is published there stands in the way, and you may not read it."),
+        }
     }
 
     /// These targets for who changes more than single packages.
@@ -492,6 +571,14 @@ impl Writable {
             }
             None => Ok(self),
         }
+    }
+}
+
+impl Deref for Visible {
+    type Target = Writable;
+
+    fn deref(&self) -> &Writable {
+        &self.0
     }
 }
 
@@ -519,7 +606,7 @@ impl Readable {
 
     /// Whether there may be something below the path that this one may not know of.
     pub fn hides_some(&self) -> bool {
-        self.reader.is_limited() && !matches!(self.gate.areas.of(&self.path), Area::Of(_))
+        self.reader.is_limited() && self.reader.sees_a_part(&self.path, &self.gate.areas.of(&self.path))
     }
 
     /// The file at the path; `None` where there is none.
@@ -541,39 +628,53 @@ impl Readable {
     ///
     /// When the store fails.
     pub async fn page(&self, depth: Depth, from: Option<&str>, most: usize) -> Result<Option<Page>, RepositoryError> {
-        match self.hides_some() {
-            true => self.visible_page(depth, from, most).await,
-            false => self.gate.tree.page(&self.path, depth, from, most).await,
+        if !self.hides_some() {
+            return self.gate.tree.page(&self.path, depth, from, most).await;
+        }
+        let mut from = from.map(str::to_owned);
+        loop {
+            let Some(mut page) = self.gate.tree.page(&self.path, depth, from.as_deref(), most).await? else {
+                return Ok(None);
+            };
+            page.entries.retain(|entry| self.gate.may_see(&self.reader, self.below(entry.name()).path()));
+            match page.next {
+                Some(next) if page.entries.is_empty() => from = Some(next),
+                _ => return Ok((!page.entries.is_empty() || self.path.is_empty()).then_some(page)),
+            }
         }
     }
 
-    /// The same without what this one may not know of. The next page begins with a name: what the store says of it might tell of
-    /// others. Such directories are those above the ones of targets, and small.
-    async fn visible_page(
-        &self,
-        depth: Depth,
-        from: Option<&str>,
-        most: usize,
-    ) -> Result<Option<Page>, RepositoryError> {
-        let (mut entries, mut next): (Vec<DirectoryEntry>, _) = (Vec::new(), None);
+    /// A part of a directory, which may be shown to this one with the address of the next: what the store says of that might name
+    /// what this one may not know of. Where there is such, the next part begins with a name, and all of the directory is read.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn named_page(&self, from: Option<&str>, most: usize) -> Result<Option<Page>, RepositoryError> {
+        if !self.hides_some() {
+            return self.page(Depth::Directory, from, most).await;
+        }
+        let (mut first, mut next, mut is_empty) = (BTreeMap::new(), None::<String>, true);
         loop {
-            let page = self.gate.tree.page(&self.path, depth, next.as_deref(), MAX_PAGE_ENTRIES).await?;
-            let Some(page) = page else { break };
-            let may_see = |entry: &DirectoryEntry| self.gate.may_see(&self.reader, self.below(entry.name()).path());
-            entries.extend(page.entries.into_iter().filter(may_see));
+            let Some(page) = self.page(Depth::Directory, next.as_deref(), MAX_PAGE_ENTRIES).await? else { break };
+            is_empty &= page.entries.is_empty();
+            let behind = |entry: &DirectoryEntry| from.is_none_or(|from| entry.name() >= from);
+            let named = page.entries.into_iter().filter(behind).map(|entry| (entry.name().to_owned(), entry));
+            first.extend(named);
+            // one more than asked for: where the next part begins
+            while first.len() > most + 1 {
+                first.pop_last();
+            }
             match page.next {
                 Some(after) => next = Some(after),
                 None => break,
             }
         }
-        if entries.is_empty() && !self.path.is_empty() {
+        if is_empty && !self.path.is_empty() {
             return Ok(None);
         }
-        entries.sort_by(|left, right| left.name().cmp(right.name()));
-        entries.retain(|entry| from.is_none_or(|from| entry.name() >= from));
-        let next = entries.get(most).map(|entry| entry.name().to_owned());
-        entries.truncate(most);
-        Ok(Some(Page { entries, next }))
+        let next = if first.len() > most { first.pop_last().map(|(name, _)| name) } else { None };
+        Ok(Some(Page { entries: first.into_values().collect(), next }))
     }
 }
 

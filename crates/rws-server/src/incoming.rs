@@ -15,7 +15,7 @@ use rws_repository::catalogue::{ConfiguredTarget, normal_path};
 use rws_repository::inspection::Inspection;
 use rws_repository::{IncomingFiles, RepositoryError};
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, message};
 use crate::body::{Incoming, pieces};
 use crate::exchange::actor;
@@ -66,7 +66,7 @@ impl IncomingTarget<'_> {
     ))]
 pub async fn put(
     service: &Arc<Service>,
-    user: &User,
+    user: &Login,
     path: &str,
     parts: &Parts,
     body: &mut Incoming,
@@ -104,7 +104,7 @@ fn waits(place: &IncomingTarget<'_>) -> String {
     )
 }
 
-fn place<'a>(service: &Service, user: &'a User, path: &'a str) -> Result<IncomingTarget<'a>, Problem> {
+fn place<'a>(service: &Service, user: &'a Login, path: &'a str) -> Result<IncomingTarget<'a>, Problem> {
     let mut parts = path.rsplitn(3, '/');
     let (Some(name), Some(product), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Problem::bad_request("path", "Invalid URL.")
@@ -199,7 +199,7 @@ async fn commit(
     let store = service.gate.store();
     let sender = place.sender();
     let IncomingTarget { target, writable, name, .. } = &place;
-    let mut reception = IncomingFiles::begin(Arc::clone(store)).await?;
+    let mut reception = IncomingFiles::begin(Arc::clone(store)).await.map_err(Problem::of_intake)?;
     let mut to = Destination {
         place: service.place(sender.user),
         reception: &mut reception,

@@ -144,7 +144,11 @@ pub async fn directory(
         _ => (None, MAX_PAGE_ENTRIES),
     };
     // of all files the first level is enough to see whether there are any
-    let Some(first) = readable.page(Depth::Directory, from.as_deref(), most).await? else { return Ok(None) };
+    let first = match depth {
+        Depth::Directory if is_json => readable.named_page(from.as_deref(), most).await?,
+        _ => readable.page(Depth::Directory, None, most).await?,
+    };
+    let Some(first) = first else { return Ok(None) };
     let mut answer = match depth {
         Depth::All => lines(files(service, readable, first)),
         Depth::Directory if is_json => one_part(readable, &first, most),

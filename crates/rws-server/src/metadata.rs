@@ -13,7 +13,7 @@ use rws_store::low_priority;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, busy};
 use crate::body::Incoming;
 use crate::exchange::actor;
@@ -54,7 +54,7 @@ struct MetadataTarget {
     ))]
 pub async fn put(
     service: &Arc<Service>,
-    user: &User,
+    user: &Login,
     path: &str,
     parts: &Parts,
     body: &mut Incoming,
@@ -79,14 +79,14 @@ pub async fn put(
         (status = 202, description = "Accepted, and not published within the time of `wait`.", body = Message),
         ChangeProblems,
     ))]
-pub async fn remove(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
+pub async fn remove(service: &Arc<Service>, user: &Login, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let place = place(service, user, Verb::Delete, path)?;
     let accepted = undescribe(service, place, &actor(user, parts, "metadata")).await?;
     service.scheduler.take(&accepted);
     Ok(answer(service, &accepted, StatusCode::OK, wait::left(parts)).await)
 }
 
-fn place(service: &Service, user: &User, verb: Verb, path: &str) -> Result<MetadataTarget, Problem> {
+fn place(service: &Service, user: &Login, verb: Verb, path: &str) -> Result<MetadataTarget, Problem> {
     let mut parts = path.rsplitn(3, '/');
     let (Some(kind), Some(architecture), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Problem::bad_request("path", "Invalid URL."));
@@ -107,7 +107,7 @@ fn place(service: &Service, user: &User, verb: Verb, path: &str) -> Result<Metad
 
 async fn describe(
     service: &Arc<Service>,
-    user: &User,
+    user: &Login,
     place: MetadataTarget,
     (bytes, body): (u64, &mut Incoming),
     actor: Actor,
@@ -141,7 +141,8 @@ async fn describe(
     };
     let metadata = low_priority::run_if(is_large, check).await??;
     let repositories: Vec<RepositoryId> = place.repositories.into_iter().map(|(_, repository)| repository).collect();
-    let accepted = intake::describe(&*store, metadata, &repositories, &actor).await?;
+    let accepted = intake::describe(&*store, metadata, &repositories, &actor).await;
+    let accepted = accepted.map_err(Problem::of_intake)?;
     // as long as the file is in memory
     drop(turn);
     Ok(accepted)
@@ -150,7 +151,8 @@ async fn describe(
 async fn undescribe(service: &Arc<Service>, place: MetadataTarget, actor: &Actor) -> Result<Accepted, Problem> {
     let format = place.repositories.first().map(|(target, _)| &target.format);
     let kind = format.map_or(place.kind.as_str(), |format| format.metadata_kind(&place.kind));
-    match intake::undescribe(&**service.gate.store(), &place.repositories, kind, actor).await? {
+    let removed = intake::undescribe(&**service.gate.store(), &place.repositories, kind, actor).await;
+    match removed.map_err(Problem::of_intake)? {
         Some(accepted) => Ok(accepted),
         None => {
             let message = format!("The repository has no {} file.", place.kind);

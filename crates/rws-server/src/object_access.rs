@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rws_model::Target;
+use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::read_rules::PublicPaths;
 use rws_repository::{RepositoryError, object_access};
-use rws_store::WriteAccess;
+use rws_store::{Store, WriteAccess};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -53,29 +54,49 @@ impl ObjectAccess {
             self.closed = Some(object_access::closed(&*store).await?.into_iter().collect());
         }
         let is_due = self.checked.elapsed() >= CHECKS;
+        let mut failed = None;
         for target in self.gate.targets() {
-            let (is_public, name) = (self.public.has_target(&target.target), &target.target);
-            let is_closed = self.closed.as_ref().is_some_and(|closed| closed.contains(name));
-            match (is_public, is_closed) {
-                (true, false) => {}
-                (false, true) if !is_due => {}
-                (false, _) => {
-                    let objects = object_access::close(&*store, target).await?;
-                    if !is_closed {
-                        tracing::info!(target = %name, objects, "nobody but RWS reads these objects from the bucket now");
-                    }
-                    self.closed.get_or_insert_default().insert(name.clone());
-                }
-                (true, true) => {
-                    let objects = object_access::open(&*store, target).await?;
-                    tracing::info!(target = %name, objects, "the repository is public again");
-                    self.closed.get_or_insert_default().remove(name);
-                }
-            }
+            let is_closed = self.closed.as_ref().is_some_and(|closed| closed.contains(&target.target));
+            match self.set(&*store, target, is_closed, is_due).await {
+                Ok(true) => self.closed.get_or_insert_default().insert(target.target.clone()),
+                Ok(false) => self.closed.get_or_insert_default().remove(&target.target),
+                // one target must not keep the others open
+                Err(error) => failed.replace(error).is_some(),
+            };
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         if is_due {
             self.checked = Instant::now();
         }
         Ok(())
+    }
+
+    /// Sets who may read the objects of a target; says whether they are closed now.
+    async fn set(
+        &self,
+        store: &dyn Store,
+        target: &ConfiguredTarget,
+        is_closed: bool,
+        is_due: bool,
+    ) -> Result<bool, RepositoryError> {
+        let name = &target.target;
+        match (self.public.has_target(name), is_closed) {
+            (true, false) => return Ok(false),
+            (false, true) if !is_due => {}
+            (false, _) => {
+                let objects = object_access::close(store, target).await?;
+                if !is_closed {
+                    tracing::info!(target = %name, objects, "nobody but RWS reads these objects from the bucket now");
+                }
+            }
+            (true, true) => {
+                let objects = object_access::open(store, target).await?;
+                tracing::info!(target = %name, objects, "the repository is public again");
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

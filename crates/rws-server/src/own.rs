@@ -112,8 +112,9 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
     }
     service.gate.check().await?;
     let writes = (writing != WriteAccess::MultiWriter).then(|| writing.sentence());
-    let access = service.logins.problem();
-    let access = access.map(|problem| format!("users and rights are those of before: {problem}"));
+    let access = service.logins.broken();
+    let access =
+        access.map(|broken| format!("users and rights are those of before: {broken} cannot be used, the log says why"));
     let lines = [Some("ready".to_owned()), access, writes, service.gate.store().suspect_answers()];
     let keys = (service.key_states)().into_iter();
     let keys = keys.filter_map(|key| Some(format!("key {} cannot sign: {}", key.name, key.problem?)));
@@ -286,7 +287,10 @@ async fn upload(service: &Service, reader: &Reader, id: &str) -> Answered {
         }
         Some(Progress::Failed(reason)) => {
             answer.state = UploadState::Failed;
-            answer.reason = Some(reason);
+            // it may name what is in any of the repositories
+            let is_open = service.gate.may_see_all(reader, &id).await?;
+            let closed = "RWS could not publish it. Who may read all its repositories sees why.";
+            answer.reason = Some(if is_open { reason } else { closed.to_owned() });
         }
     }
     Ok(Some(json(StatusCode::OK, &answer)))

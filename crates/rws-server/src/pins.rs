@@ -7,10 +7,11 @@ use axum::http::request::Parts;
 use rws_model::Verb;
 use rws_repository::pin::{self, NewPin, PinError};
 
-use crate::access::{Reader, User};
+use crate::access::{Login, Reader};
 use crate::answer::{Answer, Problem, json, message};
 use crate::body::Incoming;
 use crate::exchange::actor;
+use crate::gate::ReadablePin;
 use crate::json_request;
 use crate::schema::{ChangeProblems, Message, Pin, PinRequest, Pins, StoreProblems};
 use crate::service::Service;
@@ -34,13 +35,13 @@ pub async fn get(service: &Service, reader: &Reader) -> Result<Answer, Problem> 
         (status = 410, description = "A repository does not have this state any more.", body = Problem),
         ChangeProblems,
     ))]
-pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let request: PinRequest = json_request::read(body).await?;
     let targets = service.gate.writable_matching(user, Verb::Read, &request.targets)?;
     let targets = targets.targets().to_vec();
     let state = match &request.at {
-        Some(at) => Some(service.gate.past_state(&service.reader(user), at).await?),
+        Some(at) => Some(service.gate.past_state(&user.reader(), at).await?),
         None => None,
     };
     let (working, actor) = (Arc::clone(service), actor(user, parts, "pin"));
@@ -51,7 +52,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     });
     let pin = work.await??;
     tracing::info!(pin = pin.name, repositories = pin.repositories.len(), "pinned");
-    Ok(json(StatusCode::CREATED, &Pin::from(pin)))
+    Ok(json(StatusCode::CREATED, &Pin::from(ReadablePin { bytes: Some(pin.bytes), pin })))
 }
 
 /// Removes a pin. RWS gives up what only the pin kept, as it does with what was replaced.
@@ -59,7 +60,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     security(("password" = [])),
     params(("name" = String, Path, description = "The name of the pin.")),
     responses((status = 200, description = "Removed.", body = Message), ChangeProblems))]
-pub async fn delete(service: &Arc<Service>, user: &User, parts: &Parts, name: &str) -> Result<Answer, Problem> {
+pub async fn delete(service: &Arc<Service>, user: &Login, parts: &Parts, name: &str) -> Result<Answer, Problem> {
     let (working, pin, actor) = (Arc::clone(service), name.to_owned(), actor(user, parts, "unpin"));
     let work = tokio::spawn(async move { pin::remove(&**working.gate.store(), &pin, &actor).await });
     if !work.await?? {

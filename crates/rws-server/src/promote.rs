@@ -11,10 +11,11 @@ use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::Accepted;
 use rws_repository::promotion::{self, Choice, PlannedPromotion, Promotion, PromotionError};
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, json};
 use crate::body::Incoming;
 use crate::exchange::actor;
+use crate::gate::{Visible, Writable};
 use crate::json_request;
 use crate::schema::{ChangeProblems, Message, Packages, Plan, PlanProblem, PromoteRequest, Wait};
 use crate::service::Service;
@@ -33,16 +34,19 @@ use crate::wait;
         (status = 409, description = "Some packages cannot be promoted, or a repository has changed. Nothing is changed.", body = PlanProblem),
         ChangeProblems,
     ))]
-pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let request: PromoteRequest = json_request::read(body).await?;
     let gate = &service.gate;
-    let Some(from) = gate.readable_target(&service.reader(user), request.from.trim_matches('/'))? else {
+    let Some(from) = gate.readable_target(&user.reader(), request.from.trim_matches('/'))? else {
         let message = format!("from: {:?} is not the path of one target.", request.from);
         return Err(Problem::bad_request("path", message));
     };
     let from = Arc::clone(from.shared());
     let to = gate.writable_all(user, Verb::Promote, &request.to)?;
+    if request.dry_run {
+        to.visible()?;
+    }
     if to.targets().iter().any(|target| target.target == from.target) {
         let message = format!("Packages of {} cannot be promoted to the same target.", from.target);
         return Err(Problem::bad_request("onto-itself", message));
@@ -52,8 +56,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         let message = format!("{} has {of_from} packages, {} has {of_other} packages.", from.target, other.target);
         return Err(Problem::bad_request("other-format", message));
     }
-    let access = service.logins.access();
-    let discloses = |target: &&Arc<ConfiguredTarget>| access.rules().disclose(&from.target, &target.target);
+    let discloses = |target: &&Arc<ConfiguredTarget>| user.rules().disclose(&from.target, &target.target);
     if let Some(open) = to.targets().iter().find(discloses).filter(|_| !request.disclose) {
         let message = format!("Some may read {} who may not read {}.", open.target, from.target);
         let problem = Problem::new(StatusCode::CONFLICT, "discloses", message);
@@ -79,17 +82,18 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
             max_entries_bytes: promoting.settings.limits.entries_bytes,
         };
         let store = promoting.gate.store();
-        let planned = promotion::plan(store, promotion).await?;
+        let problem = |error| problem(&to, error);
+        let planned = promotion::plan(store, promotion).await.map_err(problem)?;
         let by = to.requester(&actor);
-        planned.check_rights(by.limits)?;
-        let plan = Plan::of_promotion(&planned, request.dependencies.is_some());
+        planned.check_rights(by.limits).map_err(problem)?;
+        let plan = |to: &Visible| Plan::of_promotion(to, &planned, request.dependencies.is_some());
         if let Some(problem) = stands_in_the_way(&planned, &expected) {
-            return Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })));
+            return not_now(&to, problem, plan);
         }
         if request.dry_run {
-            return Ok(Outcome::Answered(json(StatusCode::OK, &plan)));
+            return Ok(Outcome::Answered(json(StatusCode::OK, &plan(&to.visible()?))));
         }
-        let accepted = planned.carry_out(store, by).await?;
+        let accepted = planned.carry_out(store, by).await.map_err(problem)?;
         tracing::info!(upload = %accepted.id, from = %from.target, to = request.to.join(" "), "promoted");
         promoting.scheduler.take(&accepted);
         Ok::<_, Problem>(Outcome::Accepted(accepted))
@@ -106,6 +110,17 @@ pub enum Outcome {
     Answered(Answer),
     /// It is a promise.
     Accepted(Accepted),
+}
+
+/// What stands in the way of a change, with the plan where that may be read.
+pub fn not_now(to: &Writable, problem: Problem, plan: impl FnOnce(&Visible) -> Plan) -> Result<Outcome, Problem> {
+    match to.visible() {
+        Ok(visible) => {
+            let plan = plan(&visible);
+            Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })))
+        }
+        Err(_) => Err(to.problem_of_contents(problem)),
+    }
 }
 
 fn choice(packages: &Packages) -> Result<Choice, Problem> {
@@ -168,21 +183,19 @@ fn stands_in_the_way(planned: &PlannedPromotion<'_>, expected: &BTreeMap<Reposit
     Some(Problem::new(StatusCode::CONFLICT, "refused", message).with_hint(hint))
 }
 
-impl From<PromotionError> for Problem {
-    fn from(error: PromotionError) -> Self {
-        let message = error.to_string();
-        match error {
-            PromotionError::NoPackage { .. } => Self::new(StatusCode::NOT_FOUND, "no-package", message)
-                .with_hint("a selector is NAME or NAME=VERSION, and may have * and ?; a version is all of it"),
-            PromotionError::Ambiguous { name, .. } => Self::new(StatusCode::CONFLICT, "ambiguous", message)
-                .with_hint(format!("say which one: {name}=VERSION, or {name}=* for all")),
-            PromotionError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
-                .with_hint("promote fewer packages at once, or raise server.limits.entries_bytes"),
-            PromotionError::NoMetadata { .. } => Self::new(StatusCode::NOT_FOUND, "no-metadata", message),
-            PromotionError::Moved { .. } => {
-                Self::new(StatusCode::CONFLICT, "moved", message).with_hint("send the request again")
-            }
-            PromotionError::Intake(error) => error.into(),
+fn problem(to: &Writable, error: PromotionError) -> Problem {
+    let message = error.to_string();
+    match error {
+        PromotionError::NoPackage { .. } => Problem::new(StatusCode::NOT_FOUND, "no-package", message)
+            .with_hint("a selector is NAME or NAME=VERSION, and may have * and ?; a version is all of it"),
+        PromotionError::Ambiguous { name, .. } => Problem::new(StatusCode::CONFLICT, "ambiguous", message)
+            .with_hint(format!("say which one: {name}=VERSION, or {name}=* for all")),
+        PromotionError::TooLarge { .. } => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+            .with_hint("promote fewer packages at once, or raise server.limits.entries_bytes"),
+        PromotionError::NoMetadata { .. } => Problem::new(StatusCode::NOT_FOUND, "no-metadata", message),
+        PromotionError::Moved { .. } => {
+            Problem::new(StatusCode::CONFLICT, "moved", message).with_hint("send the request again")
         }
+        PromotionError::Intake(error) => to.problem(error),
     }
 }

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use rws_model::{Sha256, Verb};
 use rws_repository::purge;
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, json};
 use crate::body::Incoming;
 use crate::exchange::actor;
@@ -34,7 +34,7 @@ const LONGEST_PUBLISH: Duration = Duration::from_secs(30);
         (status = 202, description = "RWS goes on with it.", body = Purge),
         ChangeProblems,
     ))]
-pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let request: PurgeRequest = json_request::read(body).await?;
     let digest = |text: &String| {
@@ -74,7 +74,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-package", message));
         }
         purge::record(store, purged, &plan, &digests, &actor).await?;
-        let accepted = purge::remove(store, catalogue, purged, &actor).await?;
+        let accepted = purge::remove(store, catalogue, purged, &actor).await.map_err(Problem::of_intake)?;
         drop(turn);
         if let Some(accepted) = &accepted {
             scheduler.take(accepted);

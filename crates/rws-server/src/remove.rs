@@ -11,7 +11,7 @@ use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::removal::{self, Address, Removal};
 use rws_repository::selection::{self, Selector};
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, json};
 use crate::exchange::actor;
 use crate::gate::{Writable, WritableFile};
@@ -27,7 +27,7 @@ type Wanted = (Writable, Removal);
 const SELECTING: [&str; 3] = ["name", "version", "architecture"];
 
 /// Removes a package: the index forgets it first, its file goes when no reader needs it any more.
-pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
+pub async fn delete(service: &Arc<Service>, user: &Login, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     if SELECTING.iter().any(|key| path::query(parts.uri.query(), key).is_some()) {
         return delete_selected(service, user, path, parts).await;
     }
@@ -50,8 +50,13 @@ pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Par
     let (removing, actor) = (Arc::clone(service), actor(user, parts, "delete"));
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
-        let accepted =
-            removal::remove(&**removing.gate.store(), targets.targets(), &removal, targets.requester(&actor)).await?;
+        let store = &**removing.gate.store();
+        let removed = removal::remove(store, targets.targets(), &removal, targets.requester(&actor)).await;
+        let accepted = match removed {
+            // for who may not read the target only what goes is there
+            Err(error) if !targets.is_visible() && error.is_refusal() => None,
+            removed => removed.map_err(|error| targets.problem(error))?,
+        };
         accepted.iter().for_each(|accepted| removing.scheduler.take(accepted));
         Ok::<_, Problem>(accepted)
     });
@@ -65,7 +70,7 @@ pub async fn delete(service: &Arc<Service>, user: &User, path: &str, parts: &Par
 }
 
 /// Removes all packages that name, version and architecture stand for, each a pattern.
-async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
+async fn delete_selected(service: &Arc<Service>, user: &Login, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let query = parts.uri.query();
     let known = [&SELECTING[..], &["dry_run", "wait"]].concat();
     let mut seen = BTreeSet::new();
@@ -81,22 +86,23 @@ async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts:
     let selector = Selector { name, version, architecture };
     let dry_run = path::query(query, "dry_run").is_some_and(|value| !["0", "false"].contains(&value.as_str()));
     let targets = service.gate.writable(user, Verb::Delete, path, "Can't delete the packages")?;
+    let visible = targets.visible();
+    if dry_run {
+        visible.as_ref().map_err(Problem::clone)?;
+    }
     let (removing, actor) = (Arc::clone(service), actor(user, parts, "delete"));
     // also when the client goes away meanwhile
     let work = tokio::spawn(async move {
-        let done = selection::remove(
-            &**removing.gate.store(),
-            targets.targets(),
-            &selector,
-            dry_run,
-            targets.requester(&actor),
-        )
-        .await?;
+        let (store, by) = (&**removing.gate.store(), targets.requester(&actor));
+        let done = match selection::remove(store, targets.targets(), &selector, dry_run, by).await {
+            Err(error) if !targets.is_visible() && error.is_refusal() => Default::default(),
+            done => done.map_err(|error| targets.problem(error))?,
+        };
         done.1.iter().for_each(|accepted| removing.scheduler.take(accepted));
         Ok::<_, Problem>(done)
     });
     match work.await?? {
-        (plan, None) if dry_run => Ok(json(StatusCode::OK, &Plan::from(plan))),
+        (plan, None) if dry_run => Ok(json(StatusCode::OK, &Plan::of(&visible?, plan))),
         (_, None) => {
             let message = format!("There is no such package at {path}.");
             Err(Problem::new(StatusCode::NOT_FOUND, "no-package", message)
@@ -107,7 +113,7 @@ async fn delete_selected(service: &Arc<Service>, user: &User, path: &str, parts:
 }
 
 /// What stands at the address of a file; `None` for a path that is none.
-fn at_address(service: &Service, user: &User, path: &str) -> Result<Option<Wanted>, Problem> {
+fn at_address(service: &Service, user: &Login, path: &str) -> Result<Option<Wanted>, Problem> {
     let Some(path) = path::normalized(path) else { return Ok(None) };
     let Some(WritableFile { target, repository, path }) = service.gate.writable_file(user, Verb::Delete, &path)? else {
         return Ok(None);

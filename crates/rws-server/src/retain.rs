@@ -8,8 +8,8 @@ use rws_model::Verb;
 use rws_repository::retention;
 use rws_repository::selection::ChangePlan;
 
-use crate::access::User;
-use crate::answer::{Answer, Problem, json};
+use crate::access::Login;
+use crate::answer::{Answer, Problem, json, message};
 use crate::body::Incoming;
 use crate::exchange::actor;
 use crate::json_request;
@@ -29,11 +29,14 @@ use crate::wait;
         (status = 202, description = "Accepted, and not published within the time of `wait`.", body = Message),
         ChangeProblems,
     ))]
-pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let request: RetainRequest = json_request::read(body).await?;
-    let targets = service.gate.writable_matching(user, Verb::Retain, &request.targets)?.whole()?;
-    let targets = targets.targets().to_vec();
+    let writable = service.gate.writable_matching(user, Verb::Retain, &request.targets)?.whole()?;
+    if request.dry_run {
+        writable.visible()?;
+    }
+    let targets = writable.targets().to_vec();
     if targets.iter().all(|target| target.retention.is_none()) {
         let message = "None of these targets has a rule of retention.";
         return Err(Problem::new(StatusCode::NOT_FOUND, "no-rule", message)
@@ -53,7 +56,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
         if request.dry_run {
             return Ok((plan, None));
         }
-        let accepted = retention::carry_out(store, plans, &actor).await?;
+        let accepted = retention::carry_out(store, plans, &actor).await.map_err(Problem::of_intake)?;
         if let Some(accepted) = &accepted {
             tracing::info!(upload = %accepted.id, targets = request.targets.join(" "), "retention");
             working.scheduler.take(accepted);
@@ -62,6 +65,9 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
     });
     match work.await?? {
         (_, Some(accepted)) => Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await),
-        (plan, None) => Ok(json(StatusCode::OK, &Plan::from(plan))),
+        (plan, None) => Ok(match writable.visible() {
+            Ok(visible) => json(StatusCode::OK, &Plan::of(&visible, plan)),
+            Err(_) => message(StatusCode::OK, "OK"),
+        }),
     }
 }

@@ -9,12 +9,12 @@ use rws_repository::history::NoState;
 use rws_repository::rollback::{self, RollbackError};
 use rws_repository::selection::PlannedPackage;
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, json};
 use crate::body::Incoming;
 use crate::exchange::actor;
 use crate::json_request;
-use crate::promote::{Outcome, generations, moved};
+use crate::promote::{Outcome, generations, moved, not_now};
 use crate::schema::{ChangeProblems, Message, Plan, PlanProblem, RollbackRequest, Wait};
 use crate::service::Service;
 use crate::upload::{answer, permit};
@@ -33,18 +33,18 @@ use crate::wait;
         (status = 410, description = "The generation is not kept any more.", body = Problem),
         ChangeProblems,
     ))]
-pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let request: RollbackRequest = json_request::read(body).await?;
     let paths = [request.target.clone()];
     service.gate.writable_all(user, Verb::Upload, &paths)?.whole()?;
-    let writable = service.gate.writable_all(user, Verb::Delete, &paths)?.whole()?;
+    let writable = service.gate.writable_all(user, Verb::Delete, &paths)?.whole()?.visible()?;
     let [target] = writable.targets() else {
         let message = format!("target: {:?} stands for several targets.", request.target);
         return Err(Problem::bad_request("path", message));
     };
     let target = Arc::clone(target);
-    let state = service.gate.past_state(&service.reader(user), &request.to).await?;
+    let state = service.gate.past_state(&user.reader(), &request.to).await?;
     let repository = request.repository.as_ref().map(|name| {
         let known = RepositoryId::parse(name.trim_matches('/')).filter(|id| target.repositories().contains(id));
         let message = format!("repository: {name:?} is no repository of {}.", target.target);
@@ -66,9 +66,9 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
                 format!("That state has {}, which an administrator has purged. RWS changed nothing.", package.file);
             return Err(Problem::new(StatusCode::CONFLICT, "purged", message));
         }
-        let plan = Plan::from(planned.plan.clone());
+        let plan = Plan::of(&writable, planned.plan.clone());
         if let Some(problem) = moved(&planned.generations, &expected) {
-            return Ok(Outcome::Answered(json(StatusCode::CONFLICT, &PlanProblem { problem, plan })));
+            return not_now(&writable, problem, |_| plan);
         }
         if request.dry_run {
             return Ok(Outcome::Answered(json(StatusCode::OK, &plan)));
@@ -107,7 +107,7 @@ impl From<RollbackError> for Problem {
             RollbackError::NoState(error) => error.into(),
             RollbackError::Unpublished(_) => Self::new(StatusCode::NOT_FOUND, "no-repository", message),
             RollbackError::Unreadable { .. } => Self::new(StatusCode::CONFLICT, "unreadable", message),
-            RollbackError::Intake(error) => error.into(),
+            RollbackError::Intake(error) => Self::of_intake(error),
         }
     }
 }

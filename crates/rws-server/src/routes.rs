@@ -13,7 +13,7 @@ use metrics::counter;
 use rws_oidc::DeniedKind;
 use tracing::Instrument;
 
-use crate::access::{Denied, Reader, User};
+use crate::access::{Denied, Login, Reader};
 use crate::activity::ActiveRequest;
 use crate::answer::{Answer, Problem, allowed, busy, reads};
 use crate::body::{Drained, Incoming, too_large};
@@ -173,12 +173,12 @@ async fn reader(service: &Service, exchange: &Exchange, anybody: Reader, parts: 
     if !parts.headers.contains_key(AUTHORIZATION) {
         return Ok(anybody);
     }
-    let user = match service.logins.remembered(&parts.headers) {
-        Some(user) => user,
+    let login = match service.logins.remembered(&parts.headers) {
+        Some(login) => login,
         None => log_in(service, exchange, &parts.headers).await?,
     };
-    exchange.of_user(&user.name);
-    Ok(Reader::new(service.logins.access(), Some(user)))
+    exchange.of_user(&login.name);
+    Ok(login.reader())
 }
 
 /// Who reads with a token in the path. One that is not good, or is not meant for paths, makes the whole address one that does not
@@ -192,9 +192,9 @@ async fn reader_by_path(
     let path = path::decoded(path).unwrap_or_default();
     let text = token.text().filter(|_| !path::absolute(&path).starts_with("/-/t/")).ok_or_else(own::nothing)?;
     match service.logins.of_token(&text).await {
-        Ok((user, found)) if found.path => {
-            exchange.of_user(&user.name);
-            Ok(Reader::new(service.logins.access(), Some(user)).through(token.prefix()))
+        Ok((login, found)) if found.path => {
+            exchange.of_user(&login.name);
+            Ok(login.reader().through(token.prefix()))
         }
         Ok(_) | Err(Denied::Wrong) => Err(own::nothing()),
         Err(denied) => Err(problem_of(denied)),
@@ -216,7 +216,7 @@ fn of_reader(answer: &mut Answer) {
 }
 
 /// Who sends these headers, where that is not known from a moment ago.
-async fn log_in(service: &Service, exchange: &Exchange, headers: &HeaderMap) -> Result<Arc<User>, Problem> {
+async fn log_in(service: &Service, exchange: &Exchange, headers: &HeaderMap) -> Result<Login, Problem> {
     service.logins.authenticate(headers, exchange.client.address).await.map_err(problem_of)
 }
 

@@ -11,7 +11,7 @@ use rws_repository::publish::{Trigger, Triggers};
 use rws_repository::scheduler::Priority;
 use serde::de::IgnoredAny;
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, json, message};
 use crate::body::Incoming;
 use crate::form;
@@ -23,7 +23,7 @@ use crate::wait;
 /// Takes the files of a form; without any, schedules a synchronisation of all repositories of a path that exist.
 pub async fn post(
     service: &Arc<Service>,
-    user: &User,
+    user: &Login,
     path: &str,
     parts: &Parts,
     body: &mut Incoming,
@@ -54,7 +54,7 @@ async fn is_words(body: &mut Incoming, most_bytes: usize) -> Result<bool, Proble
     Ok(std::str::from_utf8(&bytes).is_ok_and(is_line) || serde_json::from_slice::<IgnoredAny>(&bytes).is_ok())
 }
 
-async fn schedule(service: &Arc<Service>, user: &User, path: &str, parts: &Parts) -> Result<Answer, Problem> {
+async fn schedule(service: &Arc<Service>, user: &Login, path: &str, parts: &Parts) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let writable = service.gate.writable(user, Verb::Upload, path, "Can't update repository")?.whole()?;
     let (mut existing, mut missing) = (Vec::new(), Vec::new());
@@ -79,7 +79,11 @@ async fn schedule(service: &Arc<Service>, user: &User, path: &str, parts: &Parts
     }
     let failed = existing.iter().find_map(|repository| service.scheduler.last_error(repository));
     match failed {
-        Some(error) => Err(Problem::new(StatusCode::CONFLICT, "not-synchronised", error)),
+        Some(error) => {
+            let message =
+                if writable.is_visible() { error } else { "The repository could not be synchronised.".to_owned() };
+            Err(Problem::new(StatusCode::CONFLICT, "not-synchronised", message))
+        }
         None => Ok(scheduled(&missing)),
     }
 }

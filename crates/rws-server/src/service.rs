@@ -12,7 +12,7 @@ use rws_store::{ContentTypes, WriteAccess};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::access::{Logins, Reader, User};
+use crate::access::Logins;
 use crate::answer::{Problem, busy};
 use crate::budgets::Budgets;
 use crate::gate::Gate;
@@ -95,11 +95,6 @@ pub struct Service {
 }
 
 impl Service {
-    /// Somebody who is logged in, as one who reads.
-    pub fn reader(&self, user: &User) -> Reader {
-        Reader::new(self.logins.access(), Some(Arc::new(user.clone())))
-    }
-
     /// The turn of what is planned on whole repositories, and takes much memory: one at a time; `what` names it in the plural.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rws_model::Verb;
 use rws_repository::token::{self, NewToken, TokenText};
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, json, message};
 use crate::body::Incoming;
 use crate::exchange::actor;
@@ -32,7 +32,7 @@ const MAX_TOKENS: usize = 10_000;
     security(("password" = [])),
     request_body = TokenRequest,
     responses((status = 201, description = "The token.", body = NewTokenAnswer), ChangeProblems))]
-pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
+pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mut Incoming) -> Result<Answer, Problem> {
     let _permit = permit(service, user).await?;
     let new = checked(json_request::read(body).await?)?;
     let mut random = [0; 20];
@@ -51,7 +51,7 @@ pub async fn post(service: &Arc<Service>, user: &User, parts: &Parts, body: &mut
                 .with_hint("DELETE /-/tokens/ID revokes one; those that are over count, too"));
         }
         let token = token::create(store, &made, new, &actor).await?;
-        working.logins.tokens().look_again().await;
+        working.logins.tokens().look_again();
         Ok(token)
     });
     let token = work.await??;
@@ -113,11 +113,11 @@ pub async fn get(service: &Service) -> Result<Answer, Problem> {
     security(("password" = [])),
     params(("id" = String, Path, description = "The id of the token, as its answer and the list have it.")),
     responses((status = 200, description = "Revoked.", body = Message), ChangeProblems))]
-pub async fn delete(service: &Arc<Service>, user: &User, parts: &Parts, id: &str) -> Result<Answer, Problem> {
+pub async fn delete(service: &Arc<Service>, user: &Login, parts: &Parts, id: &str) -> Result<Answer, Problem> {
     let (working, named, actor) = (Arc::clone(service), id.to_owned(), actor(user, parts, "revoke-token"));
     let work = tokio::spawn(async move {
         let revoked = token::revoke(&**working.gate.store(), &named, &actor).await;
-        working.logins.tokens().look_again().await;
+        working.logins.tokens().look_again();
         revoked
     });
     if !work.await?? {

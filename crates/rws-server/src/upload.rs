@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tracing::Instrument;
 
-use crate::access::User;
+use crate::access::Login;
 use crate::answer::{Answer, Problem, busy, json, message};
 use crate::body::Incoming;
 use crate::exchange::actor;
@@ -50,7 +50,7 @@ const MOST_WARNINGS: usize = 20;
 /// Takes an upload.
 pub async fn put(
     service: &Arc<Service>,
-    user: &User,
+    user: &Login,
     path: &str,
     parts: &Parts,
     body: &mut Incoming,
@@ -69,7 +69,7 @@ pub async fn put(
 /// What is wrong with the request, the form or a file. Then nothing of it is kept.
 pub async fn take_form(
     service: &Arc<Service>,
-    user: &User,
+    user: &Login,
     path: &str,
     parts: &Parts,
     body: &mut Incoming,
@@ -84,13 +84,13 @@ pub async fn take_form(
 
 /// One of the uploads that are received at the same time. Who comes while there are too many waits for its turn a while: its
 /// bytes wait on its own machine.
-pub async fn permit(service: &Service, user: &User) -> Result<BudgetShare<String>, Problem> {
+pub async fn permit(service: &Service, user: &Login) -> Result<BudgetShare<String>, Problem> {
     service.budgets.uploads.take(&user.name, 1, LONGEST_QUEUE).await.ok_or_else(|| busy("uploads"))
 }
 
 fn prepare(
     service: &Service,
-    user: &User,
+    user: &Login,
     path: &str,
     headers: &HeaderMap,
 ) -> Result<(Writable, MultipartParser), Problem> {
@@ -107,7 +107,7 @@ fn of_forms(limits: &Limits) -> multipart::Limits {
 
 async fn receive(
     service: &Arc<Service>,
-    user: &User,
+    user: &Login,
     writable: Writable,
     parts: &Parts,
     parser: MultipartParser,
@@ -116,7 +116,8 @@ async fn receive(
     let targets = writable.targets();
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let signs = targets.iter().any(|target| target.signs_packages());
-    let mut reception = IncomingFiles::begin(Arc::clone(service.gate.store())).await?.waiting_if(signs);
+    let reception = IncomingFiles::begin(Arc::clone(service.gate.store())).await.map_err(Problem::of_intake)?;
+    let mut reception = reception.waiting_if(signs);
     let expected_bytes = expected_bytes(&parts.headers);
     let reading = reading(targets);
     let (place, format) = (service.place(&user.name), &first.format);
@@ -220,6 +221,7 @@ impl Batch {
         let memory = memory.take(&self.user, entries_bytes, LONGEST_QUEUE).await.ok_or_else(|| busy("accepting"))?;
         let warnings: Vec<String> = self.files.iter().flat_map(Spooled::warnings).collect();
         let format = self.to.targets().first().map(|target| Arc::clone(&target.format));
+        let to = self.to.clone();
         let accepted = accept(service, self, memory).await;
         if let Ok(accepted) = &accepted {
             quotas::give_back(room, Arc::clone(&service.scheduler), accepted.id.clone());
@@ -227,7 +229,7 @@ impl Batch {
         let replaced = accepted.iter().flat_map(|accepted| &accepted.replaced).map(|Replaced { file, path }| {
             format!("{file} replaces /{path}, which is the same package under another product or file name")
         });
-        let warnings: Vec<String> = replaced.chain(warnings).collect();
+        let warnings: Vec<String> = replaced.filter(|_| to.is_visible()).chain(warnings).collect();
         accepted.map(|accepted| AcceptedUpload { accepted, warnings, notes: Vec::new() }).map_err(|error| {
             match (error, format) {
                 // the original knew architectures by file names only, and said this
@@ -236,7 +238,7 @@ impl Batch {
                     &*format,
                 )
                 .with_hint(format!("{}: see `architectures` of `repositories` in the configuration", refusal.reason)),
-                (other, _) => other.into(),
+                (other, _) => to.problem(other),
             }
         })
     }

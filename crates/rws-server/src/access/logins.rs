@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::authorization::{Credentials, credentials};
 use super::tokens::{self, Tokens};
-use super::{Access, Account, User};
+use super::{Access, Account, Login};
 use crate::budgets::Network;
 use crate::checks::Checks;
 use crate::failures::{LoginKey, LoginThrottle};
@@ -33,8 +33,8 @@ const MOST_REMEMBERED: usize = 10_000;
 /// The logins of a process.
 pub struct Logins {
     access: RwLock<Arc<Access>>,
-    /// Why what the configuration says now is not in force.
-    problem: Mutex<Option<String>>,
+    /// What of the present configuration cannot be used, so that it is not in force.
+    broken: Mutex<Option<String>>,
     /// Makes the digests of remembered passwords worthless to anybody else.
     secret: [u8; 32],
     /// By digest, when each was used last.
@@ -66,7 +66,7 @@ impl Logins {
         secret[16..].copy_from_slice(Uuid::new_v4().as_bytes());
         Self {
             access: RwLock::new(Arc::new(access)),
-            problem: Mutex::default(),
+            broken: Mutex::default(),
             secret,
             verified: Mutex::default(),
             failures: Mutex::default(),
@@ -85,18 +85,19 @@ impl Logins {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
     }
 
-    /// Takes note of why what the configuration says now is not in force; `None`: it is.
-    pub fn complain(&self, problem: Option<String>) {
-        *lock(&self.problem) = problem;
+    /// Takes note of what of the present configuration cannot be used, such as the name of a file, so that it is not in force;
+    /// `None`: all is. Everybody may read this.
+    pub fn set_broken(&self, broken: Option<String>) {
+        *lock(&self.broken) = broken;
     }
 
-    /// Why what the configuration says now is not in force.
-    pub fn problem(&self) -> Option<String> {
-        lock(&self.problem).clone()
+    /// What of the present configuration cannot be used.
+    pub fn broken(&self) -> Option<String> {
+        lock(&self.broken).clone()
     }
 
     /// The user who sends these headers, where the password was right a while ago.
-    pub fn remembered(&self, headers: &HeaderMap) -> Option<Arc<User>> {
+    pub fn remembered(&self, headers: &HeaderMap) -> Option<Login> {
         let Credentials::Password { name, password } = credentials(headers)? else { return None };
         let access = self.access();
         let account = access.account(&name)?;
@@ -104,15 +105,17 @@ impl Logins {
         let mut verified = lock(&self.verified);
         let used = verified.get_mut(&digest).filter(|used| used.elapsed() < REMEMBERED)?;
         *used = Instant::now();
-        Some(Arc::clone(&account.user))
+        let user = Arc::clone(&account.user);
+        drop(verified);
+        Some(Login { user, access })
     }
 
     /// The user who sends these headers, when the password is right. A wrong one makes the next ones wait that come for this
     /// name from this client.
-    pub async fn authenticate(&self, headers: &HeaderMap, address: IpAddr) -> Result<Arc<User>, Denied> {
+    pub async fn authenticate(&self, headers: &HeaderMap, address: IpAddr) -> Result<Login, Denied> {
         let (name, password) = match credentials(headers).ok_or(Denied::Wrong)? {
             Credentials::Password { name, password } => (name, password),
-            Credentials::Token(text) => return self.of_token(&text).await.map(|(user, _)| user),
+            Credentials::Token(text) => return self.of_token(&text).await.map(|(login, _)| login),
             Credentials::Job(text) => return self.of_job(&text).await,
         };
         let access = self.access();
@@ -125,8 +128,8 @@ impl Logins {
         let turn = lock(&self.failures).turn(&pair);
         let _turn = tokio::time::timeout(LONGEST_QUEUE, turn.lock()).await.map_err(|_| Denied::TooMany)?;
         // of a burst of requests the first one has paid for all
-        if let Some(user) = self.remembered(headers) {
-            return Ok(user);
+        if let Some(login) = self.remembered(headers) {
+            return Ok(login);
         }
         let next = lock(&self.failures).next(&pair, Instant::now());
         tokio::time::sleep_until(next.into()).await;
@@ -139,19 +142,28 @@ impl Logins {
         let Some(hash) = hash.cloned() else { return Err(Denied::Wrong) };
         let check = self.checks.check(client, is_known, hash, password);
         let right = tokio::time::timeout(LONGEST_QUEUE, check).await.ok().flatten().ok_or(Denied::TooMany)?;
-        let Some(account) = account.filter(|_| right && has_password) else {
+        if !right || !has_password {
             counter!("rws_logins_total", "outcome" => "wrong").increment(1);
             return Err(Denied::Wrong);
-        };
+        }
         counter!("rws_logins_total", "outcome" => "right").increment(1);
         lock(&self.failures).succeeded(&pair);
+        // the configuration may have been read again since the check began
+        let access = self.access();
+        let hash = |account: &Account| account.hash.as_ref().map(|hash| hash.digest().to_vec());
+        let checked = account.and_then(hash);
+        let Some(account) = access.account(&name).filter(|now| hash(now) == checked) else {
+            return Err(Denied::Wrong);
+        };
         let mut verified = lock(&self.verified);
         if verified.len() >= MOST_REMEMBERED && !verified.contains_key(&digest) {
             let oldest = verified.iter().min_by_key(|(_, at)| **at).map(|(digest, _)| *digest);
             oldest.map(|oldest| verified.remove(&oldest));
         }
         verified.insert(digest, Instant::now());
-        Ok(Arc::clone(&account.user))
+        let user = Arc::clone(&account.user);
+        drop(verified);
+        Ok(Login { user, access })
     }
 
     /// The tokens.
@@ -160,10 +172,13 @@ impl Logins {
     }
 
     /// Who logs in with a token, and the token.
-    pub async fn of_token(&self, text: &TokenText) -> Result<(Arc<User>, Arc<Token>), Denied> {
+    pub async fn of_token(&self, text: &TokenText) -> Result<(Login, Arc<Token>), Denied> {
         let token = self.tokens.find(text).await.map_err(|_| Denied::Unavailable)?;
         let access = self.access();
-        let found = token.and_then(|token| Some((Arc::new(tokens::user(&access, &token)?), token)));
+        let found = token.and_then(|token| {
+            let user = Arc::new(tokens::user(&access, &token)?);
+            Some((Login { user, access }, token))
+        });
         if found.is_none() {
             counter!("rws_logins_total", "outcome" => "wrong").increment(1);
         }
@@ -171,13 +186,14 @@ impl Logins {
     }
 
     /// Who logs in with the token of a CI job.
-    async fn of_job(&self, text: &str) -> Result<Arc<User>, Denied> {
+    async fn of_job(&self, text: &str) -> Result<Login, Denied> {
         let access = self.access();
         let jobs = access.jobs.as_ref().ok_or(Denied::Job(rws_oidc::Denied::UnknownIssuer))?;
         let found = jobs.user(text).await;
         let outcome = if found.is_ok() { "right" } else { "wrong" };
         counter!("rws_logins_total", "outcome" => outcome).increment(1);
-        found.map(Arc::new).map_err(|denied| {
+        let login = found.map(|user| Login { user: Arc::new(user), access: Arc::clone(&access) });
+        login.map_err(|denied| {
             tracing::info!(reason = %denied, "the token of a CI job was not taken");
             Denied::Job(denied)
         })

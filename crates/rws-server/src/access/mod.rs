@@ -7,6 +7,7 @@ mod reader;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use rws_model::{Allowed, Readers, Target, Verb};
@@ -38,6 +39,33 @@ pub struct User {
     pub claims: BTreeMap<String, String>,
 }
 
+/// Somebody who has logged in, and what the configuration said at that moment: a request does not mix two configurations.
+#[derive(Clone)]
+pub struct Login {
+    user: Arc<User>,
+    access: Arc<Access>,
+}
+
+impl Login {
+    /// This one, as one who reads.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.access), Some(Arc::clone(&self.user)))
+    }
+
+    /// Who may read what.
+    pub fn rules(&self) -> &ReadRules {
+        self.access.rules()
+    }
+}
+
+impl Deref for Login {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.user
+    }
+}
+
 /// A user with a password.
 #[derive(Clone)]
 pub struct Account {
@@ -58,7 +86,9 @@ pub struct Access {
 impl User {
     /// A user of this name, in these groups.
     pub fn new(name: &str, groups: impl IntoIterator<Item = String>, may: Rights, is_admin: bool) -> Self {
-        let listed_as = groups.into_iter().map(|group| format!("@{group}")).chain([name.to_owned()]).collect();
+        // a name must not pass for that of a group, or of a rule
+        let own = Some(name.to_owned()).filter(|name| !name.starts_with('@') && !name.contains(':'));
+        let listed_as = groups.into_iter().map(|group| format!("@{group}")).chain(own).collect();
         Self { name: name.to_owned(), listed_as, reads_as_user: true, may, is_admin, claims: BTreeMap::new() }
     }
 }

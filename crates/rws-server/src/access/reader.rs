@@ -70,6 +70,16 @@ impl Reader {
         }
     }
 
+    /// Whether there may be something below a path that this one may see, and this one may not know of it.
+    pub fn sees_a_part(&self, path: &str, area: &Area<'_>) -> bool {
+        let Some(access) = &self.access else { return false };
+        match area {
+            Area::Of(_) => false,
+            Area::Above(_) => true,
+            Area::Beside(_) => access.rules().tell_apart_below(path),
+        }
+    }
+
     /// Whether anybody else might see something else at a path: nobody may keep the answer for others.
     pub fn sees_its_own(&self, path: &str, area: &Area<'_>) -> bool {
         self.access.as_ref().is_some_and(|access| !access.rules().are_public(path, area))

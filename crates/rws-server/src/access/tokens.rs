@@ -1,7 +1,7 @@
 //! The tokens of the store, as this process knows them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rws_model::{Allowed, Grant, Verb};
@@ -33,7 +33,9 @@ pub struct Unknown;
 /// The tokens of the store.
 pub struct Tokens {
     store: Arc<dyn Store>,
-    listed: tokio::sync::Mutex<ListedTokens>,
+    listed: Mutex<ListedTokens>,
+    /// Held by the one who asks the store for the list.
+    turn: tokio::sync::Mutex<()>,
     read: Mutex<HashMap<String, Arc<Token>>>,
     /// The day on which each was used last, as far as that is noted.
     noted: Mutex<HashMap<String, String>>,
@@ -44,6 +46,8 @@ struct ListedTokens {
     ids: BTreeSet<String>,
     /// When they were asked for; `None`: never.
     at: Option<Instant>,
+    /// When the store was asked last, whatever it answered.
+    tried_at: Option<Instant>,
 }
 
 impl ListedTokens {
@@ -55,7 +59,13 @@ impl ListedTokens {
 impl Tokens {
     /// The tokens of a store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, listed: tokio::sync::Mutex::default(), read: Mutex::default(), noted: Mutex::default() }
+        Self {
+            store,
+            listed: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            read: Mutex::default(),
+            noted: Mutex::default(),
+        }
     }
 
     /// The token of a text; `None` where there is none, or it is not good any more.
@@ -86,25 +96,56 @@ impl Tokens {
     }
 
     async fn is_listed(&self, id: &str) -> Result<bool, Unknown> {
-        let mut listed = self.listed.lock().await;
-        let is_listed = listed.ids.contains(id);
-        if listed.are_younger(if is_listed { FRESH } else { LOOKS }) {
-            return Ok(is_listed);
+        let came = Instant::now();
+        if let Some(known) = self.known(id) {
+            return Ok(known);
         }
-        let ids = match timeout(LONGEST_ANSWER, token::ids(&*self.store)).await {
-            Ok(Ok(ids)) => ids,
-            Ok(Err(error)) if !listed.are_younger(LONGEST_TRUSTED) => return Err(unknown(&error)),
-            Err(_) if !listed.are_younger(LONGEST_TRUSTED) => return Err(Unknown),
-            _ => return if is_listed { Ok(true) } else { Err(Unknown) },
-        };
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| ids.contains(id));
-        *listed = ListedTokens { ids, at: Some(Instant::now()) };
-        Ok(listed.ids.contains(id))
+        // one asks for all who come meanwhile, however slow the store is
+        let _turn = self.turn.lock().await;
+        if let Some(known) = self.known(id) {
+            return Ok(known);
+        }
+        if self.listed().tried_at.is_none_or(|tried| tried < came) {
+            self.list().await;
+        }
+        let listed = self.listed();
+        match listed.ids.contains(id) {
+            is_listed if listed.at.is_some_and(|at| at >= came) => Ok(is_listed),
+            true if listed.are_younger(LONGEST_TRUSTED) => Ok(true),
+            _ => Err(Unknown),
+        }
+    }
+
+    /// What needs no question.
+    fn known(&self, id: &str) -> Option<bool> {
+        let listed = self.listed();
+        let is_listed = listed.ids.contains(id);
+        listed.are_younger(if is_listed { FRESH } else { LOOKS }).then_some(is_listed)
+    }
+
+    async fn list(&self) {
+        let asked = Instant::now();
+        let answered = timeout(LONGEST_ANSWER, token::ids(&*self.store)).await;
+        let mut listed = self.listed();
+        listed.tried_at = Some(Instant::now());
+        match answered {
+            Ok(Ok(ids)) => {
+                self.read.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, _| ids.contains(id));
+                (listed.ids, listed.at) = (ids, Some(asked));
+            }
+            Ok(Err(error)) => _ = unknown(&error),
+            Err(_) => tracing::error!("RWS cannot read the tokens: the store does not answer"),
+        }
+    }
+
+    fn listed(&self) -> MutexGuard<'_, ListedTokens> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The list is asked for again before it is used: this process changed it.
-    pub async fn look_again(&self) {
-        self.listed.lock().await.at = None;
+    pub fn look_again(&self) {
+        let mut listed = self.listed();
+        (listed.at, listed.tried_at) = (None, None);
     }
 
     /// Notes the day, once.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::answer::Problem;
+use crate::gate::{ReadablePin, Visible};
 use crate::own::time;
 
 /// What is to be promoted.
@@ -226,22 +227,18 @@ pub struct Pin {
     pub name: String,
     /// When it was made (RFC 3339).
     pub created_at: Option<String>,
-    /// How many bytes the package files of its states have, each counted once for each repository.
-    pub bytes: u64,
+    /// How many bytes the package files of its states have, each counted once for each repository; only for who may read all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// The generation of each repository, by its name.
     pub repositories: BTreeMap<String, String>,
 }
 
-impl From<rws_repository::pin::Pin> for Pin {
-    fn from(pin: rws_repository::pin::Pin) -> Self {
+impl From<ReadablePin> for Pin {
+    fn from(ReadablePin { pin, bytes }: ReadablePin) -> Self {
         let repositories =
             pin.repositories.iter().map(|(repository, generation)| (repository.to_string(), generation.to_string()));
-        Self {
-            name: pin.name,
-            created_at: time(pin.created_at),
-            bytes: pin.bytes,
-            repositories: repositories.collect(),
-        }
+        Self { name: pin.name, created_at: time(pin.created_at), bytes, repositories: repositories.collect() }
     }
 }
 
@@ -373,16 +370,15 @@ impl From<selection::RepositoryPlan> for RepositoryPlan {
     }
 }
 
-impl From<selection::ChangePlan> for Plan {
-    fn from(plan: selection::ChangePlan) -> Self {
+impl Plan {
+    /// What would change in targets that may be read.
+    pub fn of(_: &Visible, plan: selection::ChangePlan) -> Self {
         let repositories = plan.into_iter().map(|(repository, planned)| (repository.to_string(), planned.into()));
         Self { repositories: repositories.collect(), refused: Vec::new(), missing: None }
     }
-}
 
-impl Plan {
     /// That of a promotion; what is missing only where it is asked for.
-    pub fn of_promotion(planned: &PlannedPromotion<'_>, with_missing: bool) -> Self {
+    pub fn of_promotion(to: &Visible, planned: &PlannedPromotion<'_>, with_missing: bool) -> Self {
         let refused = planned.refused.iter().map(|refused| {
             let PackageName { name, version, architecture } = refused.package.clone();
             let package = NamedPackage { name, version, architecture, file: refused.file.to_string() };
@@ -396,7 +392,7 @@ impl Plan {
         Self {
             refused: refused.collect(),
             missing: with_missing.then(|| missing.collect()),
-            ..Self::from(planned.plan.clone())
+            ..Self::of(to, planned.plan.clone())
         }
     }
 }

@@ -90,7 +90,7 @@ impl Reload {
                     tracing::warn!("{warning}");
                 }
                 service.logins.replace(access);
-                service.logins.complain(None);
+                service.logins.set_broken(None);
                 tracing::info!("RWS has read users, groups and rights again");
                 if fixed(&configuration, &self.listen) != fixed(&self.configuration, &self.listen) {
                     tracing::warn!(
@@ -102,7 +102,8 @@ impl Reload {
             }
             Err(error) => {
                 tracing::error!(%error, "RWS cannot use the changed configuration, and keeps the users and rights that it has");
-                service.logins.complain(Some(error.to_string()));
+                let file = error.downcast_ref::<Mistake>().map(|mistake| mistake.origin.clone());
+                service.logins.set_broken(Some(file.unwrap_or_else(|| "the configuration".to_owned())));
                 self.read = before;
             }
         }

@@ -92,6 +92,9 @@ pub fn users(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Users, Mista
                 "can never log in: a name must not be empty and must not contain a colon or a control character",
             ));
         }
+        if name.starts_with('@') {
+            warnings.push(node.warning("is named in no list of readers: @ is for groups"));
+        }
         users.insert(name.to_owned(), user(&node)?);
     }
     Ok(users)
@@ -134,5 +137,9 @@ fn grant(node: &Node<'_>) -> Result<Grant, Mistake> {
         [] => Err(node.mistake(PACKAGES)),
         names => names.iter().map(name).collect::<Result<Vec<_>, _>>(),
     });
+    if let (Some(node), true) = (entry.get("packages"), verbs.contains(&Verb::Read)) {
+        let problem = "does not limit reading, and verbs has \"read\"";
+        return Err(node.problem(problem, "is for other verbs: give \"read\" an object of its own, without packages"));
+    }
     Ok(Grant { pattern, verbs, packages: packages.transpose()? })
 }

@@ -1,6 +1,7 @@
 //! Who may do what, and who may read.
 
 mod bucket;
+mod changes;
 mod clients;
 mod closed;
 mod explained;

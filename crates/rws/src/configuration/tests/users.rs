@@ -182,3 +182,12 @@ fn what_stands_twice_or_matches_nothing_is_named() {
     assert_eq!(configuration.warnings, lines);
     assert_eq!(names(&configuration), ["ann", "bob"]);
 }
+
+#[test]
+fn packages_limit_no_reading() {
+    for verbs in [json!(["read"]), json!(["upload", "read"])] {
+        let user = json!({ "hash": "x", "allow": [{ "match": "live/*", "verbs": verbs, "packages": ["a*"] }] });
+        let said = mistake(&with(small(), "/users", json!({ "eve": user })), &[]);
+        assert!(said.contains("users.eve.allow[0].packages does not limit reading"), "{said}");
+    }
+}

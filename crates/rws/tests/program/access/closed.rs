@@ -181,9 +181,12 @@ fn what_is_promoted_to_more_readers_is_said() {
         });
     }
     rows.row("who may not read the source does not know of it", || {
-        expect_status(&promote("blind", "live/1.10/el/8", "live/1.10/el/7", true), 404);
-        assert_eq!(promote("blind", "live/2.8/el/8", "live/1.10/el/7", true).status, 404, "nor of one that is empty");
-        expect_status(&promote("blind", "live/1.10/el/7", "live/2.8/el/9", false), 200);
+        for from in ["live/1.10/el/8", "live/2.8/el/8", "live/0.0/el/8"] {
+            let answer = promote("blind", from, "live/1.10/el/7", true);
+            expect_code(&answer, 400, "path");
+            assert!(answer.text().contains("is not the path of one target"), "{from}: {}", answer.text());
+        }
+        expect_code(&promote("blind", "live/1.10/el/7", "live/2.8/el/9", false), 403, "may-not-read");
     });
     rows.end();
 }

@@ -27,6 +27,8 @@ pub fn users() -> Value {
         "root": { "hash": PASSWORD_HASH, "admin": true },
         "ann": { "hash": PASSWORD_HASH, "allow": [] },
         "eve": { "hash": PASSWORD_HASH, "allow": ["live/1.10/el/7"] },
+        // may change everything, and read what everybody may
+        "cid": { "hash": PASSWORD_HASH, "allow": [{ "match": "*", "verbs": ["upload", "delete", "promote", "retain"] }] },
     })
 }
 
@@ -124,6 +126,42 @@ fn addresses(server: &Server) -> BTreeSet<String> {
     addresses
 }
 
+/// Requests that change things and are looks only: dry runs, and what finds nothing.
+fn looks_by_changes(addresses: &BTreeSet<String>) -> Vec<(&'static str, String, String)> {
+    let targets = [PRIVATE_DEB, PRIVATE_RPM, OTHERS_RPM, "/live/9.9/el/8", "/*/*/*/*", "/live/1.10/el/*"];
+    let mut looks = Vec::new();
+    for target in targets {
+        for query in ["name=*", "name=*&version=*&architecture=*", "name=test*"] {
+            looks.push(("DELETE", format!("{target}?{query}&dry_run=1"), String::new()));
+            // no package has this version, and none is looked for
+            looks.push(("DELETE", format!("{target}?{query}&version=0"), String::new()));
+        }
+        let posts = [
+            ("/-/retain", json!({ "targets": [target], "dry_run": true })),
+            ("/-/rollback", json!({ "target": target, "to": "20260101T000000Z", "dry_run": true })),
+            ("/-/rollback", json!({ "target": target, "to": "secret-pin", "dry_run": true })),
+            ("/-/promote", json!({ "from": target, "to": [PUBLIC_RPM], "packages": "all", "dry_run": true })),
+            ("/-/promote", json!({ "from": PUBLIC_RPM, "to": [target], "packages": "all", "dry_run": true })),
+            ("/-/promote", json!({ "from": PUBLIC_DEB, "to": [target], "packages": ["nothing"], "disclose": true })),
+            ("/-/purge", json!({ "targets": [target], "selectors": ["*"], "dry_run": true })),
+            ("/-/pins", json!({ "targets": [target], "name": "mine" })),
+        ];
+        looks.extend(posts.into_iter().map(|(address, body)| ("POST", address.to_owned(), body.to_string())));
+        looks.push(("DELETE", format!("{target}/nothing.rpm"), String::new()));
+        looks.push(("DELETE", format!("{target}/nothing.deb"), String::new()));
+        looks.push(("DELETE", format!("{target}/x86_64/Packages/nothing.rpm"), String::new()));
+    }
+    // what is really there, for those who may not touch it: they are told so whether it is there or not
+    looks.extend(
+        addresses
+            .iter()
+            .filter(|one| one.contains("repodata/"))
+            .take(20)
+            .map(|one| ("DELETE", one.split('?').next().unwrap_or_default().to_owned(), String::new())),
+    );
+    looks
+}
+
 fn start(directory: &Path, data: Option<&Path>) -> Server {
     match data {
         None => with_users(directory, &users(), close),
@@ -191,6 +229,22 @@ fn two_servers_that_differ_in_private_contents_give_outsiders_the_same_answers()
         different[..different.len().min(5)].join("\n")
     );
     assert!(seen.is_superset(&BTreeSet::from([200, 401, 403, 404, 410])), "{seen:?}");
+    let mut said = BTreeSet::new();
+    for (name, credentials) in [("nobody", None), ("eve", Some(user("eve"))), ("cid", Some(user("cid")))] {
+        for (method, address, body) in &looks_by_changes(&addresses) {
+            let [one, other] = [&full, &bare].map(|server| {
+                let request = Request::new(method, address).header("Connection", "close").body(body.clone());
+                match &credentials {
+                    Some(credentials) => request.user(credentials).send(server),
+                    None => request.send(server),
+                }
+            });
+            said.insert((name, one.status));
+            assert_eq!(essence(&one), essence(&other), "{method} {address} {body} of {name}");
+        }
+    }
+    let expected = [("nobody", 401), ("eve", 403), ("eve", 400), ("cid", 403), ("cid", 400), ("cid", 404)];
+    assert!(said.is_superset(&BTreeSet::from(expected)), "{said:?}");
     // and the one who may read it finds it all
     let ann = user("ann");
     let of_ann =
