@@ -58,6 +58,7 @@ pub mod scheduler;
 pub mod selection;
 pub mod sign_present;
 mod sources;
+mod spill;
 mod stored_files;
 mod stored_packages;
 pub mod token;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::TRANSFERS_AT_ONCE;
 use super::stored_repository::{CurrentState, StoredRepository};
 use crate::gather::gather;
-use crate::generation::{Generation, Head, Heads, Past, Swap, Trimmed, path_order};
+use crate::generation::{Generation, Head, Heads, Past, Swap, Tables, Trimmed, path_order};
 use crate::pending::Pending;
 use crate::plan::{self, Plan};
 use crate::render::{NewFile, Renderer};
@@ -105,7 +105,7 @@ impl Committer<'_> {
         };
         let present_files = self.at.read_all(renderer.needed()).await?;
         let tables = plan.tables(&*self.at.target.format, state.generation.as_ref());
-        let (packages, files) = tables.map_err(RepositoryError::generation(self.at.repository))?;
+        let Tables { packages, files } = tables.map_err(RepositoryError::generation(self.at.repository))?;
         let mut rendered = renderer.render(&packages, &present_files).map_err(damaged)?;
         while self.is_untouchable(state, &rendered.files)? {
             renderer.variant += 1;

@@ -201,7 +201,8 @@ impl StoredRepository<'_> {
         while let Some(piece) = found.bytes.next().await {
             content.push(&piece?).map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
         }
-        let (content, digest, _) = content.finish();
+        let finished = content.finish().map_err(|error| StoreError::from_io("write", key.as_str(), error));
+        let (content, digest, _) = finished?;
         let named = Sha256::from_hex(key.file_name().get(..64).unwrap_or_default());
         if named.is_some_and(|named| named != digest) {
             return Err(RepositoryError::damaged(&key, "its content does not match the digest in its name"));

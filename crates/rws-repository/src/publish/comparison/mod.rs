@@ -1,6 +1,7 @@
 //! The store compared with the index: one listing, and a read of each file that is new or changed. What another tool left is
 //! taken over here.
 
+mod assembly;
 mod carried;
 mod known_digests;
 
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use rws_model::{Change, FileName, Identity, Record, Refusal, Role};
+use rws_model::{Change, FileName, Identity, Record, Refusal};
 use rws_store::{Condition, Key, ObjectClass, Span, Version, Write};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -17,10 +18,11 @@ use super::Malformed;
 use super::progress::{self, Comparing};
 use super::stored_repository::{CurrentState, StoredRepository};
 use crate::generation::{FileRow, PackageRow};
-use crate::plan::{Origin, PlannedChange, StoreObservations, join};
+use crate::plan::{ChangeWriter, Origin, PlannedChange, StoreObservations, join};
 use crate::render::StoredIndex;
-use crate::stored_files::{self, ReadFile, StoredFile, StoredFiles};
+use crate::stored_files::{ReadFile, StoredFile, StoredFiles};
 use crate::{RepositoryError, private};
+use assembly::Assembly;
 use known_digests::KnownDigests;
 
 /// The name of the list of malformed packages, in the directory of the metadata.
@@ -35,7 +37,7 @@ pub(super) struct StoreComparison {
     /// Whether there was one.
     pub(super) looked: bool,
     /// What is to change.
-    pub(super) changes: Vec<PlannedChange>,
+    pub(super) changes: Option<ChangeWriter>,
     /// What else came to light.
     pub(super) noticed: StoreObservations,
     /// The malformed packages that were left out: the path of each, below the tree, and what is wrong with it.
@@ -83,39 +85,31 @@ impl Comparer<'_> {
         let indexed = self.indexed(state)?;
         let mut found = StoreComparison { looked: true, ..StoreComparison::default() };
         let stored = self.stored_files(malformed, &mut found).await?;
-        let listed: HashSet<&str> = stored.iter().map(|file| file.path.as_str()).collect();
         let is_rebuilt = state.head.is_some() && state.generation.is_none();
-        if listed.is_empty() && (is_rebuilt || indexed.files.values().any(|file| file.users > 0)) {
+        if stored.is_empty() && (is_rebuilt || indexed.files.values().any(|file| file.users > 0)) {
             let reason = "the listing is empty, but the index has packages. RWS removed nothing. If all packages \
                           were deleted on purpose, delete them through RWS";
             return Err(RepositoryError::damaged(&self.at.tree, reason));
         }
+        // only what the index knows is looked for in it
+        let known = stored.iter().map(|file| file.path.as_str()).filter(|path| indexed.files.contains_key(*path));
+        let listed: HashSet<String> = known.map(str::to_owned).collect();
         let mut gone = self.gone(&indexed, &listed).await?;
         let unreadable = self.unreadable(state).await?;
         let unknown = indexed.files.values().filter(|row| row.users == 0 && !listed.contains(row.path.as_str()));
         found.noticed.gone = unknown.map(|row| row.path.clone()).collect();
-        let read = self.read_new(state, &indexed, &unreadable, stored, malformed, &mut found).await?;
-        // a package goes with the bytes of any of its files; what is there now may be it again
-        let changed: HashSet<&str> = read
-            .iter()
-            .filter(|file| {
-                let now = file.inspected.file.digests.sha256;
-                indexed.files.get(&file.path).is_some_and(|row| row.digests.sha256 != now)
-            })
-            .map(|file| file.path.as_str())
-            .collect();
-        let read_again: HashSet<&str> = read.iter().map(|file| file.path.as_str()).collect();
-        let is_refused = |path: &String| unreadable.contains(path) && !read_again.contains(path.as_str());
+        drop(listed);
+        let mut assembly = Assembly::new(self, &indexed, malformed);
+        self.read_new(state, &indexed, &unreadable, stored, &mut assembly, &mut found).await?;
+        let is_refused = |path: &String| unreadable.contains(path) && !assembly.was_read(path);
         for row in indexed.packages.values() {
-            if paths(row).any(|path| changed.contains(path.as_str()) || is_refused(&path)) {
+            // a package goes with the bytes of any of its files; what is there now may be it again
+            if paths(row).any(|path| assembly.has_changed(&path) || is_refused(&path)) {
                 gone.insert(row.identity.clone());
             }
         }
-        for identity in &gone {
-            found.changes.push(self.change(Identity(identity.clone()), None, BTreeMap::new()));
-        }
-        self.assemble_all(read, &indexed, &gone, malformed, &mut found)?;
-        tracing::info!(repository = %self.at.repository, changes = found.changes.len(), "compared with the store");
+        assembly.finish(&gone, &mut found)?;
+        tracing::info!(repository = %self.at.repository, "compared with the store");
         Ok(found)
     }
 
@@ -171,11 +165,11 @@ impl Comparer<'_> {
     }
 
     /// The identities of packages whose files are gone.
-    async fn gone(&self, indexed: &Indexed, listed: &HashSet<&str>) -> Result<BTreeSet<String>, RepositoryError> {
+    async fn gone(&self, indexed: &Indexed, listed: &HashSet<String>) -> Result<BTreeSet<String>, RepositoryError> {
         let mut gone = BTreeSet::new();
         for row in indexed.packages.values() {
             for path in paths(row) {
-                if !listed.contains(path.as_str()) && self.at.store().is_gone(&self.at.key(&path)?).await? {
+                if !listed.contains(&path) && self.at.store().is_gone(&self.at.key(&path)?).await? {
                     gone.insert(row.identity.clone());
                 }
             }
@@ -213,33 +207,35 @@ impl Comparer<'_> {
         indexed: &Indexed,
         unreadable: &HashSet<String>,
         stored: Vec<StoredFile>,
-        malformed: Malformed,
+        assembly: &mut Assembly<'_>,
         found: &mut StoreComparison,
-    ) -> Result<Vec<ReadFile>, RepositoryError> {
+    ) -> Result<(), RepositoryError> {
         let is_known = |file: &StoredFile| indexed.has(file) && !unreadable.contains(&file.path);
         let is_new = |file: &StoredFile| !is_known(file) && !indexed.retired.contains(&file.path);
-        let new: HashSet<&str> = stored.iter().filter(|file| is_new(file)).map(|file| file.path.as_str()).collect();
-        let sets = indexed.packages.values().filter(|row| row.files.len() > 1);
-        let whole: HashSet<String> =
-            sets.filter(|row| paths(row).any(|path| new.contains(path.as_str()))).flat_map(paths).collect();
-        let new: HashSet<String> = new.into_iter().map(str::to_owned).chain(whole).collect();
-        let wanted: Vec<StoredFile> = stored.into_iter().filter(|file| new.contains(&file.path)).collect();
-        let mut read = Vec::with_capacity(wanted.len());
+        let sets: Vec<&PackageRow> = indexed.packages.values().filter(|row| row.files.len() > 1).collect();
+        let mut whole: HashSet<String> = HashSet::new();
+        if !sets.is_empty() {
+            let new: HashSet<&str> = stored.iter().filter(|file| is_new(file)).map(|file| file.path.as_str()).collect();
+            let sets = sets.into_iter().filter(|row| paths(row).any(|path| new.contains(path.as_str())));
+            whole.extend(sets.flat_map(paths));
+        }
+        let mut wanted = stored;
+        wanted.retain(|file| is_new(file) || whole.contains(&file.path));
         let recorded = self.recorded(state).await?;
-        self.carry(&recorded, found).await?;
+        self.carry(&recorded, assembly).await?;
         if wanted.is_empty() {
-            return Ok(read);
+            return Ok(());
         }
         let comparing = Comparing::begin(self.progress, self.at.repository, wanted.len());
         let mut reads = stream::iter(wanted).map(|file| self.read(file, &recorded)).buffered(READS_AT_ONCE);
         while let Some(one) = reads.try_next().await? {
             comparing.advance();
             match one {
-                Ok(file) => read.push(file),
-                Err((path, refusal)) => self.malformed(path, refusal, malformed, found)?,
+                Ok(file) => assembly.take(file, found)?,
+                Err((path, refusal)) => self.malformed(path, refusal, assembly.malformed, found)?,
             }
         }
-        Ok(read)
+        Ok(())
     }
 
     /// Reads a file in a thread of its own.
@@ -257,60 +253,6 @@ impl Comparer<'_> {
         let (runtime, path) = (Handle::current(), file.path.clone());
         let read = spawn_blocking(move || runtime.block_on(files.read(file, known))).await;
         read.unwrap_or_else(|error| Err(RepositoryError::damaged(path, error)))
-    }
-
-    /// Makes changes of what was read: packages one by one, sources with the files beside them.
-    fn assemble_all(
-        &self,
-        read: Vec<ReadFile>,
-        indexed: &Indexed,
-        gone: &BTreeSet<String>,
-        malformed: Malformed,
-        found: &mut StoreComparison,
-    ) -> Result<(), RepositoryError> {
-        let beside: HashMap<&str, &ReadFile> = read.iter().map(|read| (read.path.as_str(), read)).collect();
-        let mut taken: HashSet<&Identity> = HashSet::new();
-        for file in &read {
-            // known from now on, whatever becomes of it
-            found.noticed.known.push(FileRow {
-                path: file.path.clone(),
-                size_bytes: file.inspected.file.size_bytes,
-                digests: file.inspected.file.digests.clone(),
-                version: Some(file.version.clone()),
-                users: 0,
-            });
-            if matches!(file.inspected.role, Role::Part | Role::Listing) {
-                continue;
-            }
-            let identity = &file.inspected.identity;
-            let elsewhere = indexed.packages.get(&identity.0).filter(|_| !gone.contains(&identity.0));
-            let elsewhere = elsewhere.is_some_and(|row| paths(row).all(|path| path != file.path));
-            if elsewhere || !taken.insert(identity) {
-                tracing::warn!(
-                    repository = %self.at.repository, path = %file.path,
-                    "skipped: another file is the same package"
-                );
-                continue;
-            }
-            let beside_it = |path: &str| match beside.get(path) {
-                Some(read) => Some(read.inspected.file.clone()),
-                None => indexed.files.get(path).and_then(FileRow::as_record_file),
-            };
-            match stored_files::assemble(self.at.target, file, &beside_it) {
-                Ok(record) => {
-                    let versions = record.files.iter().filter_map(|file| {
-                        let path = join(&record.directory, file.name.as_str());
-                        let read = beside.get(path.as_str()).map(|read| read.version.clone());
-                        let known = indexed.files.get(&path).and_then(|row| row.version.clone());
-                        Some((file.name.to_string(), read.or(known)?))
-                    });
-                    let versions = versions.collect();
-                    found.changes.push(self.change(identity.clone(), Some(record), versions));
-                }
-                Err(refusal) => self.malformed(file.path.clone(), refusal, malformed, found)?,
-            }
-        }
-        Ok(())
     }
 
     fn change(&self, identity: Identity, record: Option<Record>, versions: BTreeMap<String, Version>) -> PlannedChange {
