@@ -218,16 +218,27 @@ impl ContentWriter {
         self.scratch.push(bytes)
     }
 
-    /// The content, its SHA-256, and its other digests in hexadecimal digits.
+    /// The content with its digests.
     ///
     /// # Errors
     ///
     /// When the disk fails.
-    pub fn finish(self) -> io::Result<(Content, Sha256, Vec<(Algorithm, String)>)> {
+    pub fn finish(self) -> io::Result<DigestedContent> {
         let (_, sha256) = self.sha256.finish();
         let digests = self.digesters.into_iter().map(AlgorithmDigester::finish).collect();
-        Ok((self.scratch.finish()?, sha256, digests))
+        Ok(DigestedContent { content: self.scratch.finish()?, sha256, digests })
     }
+}
+
+/// A content with its digests.
+#[derive(Debug)]
+pub struct DigestedContent {
+    /// The content.
+    pub content: Content,
+    /// Its SHA-256.
+    pub sha256: Sha256,
+    /// Its other digests, in hexadecimal digits.
+    pub digests: Vec<(Algorithm, String)>,
 }
 
 /// What the names of such files start with.
@@ -246,7 +257,7 @@ mod tests {
             let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
             let mut writer = ContentWriter::new(directory.path(), &[Algorithm::Md5]);
             bytes.chunks(1 << 20).try_for_each(|piece| writer.push(piece)).unwrap();
-            let (content, digest, digests) = writer.finish().unwrap();
+            let DigestedContent { content, sha256: digest, digests } = writer.finish().unwrap();
             assert_eq!(content.size_bytes(), size as u64);
             assert_eq!(digest, sha256(&bytes));
             assert_eq!(digests, [(Algorithm::Md5, Algorithm::Md5.hex_of(&bytes))]);

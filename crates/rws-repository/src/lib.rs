@@ -71,7 +71,9 @@ pub use content::SCRATCH_PREFIX;
 pub use error::{Conflict, IntakeError, Present, RepositoryError};
 pub use existing::existing;
 pub use foreign::ForeignRoots;
-pub use generation::{Condemned, FileRow, Generation, Head, Heads, IndexBlock, IndexState, PackageRow, Past, Retired};
+pub use generation::{
+    Condemned, FileRow, Generation, Head, Heads, IndexBlock, IndexState, PackageRow, Past, Retired, Tables,
+};
 pub use id::{GenerationId, UploadId};
 pub use reading::generation;
 pub use reception::IncomingFiles;

@@ -146,7 +146,7 @@ impl Renderer<'_> {
                 let before = |left: &str, right: &str| order(left, right).is_lt();
                 boundary::regions(&first_keys, keys.iter().copied(), before)
             }
-            None => vec![0..first_keys.len()],
+            None => std::iter::once(0..first_keys.len()).collect(),
         };
         let takes = index.takes.clone();
         let mut texts = self.plan.texts.read(&takes, &order)?;

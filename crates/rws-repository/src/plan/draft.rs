@@ -7,15 +7,14 @@ use std::io;
 use rws_model::{Partition, ROOT, Record, RecordFile, Sha256, fill_slot, sha256};
 use rws_store::Version;
 
-use super::{Origin, PackageEdit, PlacedFile, Plan, PlannedChange, Present, StoreObservations, join};
+use super::{
+    FileEdits, NewEntries, Origin, PackageEdit, PartSize, PlacedFile, Plan, PlannedChange, Present, StoreObservations,
+    join,
+};
 use crate::blocks::table::{Order, TableReader};
 use crate::generation::{FileRow, Generation, PackageRow, Retired, Tables, path_order};
 use crate::spill::{Spill, SpillReader};
 use crate::{UploadId, private};
-
-/// So many changed packages or files, or so many bytes of entries, are in memory at a time: more are laid down in the tables.
-const MOST_CHANGES: usize = 8192;
-const MOST_ENTRIES_BYTES: usize = 16 << 20;
 
 /// The plan while it is made.
 pub(super) struct Draft<'a> {
@@ -25,7 +24,7 @@ pub(super) struct Draft<'a> {
     packages_before: RefCell<TableReader<PackageRow>>,
     files_before: RefCell<TableReader<FileRow>>,
     packages: BTreeMap<String, Edit>,
-    files: BTreeMap<String, Option<FileRow>>,
+    files: FileEdits,
     entries_bytes: usize,
     /// What stands in the plan already.
     plan: Plan,
@@ -383,8 +382,8 @@ impl<'a> Draft<'a> {
 
     /// Lays the changes down in the tables when they are many.
     fn lay_down_many(&mut self) -> io::Result<()> {
-        let many = self.packages.len().max(self.files.len()) >= MOST_CHANGES;
-        if !many && self.entries_bytes < MOST_ENTRIES_BYTES {
+        let PartSize { changes, entries_bytes } = self.present.part;
+        if self.packages.len().max(self.files.len()) < changes && self.entries_bytes < entries_bytes {
             return Ok(());
         }
         let (packages, files) = self.take_changes()?;
@@ -400,9 +399,9 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes the changes that really are some, and counts and lays aside what they bring.
-    fn take_changes(&mut self) -> io::Result<(Vec<PackageEdit>, BTreeMap<String, Option<FileRow>>)> {
+    fn take_changes(&mut self) -> io::Result<(Vec<PackageEdit>, FileEdits)> {
         let mut packages: Vec<PackageEdit> = Vec::new();
-        let mut texts: Vec<(String, Vec<(Partition, Vec<u8>)>)> = Vec::new();
+        let mut entries: Vec<NewEntries> = Vec::new();
         let mut edits: Vec<(String, Edit)> = std::mem::take(&mut self.packages).into_iter().collect();
         edits.sort_by(|(left, _), (right, _)| (self.order)(left, right));
         for (identity, edit) in edits {
@@ -416,12 +415,12 @@ impl<'a> Draft<'a> {
                 self.plan.root_entries.insert(identity.clone(), text.clone());
             }
             if !edit.texts.is_empty() {
-                texts.push((identity.clone(), edit.texts));
+                entries.push(NewEntries { identity: identity.clone(), texts: edit.texts });
             }
             packages.push(PackageEdit { identity, row: edit.row });
         }
-        if !texts.is_empty() {
-            self.plan.texts.add(self.present.scratch, &texts)?;
+        if !entries.is_empty() {
+            self.plan.texts.add(self.present.scratch, &entries)?;
         }
         self.entries_bytes = 0;
         let mut files = std::mem::take(&mut self.files);

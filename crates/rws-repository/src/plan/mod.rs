@@ -20,7 +20,7 @@ use crate::spill::Spill;
 use crate::{GenerationId, UploadId};
 pub use changes::{ChangeWriter, Changes};
 use draft::Draft;
-pub use texts::{TextReader, Texts};
+pub use texts::{NewEntries, TextReader, Texts};
 
 /// Where the files of a changed package are now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub struct Plan {
     /// The packages that changed. Sorted by the format.
     pub packages: Vec<PackageEdit>,
     /// The files that changed; `None` for one that goes.
-    pub files: BTreeMap<String, Option<FileRow>>,
+    pub files: FileEdits,
     /// The new entries.
     pub texts: Texts,
     /// The files to place.
@@ -90,6 +90,9 @@ pub struct Plan {
     /// Uploads that cannot be carried out, with the reason. Nothing of their change is in the plan.
     pub failed: Vec<(UploadId, String)>,
 }
+
+/// Changed files by their paths below the tree; `None` for one that goes.
+pub type FileEdits = BTreeMap<String, Option<FileRow>>;
 
 /// One changed package.
 #[derive(Clone, Debug)]
@@ -121,6 +124,23 @@ pub struct Present<'a> {
     pub package_keys: Option<&'a BTreeSet<String>>,
     /// The local directory for what does not stay in memory.
     pub scratch: &'a Path,
+    /// What stays in memory.
+    pub part: PartSize,
+}
+
+/// What is planned in memory at a time: more is laid down in the tables, part by part.
+#[derive(Clone, Copy, Debug)]
+pub struct PartSize {
+    /// So many changed packages, or files.
+    pub changes: usize,
+    /// So many bytes of entries.
+    pub entries_bytes: usize,
+}
+
+impl Default for PartSize {
+    fn default() -> Self {
+        Self { changes: 8192, entries_bytes: 16 << 20 }
+    }
 }
 
 /// What a look at the store brought to light beside changes.
@@ -184,12 +204,7 @@ impl Plan {
 
 impl Tables {
     /// The tables after changes: packages in their order.
-    fn edited(
-        &self,
-        packages: &[PackageEdit],
-        files: &BTreeMap<String, Option<FileRow>>,
-        order: Order<'_>,
-    ) -> io::Result<Self> {
+    fn edited(&self, packages: &[PackageEdit], files: &FileEdits, order: Order<'_>) -> io::Result<Self> {
         let packages: Vec<_> = packages.iter().map(|edit| (edit.identity.as_str(), edit.row.as_ref())).collect();
         let files: Vec<_> = files.iter().map(|(path, row)| (path.as_str(), row.as_ref())).collect();
         Ok(Self { packages: self.packages.edited(&packages, order)?, files: self.files.edited(&files, &path_order)? })

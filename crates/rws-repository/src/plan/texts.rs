@@ -13,6 +13,15 @@ use crate::spill::{Spill, SpillReader, SpillWriter};
 /// The texts of one package: its identity, and the partition of each.
 type Stored = (String, Vec<Partition>);
 
+/// The new entries of one package.
+#[derive(Debug)]
+pub struct NewEntries {
+    /// Its identity.
+    pub identity: String,
+    /// Each with its partition.
+    pub texts: Vec<(Partition, Vec<u8>)>,
+}
+
 /// The new entries of packages. A package that stands in several parts has the entries that the last of these says.
 #[derive(Debug, Default)]
 pub struct Texts(Vec<Spill<Stored>>);
@@ -23,9 +32,9 @@ impl Texts {
     /// # Errors
     ///
     /// When the disk fails.
-    pub fn add(&mut self, scratch: &Path, packages: &[(String, Vec<(Partition, Vec<u8>)>)]) -> io::Result<()> {
+    pub fn add(&mut self, scratch: &Path, packages: &[NewEntries]) -> io::Result<()> {
         let mut writer = SpillWriter::new(scratch);
-        for (identity, texts) in packages {
+        for NewEntries { identity, texts } in packages {
             let partitions: Vec<Partition> = texts.iter().map(|(partition, _)| partition.clone()).collect();
             let texts: Vec<&[u8]> = texts.iter().map(|(_, text)| text.as_slice()).collect();
             writer.push(&(identity.clone(), partitions), &texts)?;

@@ -13,7 +13,9 @@ use super::stored_repository::{CurrentState, StoredRepository};
 use super::{Malformed, Outcome, Publisher, Trigger, Triggers};
 use crate::generation::{Generation, Head, Heads, path_order, rendered_before};
 use crate::pending::{self, Pending};
-use crate::plan::{ChangeWriter, Changes, Origin, Plan, PlannedChange, Present, StoreObservations, join, plan};
+use crate::plan::{
+    ChangeWriter, Changes, Origin, PartSize, Plan, PlannedChange, Present, StoreObservations, join, plan,
+};
 use crate::{RepositoryError, UploadId, private};
 
 /// Batches of larger uploads are published one at a time, of all repositories.
@@ -301,6 +303,7 @@ impl Attempt<'_> {
                 taken: &taken,
                 package_keys: package_keys.as_ref(),
                 scratch: self.at.scratch,
+                part: PartSize::default(),
             };
             let plan = plan(&present, &changes, noticed);
             let mut plan = plan.map_err(RepositoryError::generation(self.at.repository))?;

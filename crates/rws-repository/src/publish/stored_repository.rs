@@ -10,7 +10,7 @@ use rws_store::{Key, Span, Store, StoreError, Version};
 
 use super::TRANSFERS_AT_ONCE;
 use crate::catalogue::ConfiguredTarget;
-use crate::content::{Content, ContentWriter};
+use crate::content::{Content, ContentWriter, DigestedContent};
 use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads};
 use crate::plan::join;
@@ -202,7 +202,7 @@ impl StoredRepository<'_> {
             content.push(&piece?).map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
         }
         let finished = content.finish().map_err(|error| StoreError::from_io("write", key.as_str(), error));
-        let (content, digest, _) = finished?;
+        let DigestedContent { content, sha256: digest, .. } = finished?;
         let named = Sha256::from_hex(key.file_name().get(..64).unwrap_or_default());
         if named.is_some_and(|named| named != digest) {
             return Err(RepositoryError::damaged(&key, "its content does not match the digest in its name"));

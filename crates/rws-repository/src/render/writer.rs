@@ -8,7 +8,7 @@ use super::stored_index::StoredIndex;
 use super::{NewFile, Renderer};
 use crate::blocks::boundary::Cutter;
 use crate::blocks::codec::{self, Span};
-use crate::content::ContentWriter;
+use crate::content::{ContentWriter, DigestedContent};
 use crate::generation::{IndexBlock, IndexState};
 
 /// One index while it is written. At most one block of it is in memory.
@@ -133,13 +133,13 @@ impl<'r> IndexWriter<'r> {
             contents.push((*codec, form.finish()?));
         }
         let plain = contents.iter().find(|(codec, _)| *codec == Codec::Plain);
-        let plain = plain.map(|(_, (content, sha256, _))| (content.size_bytes(), *sha256));
+        let plain = plain.map(|(_, plain)| (plain.content.size_bytes(), plain.sha256));
         let (open_size_bytes, open_sha256) = match (plain, open) {
             (Some(plain), _) => plain,
             (None, open) => open.unwrap_or_default().finish(),
         };
         let mut files = Vec::with_capacity(contents.len());
-        for (codec, (content, sha256, digests)) in contents {
+        for (codec, DigestedContent { content, sha256, digests }) in contents {
             let name = renderer.format.stored_name(renderer.repository, &state.index, codec, &sha256);
             state.files.push(IndexFile {
                 index: state.index.name.clone(),
