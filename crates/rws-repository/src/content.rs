@@ -1,6 +1,7 @@
 //! Index files that are read and written while a generation is made: small ones in memory, others on the local disk, so that
 //! memory does not follow the size of a repository.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -33,9 +34,22 @@ enum Place {
     Memory(Bytes),
     /// The file goes with the last of these.
     Disk(Arc<NamedTempFile>),
+    /// A file of the store.
+    Stored(Arc<File>),
+}
+
+fn read_at(file: &File, start: u64, length: usize) -> io::Result<Bytes> {
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, start)?;
+    Ok(bytes.into())
 }
 
 impl Content {
+    /// A file of the store that never changes.
+    pub fn stored(file: Arc<File>, size_bytes: u64) -> Self {
+        Self { size_bytes, place: Place::Stored(file) }
+    }
+
     /// Its size.
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes
@@ -56,11 +70,8 @@ impl Content {
                 let start = usize::try_from(range.start).map_err(io::Error::other)?;
                 Ok(bytes.slice(start..start + length))
             }
-            Place::Disk(file) => {
-                let mut bytes = vec![0; length];
-                file.as_file().read_exact_at(&mut bytes, range.start)?;
-                Ok(bytes.into())
-            }
+            Place::Disk(file) => read_at(file.as_file(), range.start, length),
+            Place::Stored(file) => read_at(file, range.start, length),
         }
     }
 
@@ -90,11 +101,18 @@ impl Content {
     }
 
     /// What the store is given. The content has to live until it is written.
-    pub fn body(&self) -> Body {
-        match &self.place {
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub fn body(&self) -> io::Result<Body> {
+        Ok(match &self.place {
             Place::Memory(bytes) => Body::Bytes(bytes.clone()),
             Place::Disk(file) => Body::File(LocalFile::whole(file.path())),
-        }
+            Place::Stored(file) => {
+                Body::Bytes(read_at(file, 0, usize::try_from(self.size_bytes).map_err(io::Error::other)?)?)
+            }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use rws_model::Sha256;
-use rws_store::{Body, Condition, Key, ObjectClass, Version, Write};
+use rws_store::{Body, Condition, Key, ObjectClass, StoreError, Version, Write};
 use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
@@ -192,7 +192,9 @@ impl Committer<'_> {
         let mut objects =
             vec![(private::manifest(self.at.repository, id), Body::from(manifest), ObjectClass::PrivateImmutable)];
         for file in files {
-            objects.push((self.at.key(&file.name)?, file.content.body(), ObjectClass::Immutable));
+            let key = self.at.key(&file.name)?;
+            let body = file.content.body().map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
+            objects.push((key, body, ObjectClass::Immutable));
         }
         let mut writes = Vec::new();
         for (key, body, kind) in objects {

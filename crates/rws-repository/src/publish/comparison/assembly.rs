@@ -7,7 +7,8 @@ use std::sync::Arc;
 use rws_model::{Identity, Role};
 use rws_store::StoreError;
 
-use super::{Comparer, Indexed, StoreComparison, paths};
+use super::indexed::Indexed;
+use super::{Comparer, StoreComparison, paths};
 use crate::RepositoryError;
 use crate::generation::FileRow;
 use crate::plan::{ChangeWriter, PlannedChange, join};
@@ -19,7 +20,7 @@ use crate::stored_files::{self, ReadFile};
 /// packages that the index has at another path.
 pub(super) struct Assembly<'a> {
     comparer: &'a Comparer<'a>,
-    indexed: &'a Indexed,
+    indexed: &'a Indexed<'a>,
     /// What malformed packages do.
     pub(super) malformed: Malformed,
     changes: ChangeWriter,
@@ -36,7 +37,7 @@ pub(super) struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    pub(super) fn new(comparer: &'a Comparer<'a>, indexed: &'a Indexed, malformed: Malformed) -> Self {
+    pub(super) fn new(comparer: &'a Comparer<'a>, indexed: &'a Indexed<'a>, malformed: Malformed) -> Self {
         Self {
             comparer,
             indexed,
@@ -76,7 +77,7 @@ impl<'a> Assembly<'a> {
             version: Some(file.version.clone()),
             users: 0,
         };
-        if let Some(before) = self.indexed.files.get(&file.path) {
+        if let Some(before) = self.indexed.file(&file.path)? {
             self.read_again.insert(file.path.clone());
             if before.digests.sha256 != row.digests.sha256 {
                 self.changed.insert(file.path.clone());
@@ -144,8 +145,8 @@ impl<'a> Assembly<'a> {
         beside: &Arc<Vec<ReadFile>>,
         found: &mut StoreComparison,
     ) -> Result<(), RepositoryError> {
-        let known = self.indexed.packages.get(&file.inspected.identity.0);
-        if known.is_some_and(|row| paths(row).all(|path| path != file.path)) {
+        let known = self.indexed.package(&file.inspected.identity.0)?;
+        if known.is_some_and(|row| paths(&row).all(|path| path != file.path)) {
             self.elsewhere.push((file, Arc::clone(beside)));
             return Ok(());
         }
@@ -166,15 +167,15 @@ impl<'a> Assembly<'a> {
         let read = |path: &str| std::iter::once(file).chain(beside).find(|read| read.path == path);
         let beside_it = |path: &str| match read(path) {
             Some(read) => Some(read.inspected.file.clone()),
-            None => self.indexed.files.get(path).and_then(FileRow::as_record_file),
+            None => self.indexed.file(path).ok().flatten().and_then(|row| row.as_record_file()),
         };
         match stored_files::assemble(self.comparer.at.target, file, &beside_it) {
             Ok(record) => {
                 let versions = record.files.iter().filter_map(|file| {
                     let path = join(&record.directory, file.name.as_str());
                     let read = read(&path).map(|read| read.version.clone());
-                    let known = self.indexed.files.get(&path).and_then(|row| row.version.clone());
-                    Some((file.name.to_string(), read.or(known)?))
+                    let known = || self.indexed.file(&path).ok().flatten().and_then(|row| row.version);
+                    Some((file.name.to_string(), read.or_else(known)?))
                 });
                 let versions = versions.collect();
                 self.push(self.comparer.change(identity.clone(), Some(record), versions))

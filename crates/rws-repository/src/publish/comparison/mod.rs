@@ -3,9 +3,10 @@
 
 mod assembly;
 mod carried;
+mod indexed;
 mod known_digests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -23,6 +24,7 @@ use crate::render::StoredIndex;
 use crate::stored_files::{ReadFile, StoredFile, StoredFiles};
 use crate::{RepositoryError, private};
 use assembly::Assembly;
+use indexed::Indexed;
 use known_digests::KnownDigests;
 
 /// The name of the list of malformed packages, in the directory of the metadata.
@@ -53,23 +55,6 @@ pub(super) struct Comparer<'a> {
     pub(super) progress: &'a progress::All,
 }
 
-/// What the index says now.
-struct Indexed {
-    files: HashMap<String, FileRow>,
-    packages: BTreeMap<String, PackageRow>,
-    /// Files that only readers of earlier generations need, or nobody.
-    retired: HashSet<String>,
-}
-
-impl Indexed {
-    /// Whether a file is as the index knows it, by what the store says of it.
-    fn has(&self, file: &StoredFile) -> bool {
-        self.files.get(&file.path).is_some_and(|row| {
-            row.version.as_ref() == Some(&file.listed.stat.version) && row.size_bytes == file.listed.stat.size_bytes
-        })
-    }
-}
-
 fn paths(row: &PackageRow) -> impl Iterator<Item = String> {
     row.files.iter().map(|name| join(&row.directory, name.as_str()))
 }
@@ -82,50 +67,28 @@ impl Comparer<'_> {
         state: &CurrentState,
         malformed: Malformed,
     ) -> Result<StoreComparison, RepositoryError> {
-        let indexed = self.indexed(state)?;
+        let indexed = Indexed::new(self.at, state);
         let mut found = StoreComparison { looked: true, ..StoreComparison::default() };
         let stored = self.stored_files(malformed, &mut found).await?;
         let is_rebuilt = state.head.is_some() && state.generation.is_none();
-        if stored.is_empty() && (is_rebuilt || indexed.files.values().any(|file| file.users > 0)) {
+        if stored.is_empty() && (is_rebuilt || indexed.has_used_files()?) {
             let reason = "the listing is empty, but the index has packages. RWS removed nothing. If all packages \
                           were deleted on purpose, delete them through RWS";
             return Err(RepositoryError::damaged(&self.at.tree, reason));
         }
-        // only what the index knows is looked for in it
-        let known = stored.iter().map(|file| file.path.as_str()).filter(|path| indexed.files.contains_key(*path));
-        let listed: HashSet<String> = known.map(str::to_owned).collect();
-        let mut gone = self.gone(&indexed, &listed).await?;
+        let (missing, unknown): (Vec<_>, Vec<_>) = indexed.missing(&stored)?.into_iter().partition(|row| row.users > 0);
+        found.noticed.gone = unknown.into_iter().map(|row| row.path).collect();
+        let mut gone = self.gone(&indexed, &missing).await?;
         let unreadable = self.unreadable(state).await?;
-        let unknown = indexed.files.values().filter(|row| row.users == 0 && !listed.contains(row.path.as_str()));
-        found.noticed.gone = unknown.map(|row| row.path.clone()).collect();
-        drop(listed);
         let mut assembly = Assembly::new(self, &indexed, malformed);
         self.read_new(state, &indexed, &unreadable, stored, &mut assembly, &mut found).await?;
-        let is_refused = |path: &String| unreadable.contains(path) && !assembly.was_read(path);
-        for row in indexed.packages.values() {
-            // a package goes with the bytes of any of its files; what is there now may be it again
-            if paths(row).any(|path| assembly.has_changed(&path) || is_refused(&path)) {
-                gone.insert(row.identity.clone());
-            }
-        }
+        let is_refused = |path: &str| unreadable.contains(path) && !assembly.was_read(path);
+        // a package goes with the bytes of any of its files; what is there now may be it again
+        let other = indexed.packages_with(|path| assembly.has_changed(path) || is_refused(path))?;
+        gone.extend(other.into_iter().map(|row| row.identity));
         assembly.finish(&gone, &mut found)?;
         tracing::info!(repository = %self.at.repository, "compared with the store");
         Ok(found)
-    }
-
-    fn indexed(&self, state: &CurrentState) -> Result<Indexed, RepositoryError> {
-        let mut indexed = Indexed { files: HashMap::new(), packages: BTreeMap::new(), retired: HashSet::new() };
-        if let Some(generation) = &state.generation {
-            let files = generation.files.all().map_err(RepositoryError::generation(self.at.repository))?;
-            indexed.files = files.into_iter().map(|row| (row.path.clone(), row)).collect();
-            let packages = generation.packages.all().map_err(RepositoryError::generation(self.at.repository))?;
-            indexed.packages = packages.into_iter().map(|row| (row.identity.clone(), row)).collect();
-        }
-        if let Some(head) = state.head() {
-            indexed.retired = head.retired.iter().map(|file| file.path.clone()).collect();
-            indexed.retired.extend(self.at.condemned_paths(state));
-        }
-        Ok(indexed)
     }
 
     /// All files of this format in the repository's part of the tree.
@@ -145,7 +108,7 @@ impl Comparer<'_> {
             }
             let Some(path) = key.strip_prefix(&format!("{}/", layout.tree)).map(str::to_owned) else { continue };
             match FileName::parse(listed.key.file_name()) {
-                Ok(name) if self.at.target.format.accepts(&name) => stored.push(StoredFile { path, name, listed }),
+                Ok(name) if self.at.target.format.accepts(&name) => stored.push(StoredFile::new(&layout.tree, listed)),
                 Ok(_) => {}
                 Err(refusal) if self.would_be_package(listed.key.file_name()) => {
                     self.malformed(path, refusal, malformed, found)?;
@@ -164,17 +127,19 @@ impl Comparer<'_> {
         FileName::parse(name).is_ok_and(|name| self.at.target.format.accepts(&name))
     }
 
-    /// The identities of packages whose files are gone.
-    async fn gone(&self, indexed: &Indexed, listed: &HashSet<String>) -> Result<BTreeSet<String>, RepositoryError> {
-        let mut gone = BTreeSet::new();
-        for row in indexed.packages.values() {
-            for path in paths(row) {
-                if !listed.contains(&path) && self.at.store().is_gone(&self.at.key(&path)?).await? {
-                    gone.insert(row.identity.clone());
-                }
+    /// The identities of packages whose files are gone: those that the listing does not have, and that asking for says so of.
+    async fn gone(&self, indexed: &Indexed<'_>, missing: &[FileRow]) -> Result<BTreeSet<String>, RepositoryError> {
+        let mut gone = HashSet::new();
+        for row in missing {
+            if self.at.store().is_gone(&self.at.key(&row.path)?).await? {
+                gone.insert(row.path.as_str());
             }
         }
-        Ok(gone)
+        if gone.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let packages = indexed.packages_with(|path| gone.contains(path))?;
+        Ok(packages.into_iter().map(|row| row.identity).collect())
     }
 
     /// The files whose entries in the present indexes clients cannot read: an earlier version of RWS took them, or another
@@ -204,23 +169,21 @@ impl Comparer<'_> {
     async fn read_new(
         &self,
         state: &CurrentState,
-        indexed: &Indexed,
+        indexed: &Indexed<'_>,
         unreadable: &HashSet<String>,
         stored: Vec<StoredFile>,
         assembly: &mut Assembly<'_>,
         found: &mut StoreComparison,
     ) -> Result<(), RepositoryError> {
-        let is_known = |file: &StoredFile| indexed.has(file) && !unreadable.contains(&file.path);
-        let is_new = |file: &StoredFile| !is_known(file) && !indexed.retired.contains(&file.path);
-        let sets: Vec<&PackageRow> = indexed.packages.values().filter(|row| row.files.len() > 1).collect();
-        let mut whole: HashSet<String> = HashSet::new();
-        if !sets.is_empty() {
-            let new: HashSet<&str> = stored.iter().filter(|file| is_new(file)).map(|file| file.path.as_str()).collect();
-            let sets = sets.into_iter().filter(|row| paths(row).any(|path| new.contains(path.as_str())));
-            whole.extend(sets.flat_map(paths));
+        let mut new: Vec<bool> = Vec::with_capacity(stored.len());
+        for file in &stored {
+            let is_known = !unreadable.contains(file.path()) && indexed.has(file)?;
+            new.push(!is_known && !indexed.is_retired(file.path()));
         }
-        let mut wanted = stored;
-        wanted.retain(|file| is_new(file) || whole.contains(&file.path));
+        let whole = self.whole_packages(indexed, &stored, &new)?;
+        let wanted = stored.into_iter().zip(new);
+        let wanted = wanted.filter(|(file, is_new)| *is_new || whole.contains(file.path()));
+        let wanted: Vec<StoredFile> = wanted.map(|(file, _)| file).collect();
         let recorded = self.recorded(state).await?;
         self.carry(&recorded, assembly).await?;
         if wanted.is_empty() {
@@ -238,6 +201,27 @@ impl Comparer<'_> {
         Ok(())
     }
 
+    /// The paths of the packages of several files of which any is new.
+    fn whole_packages(
+        &self,
+        indexed: &Indexed<'_>,
+        stored: &[StoredFile],
+        new: &[bool],
+    ) -> Result<HashSet<String>, RepositoryError> {
+        // what the index does not know belongs to none of its packages
+        let mut known = HashSet::new();
+        for (file, _) in stored.iter().zip(new).filter(|(_, is_new)| **is_new) {
+            if indexed.file(file.path())?.is_some_and(|row| row.users > 0) {
+                known.insert(file.path());
+            }
+        }
+        if known.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let packages = indexed.packages_with(|path| known.contains(path))?;
+        Ok(packages.iter().filter(|row| row.files.len() > 1).flat_map(paths).collect())
+    }
+
     /// Reads a file in a thread of its own.
     async fn read(
         &self,
@@ -249,8 +233,8 @@ impl Comparer<'_> {
             format: self.at.target.format.clone(),
             depth: self.at.target.depth(),
         };
-        let known = recorded.of(&file.path, &file.listed.stat);
-        let (runtime, path) = (Handle::current(), file.path.clone());
+        let known = recorded.of(file.path(), file.stat());
+        let (runtime, path) = (Handle::current(), file.path().to_owned());
         let read = spawn_blocking(move || runtime.block_on(files.read(file, known))).await;
         read.unwrap_or_else(|error| Err(RepositoryError::damaged(path, error)))
     }
