@@ -94,7 +94,9 @@ pub(crate) fn indexes(
     if architectures.is_empty() {
         architectures.extend(USUAL_ARCHITECTURES);
     }
-    let (codecs, digests) = (codecs(&settings.compression), &settings.digests);
+    let (codecs, digests) = (codecs(settings, former), &settings.digests);
+    let contents_codecs = codecs.iter().copied().filter(|codec| *codec == Codec::Plain).chain([Codec::Gzip]);
+    let contents_codecs: Vec<Codec> = contents_codecs.collect();
     let index =
         |name: String, takes: Vec<Partition>| Index { name, takes, codecs: codecs.clone(), digests: digests.clone() };
     let mut indexes = Vec::new();
@@ -116,7 +118,7 @@ pub(crate) fn indexes(
         indexes.extend(architectures.into_iter().chain([ALL]).map(|name| Index {
             name: format!("{COMPONENT}/Contents-{name}"),
             takes: vec![contents_partition(name)],
-            codecs: vec![Codec::Plain, Codec::Gzip],
+            codecs: contents_codecs.clone(),
             digests: digests.clone(),
         }));
     }
@@ -148,14 +150,23 @@ pub(crate) fn architecture_of(index: &Index) -> Option<&str> {
     index.name.strip_prefix(COMPONENT)?.strip_prefix("/binary-")?.strip_suffix("/Packages")
 }
 
-fn codecs(compression: &[Compression]) -> Vec<Codec> {
-    let chosen = if compression.is_empty() { &[Compression::Gz, Compression::Xz] } else { compression };
-    let mut codecs = vec![Codec::Plain];
-    for codec in chosen.iter().map(|form| match form {
-        Compression::Gz => Codec::Gzip,
-        Compression::Xz => Codec::Xz,
-        Compression::Zstd => Codec::Zstd,
-    }) {
+/// The forms of an index. The uncompressed one only stands in the root, as in Debian's own archive, unless it is configured, was
+/// there before, or serves clients that do not know SHA-256: of those no other digest of it is known.
+fn codecs(settings: &RepositorySettings, former: &[&Index]) -> Vec<Codec> {
+    let chosen = settings.compression.iter().filter_map(|form| match form {
+        Compression::None => None,
+        Compression::Gz => Some(Codec::Gzip),
+        Compression::Xz => Some(Codec::Xz),
+        Compression::Zstd => Some(Codec::Zstd),
+    });
+    let mut chosen: Vec<Codec> = chosen.collect();
+    if chosen.is_empty() {
+        chosen = vec![Codec::Gzip, Codec::Xz];
+    }
+    let is_configured = settings.compression.contains(&Compression::None) || !settings.digests.is_empty();
+    let was_there = former.iter().any(|index| index.codecs.contains(&Codec::Plain));
+    let mut codecs = if is_configured || was_there { vec![Codec::Plain] } else { Vec::new() };
+    for codec in chosen {
         if !codecs.contains(&codec) {
             codecs.push(codec);
         }

@@ -53,7 +53,7 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     };
     push_list(&mut text, "MD5Sum", input.files, stated(Algorithm::Md5));
     push_list(&mut text, "SHA1", input.files, stated(Algorithm::Sha1));
-    push_list(&mut text, "SHA256", input.files, |file| Some(file.sha256.hex()));
+    push_list(&mut text, "SHA256", &with_uncompressed(input.files), |file| Some(file.sha256.hex()));
     push_list(&mut text, "SHA512", input.files, stated(Algorithm::Sha512));
     text
 }
@@ -63,7 +63,7 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
 fn architectures<'a>(input: &RootInput<'a>) -> Vec<&'a str> {
     let is_empty = |index: &Index| {
         let mut files = input.files.iter().filter(|file| file.index == index.name);
-        files.any(|file| file.codec == Codec::Plain && file.size_bytes == 0)
+        files.any(|file| file.open_size_bytes == 0)
     };
     let is_named = |index: &&Index| architecture_of(index) != Some(ALL) || !is_empty(index);
     let architectures: BTreeSet<&str> = input.indexes.iter().filter(is_named).filter_map(architecture_of).collect();
@@ -77,6 +77,20 @@ fn suite(input: &RootInput<'_>, codename: &str) -> String {
         None if input.former.iter().all(|file| file.text().is_none()) => codename.to_owned(),
         None => audit::field(input.repository, input.former, "Suite").unwrap_or_default(),
     }
+}
+
+/// The files of a root with the uncompressed form of each index, which apt wants to be listed and never asks for.
+fn with_uncompressed(files: &[IndexFile]) -> Vec<IndexFile> {
+    let mut all: Vec<IndexFile> = Vec::with_capacity(files.len());
+    for file in files {
+        let is_first = all.last().is_none_or(|last| last.index != file.index);
+        if is_first && file.codec != Codec::Plain {
+            let (size_bytes, sha256) = (file.open_size_bytes, file.open_sha256);
+            all.push(IndexFile { codec: Codec::Plain, size_bytes, sha256, digests: Vec::new(), ..file.clone() });
+        }
+        all.push(file.clone());
+    }
+    all
 }
 
 /// A list of all files, where it is stated.

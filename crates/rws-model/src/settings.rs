@@ -8,6 +8,8 @@ use crate::Algorithm;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
+    /// None: the uncompressed form, beside the others, where the format has one to choose.
+    None,
     /// gzip: read by every client there is.
     Gz,
     /// xz: smaller; what apt prefers.

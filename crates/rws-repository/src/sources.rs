@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rws_model::{FileName, Identity, ListedRole, PackageName, RepositoryId};
+use rws_model::{Codec, FileName, Identity, ListedRole, PackageName, RepositoryId};
 use rws_store::{Key, Span, Store};
 
 use crate::blocks::codec;
@@ -68,13 +68,18 @@ pub(crate) async fn built_from(
     let listed = target.format.read_root(repository, &head.root).map_err(damaged)?;
     let (mut sources, mut done) = (BTreeMap::new(), BTreeSet::new());
     for file in listed.iter().filter(|file| file.role == ListedRole::Packages) {
-        if !done.insert(&file.index) {
+        if done.contains(&file.index) {
             continue;
         }
         let name = file.names.first().cloned().unwrap_or_default();
         let key = Key::parse(&join(&tree, &name)).ok_or_else(|| damaged(format!("{name} is no file name")))?;
-        let content = store.read(&key, Span::Whole).await?;
-        let bytes = content.ok_or_else(|| damaged(format!("{name} does not exist")))?.collect().await?;
+        let bytes = match store.read(&key, Span::Whole).await? {
+            Some(content) => content.collect().await?,
+            // only its compressed forms are there
+            None if file.codec == Codec::Plain => continue,
+            None => return Err(damaged(format!("{name} does not exist"))),
+        };
+        done.insert(&file.index);
         let text = codec::decompress_whole(file.codec, &bytes).map_err(|error| damaged(error.to_string()))?;
         let packages = target.format.read_index(&file.index, &text).map_err(damaged)?;
         sources.extend(packages.into_iter().map(|package| (package.path, package.source)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
-use rws_model::{ContentDigester, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, sha256};
+use rws_model::{Codec, ContentDigester, ListedFile, ListedPackage, RepositoryId, RootFile, Sha256, sha256};
 use rws_store::{Key, Span, Store};
 use tokio::time::Instant;
 
@@ -147,6 +147,13 @@ impl Verifier<'_> {
                 Vec::new()
             }
         };
+        // of what only compressed forms stand for the digest is checked with these
+        let is_stored = |file: &ListedFile| {
+            file.codec != Codec::Plain
+                || file.names.iter().any(|name| head.plain.contains_key(name))
+                || !listed.iter().any(|other| other.index == file.index && other.codec != Codec::Plain)
+        };
+        let (listed, uncompressed): (Vec<_>, Vec<_>) = listed.iter().partition(|file| is_stored(file));
         let mut reads = Vec::new();
         for file in &listed {
             reads.push(place.index_file(file).boxed());
@@ -156,7 +163,7 @@ impl Verifier<'_> {
             checked.index_files += 1;
             match content {
                 Err(fault) => checked.faults.push(fault),
-                Ok(content) => match packages_of(&*target.format, file, &content) {
+                Ok(content) => match packages_of(&*target.format, file, &content, &uncompressed) {
                     Ok(found) => packages.extend(found),
                     Err(problem) => {
                         let name = file.names.first().cloned().unwrap_or_default();
@@ -220,8 +227,13 @@ fn packages_of(
     format: &dyn rws_model::Format,
     file: &ListedFile,
     content: &[u8],
+    uncompressed: &[&ListedFile],
 ) -> Result<Vec<ListedPackage>, String> {
     let plain = codec::decompress_whole(file.codec, content).map_err(|error| error.to_string())?;
+    let wanted = uncompressed.iter().find(|other| other.index == file.index);
+    if wanted.is_some_and(|wanted| (wanted.size_bytes, wanted.sha256) != (plain.len() as u64, sha256(&plain))) {
+        return Err("uncompressed it does not match the root file".to_owned());
+    }
     format.read_index(&file.index, &plain)
 }
 

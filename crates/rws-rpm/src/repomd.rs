@@ -26,8 +26,8 @@ const INDEXES: [(&str, &str, &str); 3] = [
 /// All three indexes, whether they have entries or not: clients take none of them for granted, older ones stop without
 /// them. One form of each, the first that is configured: a client reads the one that `repomd.xml` names.
 pub fn indexes(settings: &RepositorySettings) -> Vec<Index> {
-    let codec = match settings.compression.first() {
-        None | Some(Compression::Gz) => Codec::Gzip,
+    let codec = match settings.compression.iter().find(|form| **form != Compression::None) {
+        None | Some(Compression::None | Compression::Gz) => Codec::Gzip,
         Some(Compression::Xz) => Codec::Xz,
         Some(Compression::Zstd) => Codec::Zstd,
     };

@@ -121,10 +121,21 @@ fn every_index_is_there_even_when_empty() {
             ("main/source/Sources", "source".to_owned()),
         ]
     );
-    assert!(found.iter().all(|index| index.codecs == [Codec::Plain, Codec::Gzip, Codec::Xz]));
+    assert!(found.iter().all(|index| index.codecs == [Codec::Gzip, Codec::Xz]));
     assert_eq!(indexes(&[], &settings()).len(), 4);
     let chosen = RepositorySettings { compression: vec![Compression::Zstd, Compression::Zstd], ..settings() };
-    assert!(indexes(&[], &chosen).iter().all(|index| index.codecs == [Codec::Plain, Codec::Zstd]));
+    assert!(indexes(&[], &chosen).iter().all(|index| index.codecs == [Codec::Zstd]));
+    // the uncompressed form: where it is configured, serves old clients, or was there before
+    let configured = RepositorySettings { compression: vec![Compression::None], ..settings() };
+    let old_clients = RepositorySettings { digests: vec![Algorithm::Md5], ..settings() };
+    for settings in [configured, old_clients] {
+        let all = [Codec::Plain, Codec::Gzip, Codec::Xz];
+        let with_uncompressed = indexes(&[], &settings);
+        assert!(with_uncompressed.iter().all(|index| index.codecs == all));
+        let former: Vec<&Index> = with_uncompressed.iter().collect();
+        let next = Deb.indexes(&BTreeSet::new(), &self::settings(), &former);
+        assert!(next.iter().all(|index| index.codecs == all));
+    }
     for index in &found {
         assert_eq!(Deb.frame(index, 7), rws_model::Frame::default());
     }

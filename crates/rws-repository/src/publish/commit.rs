@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::FutureExt;
-use rws_model::Sha256;
+use rws_model::{Codec, Compression, RepositorySettings, Sha256};
 use rws_store::{Body, Condition, Key, ObjectClass, StoreError, Version, Write};
 use uuid::Uuid;
 
@@ -94,10 +94,11 @@ impl Committer<'_> {
         step: &HeadUpdate<'_>,
     ) -> Result<Commit, RepositoryError> {
         let damaged = RepositoryError::generation(self.at.repository);
+        let settings = self.settings(state, &plan).await?;
         let mut renderer = Renderer {
             format: &*self.at.target.format,
             repository: self.at.repository,
-            settings: &self.at.target.settings,
+            settings: &settings,
             present: state.generation.as_ref(),
             plan: &plan,
             scratch: self.at.scratch,
@@ -157,6 +158,24 @@ impl Committer<'_> {
         }
         let manifest = private::manifest(self.at.repository, &generation.id);
         Ok(Commit::Lost(written.into_iter().chain([manifest]).collect()))
+    }
+
+    /// The settings; with the uncompressed form of indexes where one lies there, which the present generation does not say because
+    /// another tool wrote it, or because all is made anew: whoever reads it goes on, and reads nothing old.
+    async fn settings(&self, state: &CurrentState, plan: &Plan) -> Result<RepositorySettings, RepositoryError> {
+        let mut settings = self.at.target.settings.clone();
+        if state.generation.is_some() {
+            return Ok(settings);
+        }
+        let format = &self.at.target.format;
+        for index in format.indexes(&plan.partitions.keys().cloned().collect(), &settings, &[]) {
+            let Some(name) = format.plain_name(self.at.repository, &index, Codec::Plain) else { continue };
+            if !index.codecs.contains(&Codec::Plain) && self.at.store().stat(&self.at.key(&name)?).await?.is_some() {
+                settings.compression.push(Compression::None);
+                break;
+            }
+        }
+        Ok(settings)
     }
 
     /// Whether a new index file would get a name that is condemned: its content was current long ago.

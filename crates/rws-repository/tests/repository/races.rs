@@ -157,8 +157,7 @@ async fn of_two_contents_at_the_same_time_the_later_one_stays() {
         assert_eq!(outcome.lost_commits, lost, "{moment:?} {verb} {prefix}");
         world.publish(FOCAL).await.unwrap();
         assert_eq!(packages(&world).await, ["aa", "bb"]);
-        let index = world.get(&format!("{TREE}/dists/focal/main/binary-amd64/Packages")).await.unwrap();
-        let index = String::from_utf8(index).unwrap();
+        let index = world.index(&format!("{TREE}/dists/focal/main/binary-amd64/Packages")).await;
         assert!(index.contains("Description: later"), "{moment:?} {verb} {prefix}: {index}");
     }
 }

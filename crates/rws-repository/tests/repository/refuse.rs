@@ -32,8 +32,7 @@ fn package(world: &World, text: &str) -> PathBuf {
 /// The text of the one package that is published.
 async fn published(world: &World) -> String {
     world.publish(FOCAL).await.unwrap();
-    let index = world.get(&format!("{TREE}/dists/focal/main/binary-amd64/Packages")).await.unwrap();
-    let index = String::from_utf8(index).unwrap();
+    let index = world.index(&format!("{TREE}/dists/focal/main/binary-amd64/Packages")).await;
     let found: Vec<_> = index.lines().filter_map(|line| line.strip_prefix("Description: ")).collect();
     assert_eq!(found.len(), 1, "{index}");
     found[0].to_owned()
@@ -227,8 +226,7 @@ async fn expect_whole(world: &World, sources: usize) {
     let public = &everybody(&world.catalogue);
     let verifier = Verifier { store: &*world.memory, catalogue: &world.catalogue, depth: Depth::Bytes, public };
     assert_eq!(verifier.check(&id(FOCAL)).await.unwrap().unwrap().faults, []);
-    let index = world.get(&format!("{TREE}/dists/focal/main/source/Sources")).await.unwrap();
-    let index = String::from_utf8(index).unwrap();
+    let index = world.index(&format!("{TREE}/dists/focal/main/source/Sources")).await;
     assert_eq!(index.matches("Package: hello\n").count(), sources, "{index}");
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::{
-    ACTOR, World, accept, catalogue_of, catalogue_signed_by, everybody, get, id, received, received_as, settings,
+    self, ACTOR, World, accept, catalogue_of, catalogue_signed_by, everybody, get, id, received, received_as, settings,
 };
 use async_trait::async_trait;
 use rws_model::{Reading, RepositoryId, RepositorySettings, Signer};
@@ -324,16 +324,14 @@ async fn a_damaged_package_is_not_lost_when_the_start_reads_all_again() {
             first.take(&accepted);
             assert!(matches!(first.wait(&accepted.id, LONG).await, Progress::Published(_)));
         }
-        let entries = get(&*store, &format!("{DISTS}/main/binary-amd64/Packages")).await.unwrap();
-        let before = String::from_utf8(entries).unwrap();
+        let before = support::index(&*store, &format!("{DISTS}/main/binary-amd64/Packages")).await;
         assert!(before.contains("Package: aa\n") && before.contains("Package: bad\n"), "{before}");
 
         let world = World::with(catalogue_of(with_contents, Policy::default(), None));
         upload(&world, &store, FOCAL, world.deb("cc", "1", "amd64", "c")).await;
         let scheduler = start(&world.catalogue, &store, malformed).await;
         check(&world.catalogue, &*store, &id(FOCAL)).await.unwrap();
-        let now =
-            String::from_utf8(get(&*store, &format!("{DISTS}/main/binary-amd64/Packages")).await.unwrap()).unwrap();
+        let now = support::index(&*store, &format!("{DISTS}/main/binary-amd64/Packages")).await;
         let new = now.strip_prefix(&before).unwrap_or_else(|| panic!("{malformed:?}: {now}"));
         assert!(new.trim_start().starts_with("Package: cc\n"), "{malformed:?}: {new}");
         let contents = format!("{DISTS}/main/Contents-amd64.gz");

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use crate::support::{World, accept, deb, everybody, id, later_catalogue, received, record, rpm, seed};
 use async_trait::async_trait;
-use rws_model::RepositoryId;
+use rws_model::{Codec, RepositoryId};
 use rws_repository::Heads;
 use rws_repository::catalogue::Catalogue;
 use rws_repository::publish::{Malformed, Publisher};
@@ -87,16 +88,13 @@ impl Replica {
         let tree = target.format.layout(&id(repository)).tree;
         let mut texts = Vec::new();
         for file in target.format.read_root(&id(repository), &head.root).unwrap() {
-            let name = &file.names[0];
-            let bytes = read(&*self.store, &format!("{tree}/{name}")).await;
-            if name.ends_with(".gz") {
-                use std::io::Read;
-                let mut text = String::new();
-                flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
-                texts.push(text);
-            } else if let Ok(text) = String::from_utf8(bytes) {
-                texts.push(text);
+            if file.codec != Codec::Gzip {
+                continue;
             }
+            let bytes = read(&*self.store, &format!("{tree}/{}", file.names[0])).await;
+            let mut text = String::new();
+            flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
+            texts.push(text);
         }
         texts
     }

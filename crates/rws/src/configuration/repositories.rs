@@ -326,10 +326,11 @@ fn architectures(node: &Node<'_>, formats: &Formats, warnings: &mut Vec<String>)
 }
 
 fn compression(node: &Node<'_>) -> Result<Vec<Compression>, Mistake> {
-    let allowed = "is a list of \"gz\", \"xz\", \"zstd\", each at most once";
+    let allowed = "is a list of \"none\", \"gz\", \"xz\", \"zstd\", each at most once";
     let mut forms = Vec::new();
     for item in node.list(allowed)? {
         let form = match item.text(allowed)? {
+            "none" => Compression::None,
             "gz" => Compression::Gz,
             "xz" => Compression::Xz,
             "zstd" => Compression::Zstd,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by failing")]
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -277,6 +278,11 @@ impl World {
         get(&*self.memory, key).await
     }
 
+    /// An index by its plain name without the end that says how it is compressed.
+    pub async fn index(&self, key: &str) -> String {
+        index(&*self.store(), key).await
+    }
+
     pub async fn keys(&self, prefix: &str) -> Vec<String> {
         self.memory.list(prefix).await.unwrap().into_iter().map(|listed| listed.key.to_string()).collect()
     }
@@ -306,6 +312,18 @@ impl World {
         read_deb(&*self.memory, tree, codename, root).await
     }
 
+    /// An index that only stands in the root uncompressed, from its gzip form.
+    async fn uncompressed(store: &dyn Store, metadata: &str, list: &str, name: &str) -> Vec<u8> {
+        let compressed = format!("{name}.gz");
+        let found = list.lines().find_map(|line| line.trim_end().strip_suffix(&compressed)?.split_whitespace().next());
+        let digest = found.unwrap_or_else(|| panic!("{name} is missing, and {compressed} is not listed"));
+        let directory = name.rsplit_once('/').unwrap().0;
+        let bytes = get(store, &format!("{metadata}/{directory}/by-hash/SHA256/{digest}")).await.unwrap();
+        let mut text = Vec::new();
+        flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text).unwrap();
+        text
+    }
+
     /// The plain-named files agree with the root.
     pub async fn check_plain(&self, tree: &str, codename: &str) {
         check_plain(&*self.memory, tree, codename).await;
@@ -316,6 +334,18 @@ impl World {
 pub async fn get(store: &dyn Store, key: &str) -> Option<Vec<u8>> {
     let content = store.read(&Key::parse(key).unwrap(), Span::Whole).await.unwrap()?;
     Some(collect(content.bytes).await.unwrap().to_vec())
+}
+
+/// An index by its plain name without the end that says how it is compressed.
+pub async fn index(store: &dyn Store, key: &str) -> String {
+    let bytes = get(store, &format!("{key}.gz")).await.unwrap_or_else(|| panic!("{key}.gz is missing"));
+    String::from_utf8(gunzip(&bytes)).unwrap()
+}
+
+fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).unwrap();
+    text
 }
 
 /// Reads a deb repository from its root as apt does, by hash, and checks every byte that it lists. The packages, as
@@ -333,7 +363,11 @@ pub async fn read_deb_but(store: &dyn Store, tree: &str, codename: &str, root: &
         let [digest, size, name] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
         let directory = name.rsplit_once('/').unwrap().0;
         let path = format!("{tree}/dists/{codename}/{directory}/by-hash/SHA256/{digest}");
-        let bytes = get(store, &path).await.unwrap_or_else(|| panic!("{path} is missing"));
+        let bytes = match get(store, &path).await {
+            Some(bytes) => bytes,
+            // its compressed forms stand for it
+            None => uncompressed(store, &format!("{tree}/dists/{codename}"), list, name).await,
+        };
         assert_eq!((bytes.len().to_string().as_str(), sha256(&bytes).hex().as_str()), (size, digest), "{path}");
         if name.ends_with("/Packages") {
             let text = String::from_utf8(bytes).unwrap();
@@ -358,6 +392,15 @@ pub async fn read_deb_but(store: &dyn Store, tree: &str, codename: &str, root: &
     packages
 }
 
+/// An index that only stands in the root uncompressed, from its gzip form.
+async fn uncompressed(store: &dyn Store, metadata: &str, list: &str, name: &str) -> Vec<u8> {
+    let compressed = format!("{name}.gz");
+    let found = list.lines().find_map(|line| line.trim_end().strip_suffix(&compressed)?.split_whitespace().next());
+    let digest = found.unwrap_or_else(|| panic!("{name} is missing, and {compressed} is not listed"));
+    let directory = name.rsplit_once('/').unwrap().0;
+    gunzip(&get(store, &format!("{metadata}/{directory}/by-hash/SHA256/{digest}")).await.unwrap())
+}
+
 /// The plain-named files agree with the root.
 pub async fn check_plain(store: &dyn Store, tree: &str, codename: &str) {
     let root = get(store, &format!("{tree}/dists/{codename}/Release")).await.unwrap();
@@ -365,7 +408,11 @@ pub async fn check_plain(store: &dyn Store, tree: &str, codename: &str) {
     let list = root.split_once("SHA256:\n").unwrap().1;
     for line in list.lines().take_while(|line| line.starts_with(' ')) {
         let [digest, _, name] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
-        let bytes = get(store, &format!("{tree}/dists/{codename}/{name}")).await.unwrap();
+        let metadata = format!("{tree}/dists/{codename}");
+        let bytes = match get(store, &format!("{metadata}/{name}")).await {
+            Some(bytes) => bytes,
+            None => uncompressed(store, &metadata, list, name).await,
+        };
         assert_eq!(sha256(&bytes).hex(), digest, "{name}");
     }
 }

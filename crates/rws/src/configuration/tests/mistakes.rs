@@ -168,7 +168,7 @@ fn mistakes_in_repositories() {
         ),
         (
             json!({ "match": "live", "compression": ["bz2"] }),
-            "repositories[0].compression[0] is \"bz2\"; allowed is a list of \"gz\", \"xz\", \"zstd\", each at most \
+            "repositories[0].compression[0] is \"bz2\"; allowed is a list of \"none\", \"gz\", \"xz\", \"zstd\", each at most \
              once"
                 .to_owned(),
         ),
