@@ -104,7 +104,7 @@ fn cdebootstrap_fetches_names_with_epochs() {
 fn wget_fetches_names_with_epochs() {
     let work = temporary_directory();
     let server = archive(work.path());
-    let index = curl::get(&server.url(&format!("{ARCHIVE}/dists/bookworm/main/binary-amd64/Packages"))).text();
+    let index = curl::get(&server.url(&format!("{ARCHIVE}/dists/bookworm/main/binary-amd64/Packages.gz"))).text();
     let names: Vec<&str> = index.lines().filter_map(|line| line.strip_prefix("Filename: ")).collect();
     assert_eq!(names.len(), PACKAGES.len());
     assert!(names.iter().any(|name| name.ends_with("rws-base_1:1.0+b1~x_all.deb")), "{names:?}");

@@ -306,7 +306,7 @@ fn kill_after_the_answer_loses_nothing_and_the_key_stays(storage: Storage) {
     server.restart();
     assert_eq!(key(&server), key_before);
     let names_it = |packages: &str| packages.contains("Package: rws-late\n") && packages.contains("Package: rws-one\n");
-    server.wait_for_body(&format!("{SUITE}/main/binary-amd64/Packages"), names_it);
+    server.wait_for_body(&format!("{SUITE}/main/binary-amd64/Packages.gz"), names_it);
     let apt = client(&server);
     apt.update().expect_clean();
     expect_same_files(&apt.install(&["rws-late"]).expect_clean().files, &[late]);

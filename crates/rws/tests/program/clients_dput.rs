@@ -12,7 +12,7 @@ use crate::support::{expect_same_files, files_below, read_file, temporary_direct
 
 const TARGET: &str = "/release/2.8/ubuntu/focal";
 const ARCHIVE: &str = "/release/2.8/ubuntu";
-const PACKAGES: &str = "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages";
+const PACKAGES: &str = "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz";
 
 crate::on_every_storage! {
     dput_uploads_source_and_binary,

@@ -85,14 +85,15 @@ fn changes_apply_in_the_order_of_their_answers(storage: Storage) {
         let expected = ran("sha256sum", &[build(format!("{round}-3")).to_str().unwrap()]);
         let expected = expected.split(' ').next().unwrap().to_owned();
         wait::until("the bytes that were answered last", wait::BOUND, || {
-            let index = curl::get(&servers[2].url(&format!("{ARCHIVE}/dists/bookworm/main/binary-amd64/Packages")));
+            let index = curl::get(&servers[2].url(&format!("{ARCHIVE}/dists/bookworm/main/binary-amd64/Packages.gz")));
             index.text().contains(&expected).then_some(())
         });
         // and it stays so
         for server in &servers {
             send(server, format!("{round}-3"), "?wait=60");
         }
-        let index = curl::get(&servers[0].url(&format!("{ARCHIVE}/dists/bookworm/main/binary-amd64/Packages"))).text();
+        let index =
+            curl::get(&servers[0].url(&format!("{ARCHIVE}/dists/bookworm/main/binary-amd64/Packages.gz"))).text();
         assert!(index.contains(&expected), "{index}");
     }
 

@@ -31,6 +31,11 @@ fn index(place: &Path, files: &[PathBuf]) {
 }
 
 /// The stanzas of an index, each with its last line break.
+fn unpacked(index: &Path) -> Vec<u8> {
+    let directory = temporary_directory();
+    Program::new("gzip", directory.path()).args(["--decompress", "--stdout"]).arg(index).succeed().output().into_bytes()
+}
+
 fn stanzas(index: &[u8]) -> Vec<String> {
     let text = String::from_utf8(index.to_vec()).unwrap();
     text.split_inclusive("\n\n").map(|stanza| format!("{}\n", stanza.trim_end_matches('\n'))).collect()
@@ -109,8 +114,8 @@ fn packages_are_those_of_apt_ftparchive_in_the_order_of_dpkg() {
     // the packages of Debian's installer (.udeb) have indexes of their own
     for part in ["", "debian-installer/"] {
         for architecture in ["amd64", "arm64", "all"] {
-            let index = place.path().join(SUITE).join(format!("{part}binary-{architecture}/Packages"));
-            let ours = stanzas(&read_file(&index));
+            let index = place.path().join(SUITE).join(format!("{part}binary-{architecture}/Packages.gz"));
+            let ours = stanzas(&unpacked(&index));
             let belongs = |stanza: &&String| {
                 let is_installers = field(stanza, "Filename").ends_with(".udeb");
                 is_installers != part.is_empty() && [architecture, "all"].contains(&field(stanza, "Architecture"))
@@ -131,7 +136,7 @@ fn packages_are_those_of_apt_ftparchive_in_the_order_of_dpkg() {
 fn sources_are_those_of_apt_ftparchive_and_apt_get_source_unpacks_each() {
     let place = temporary_directory();
     index(place.path(), &real_source_files());
-    let ours = stanzas(&read_file(&place.path().join(SUITE).join("source/Sources")));
+    let ours = stanzas(&unpacked(&place.path().join(SUITE).join("source/Sources.gz")));
     assert!(ours.len() >= 40, "there are only {} real sources: run tests/setup", ours.len());
     expect_same_stanzas(&ours, &reference("sources", place.path()));
     let names: Vec<&str> = ours.iter().map(|stanza| field(stanza, "Package")).collect();

@@ -123,8 +123,8 @@ fn put_of_a_deb_with_its_source_and_a_post() {
     let dists = "/release/2.8/ubuntu/dists/focal";
     let pool = "pool/focal/main/t/tarantool-smtp";
     let line = format!("Filename: {pool}/tarantool-smtp_0.0.4.0-1_amd64.deb");
-    wait_for_line(&server, &format!("{dists}/main/binary-amd64/Packages"), &line);
-    wait_for_line(&server, &format!("{dists}/main/source/Sources"), &format!("Directory: {pool}"));
+    wait_for_line(&server, &format!("{dists}/main/binary-amd64/Packages.gz"), &line);
+    wait_for_line(&server, &format!("{dists}/main/source/Sources.gz"), &format!("Directory: {pool}"));
     for file in &files {
         let path = format!("/release/2.8/ubuntu/{pool}/{}", file_name(file));
         let body = curl::get(&server.url(&path)).expect_status(200).body;
@@ -250,7 +250,7 @@ fn sync_on_start_of_the_file_that_rws_cfg_names() {
     });
     wait_for_rpm(&server, "/live/1.10/el/7/x86_64", &rpm);
     let line = "Filename: pool/focal/main/t/tarantool-smtp/tarantool-smtp_0.0.4.0-1_amd64.deb";
-    wait_for_line(&server, "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages", line);
+    wait_for_line(&server, "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz", line);
 }
 
 /// Uploads to a release series and to `modules`, and judges all signatures by the two keys.

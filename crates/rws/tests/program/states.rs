@@ -246,7 +246,7 @@ fn clients_are_set_up_for_a_state() {
         let get = |name: &str| {
             curl::get(&server.url(&format!("{prefix}/live/2.8/ubuntu/dists/focal/{name}"))).expect_status(200).body
         };
-        let packages = get("main/binary-amd64/Packages");
+        let packages = get("main/binary-amd64/Packages.xz");
         let by_hash = format!("main/binary-amd64/by-hash/SHA256/{}", sha256(&packages));
         std::fs::create_dir_all(dists.join(&by_hash).parent().expect("a parent")).expect("a directory can be made");
         write_file(&dists.join(by_hash), packages);
@@ -314,7 +314,7 @@ fn a_state_does_not_change() {
     let paths = [
         "dists/focal/InRelease",
         "dists/focal/Release",
-        "dists/focal/main/binary-amd64/Packages",
+        "dists/focal/main/binary-amd64/Packages.xz",
         "dists/focal/main/binary-amd64/Packages.gz",
     ];
     let get = |state: &str, path: &str| curl::get(&server.url(&format!("/-/at/{state}/live/2.8/ubuntu/{path}")));

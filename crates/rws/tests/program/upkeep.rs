@@ -53,14 +53,14 @@ fn repositories_are_kept_up_beside_a_running_server() {
         &data,
         &["verify", "--all"],
         0,
-        &["9 index files, 1 package files: consistent", "1 repositories are consistent"],
+        &["6 index files, 1 package files: consistent", "1 repositories are consistent"],
     );
     expect(&data, &["sync", TARGET], 0, &["live/1.10/debian/bookworm: unchanged"]);
 
     // somebody puts a package there, and takes one away
     std::fs::copy(build("1.0-2"), data.join(POOL).join("hello_1.0-2_amd64.deb")).unwrap();
     expect(&data, &["sync", "--all"], 0, &["live/1.10/debian/bookworm: published 2"]);
-    let index = "/live/1.10/debian/dists/bookworm/main/binary-amd64/Packages";
+    let index = "/live/1.10/debian/dists/bookworm/main/binary-amd64/Packages.gz";
     server.wait_for_body(index, |text| text.contains("Version: 1.0-1") && text.contains("Version: 1.0-2"));
     std::fs::remove_file(data.join(POOL).join("hello_1.0-1_amd64.deb")).unwrap();
     let missing = "hello_1.0-1_amd64.deb: the index lists it, and it does not exist";

@@ -84,7 +84,7 @@ fn a_package_that_another_tool_put_there_is_indexed_where_it_is() {
     bucket.put(key, read_file(&other));
     let tag = bucket.tag(key);
     bucket.command(&["sync", DEB_TARGET]).expect_success();
-    let packages = "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages";
+    let packages = "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz";
     server.wait_for_body(packages, |text| {
         text.contains("Filename: pool/focal/main/o/other/rws-one_2.0-1_amd64.deb") && text.contains("Version: 1.0-1")
     });

@@ -35,7 +35,7 @@ fn published(server: &Server, target: &str, file: &File) -> Answer {
 /// The packages in the index of an architecture.
 #[track_caller]
 fn names(server: &Server, architecture: &str) -> Vec<String> {
-    let index = get(server, &format!("{SUITE}/main/binary-{architecture}/Packages")).text();
+    let index = get(server, &format!("{SUITE}/main/binary-{architecture}/Packages.gz")).text();
     index.lines().filter_map(|line| Some(line.strip_prefix("Package: ")?.to_owned())).collect()
 }
 
@@ -94,7 +94,7 @@ fn any_architecture_that_dpkg_knows_unless_they_are_listed() {
     rows.row("only these are listed", || {
         let release = get(&server, &format!("{SUITE}/Release")).text();
         assert!(release.contains("\nArchitectures: armhf hurd-amd64 i386 riscv64\n"), "{release}");
-        expect_status(&get(&server, &format!("{SUITE}/main/binary-amd64/Packages")), 404);
+        expect_status(&get(&server, &format!("{SUITE}/main/binary-amd64/Packages.gz")), 404);
     });
     rows.row("one that dpkg does not know", || {
         let control = "Package: rws-odd\nVersion: 1.0\nArchitecture: qemu\nMaintainer: x\nDescription: odd\n";
@@ -121,7 +121,7 @@ fn packages_of_the_installer_have_their_own_indexes() {
     let udeb = built(&Deb::new("rws-udeb", "1.0", "amd64"), "rws-udeb_1.0_amd64.udeb");
     published(&server, DEB_TARGET, &udeb);
     assert_eq!(names(&server, "amd64"), ["rws-one"]);
-    let index = get(&server, &format!("{SUITE}/main/debian-installer/binary-amd64/Packages")).text();
+    let index = get(&server, &format!("{SUITE}/main/debian-installer/binary-amd64/Packages.gz")).text();
     assert!(index.starts_with("Package: rws-udeb\n"), "{index}");
     let release = get(&server, &format!("{SUITE}/Release")).text();
     assert!(release.contains(" main/debian-installer/binary-amd64/Packages.xz\n"), "{release}");
@@ -148,7 +148,7 @@ fn versions_that_are_equal_to_dpkg_are_one_package() {
             published(&server, DEB_TARGET, &other);
             assert_eq!(packages(&server, ARCHIVE, "focal", "amd64").len(), 1);
             assert!(
-                get(&server, &format!("{SUITE}/main/binary-amd64/Packages"))
+                get(&server, &format!("{SUITE}/main/binary-amd64/Packages.gz"))
                     .text()
                     .contains(&format!("\nVersion: {version}\n"))
             );
@@ -215,7 +215,7 @@ fn sources_with_a_git_bundle_and_unknown_lists() {
     let md5 = md5_of(&bundle.bytes);
     let dsc = File { name: lying.name, bytes: text.replace(&line(&"0".repeat(32)), &line(&md5)).into_bytes() };
     expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form([&dsc, &bundle])));
-    let sources = get(&server, &format!("{SUITE}/main/source/Sources")).text();
+    let sources = get(&server, &format!("{SUITE}/main/source/Sources.gz")).text();
     assert!(sources.contains(&format!(" {sha256} 16 rws-git_1.0.git\n")), "{sources}");
     assert!(!sources.to_lowercase().contains("checksums-foo") && !sources.contains("Sha512"), "{sources}");
     expect_status(&get(&server, &format!("{ARCHIVE}/pool/focal/main/p/product/rws-git_1.0.git")), 200);

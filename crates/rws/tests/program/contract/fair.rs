@@ -112,7 +112,7 @@ fn what_a_request_becomes() {
     });
     rows.row("large entries are published as they are", || {
         expect_created(&put(&server, &format!("{DEB_TARGET}?wait=30"), deb_form([&large])));
-        let index = get(&server, "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages").text();
+        let index = get(&server, "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz").text();
         assert!(index.contains(&format!("X-Filler: {}", "x".repeat(200_000))));
     });
     let noise: Vec<u8> = (0..30_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();

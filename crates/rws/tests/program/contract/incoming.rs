@@ -97,7 +97,7 @@ fn expect_published(server: &Server, archive: &str) {
     }
     let listed = packages(server, archive, "focal", "amd64");
     assert_eq!(expect_files_agree(server, archive, &listed), std::slice::from_ref(&UPLOAD.deb().name));
-    let sources = get(server, &format!("{archive}/dists/focal/main/source/Sources")).text();
+    let sources = get(server, &format!("{archive}/dists/focal/main/source/Sources.gz")).text();
     assert!(sources.contains("Package: rws-built\n"), "{sources}");
 }
 
@@ -223,7 +223,7 @@ fn one_upstream_tarball_of_two_uploads() {
             expect_status(&found, 200);
             assert!(found.body == file.bytes, "{} has other bytes", file.name);
         }
-        let sources = get(server, "/release/2.8/ubuntu/dists/focal/main/source/Sources").text();
+        let sources = get(server, "/release/2.8/ubuntu/dists/focal/main/source/Sources.gz").text();
         let listed: Vec<&str> = sources.lines().filter(|line| line.starts_with("Version: ")).collect();
         assert_eq!(listed, ["Version: 1.0-1", "Version: 1.0-2"]);
         assert_eq!(packages(server, "/release/2.8/ubuntu", "focal", "amd64").len(), 2);

@@ -8,9 +8,8 @@ use crate::support::{temporary_directory, write_file};
 /// The stanzas of `Packages` of an architecture: name of the file in the archive and its SHA-256.
 #[track_caller]
 pub fn packages(server: &Server, archive: &str, codename: &str, architecture: &str) -> Vec<(String, String)> {
-    let path = format!("{archive}/dists/{codename}/main/binary-{architecture}/Packages");
-    let text = ok(server, &path);
-    let text = String::from_utf8(text).unwrap();
+    let path = format!("{archive}/dists/{codename}/main/binary-{architecture}/Packages.gz");
+    let text = gunzip(&ok(server, &path));
     let field = |stanza: &str, name: &str| {
         let value = stanza.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         value.unwrap_or_default().to_owned()

@@ -36,7 +36,7 @@ fn kill_right_after_the_answer() {
             expect_files_agree(&server, "/release/2.8/ubuntu", &listed),
             std::slice::from_ref(&FIXTURES.deb.name)
         );
-        let sources = get(&server, "/release/2.8/ubuntu/dists/focal/main/source/Sources").text();
+        let sources = get(&server, "/release/2.8/ubuntu/dists/focal/main/source/Sources.gz").text();
         assert!(sources.contains(&FIXTURES.dsc.name), "{sources}");
     });
     rows.row("through an anchor: all 21 repositories", || {

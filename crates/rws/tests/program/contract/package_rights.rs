@@ -133,7 +133,7 @@ fn what_is_removed_promoted_and_changed_as_a_whole() {
         expect_code(&upload(&server, DEB_TARGET, deb_form([&new])), 403, "forbidden");
         expect_created(&put(&server, DEB_TARGET, deb_form([&deb("rws-team-zz", Some("kernel"))])));
         expect_code(&send(&server, "DELETE", &format!("{DEB_TARGET}?name=rws-team-zz")), 403, "forbidden");
-        server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages", |text| {
+        server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz", |text| {
             text.contains("Package: rws-team-zz")
         });
         let path = format!("{DEB_TARGET}?name=rws-team-[yz]*&wait=30");

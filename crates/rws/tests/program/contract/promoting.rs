@@ -97,7 +97,7 @@ fn debs_go_to_another_codename_with_their_source_and_product() {
         let request =
             json!({ "from": from, "to": ["live/2.8/ubuntu/focal"], "packages": ["rws-bin"], "sources": false });
         expect_created(&promote(&server, "?wait=30", &request));
-        assert_eq!(get(&server, "/live/2.8/ubuntu/dists/focal/main/source/Sources").body, b"");
+        assert_eq!(get(&server, "/live/2.8/ubuntu/dists/focal/main/source/Sources.gz").text(), "");
     });
     rows.row("other content is refused, and replaces where it is wanted", || {
         expect_created(&put(&server, "/live/2.8/ubuntu/jammy?wait=30", deb_form([&FIXTURES.other_deb])));

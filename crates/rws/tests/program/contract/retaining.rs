@@ -118,7 +118,7 @@ fn sources_leave_with_the_last_package_that_was_built_from_them() {
         ["rws-bin_1.0-1_amd64.deb", "rws-bin_2.0-1_amd64.deb", "rws-src_1.0-1.dsc", "rws-tools_1.0-1_amd64.deb"]
     );
     expect_created(&retain(&server, "?wait=30", &json!({ "targets": [DEB_TARGET] })));
-    let sources = get(&server, &format!("{ARCHIVE}/dists/focal/main/source/Sources")).text();
+    let sources = get(&server, &format!("{ARCHIVE}/dists/focal/main/source/Sources.gz")).text();
     let versions: Vec<&str> = sources.lines().filter_map(|line| line.strip_prefix("Version: ")).collect();
     assert_eq!(versions, ["2.0-1", "3.0-1"]);
 }

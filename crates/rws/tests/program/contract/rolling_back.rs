@@ -42,7 +42,7 @@ fn debs_come_back_with_their_bytes() {
     expect_created(&put(&server, &wait, deb_form(everything)));
     let first = generations(&server, repository).remove(0);
     let then = packages(&server, ARCHIVE, "focal", "amd64");
-    let sources = get(&server, &format!("{ARCHIVE}/dists/focal/main/source/Sources")).body;
+    let sources = get(&server, &format!("{ARCHIVE}/dists/focal/main/source/Sources.gz")).body;
     expect_created(&put(&server, &wait, deb_form([&FIXTURES.other_deb, &FIXTURES.arm_deb])));
     expect_status(&call(&server, "DELETE", &format!("{DEB_TARGET}/{}?wait=30", FIXTURES.dsc.name)), 200);
     let changed = generations(&server, repository).remove(0);
@@ -75,7 +75,7 @@ fn debs_come_back_with_their_bytes() {
             |listed: &[(String, String)]| listed.iter().map(|(_, content)| content.clone()).collect::<Vec<_>>();
         assert_eq!(contents(&now), contents(&then));
         expect_files_agree(&server, ARCHIVE, &now);
-        assert_eq!(get(&server, &format!("{ARCHIVE}/dists/focal/main/source/Sources")).body, sources);
+        assert_eq!(get(&server, &format!("{ARCHIVE}/dists/focal/main/source/Sources.gz")).body, sources);
         for file in FIXTURES.source() {
             assert_eq!(get(&server, &format!("{ARCHIVE}/pool/focal/main/p/product/{}", file.name)).body, file.bytes);
         }

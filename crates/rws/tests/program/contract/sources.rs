@@ -57,7 +57,7 @@ fn incomplete_and_differing_sources() {
 
 #[track_caller]
 fn expect_source(server: &Server) {
-    let sources = get(server, "/release/2.8/ubuntu/dists/focal/main/source/Sources");
+    let sources = get(server, "/release/2.8/ubuntu/dists/focal/main/source/Sources.gz");
     expect_status(&sources, 200);
     for file in FIXTURES.source() {
         assert!(sources.text().contains(&format!(" {}\n", file.name)), "{} is not in Sources", file.name);

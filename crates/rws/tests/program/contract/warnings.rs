@@ -77,7 +77,7 @@ fn what_an_upload_replaces() {
         assert!(said.starts_with(&format!("{} replaces {old}, which is the same package", deb.name)), "{said:?}");
         assert_eq!(said.lines().count(), 1, "{said:?}");
         // as it is said
-        let index = get(&server, "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages").text();
+        let index = get(&server, "/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz").text();
         assert!(index.contains("/o/other/") && !index.contains("/p/product/"), "{index}");
     });
     rows.row("other bytes of it, under the same product, then under another one", || {

@@ -28,7 +28,7 @@ pub const KINDS: [(&str, Which); 10] = [
 ];
 
 fn is_index(path: &str) -> bool {
-    path.contains("/by-hash/") || path.contains("/repodata/") && path.ends_with(".gz") || path.ends_with("/Packages")
+    path.contains("/by-hash/") || path.contains("/repodata/") && path.ends_with(".gz") || path.contains("/Packages.")
 }
 
 /// What comes in place of an answer.

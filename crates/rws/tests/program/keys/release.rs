@@ -41,7 +41,7 @@ fn versions(stand: &Stand, rpm: bool) -> Vec<String> {
             |part: &str| part.split("ver=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
         return parts.filter_map(version).collect();
     }
-    let url = stand.server.url("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages");
+    let url = stand.server.url("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages.gz");
     let text = curl::get(&url).text();
     let stanzas = text.split("\n\n").filter(|stanza| stanza.contains(&format!("Package: {NAME}-archive-keyring\n")));
     let version = |stanza: &str| stanza.lines().find_map(|line| line.strip_prefix("Version: ")).map(str::to_owned);
@@ -128,7 +128,7 @@ fn dpkg_and_rpm_read_what_is_built() {
 
 /// Both packages, as files.
 fn fetch(stand: &Stand, directory: &Path) -> [PathBuf; 2] {
-    let text = curl::get(&stand.server.url("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages")).text();
+    let text = curl::get(&stand.server.url("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages.gz")).text();
     let names = text.lines().filter_map(|line| line.strip_prefix("Filename: "));
     let deb = names.rev().find(|name| name.contains("archive-keyring")).expect("there is one").to_owned();
     let text = super::packages::primary(stand);

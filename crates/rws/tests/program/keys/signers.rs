@@ -124,9 +124,9 @@ fn a_program_signs_and_publishing_waits_while_it_is_away() {
         assert!(get("/-/ready").text().contains("key hsm cannot sign"), "{}", get("/-/ready").text());
         assert!(get("/-/metrics").text().contains("rws_key_usable{key=\"hsm\"} 0"));
         stand.server.wait_for_log("the token is not here");
-        assert!(!get("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages").text().contains(version));
+        assert!(!get("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages.gz").text().contains(version));
         std::fs::remove_file(stand.path(file)).expect("it is there");
-        stand.server.wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| {
+        stand.server.wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages.gz", |text| {
             text.contains(version)
         });
         wait::until("the key is back", wait::BOUND, || {
@@ -154,7 +154,7 @@ fn a_program_that_signs_with_another_key_publishes_nothing() {
     script(&stand.path(""), &right);
     stand
         .server
-        .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| text.contains("2.0"));
+        .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages.gz", |text| text.contains("2.0"));
     watch.end(&right.public_armored());
 }
 
@@ -184,7 +184,7 @@ fn a_program_that_answers_nonsense_publishes_nothing() {
     script(&stand.path(""), &key);
     stand
         .server
-        .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| text.contains("2.3"));
+        .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages.gz", |text| text.contains("2.3"));
     watch.end(&key.public_armored());
 }
 
@@ -298,7 +298,7 @@ fn kill_in_the_middle(home: &Path, public: &[u8], kills: u64) {
     let last = format!("2.{}", kills - 1);
     stand
         .server
-        .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages", |text| text.contains(&last));
+        .wait_for_body("/live/2.11/debian/dists/bookworm/main/binary-amd64/Packages.gz", |text| text.contains(&last));
     watch.end(public);
 }
 

@@ -16,6 +16,7 @@ being those of the last complete round. With --once, it reads until one round is
 import gzip
 import hashlib
 import http.client
+import itertools
 import json
 import lzma
 import pathlib
@@ -87,13 +88,18 @@ class Reader:
         root = self.get(f"{dists}/InRelease")
         self.verify(f"{dists}/InRelease", root)
         listed = root.decode().split("\nSHA256:\n")[1]
+        lines = itertools.takewhile(lambda line: line.startswith(" "), listed.splitlines())
+        files = {name: (digest, int(size)) for digest, size, name in map(str.split, lines)}
         found = {}
-        for line in listed.splitlines():
-            if not line.startswith(" "):
-                break
-            digest, size, name = line.split()
-            directory = name.rpartition("/")[0]
-            body = self.get(f"{dists}/{directory}/by-hash/SHA256/{digest}", int(size), digest)
+        for name, (digest, size) in files.items():
+            # the uncompressed form stands in the root alone: the others are that, compressed
+            compressed = f"{name}.gz" in files
+            if compressed:
+                body = gzip.decompress(self.by_hash(dists, f"{name}.gz", *files[f"{name}.gz"]))
+                if (len(body), hashlib.sha256(body).hexdigest()) != (size, digest):
+                    raise Fault(f"{dists}/{name}.gz: uncompressed it is not what the root lists")
+            elif not name.endswith(".gz"):
+                body = self.by_hash(dists, name, digest, size)
             if not name.endswith("/Packages"):
                 continue
             for stanza in body.decode().split("\n\n"):
@@ -103,6 +109,9 @@ class Reader:
                     if name.split("/")[-2] == f"binary-{fields['Architecture']}":
                         found[fields["Package"]] = found.get(fields["Package"], 0) + 1
         return found
+
+    def by_hash(self, dists, name, digest, size):
+        return self.get(f"{dists}/{name.rpartition('/')[0]}/by-hash/SHA256/{digest}", size, digest)
 
     def rpm(self, repository):
         root = self.get(f"{repository}/repodata/repomd.xml")

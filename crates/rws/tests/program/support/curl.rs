@@ -4,6 +4,8 @@ use super::program::Program;
 use super::raw;
 use super::server::{Credentials, Server};
 use super::{file_name, read_file, temporary_directory};
+use flate2::read::MultiGzDecoder;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// What the server answered.
@@ -19,8 +21,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The body as text: that of a gzip file is its content.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        let mut text = Vec::new();
+        match self.body.starts_with(&[0x1f, 0x8b]) {
+            true => _ = MultiGzDecoder::new(self.body.as_slice()).read_to_end(&mut text).expect("a whole gzip file"),
+            false => text.extend_from_slice(&self.body),
+        }
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -145,7 +145,7 @@ fn putting_packages_and_updating_metadata() {
         let ran = run(block, &[("user_name:password", &user)]);
         assert_eq!(ran.output(), "{\"message\":\"OK\"}\n", "{}", ran.transcript());
     }
-    server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/source/Sources", |text| {
+    server.wait_for_body("/release/2.8/ubuntu/dists/focal/main/source/Sources.gz", |text| {
         text.contains("Package: tarantool-smtp") && text.contains("hello_2.10.orig.tar.gz.asc")
     });
     server.wait_for_body("/live/1.10/el/7/SRPMS/repodata/repomd.xml", |_| true);
@@ -185,7 +185,7 @@ fn an_upload_file_by_file() {
     let answers = "{\"message\":\"OK\"}\n".repeat(built.others.len() + 1);
     assert_eq!(ran.output(), answers, "{}", ran.transcript());
     let sources =
-        curl::get(&server.url("/live/1.10/debian/dists/bookworm/main/source/Sources")).expect_status(200).text();
+        curl::get(&server.url("/live/1.10/debian/dists/bookworm/main/source/Sources.gz")).expect_status(200).text();
     assert!(sources.contains("hello_2.10.orig.tar.xz.asc"), "{sources}");
 }
 

@@ -80,7 +80,8 @@ fn a_build_directory_with_awkward_names() {
         let file = packages.join(name);
         assert!(read_file(&found(&file)) == read_file(&file), "{name}");
     }
-    let index = curl::get(&server.url("/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages")).expect_status(200);
+    let index =
+        curl::get(&server.url("/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz")).expect_status(200);
     assert_eq!(index.text().lines().filter(|line| line.starts_with("Package: ")).count(), 4, "{}", index.text());
 }
 
