@@ -39,6 +39,11 @@ impl UploadFormat for Deb {
         FileKind::of(name.as_str()).is_some()
     }
 
+    /// A `.dsc`, the files that it names and lists belong together.
+    fn stands_alone(&self, name: &FileName) -> bool {
+        FileKind::of(name.as_str()) == Some(FileKind::Binary)
+    }
+
     fn extensions(&self) -> &'static [&'static str] {
         &[".deb", ".dsc", ".xz", ".gz"]
     }
