@@ -1,0 +1,10 @@
+//! `rws push` of the real program to the real server, as a publisher and as a CI job run it.
+#![expect(clippy::unwrap_used, reason = "test code")]
+
+mod failures;
+mod interruptions;
+mod logins;
+mod packages;
+mod readers;
+mod stage;
+mod states;
