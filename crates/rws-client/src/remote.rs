@@ -209,8 +209,10 @@ fn said(answer: &Answer) -> Option<String> {
         Some(format!("; {package} in {}: {}", one["repository"].as_str()?, one["reason"].as_str()?))
     });
     let message = refused.fold(message.to_owned(), |message, one| message + &one);
-    Some(match json["hint"].as_str() {
+    let message = match json["hint"].as_str() {
         Some(hint) => format!("{message} ({hint})"),
         None => message,
-    })
+    };
+    // nothing that a terminal or a CI service would carry out
+    Some(message.replace(char::is_control, " "))
 }

@@ -15,8 +15,9 @@ use crate::push;
 /// What a service is asked for from afar.
 #[derive(Debug, clap::Subcommand)]
 pub enum ClientCommand {
-    /// Upload packages to a service, and wait until they are published:
-    /// rws push https://rws.example.org/live/2.11/ubuntu/focal build/*
+    /// Upload packages to a service, and wait until they are published
+    #[command(about = "Upload packages to a service, and wait until they are published: \
+                       rws push https://rws.example.org/live/2.11/ubuntu/focal build/*")]
     Push(push::PushArguments),
     /// List the repositories of a service, or a directory of it
     Ls(list::ListArguments),

@@ -57,8 +57,8 @@ impl Report {
     pub fn line(&self, line: impl Display) {
         match &*self.0 {
             Reader::Terminal(bar) => bar.suspend(|| complain(line)),
-            // a name of a file must not look like a command
-            Reader::GitHub => complain(format_args!("  {}", escaped(&line.to_string()))),
+            // a name of a file must not look like a command, which begins a line, if need be behind blanks
+            Reader::GitHub => complain(format_args!("- {}", escaped(&line.to_string()))),
             Reader::Log => complain(line),
         }
     }
