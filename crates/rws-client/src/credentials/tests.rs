@@ -39,12 +39,12 @@ fn the_environment_comes_first_and_the_job_last() {
     let file = home.path().join(".config/rws/client.json");
     write(&file, r#"{"services": {"https://rws.example.org:8443/sub/": {"user": "fred", "password": "f"}}}"#, 0o600);
     let netrc = home.path().join(".netrc");
-    write(&netrc, "machine rws.example.org login ned password n", 0o600);
+    write(&netrc, "machine rws.example.org login nina password n", 0o600);
     assert!(found(&all).contains("RWS_TOKEN"));
     assert!(found(&all[1..]).contains("ann of RWS_USER"));
     assert!(found(&all[3..]).contains("fred in"));
     std::fs::remove_file(&file).unwrap();
-    assert!(found(&all[3..]).contains("ned in"));
+    assert!(found(&all[3..]).contains("nina in"));
     std::fs::remove_file(&netrc).unwrap();
     assert!(found(&all[3..]).contains("RWS_ID_TOKEN"));
     assert_eq!(found(&all[5..]), "the token of the GitHub job, for https://rws.example.org:8443");
