@@ -14,7 +14,8 @@ use crate::remote::{Remote, RemoteArguments};
 pub struct ListArguments {
     #[command(flatten)]
     remote: RemoteArguments,
-    /// A directory of the service, such as live/1.10/el/8/x86_64/Packages [default: all repositories]
+    /// A directory of the service, such as live/1.10/el/8/x86_64/Packages, or the beginning of names of repositories, such as
+    /// live/1.10/ubuntu/focal [default: all repositories]
     #[arg(value_name = "PATH")]
     path: Option<String>,
     /// All files below it
@@ -40,7 +41,7 @@ pub async fn list(arguments: ListArguments, environment: &Environment) -> Result
         let all = remote.ask(Method::GET, "/-/repositories", None).await?;
         return match is_json {
             true => Ok(say(all)?),
-            false => list_repositories(&all),
+            false => list_repositories(&all, ""),
         };
     };
     let directory = format!("/{}", encoded(&path));
@@ -57,7 +58,11 @@ pub async fn list(arguments: ListArguments, environment: &Environment) -> Result
     }
     let mut page_path = format!("{directory}?format=json");
     loop {
-        let page = remote.ask(Method::GET, &page_path, None).await?;
+        let page = match remote.ask(Method::GET, &page_path, None).await {
+            // an apt repository has no directory of its name
+            Err(error @ ClientError::Refused(_)) => return list_named(&remote, &path, error, is_json).await,
+            page => page?,
+        };
         for entry in page["entries"].as_array().into_iter().flatten() {
             match is_json {
                 true => say(entry)?,
@@ -71,8 +76,28 @@ pub async fn list(arguments: ListArguments, environment: &Environment) -> Result
     }
 }
 
-fn list_repositories(all: &Value) -> Result<(), ClientError> {
-    for one in all["repositories"].as_array().into_iter().flatten() {
+/// Lists the repositories whose names begin so; where there are none, it is an error.
+async fn list_named(remote: &Remote, path: &str, none: ClientError, is_json: bool) -> Result<(), ClientError> {
+    let mut all = remote.ask(Method::GET, "/-/repositories", None).await?;
+    let path = path.trim_matches('/');
+    let is_named = |one: &Value| one["repository"].as_str().is_some_and(|name| is_below(name, path));
+    if let Some(repositories) = all["repositories"].as_array_mut() {
+        repositories.retain(is_named);
+        if repositories.is_empty() {
+            return Err(none);
+        }
+    }
+    if is_json { Ok(say(all)?) } else { list_repositories(&all, path) }
+}
+
+/// Whether a name is this path, or continues it behind a slash.
+fn is_below(name: &str, path: &str) -> bool {
+    path.is_empty() || name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn list_repositories(all: &Value, path: &str) -> Result<(), ClientError> {
+    let all = all["repositories"].as_array().into_iter().flatten();
+    for one in all.filter(|one| one["repository"].as_str().is_some_and(|name| is_below(name, path))) {
         let text = |key: &str| one[key].as_str().unwrap_or_default();
         let packages = one["packages"].as_u64().map(|count| format!("{count} packages")).unwrap_or_default();
         let error = one["last_error"].as_str().map(|error| format!("  {error}")).unwrap_or_default();

@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::stage::{DEB, RPM, bare, expect, json, logged_in, push, requests};
+use crate::support::apt::{Apt, Sources};
 use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
 use crate::support::packages::upload::BuiltPackage;
+use crate::support::program::Program;
 use crate::support::server::Server;
 use crate::support::{curl, file_name, files_below, files_in, temporary_directory, write_file};
 
@@ -47,10 +49,17 @@ fn a_build_directory_with_all_that_a_build_leaves() {
     expected.push("r/rws-suite/rws-tools_2.0_amd64.deb".to_owned());
     expected.sort();
     assert_eq!(stored, expected);
-    // the first command sets up a client
-    let command = ran.output().lines().find(|line| line.trim_start().starts_with("curl ")).unwrap().trim().to_owned();
-    let url = command.rsplit(' ').next().unwrap();
-    assert!(curl::get(url).expect_status(200).text().contains("URIs: http://127.0.0.1"), "{command}");
+    // the commands install it, with another place for what apt keeps
+    let apt = Apt::new(&Sources::Deb822(""));
+    let sources = apt.path("etc/apt/sources.list.d/").display().to_string();
+    let commands: String = ran.output().lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
+    let commands = commands.replace("/etc/apt/sources.list.d/", &sources);
+    let commands = commands.replace("apt-get install", "apt-get install --yes --download-only");
+    let shell = Program::new("bash", directory.path()).args(["-euc", &commands]);
+    shell.env("APT_CONFIG", apt.path("apt.conf")).succeed();
+    for package in ["rws-built_1.0-1_amd64.deb", "rws-tools_2.0_amd64.deb"] {
+        assert!(apt.path("var/cache/apt/archives").join(package).is_file(), "{commands}");
+    }
 }
 
 #[test]

@@ -31,6 +31,9 @@ fn a_repository_is_changed_and_listed_from_afar() {
         let all = run("ls --recursive live/2.8/ubuntu/pool").expect_success().output();
         assert!(all.lines().count() == 3 && all.contains("rws-one_1.0_amd64.deb  "), "{all}");
         assert_eq!(json(&run("ls --json live/2.8"))["name"], "ubuntu");
+        // where there is no directory of that name
+        expect(&run(&format!("ls {FROM}")), 0, &["live/2.8/ubuntu/focal  published  3 packages"]);
+        expect(&run("ls live/2.8/ubuntu/foc"), 3, &["does not exist"]);
         expect(&run("ls live/2.8/nothing"), 3, &["This file or directory does not exist."]);
     });
     rows.row("promote", || {
