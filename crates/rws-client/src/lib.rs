@@ -33,14 +33,17 @@ pub use remote::{Remote, RemoteArguments};
 
 /// The client of the Repository Web Service: uploads packages, and changes repositories from afar
 #[derive(Debug, Parser)]
-#[command(name = "rws", version, arg_required_else_help = true, after_long_help = after_help())]
+#[command(name = "rws", version, arg_required_else_help = true, after_help = MORE, after_long_help = after_help())]
 struct Alone {
     #[command(subcommand)]
     command: ClientCommand,
 }
 
+/// What the short help says at its end.
+pub const MORE: &str = "`rws push --help` says where logins come from and what exit codes mean; `rws --help` lists the environment variables.";
+
 fn after_help() -> String {
-    format!("Environment variables (an empty one counts as unset):\n{}", documentation())
+    format!("{MORE}\n\nEnvironment variables (an empty one counts as unset):\n{}", documentation())
 }
 
 /// Runs a command for a service. It knows these formats.

@@ -136,8 +136,11 @@ async fn transfer(
     plan: &Plan<'_>,
     (arguments, report): (&PushArguments, &Report),
 ) -> Vec<Outcome> {
-    let login = remote.credentials().description();
-    report.step(&format!("Upload to {}/{} with {login}", to.service, to.path));
+    let login = match remote.credentials() {
+        somebody if somebody.is_somebody() => format!("with {}", somebody.description()),
+        _ => "without a login".to_owned(),
+    };
+    report.step(&format!("Upload to {}/{} {login}", to.service, to.path));
     report.begin_bytes(plan.uploads.iter().map(plan::PlannedUpload::size_bytes).sum());
     let outcomes = send::send(remote, to, &plan.uploads, (arguments.jobs.into(), report)).await;
     report.end_bytes();

@@ -28,7 +28,7 @@ use crate::configuration::{Configuration, Environment, ListeningAddress, LogForm
 
 /// Repository Web Service: accepts packages over HTTP and publishes them in signed apt and dnf repositories
 #[derive(Debug, Parser)]
-#[command(name = "rws", version, arg_required_else_help = true, after_long_help = environment::documentation())]
+#[command(name = "rws", version, arg_required_else_help = true, after_help = rws_client::MORE, after_long_help = environment::documentation())]
 pub struct Arguments {
     /// Configuration file (JSON) instead of the one that RWS_CFG names
     #[arg(long, global = true, value_name = "FILE")]
