@@ -39,6 +39,11 @@ impl UploadFormat for Deb {
         FileKind::of(name.as_str()).is_some()
     }
 
+    /// A `.dsc`, the files that it names and lists belong together.
+    fn stands_alone(&self, name: &FileName) -> bool {
+        FileKind::of(name.as_str()) == Some(FileKind::Binary)
+    }
+
     fn extensions(&self) -> &'static [&'static str] {
         &[".deb", ".dsc", ".xz", ".gz"]
     }
@@ -207,6 +212,10 @@ impl ClientFormat for Deb {
 
     fn package_name(&self, identity: &Identity, file: Option<&FileName>) -> Option<PackageName> {
         identity::package_name(identity, file)
+    }
+
+    fn install_commands(&self, setup: &ClientSetup<'_>, packages: &[String]) -> Vec<String> {
+        setup_files::install_commands(setup, packages)
     }
 
     fn source_package<'s>(&self, source: &'s str) -> &'s str {

@@ -4,15 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, USER_AGENT};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, USER_AGENT};
 use http::uri::Scheme;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::error::chain;
-use crate::{Answer, Connector, HttpError, Request, connector};
+use crate::streamed::{Body, Sent, whole};
+use crate::{Answer, Connector, HttpError, Request, StreamedBody, connector};
 
 /// How long an unused connection is kept: shorter than servers keep theirs.
 const KEPT_IDLE: Duration = Duration::from_secs(15);
@@ -25,7 +25,7 @@ const AGENT: &str = concat!("rws/", env!("CARGO_PKG_VERSION"));
 pub struct ClientSettings {
     /// PEM file of certificate authorities to trust beside those of the system.
     pub ca_file: Option<PathBuf>,
-    /// From the start of a request to the last byte of its answer, connecting included.
+    /// From the start of a request to the last byte of its answer, connecting included. Of a streamed body: without any progress.
     pub timeout: Duration,
     /// The longest body of an answer, in bytes.
     pub max_answer_bytes: usize,
@@ -34,7 +34,7 @@ pub struct ClientSettings {
 /// A client for requests with small answers.
 #[derive(Clone)]
 pub struct Client {
-    http: HyperClient<Connector, Full<Bytes>>,
+    http: HyperClient<Connector, Body>,
     timeout: Duration,
     max_answer_bytes: usize,
 }
@@ -65,14 +65,38 @@ impl Client {
     ///
     /// When there is no answer, when it comes too late, or when it is too long.
     pub async fn send(&self, request: &Request) -> Result<Answer, HttpError> {
-        let request = prepare(request)?;
+        let request = prepare(request, whole(request.body.clone()))?;
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(HttpError::TimedOut(self.timeout)),
         }
     }
 
-    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Result<Answer, HttpError> {
+    /// Sends a request with a body that is read while it is sent, in place of its own, and reads the whole answer. The body is sent
+    /// once the server wants it: of a request that is refused for its head nothing is read.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, when neither body nor answer makes progress for the time-out, or when the answer is too long.
+    pub async fn send_streamed(&self, request: &Request, body: StreamedBody) -> Result<Answer, HttpError> {
+        let (size_bytes, sent) = (body.size_bytes, Sent::default());
+        let mut request = prepare(request, body.into_body(sent.clone()))?;
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size_bytes));
+        request.headers_mut().insert(EXPECT, HeaderValue::from_static("100-continue"));
+        let wanted = sent.wanted.clone();
+        hyper::ext::on_informational(&mut request, move |_| wanted.notify_one());
+        let mut exchange = std::pin::pin!(self.exchange(request));
+        let mut before = None;
+        loop {
+            match tokio::time::timeout(self.timeout, &mut exchange).await {
+                Ok(answer) => return answer,
+                Err(_) if before == Some(sent.bytes()) => return Err(HttpError::TimedOut(self.timeout)),
+                Err(_) => before = Some(sent.bytes()),
+            }
+        }
+    }
+
+    async fn exchange(&self, request: http::Request<Body>) -> Result<Answer, HttpError> {
         let unreachable = |error: &(dyn std::error::Error + 'static)| HttpError::Unreachable(chain(error));
         let (head, body) = self.http.request(request).await.map_err(|error| unreachable(&error))?.into_parts();
         let declared = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -88,7 +112,7 @@ impl Client {
 }
 
 /// The request as hyper takes it.
-fn prepare(request: &Request) -> Result<http::Request<Full<Bytes>>, HttpError> {
+fn prepare(request: &Request, body: Body) -> Result<http::Request<Body>, HttpError> {
     let malformed = |reason: &str| HttpError::Malformed(reason.to_owned());
     let uri: http::Uri = request.url.parse().map_err(|_| malformed("its URL is malformed"))?;
     let has_host = uri.host().is_some_and(|host| !host.is_empty());
@@ -104,5 +128,5 @@ fn prepare(request: &Request) -> Result<http::Request<Full<Bytes>>, HttpError> {
         }
         prepared = prepared.header(*name, value);
     }
-    prepared.body(Full::new(request.body.clone())).map_err(|_| malformed("a header is malformed"))
+    prepared.body(body).map_err(|_| malformed("a header is malformed"))
 }

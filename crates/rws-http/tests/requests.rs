@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use http::Method;
-use rws_http::{Answer, Client, ClientSettings, HttpError, Request};
+use rws_http::{Answer, Client, ClientSettings, HttpError, Request, StreamedBody};
 use rws_lab::{HttpServer, Reply};
 
 const MAX_BYTES: usize = 1000;
@@ -65,6 +65,49 @@ async fn an_answer_that_is_too_long_is_an_error_and_not_cut() {
             }
         }
     }
+}
+
+fn streamed(pieces: Vec<std::io::Result<bytes::Bytes>>, size_bytes: u64) -> StreamedBody {
+    StreamedBody { size_bytes, pieces: Box::pin(futures::stream::iter(pieces)) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_streamed_body_is_sent_once_it_is_wanted_and_whole_or_not() {
+    let client = Client::new(&settings()).unwrap();
+    // one that knows no `Expect` gets it nevertheless
+    let server = HttpServer::start(|_| Reply::new(201, ""));
+    let put = Request::new(Method::PUT, format!("{}/a", server.url()));
+    let pieces = ["ab", "cde"].map(|piece| Ok(piece.into())).into();
+    let answer = client.send_streamed(&put, streamed(pieces, 5)).await.unwrap();
+    assert_eq!((answer.status.as_u16(), &server.asked()[0].body[..]), (201, &b"abcde"[..]));
+    assert_eq!(server.asked()[0].header("content-length"), "5");
+
+    // one that refuses the head reads nothing, and nothing is read for it
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let refuses = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            std::io::Read::read_exact(&mut stream, &mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        std::io::Write::write_all(&mut stream, b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n").unwrap();
+        let mut rest = Vec::new();
+        _ = std::io::Read::read_to_end(&mut stream, &mut rest);
+        (String::from_utf8(head).unwrap(), rest.len())
+    });
+    let unread = StreamedBody { size_bytes: 5, pieces: Box::pin(futures::stream::poll_fn(|_| panic!("it is read"))) };
+    let answer = client.send_streamed(&Request::new(Method::PUT, url), unread).await.unwrap();
+    assert_eq!(answer.status, 401);
+    let (head, rest) = refuses.join().unwrap();
+    assert!(head.contains("expect: 100-continue\r\n") && rest == 0, "{head}");
+
+    // a file that cannot be read any more
+    let broken = vec![Ok("ab".into()), Err(std::io::Error::other("it is gone"))];
+    let error = client.send_streamed(&put, streamed(broken, 5)).await.unwrap_err();
+    assert!(error.to_string().contains("it is gone"), "{error}");
 }
 
 /// A server that keeps silent, in its head or in its body, until it is dropped.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use futures::Stream;
 use rws_model::{FileName, Format, Formats, Reading};
@@ -14,6 +15,15 @@ use crate::answer::Problem;
 use crate::body::Incoming;
 use crate::multipart::{Event, MultipartError, MultipartParser};
 use crate::spool::{Spool, SpoolContext, Spooled};
+
+/// How files are sent, for who sends none.
+pub const HOW_TO_SEND: &str = "Send each file as a form field: curl --form NAME=@FILE; or a single package as the body, to its name below the \
+     path: curl -T FILE …/";
+
+/// What a body is, as its headers say.
+pub fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
 
 /// What a form had.
 #[derive(Default)]
@@ -103,7 +113,7 @@ pub async fn read(mut to: Destination<'_>, mut parser: MultipartParser, body: &m
                         form.skipped.push(warning);
                         Part::Ignored
                     } else {
-                        let name = file_name_of(&file_name, &to)?;
+                        let name = file_name_of(&file_name, &**to.format, to.formats)?;
                         if !names.insert(name.clone()) {
                             let message = format!("The request contains the file name {name} twice.");
                             return Err(Problem::bad_request("duplicate-name", message).of_file(name.as_str()));
@@ -163,15 +173,18 @@ pub fn broken(error: MultipartError) -> Problem {
     let too_much = matches!(error, MultipartError::TooManyParts { .. } | MultipartError::HeaderTooLong { .. });
     match too_much {
         true => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", error.to_string()),
-        false => Problem::bad_request("multipart", error.to_string())
-            .with_hint("Send each file as a form field: curl --form NAME=@FILE"),
+        false => Problem::bad_request("multipart", error.to_string()).with_hint(HOW_TO_SEND),
     }
 }
 
-/// A good file name with an extension that some format takes.
-fn file_name_of(text: &str, to: &Destination<'_>) -> Result<FileName, Problem> {
+/// A good file name with an extension that some format takes, as the format of the target publishes it.
+///
+/// # Errors
+///
+/// What is wrong with the name.
+pub fn file_name_of(text: &str, format: &dyn Format, formats: &Formats) -> Result<FileName, Problem> {
     let extensions = || {
-        let extensions = to.formats.extensions().collect::<Vec<_>>().join(", ");
+        let extensions = formats.extensions().collect::<Vec<_>>().join(", ");
         let message = format!("Invalid filename. Allowed file extensions: {extensions}");
         Problem::bad_request("file-name", message).of_file(text.escape_debug().to_string())
     };
@@ -181,8 +194,8 @@ fn file_name_of(text: &str, to: &Destination<'_>) -> Result<FileName, Problem> {
     let name = FileName::parse(text).map_err(|refusal| {
         Problem::bad_request("file-name", format!("Invalid filename: {}.", refusal.reason)).of_file(refusal.file)
     })?;
-    let is_known = to.formats.extensions().any(|extension| text.ends_with(extension));
-    if to.format.accepts(&name) || is_known { Ok(to.format.published_name(name)) } else { Err(extensions()) }
+    let is_known = formats.extensions().any(|extension| text.ends_with(extension));
+    if format.accepts(&name) || is_known { Ok(format.published_name(name)) } else { Err(extensions()) }
 }
 
 fn product_text(value: Vec<u8>) -> Result<String, Problem> {

@@ -166,6 +166,11 @@ impl Gate {
         allow(user, verb, targets)
     }
 
+    /// Whether a path stands for targets, whoever asks.
+    pub fn is_of_targets(&self, path: &str) -> bool {
+        self.catalogue.resolve(path).is_ok()
+    }
+
     /// The targets of several paths, each once, when the user may do this with them all.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ mod promote;
 mod purge;
 mod quotas;
 mod range;
+mod raw_file;
 mod read;
 mod releases;
 mod remove;

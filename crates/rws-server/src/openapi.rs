@@ -1,21 +1,21 @@
-//! The document of what is below `/-/` (OpenAPI 3.1).
+//! The document of what is below `/-/`, and of the upload of a single package (OpenAPI 3.1).
 
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::{audit, incoming, metadata, own, past, pins, promote, purge, retain, rollback, tokens};
+use crate::{audit, incoming, metadata, own, past, pins, promote, purge, retain, rollback, tokens, upload};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "RWS, the Repository Web Service",
-        description = "What is not a repository path. Packages are uploaded, removed and read at the paths of their \
-                       repositories: see docs/usage.md.",
+        description = "What is not a repository path, and the upload of a single package. Forms of packages are uploaded, and \
+                       packages are removed and read at the paths of their repositories: see docs/usage.md.",
         license(name = "BSD-2-Clause"),
     ),
     paths(
         own::health, own::ready, own::metrics, own::version, own::openapi, own::overview, own::repositories,
-        own::upload, own::key, own::client_file, own::mirrorlist, incoming::put, metadata::put, metadata::remove,
+        own::upload, own::key, own::client_file, own::mirrorlist, upload::put, incoming::put, metadata::put, metadata::remove,
         promote::post, rollback::post, retain::post, audit::get, tokens::get, tokens::post,
         tokens::delete, purge::post, pins::get, pins::post, pins::delete, past::generations, past::diff,
     ),

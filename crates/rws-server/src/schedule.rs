@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use rws_model::Verb;
 use rws_repository::publish::{Trigger, Triggers};
@@ -14,10 +13,10 @@ use serde::de::IgnoredAny;
 use crate::access::Login;
 use crate::answer::{Answer, Problem, json, message};
 use crate::body::Incoming;
-use crate::form;
+use crate::form::{self, content_type};
 use crate::multipart::{MultipartError, is_form};
 use crate::service::Service;
-use crate::upload::{permit, take_form};
+use crate::upload::{permit, take_files};
 use crate::wait;
 
 /// Takes the files of a form; without any, schedules a synchronisation of all repositories of a path that exist.
@@ -29,9 +28,8 @@ pub async fn post(
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
     if body.is_open() {
-        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if is_form(content_type) {
-            if let Some(answer) = take_form(service, user, path, parts, body).await? {
+        if is_form(content_type(&parts.headers)) {
+            if let Some(answer) = take_files(service, user, path, parts, body).await? {
                 return Ok(answer);
             }
         } else if !is_words(body, service.settings.limits.field_bytes).await? {

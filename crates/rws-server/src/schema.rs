@@ -27,6 +27,32 @@ pub struct TargetPath {
     version: String,
 }
 
+/// The address of a file that is uploaded by itself.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct FilePath {
+    /// The same as in the path of an upload.
+    kind: String,
+    /// The same as in the path of an upload.
+    series: String,
+    /// The same as in the path of an upload.
+    distribution: String,
+    /// The same as in the path of an upload.
+    version: String,
+    /// The name of the file.
+    file: String,
+}
+
+/// What the form field of this name says.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct Product {
+    /// The directory in the pool of an apt repository; rpm repositories have none.
+    product: Option<String>,
+}
+
 /// Which file of metadata.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]

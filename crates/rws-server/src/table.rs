@@ -268,6 +268,8 @@ mod tests {
             }
         }
         let own = ROWS.iter().filter(|row| row.path.starts_with("/-/") && row.endpoint != Endpoint::At);
-        assert_eq!(seen.len(), own.count() - 1, "all but the last, and files");
+        let (seen_own, others): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(path, _)| path.starts_with("/-/"));
+        assert_eq!(seen_own.len(), own.count() - 1, "all but the last, and files");
+        assert_eq!(others, [("/{path}", "PUT".to_owned())], "the upload of a single package");
     }
 }

@@ -1,10 +1,10 @@
-//! `PUT /<path>`: files of one request into all repositories that the path stands for.
+//! `PUT /<path>`: files of one request into all repositories that the path stands for: those of a form, or a single one.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rws_model::{Format, Listed, Reading, RefusalKind, Verb};
@@ -23,9 +23,11 @@ use crate::access::Login;
 use crate::answer::{Answer, Problem, busy, json, message};
 use crate::body::Incoming;
 use crate::exchange::actor;
-use crate::form::{self, Destination};
+use crate::form::{self, Destination, HOW_TO_SEND, content_type};
 use crate::gate::Writable;
 use crate::multipart::{self, MultipartParser};
+use crate::raw_file::RawFile;
+use crate::schema::{ChangeProblems, FilePath, Message, Product, Wait};
 use crate::service::Service;
 use crate::settings::Limits;
 use crate::shares::BudgetShare;
@@ -47,7 +49,23 @@ const WARNING_HEADER: HeaderName = HeaderName::from_static("rws-warning");
 /// So many warnings are said.
 const MOST_WARNINGS: usize = 20;
 
-/// Takes an upload.
+/// How the files of a request come.
+enum Content {
+    Form(Box<MultipartParser>),
+    File(RawFile),
+}
+
+/// Uploads one package, which is the body. The name at the end of the path is that of the file; a form with any number of files is
+/// sent to the path without a name.
+#[utoipa::path(put, path = "/{kind}/{series}/{distribution}/{version}/{file}", tag = "uploads",
+    security(("password" = [])),
+    params(FilePath, Product, Wait),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The package."),
+    responses(
+        (status = 201, description = "RWS has accepted the upload; with `wait` it has published it.", body = Message),
+        (status = 202, description = "Accepted, and not published within the time of `wait`.", body = Message),
+        ChangeProblems,
+    ))]
 pub async fn put(
     service: &Arc<Service>,
     user: &Login,
@@ -55,19 +73,16 @@ pub async fn put(
     parts: &Parts,
     body: &mut Incoming,
 ) -> Result<Answer, Problem> {
-    let answer = take_form(service, user, path, parts, body).await?;
-    answer.ok_or_else(|| {
-        Problem::bad_request("no-file", "The request has no file.")
-            .with_hint("Send each file as a form field: curl --form NAME=@FILE")
-    })
+    let answer = take_files(service, user, path, parts, body).await?;
+    answer.ok_or_else(|| Problem::bad_request("no-file", "The request has no file.").with_hint(HOW_TO_SEND))
 }
 
-/// Takes the files of a form; `None` for a form without any.
+/// Takes the files of a request; `None` for a form without any.
 ///
 /// # Errors
 ///
 /// What is wrong with the request, the form or a file. Then nothing of it is kept.
-pub async fn take_form(
+pub async fn take_files(
     service: &Arc<Service>,
     user: &Login,
     path: &str,
@@ -76,8 +91,8 @@ pub async fn take_form(
 ) -> Result<Option<Answer>, Problem> {
     let permit = permit(service, user).await?;
     // before any byte of the body is read: then a client that asks first has nothing to send
-    let (to, parser) = prepare(service, user, path, &parts.headers)?;
-    let Some(taken) = receive(service, user, to, parts, parser, body).await? else { return Ok(None) };
+    let (to, content) = prepare(service, user, path, parts)?;
+    let Some(taken) = receive(service, user, to, parts, content, body).await? else { return Ok(None) };
     drop(permit);
     Ok(Some(taken.answer(service, parts).await))
 }
@@ -88,16 +103,16 @@ pub async fn permit(service: &Service, user: &Login) -> Result<BudgetShare<Strin
     service.budgets.uploads.take(&user.name, 1, LONGEST_QUEUE).await.ok_or_else(|| busy("uploads"))
 }
 
-fn prepare(
-    service: &Service,
-    user: &Login,
-    path: &str,
-    headers: &HeaderMap,
-) -> Result<(Writable, MultipartParser), Problem> {
-    let to = service.gate.writable(user, Verb::Upload, path, "Can't upload the package to S3")?;
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let parser = MultipartParser::new(content_type, of_forms(&service.settings.limits)).map_err(form::broken)?;
-    Ok((to, parser))
+fn prepare(service: &Service, user: &Login, path: &str, parts: &Parts) -> Result<(Writable, Content), Problem> {
+    let writable = |path: &str| service.gate.writable(user, Verb::Upload, path, "Can't upload the package to S3");
+    if let Some((path, name)) = RawFile::in_path(&service.gate, path, &parts.headers) {
+        let to = writable(path)?;
+        let file = RawFile::new(name, parts, to.targets(), service.gate.formats())?;
+        return Ok((to, Content::File(file)));
+    }
+    let to = writable(path)?;
+    let parser = MultipartParser::new(content_type(&parts.headers), of_forms(&service.settings.limits));
+    Ok((to, Content::Form(Box::new(parser.map_err(form::broken)?))))
 }
 
 /// The limits of a form.
@@ -110,7 +125,7 @@ async fn receive(
     user: &Login,
     writable: Writable,
     parts: &Parts,
-    parser: MultipartParser,
+    content: Content,
     body: &mut Incoming,
 ) -> Result<Option<AcceptedUpload>, Problem> {
     let targets = writable.targets();
@@ -123,7 +138,10 @@ async fn receive(
     let (place, format) = (service.place(&user.name), &first.format);
     let formats = service.gate.formats();
     let to = Destination { place, reception: &mut reception, format, formats, reading, expected_bytes };
-    let mut form = form::read(to, parser, body).await?;
+    let mut form = match content {
+        Content::Form(parser) => form::read(to, *parser, body).await?,
+        Content::File(file) => file.read(to, body).await?,
+    };
     let product = form.product.take();
     if !form.has_files() {
         return Ok(None);
@@ -301,7 +319,12 @@ pub fn unfit(name: &str, format: &dyn Format) -> Problem {
     Problem::bad_request("file-type", message).of_file(name)
 }
 
-fn check_product(product: Option<&str>, format: &dyn Format) -> Result<(), Problem> {
+/// Checks the product of an upload for a format.
+///
+/// # Errors
+///
+/// When the format asks for one and there is none, or none that can be one.
+pub fn check_product(product: Option<&str>, format: &dyn Format) -> Result<(), Problem> {
     let Some(rule) = format.product_rule() else { return Ok(()) };
     let Some(product) = product.filter(|product| !product.is_empty()) else {
         let message = format!(

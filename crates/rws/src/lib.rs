@@ -5,24 +5,22 @@
 mod command;
 mod configuration;
 mod installation;
-mod remote;
 mod signers;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use rws_client::ClientError;
+use rws_client::output::complain;
 use rws_model::Formats;
 use rws_openpgp::KeyError;
 use rws_repository::catalogue::PathError;
 
 use crate::command::Arguments;
-use crate::command::output::complain;
 use crate::configuration::{Environment, Mistake};
-use crate::remote::RemoteError;
 
-pub use installation::formats;
+pub use rws_client::formats;
 
 /// The command line or the configuration is wrong: trying again without a change cannot help.
 const USAGE: u8 = 2;
@@ -31,14 +29,14 @@ const USAGE: u8 = 2;
 pub fn run(formats: Formats, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => return refuse(&error),
+        Err(error) => return rws_client::refuse(&error),
     };
     match command::run(arguments, &Environment::of_process(), &formats) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(format_args!("error: {}", line(&error)));
-            if let Some(remote) = error.downcast_ref::<RemoteError>() {
-                return ExitCode::from(remote.exit_code());
+            if let Some(error) = error.downcast_ref::<ClientError>() {
+                return ExitCode::from(error);
             }
             let is_usage = error.is::<Mistake>() || error.is::<KeyError>() || error.is::<PathError>();
             if is_usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
@@ -55,20 +53,4 @@ fn line(error: &anyhow::Error) -> String {
         }
     }
     line
-}
-
-/// Says in one line what is wrong with the command line; prints the help where that was asked for.
-fn refuse(error: &clap::Error) -> ExitCode {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            // nobody is left to tell when the reader has gone
-            let _ = error.print();
-        }
-        _ => {
-            let text = error.to_string();
-            let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-            complain(lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" "));
-        }
-    }
-    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }

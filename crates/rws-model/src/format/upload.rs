@@ -17,6 +17,11 @@ pub trait UploadFormat: Send + Sync {
     /// Whether a file of this name can belong to an upload of this format, judged by the name alone.
     fn accepts(&self, name: &FileName) -> bool;
 
+    /// Whether a file of this name, which [`UploadFormat::accepts`] takes, is an upload by itself: it needs no other file and no list.
+    fn stands_alone(&self, name: &FileName) -> bool {
+        self.accepts(name)
+    }
+
     /// The ends of file names that are listed to who sends a file that no format takes, each with its dot.
     fn extensions(&self) -> &'static [&'static str];
 

@@ -3,7 +3,6 @@
 pub mod config;
 mod hash_password;
 mod health;
-mod history;
 mod index;
 mod key;
 mod log;
@@ -15,12 +14,12 @@ mod reload;
 mod serve;
 mod sign;
 mod sync;
-mod token;
 mod verify;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use rws_client::ClientCommand;
 use rws_model::Formats;
 
 use log::Log;
@@ -29,7 +28,7 @@ use crate::configuration::{Configuration, Environment, ListeningAddress, LogForm
 
 /// Repository Web Service: accepts packages over HTTP and publishes them in signed apt and dnf repositories
 #[derive(Debug, Parser)]
-#[command(name = "rws", version, arg_required_else_help = true, after_long_help = environment::documentation())]
+#[command(name = "rws", version, arg_required_else_help = true, after_help = rws_client::MORE, after_long_help = environment::documentation())]
 pub struct Arguments {
     /// Configuration file (JSON) instead of the one that RWS_CFG names
     #[arg(long, global = true, value_name = "FILE")]
@@ -40,6 +39,9 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// What a service is asked for from afar
+    #[command(flatten)]
+    Client(ClientCommand),
     /// Accept uploads and serve the repositories
     Serve(ServeArguments),
     /// Compare repositories with the store and publish the difference; safe while servers run
@@ -78,12 +80,6 @@ enum Command {
         #[command(subcommand)]
         action: key::Action,
     },
-    /// List the generations of a repository of a service, the newest first: what changed, and who changed it
-    Log(history::LogArguments),
-    /// List what comes and goes between two states of a repository of a service
-    Diff(history::DiffArguments),
-    /// Make, list and revoke tokens of a service
-    Token(token::TokenArguments),
     /// Check or print the configuration
     Config {
         #[command(subcommand)]
@@ -132,9 +128,7 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
         Command::Config { action } => {
             config::run(action, &Overrides { file, ..Overrides::default() }, environment, formats)
         }
-        Command::Log(arguments) => runtime()?.block_on(history::log(arguments, environment)),
-        Command::Diff(arguments) => runtime()?.block_on(history::diff(arguments, environment)),
-        Command::Token(arguments) => runtime()?.block_on(token::run(arguments, environment)),
+        Command::Client(command) => Ok(rws_client::run(command, &rws_client::Environment::of_process(), formats)?),
         Command::Key { action } => {
             let overrides = Overrides { file, without_users: true, ..Overrides::default() };
             runtime()?.block_on(key::run(action, &overrides, environment, formats))

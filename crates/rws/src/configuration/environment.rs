@@ -24,7 +24,7 @@ macro_rules! variables {
         pub const $name: Variable =
             Variable { name: stringify!($name), secrecy: Secrecy::$secrecy, description: $description };)*
 
-        /// All variables that the program reads.
+        /// All variables that the program reads, but for those of its commands that work from afar ([`rws_client::VARIABLES`]).
         pub const VARIABLES: &[Variable] = &[$($name),*];
     };
 }
@@ -39,10 +39,6 @@ variables! {
          S3 rws-spool in the temporary directory of the system.";
     RWS_CREDENTIALS: Secret,
         "Users who may write, as JSON: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}.";
-    RWS_SERVER: Public, "URL of the service that the commands ask which work from afar, such as token.";
-    RWS_TOKEN: Secret, "Token with which they log in.";
-    RWS_USER: Public, "User with which they log in, without a token.";
-    RWS_PASSWORD: Secret, "Password of that user.";
     RWS_FORCE_SYNC: Public, "Skip malformed packages when synchronising instead of stopping. Default: false.";
     RWS_LOG_FORMAT: Public, "Format of the log: text (default) or json, one object in each line.";
     GPG_SIGN_KEY_ARMORED: Secret, "Secret OpenPGP key in ASCII armour that signs the repositories.";
@@ -180,5 +176,6 @@ pub fn documentation() -> String {
         format!("  {}{secret}\n          {}\n", variable.name, variable.description)
     };
     let entries: String = VARIABLES.iter().map(entry).collect();
-    format!("Environment variables (an empty one counts as unset):\n{entries}")
+    let of_client = rws_client::documentation();
+    format!("Environment variables (an empty one counts as unset):\n{entries}{of_client}")
 }

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use rws_model::{Target, Verb};
 use serde_json::{Value, json};
 
-use crate::installation::formats;
+use crate::formats;
 
 use super::{Configuration, Environment, ListeningAddress, Mistake, Overrides, Source};
 

@@ -11,13 +11,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use rws_deb::Deb;
-use rws_model::{Format, Formats, RepositoryId};
+use rws_model::RepositoryId;
 use rws_repository::areas::Areas;
 use rws_repository::catalogue::{Catalogue, Configured, Distribution, Model};
 use rws_repository::publish::{Malformed, Publisher};
 use rws_repository::read_rules::PublicPaths;
-use rws_rpm::Rpm;
 
 use crate::configuration::{Configuration, StoreConfiguration};
 pub use bucket::Use;
@@ -92,12 +90,6 @@ impl Installation {
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// The formats of RWS, in the order in which their files are listed to who sends others. This is the one place where formats
-/// are chosen.
-pub fn formats() -> Formats {
-    Formats::new([Arc::new(Rpm) as Arc<dyn Format>, Arc::new(Deb)])
 }
 
 /// All repositories that a configuration allows.

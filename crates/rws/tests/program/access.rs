@@ -5,7 +5,7 @@ mod changes;
 mod clients;
 mod closed;
 mod explained;
-mod jobs;
+pub mod jobs;
 mod reloading;
 mod replicas;
 mod secrecy;

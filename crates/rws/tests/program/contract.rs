@@ -34,6 +34,7 @@ mod pins;
 mod posting;
 mod promoting;
 mod purging;
+mod raw_files;
 mod release;
 mod removing;
 mod removing_one_of_many;

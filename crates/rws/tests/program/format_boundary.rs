@@ -14,7 +14,7 @@ use crate::support::{files_below, project_root, read_file};
 const KNOWING: [&str; 3] = ["rws-deb", "rws-rpm", "rws-lab"];
 
 /// The file with the one line.
-const CHOICE: &str = "crates/rws/src/installation/mod.rs";
+const CHOICE: &str = "crates/rws-client/src/formats.rs";
 
 /// What is no name of a file although it looks like the end of one: the codecs themselves.
 const CODECS: &str = "crates/rws-model/src/format/repository.rs";

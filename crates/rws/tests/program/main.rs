@@ -23,6 +23,7 @@ mod judges_rpm;
 mod keys;
 mod later_versions;
 mod plain_directories;
+mod push;
 mod real_archive;
 mod replicas;
 mod seed_examples;

@@ -18,7 +18,7 @@ use crate::support::raw::{Request, base64};
 use crate::support::server::Server;
 use crate::support::{project_root, read_file, temporary_directory, wait};
 
-const AUDIENCE: &str = "https://rws.example.org";
+pub const AUDIENCE: &str = "https://rws.example.org";
 const TARGET: &str = "/live/1.10/el/8";
 
 fn now() -> i64 {
@@ -26,8 +26,8 @@ fn now() -> i64 {
 }
 
 /// A server that takes tokens of two issuers, and these.
-struct Place {
-    server: Server,
+pub struct Place {
+    pub server: Server,
     github: LocalIssuer,
     gitlab: LocalIssuer,
     key: SigningKey,
@@ -36,7 +36,7 @@ struct Place {
 }
 
 impl Place {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let (key, other_key) = (SigningKey::rsa("one", 2048), SigningKey::p256("one"));
         let (of_github, of_gitlab) = (LocalIssuer::start(&[&key]), LocalIssuer::start(&[&other_key]));
         let directory = temporary_directory();
@@ -56,8 +56,13 @@ impl Place {
     }
 
     /// A token of a push of a tag, with other claims.
-    fn token(&self, claims: Value) -> String {
+    pub fn token(&self, claims: Value) -> String {
         self.key.sign(&with(github(self.github.url(), AUDIENCE, now()), claims))
+    }
+
+    /// A token of a pipeline of GitLab.
+    pub fn token_of_gitlab(&self) -> String {
+        self.other_key.sign(&gitlab(self.gitlab.url(), AUDIENCE, now()))
     }
 
     fn put(&self, token: &str) -> Answer {
@@ -78,8 +83,7 @@ fn the_token_of_a_job_is_the_credential() {
         expect_created(&request.form(Form::of([&FIXTURES.rpm])).send(&place.server));
     });
     rows.row("of another service, with a key of the same name", || {
-        let of_gitlab = place.other_key.sign(&gitlab(place.gitlab.url(), AUDIENCE, now()));
-        expect_created(&place.put(&of_gitlab));
+        expect_created(&place.put(&place.token_of_gitlab()));
     });
     rows.row("it may what its rule allows, and read what names the rule", || {
         let bearer = |method: &str, path: &str| {
@@ -160,7 +164,7 @@ fn an_issuer_that_is_down_keeps_nobody_else_out() {
         expect_status(&place.put(&good), 503);
         let form = Form::of([&FIXTURES.rpm]);
         expect_created(&Request::new("PUT", TARGET).user(&user("root")).form(form).send(&place.server));
-        expect_created(&place.put(&place.other_key.sign(&gitlab(place.gitlab.url(), AUDIENCE, now()))));
+        expect_created(&place.put(&place.token_of_gitlab()));
     }
     place.github.recover();
     let taken = wait::until_or(wait::BOUND * 2, || (place.put(&good).status == 201).then_some(()));
@@ -219,8 +223,7 @@ fn the_example_for_gitlab_uploads() {
         let shell = Program::new("bash", directory.path()).args(["-euo", "pipefail", "-c", &script]);
         shell.env("RWS_TOKEN", token).current_dir(directory.path()).run()
     };
-    let token = place.other_key.sign(&gitlab(place.gitlab.url(), AUDIENCE, now()));
-    assert!(run(&token).expect_success().everything().contains("OK"));
+    assert!(run(&place.token_of_gitlab()).expect_success().everything().contains("OK"));
     let of_branch = with(gitlab(place.gitlab.url(), AUDIENCE, now()), json!({ "ref_protected": "false" }));
     assert!(run(&place.other_key.sign(&of_branch)).expect_failure().everything().contains("no rule"));
 }

@@ -140,7 +140,7 @@ fn putting_packages_and_updating_metadata() {
         shell(&commands, directory.path()).succeed()
     };
     let [changes @ .., promotion, listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
-    assert_eq!(changes.len(), 4);
+    assert_eq!(changes.len(), 5);
     for block in changes {
         let ran = run(block, &[("user_name:password", &user)]);
         assert_eq!(ran.output(), "{\"message\":\"OK\"}\n", "{}", ran.transcript());

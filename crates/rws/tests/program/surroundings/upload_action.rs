@@ -12,7 +12,7 @@ use crate::support::server::Server;
 use crate::support::{curl, file_name, project_root, read_file, temporary_directory, write_file};
 
 /// The inputs of the action, and the variables that action.yml makes of them.
-const INPUTS: [(&str, &str); 7] = [
+const INPUTS: [(&str, &str); 8] = [
     ("endpoint", "RWS_ENDPOINT"),
     ("auth", "RWS_AUTH"),
     ("audience", "RWS_AUDIENCE"),
@@ -20,6 +20,7 @@ const INPUTS: [(&str, &str); 7] = [
     ("pkg-dir", "RWS_PKG_DIR"),
     ("retry", "RWS_RETRY"),
     ("retry-delay", "RWS_RETRY_DELAY"),
+    ("program", "RWS_PROGRAM"),
 ];
 
 #[track_caller]
@@ -83,6 +84,37 @@ fn a_build_directory_with_awkward_names() {
     let index =
         curl::get(&server.url("/release/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz")).expect_status(200);
     assert_eq!(index.text().lines().filter(|line| line.starts_with("Package: ")).count(), 4, "{}", index.text());
+}
+
+#[test]
+fn with_the_program_the_packages_are_checked_first() {
+    let server = Server::start();
+    let directory = temporary_directory();
+    let packages = directory.path().join("-build; of, 1 \"day\"");
+    for file in SourcePackage::new("tarantool-smtp", "0.0.4.0-1").upstream_xz().build(directory.path()).all() {
+        write_file(&packages.join(file_name(&file)), read_file(&file));
+    }
+    let deb = read_file(&Deb::new("dash", "1.0", "amd64").build(directory.path()));
+    write_file(&packages.join("-dash.deb"), &deb);
+    let endpoint = server.url("/release/2.8/ubuntu/focal?wait=30");
+    let (auth, pkg_dir) = (auth(&server), text(&packages));
+    let run = |product: &str| {
+        upload(&[
+            ("RWS_ENDPOINT", &endpoint),
+            ("RWS_AUTH", &auth),
+            ("RWS_PRODUCT", product),
+            ("RWS_PKG_DIR", &pkg_dir),
+            ("RWS_PROGRAM", env!("CARGO_BIN_EXE_rws")),
+        ])
+    };
+    let said = run("smtp").expect_success().everything();
+    assert!(said.contains("tarantool-smtp_0.0.4.0-1.dsc and 2 files that it names: good"), "{said}");
+    assert!(said.contains("apt-get install") && !said.contains(&server.credentials().password), "{said}");
+    let pool = server.data_dir().join("release/2.8/ubuntu/pool/focal/main");
+    assert!(read_file(&pool.join("s/smtp/-dash.deb")) == deb);
+    write_file(&packages.join("broken.deb"), &deb[..200]);
+    let said = run("").expect_failure().everything();
+    assert!(said.contains("broken.deb: ") && said.contains("nothing was sent"), "{said}");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `rws log` and `rws diff`: what was published in a repository of a service, and what two states differ in.
 
 use http::Method;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::output::say;
-use crate::configuration::Environment;
+use crate::address::{encoded, quoted};
+use crate::change::say_plan;
+use crate::environment::Environment;
+use crate::error::ClientError;
+use crate::output::say;
 use crate::remote::{Remote, RemoteArguments};
 
 /// Which generations are listed.
@@ -42,9 +44,9 @@ pub struct DiffArguments {
 /// # Errors
 ///
 /// What the service says.
-pub async fn log(arguments: LogArguments, environment: &Environment) -> anyhow::Result<()> {
+pub async fn log(arguments: LogArguments, environment: &Environment) -> Result<(), ClientError> {
     let remote = Remote::new(&arguments.remote, environment)?;
-    let base = format!("/-/repositories/{}/generations", arguments.repository.trim_matches('/'));
+    let base = format!("/-/repositories/{}/generations", encoded(&arguments.repository));
     let (mut left, mut before) = (arguments.limit.unwrap_or(usize::MAX), None);
     while left > 0 {
         let limit = left.min(50);
@@ -68,31 +70,16 @@ pub async fn log(arguments: LogArguments, environment: &Environment) -> anyhow::
 /// # Errors
 ///
 /// What the service says.
-pub async fn diff(arguments: DiffArguments, environment: &Environment) -> anyhow::Result<()> {
+pub async fn diff(arguments: DiffArguments, environment: &Environment) -> Result<(), ClientError> {
     let remote = Remote::new(&arguments.remote, environment)?;
     let to = arguments.to.map_or_else(String::new, |to| format!("&to={}", quoted(&to)));
-    let repository = arguments.repository.trim_matches('/');
+    let repository = encoded(&arguments.repository);
     let path = format!("/-/repositories/{repository}/diff?from={}{to}", quoted(&arguments.from));
     let plan = remote.ask(Method::GET, &path, None).await?;
     if arguments.remote.json {
-        return say(plan);
+        return Ok(say(plan)?);
     }
-    let repositories = plan["repositories"].as_object().into_iter().flatten();
-    for (_, changes) in repositories {
-        for (list, sign) in [("removed", '-'), ("replaced", '~'), ("added", '+')] {
-            for package in changes[list].as_array().into_iter().flatten() {
-                let text = |key: &str| package[key].as_str().unwrap_or_default();
-                say(format_args!(
-                    "{sign} {} {} {}  {}",
-                    text("name"),
-                    text("version"),
-                    text("architecture"),
-                    text("file")
-                ))?;
-            }
-        }
-    }
-    Ok(())
+    say_plan(&plan, false)
 }
 
 /// A generation in one line: when, which, what changed, who.
@@ -118,9 +105,4 @@ fn line(generation: &Value) -> String {
     format!("{}  {}  {}  {}{pins}", text("published_at"), text("generation"), changes.join(" "), by.join(", "))
         .trim_end()
         .to_owned()
-}
-
-/// A value in a query.
-fn quoted(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

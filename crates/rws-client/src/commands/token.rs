@@ -3,9 +3,10 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::output::{complain, say};
-use crate::configuration::Environment;
-use crate::remote::{Remote, RemoteArguments, RemoteError};
+use crate::environment::Environment;
+use crate::error::ClientError;
+use crate::output::{complain, say};
+use crate::remote::{Remote, RemoteArguments};
 
 /// What to do with tokens.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,7 +55,7 @@ enum Action {
 /// # Errors
 ///
 /// What the service says.
-pub async fn run(arguments: TokenArguments, environment: &Environment) -> anyhow::Result<()> {
+pub async fn run(arguments: TokenArguments, environment: &Environment) -> Result<(), ClientError> {
     let remote = Remote::new(&arguments.remote, environment)?;
     let is_json = arguments.remote.json;
     match arguments.action {
@@ -73,7 +74,7 @@ pub async fn run(arguments: TokenArguments, environment: &Environment) -> anyhow
             let body = json!({ "name": name, "allow": grants, "expires": expires, "path": path });
             let made = remote.ask(Method::POST, "/-/tokens", Some(&body)).await?;
             if is_json {
-                return say(made);
+                return Ok(say(made)?);
             }
             complain(format_args!("token {}: this is the only time that it is shown", text(&made, "id")));
             say(text(&made, "token"))?;
@@ -81,7 +82,7 @@ pub async fn run(arguments: TokenArguments, environment: &Environment) -> anyhow
         Action::List => {
             let all = remote.ask(Method::GET, "/-/tokens", None).await?;
             if is_json {
-                return say(all);
+                return Ok(say(all)?);
             }
             for token in all["tokens"].as_array().into_iter().flatten() {
                 let expires = token["expires"].as_str().map_or("never ends".to_owned(), |time| format!("ends {time}"));
@@ -93,11 +94,11 @@ pub async fn run(arguments: TokenArguments, environment: &Environment) -> anyhow
         Action::Revoke { id } => {
             let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
             if !is_id {
-                return Err(RemoteError::Usage(format!("{id:?} is no id of a token")).into());
+                return Err(ClientError::Usage(format!("{id:?} is no id of a token")));
             }
             let done = remote.ask(Method::DELETE, &format!("/-/tokens/{id}"), None).await?;
             if is_json {
-                return say(done);
+                return Ok(say(done)?);
             }
             say(format_args!("revoked: within 30 seconds no replica takes it any more"))?;
         }
