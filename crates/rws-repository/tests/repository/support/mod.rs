@@ -312,18 +312,6 @@ impl World {
         read_deb(&*self.memory, tree, codename, root).await
     }
 
-    /// An index that only stands in the root uncompressed, from its gzip form.
-    async fn uncompressed(store: &dyn Store, metadata: &str, list: &str, name: &str) -> Vec<u8> {
-        let compressed = format!("{name}.gz");
-        let found = list.lines().find_map(|line| line.trim_end().strip_suffix(&compressed)?.split_whitespace().next());
-        let digest = found.unwrap_or_else(|| panic!("{name} is missing, and {compressed} is not listed"));
-        let directory = name.rsplit_once('/').unwrap().0;
-        let bytes = get(store, &format!("{metadata}/{directory}/by-hash/SHA256/{digest}")).await.unwrap();
-        let mut text = Vec::new();
-        flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text).unwrap();
-        text
-    }
-
     /// The plain-named files agree with the root.
     pub async fn check_plain(&self, tree: &str, codename: &str) {
         check_plain(&*self.memory, tree, codename).await;
