@@ -12,6 +12,7 @@ mod body;
 mod budgets;
 mod checks;
 mod connection;
+mod contents;
 mod counts;
 mod download;
 mod exchange;

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::access::Reader;
 use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
+use crate::contents::{packages, search};
 use crate::gate::ReadableRepository;
 use crate::openapi::document;
 use crate::path;
@@ -79,6 +80,8 @@ async fn answer(
         Endpoint::OpenApi => Ok(Some(openapi())),
         Endpoint::Repositories => repositories(service, reader).await.map(Some),
         Endpoint::Past => past::get(service, reader, route.rest, parts).await,
+        Endpoint::Search => search::get(service, reader, parts).await.map(Some),
+        Endpoint::Packages => packages::get(service, reader, route.rest).await,
         Endpoint::Pins => pins::get(service, reader).await.map(Some),
         Endpoint::At => at::get(service, (reader, client), route.rest, parts).await,
         Endpoint::Status => Ok(Some(overview(service, reader).await)),

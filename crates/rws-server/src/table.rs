@@ -86,6 +86,12 @@ pub enum Endpoint {
     Retain,
     /// `audit::get`
     Audit,
+    /// `contents::search::get`
+    Search,
+    /// `contents::packages::get`
+    Packages,
+    /// `pages::get`
+    Browse,
     /// `pins::get`
     Pins,
     /// `purge::post`
@@ -130,7 +136,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 33] = [
+pub static ROWS: [Row; 36] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -139,6 +145,9 @@ pub static ROWS: [Row; 33] = [
     row(Method::GET, "/-/repositories", Right::Read, Resource::Repositories, Endpoint::Repositories),
     row(Method::GET, "/-/repositories/{repository/what}", Right::Read, Resource::Repositories, Endpoint::Past),
     row(Method::GET, "/-/at/{state/path}", Right::Read, Resource::Repositories, Endpoint::At),
+    row(Method::GET, "/-/search", Right::Read, Resource::Repositories, Endpoint::Search),
+    row(Method::GET, "/-/packages/{repository/name}", Right::Read, Resource::Repositories, Endpoint::Packages),
+    row(Method::GET, "/-/browse{/page}", Right::Read, Resource::Repositories, Endpoint::Browse),
     row(Method::GET, "/-/status", Right::Read, Resource::Repositories, Endpoint::Status),
     row(Method::GET, "/-/status/{upload}", Right::Read, Resource::Upload, Endpoint::UploadStatus),
     row(Method::GET, "/-/keys/{name}", Right::Read, Resource::Key, Endpoint::Key),
@@ -267,7 +276,9 @@ mod tests {
                 seen.insert((row.path, method.as_str().to_owned()));
             }
         }
-        let own = ROWS.iter().filter(|row| row.path.starts_with("/-/") && row.endpoint != Endpoint::At);
-        assert_eq!(seen.len(), own.count() - 1, "all but the last, and files");
+        let own = ROWS
+            .iter()
+            .filter(|row| row.path.starts_with("/-/") && ![Endpoint::At, Endpoint::Browse].contains(&row.endpoint));
+        assert_eq!(seen.len(), own.count() - 1, "all but the last, files, and pages");
     }
 }
