@@ -218,3 +218,14 @@ pub fn of_name(
     };
     Ok(rows.into_iter().filter_map(named).collect())
 }
+
+/// Whether a generation has a package made of the same record.
+///
+/// # Errors
+///
+/// When the manifest is damaged.
+pub fn has_row(target: &ConfiguredTarget, generation: &Generation, row: &PackageRow) -> Result<bool, RepositoryError> {
+    let found = generation.packages.get(&row.identity, &package_order(&*target.format));
+    let found = found.map_err(RepositoryError::generation(&generation.repository))?;
+    Ok(found.is_some_and(|found| found.record == row.record))
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rws_model::RepositoryId;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::catalogue::ConfiguredTarget;
 use crate::package_list::{PackageList, TooLarge};
@@ -16,7 +17,7 @@ pub struct PackageLists {
     max_bytes: usize,
     kept: Mutex<Kept>,
     /// One list is read at a time: each takes the memory of a manifest.
-    reading: tokio::sync::Mutex<()>,
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The order in which lists stay: public ones first, then by name.
@@ -32,33 +33,30 @@ struct Kept {
 impl PackageLists {
     /// No list yet, and at most so many bytes of them.
     pub fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, kept: Mutex::default(), reading: tokio::sync::Mutex::default() }
+        Self { max_bytes, kept: Mutex::default(), reading: Arc::default() }
     }
 
-    /// The bound.
-    pub fn max_bytes(&self) -> usize {
-        self.max_bytes
+    /// The turn of one that reads a list.
+    pub async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.reading).lock_owned().await
     }
 
-    /// The list of what is current in a repository: `Err` where there is no room for it.
+    /// Reads the list of what is current in a repository: `Err` where there is no room for it.
     ///
     /// # Errors
     ///
     /// When the store fails, or the generation is damaged.
-    pub async fn of(
+    pub async fn read(
         &self,
+        _turn: &OwnedMutexGuard<()>,
         tree: &Tree,
         target: &ConfiguredTarget,
         published: &Published,
         is_private: bool,
     ) -> Result<Result<Arc<PackageList>, TooLarge>, RepositoryError> {
         let rank = (is_private, published.repository.clone());
-        if let Some(known) = self.known(&rank, &published.generation) {
-            return Ok(known);
-        }
-        let _turn = self.reading.lock().await;
         // somebody else may have read it meanwhile
-        if let Some(known) = self.known(&rank, &published.generation) {
+        if let Some(known) = self.known(published, is_private) {
             return Ok(known);
         }
         let generation = tree.past_generation(&published.repository, &published.generation).await?;
@@ -80,13 +78,17 @@ impl PackageLists {
         Ok(if kept.lists.contains_key(&rank) { Ok(list) } else { Err(TooLarge) })
     }
 
-    /// Forgets repositories that are not published any more, and lets those try again for which there may be room now.
-    pub fn keep_only(&self, published: &[Published]) {
-        let current: BTreeSet<_> = published.iter().map(|one| (&one.repository, &one.generation)).collect();
+    /// Forgets repositories that are not published any more, and lets those try again for which there may be room now. Only of those
+    /// that are `meant` it is known here whether they are published.
+    pub fn keep_only(&self, published: &[Published], meant: impl Fn(&RepositoryId) -> bool) {
+        let current: BTreeMap<_, _> = published.iter().map(|one| (&one.repository, &one.generation)).collect();
         let mut kept = self.lock();
         let before = kept.bytes();
-        kept.lists.retain(|(_, repository), list| current.contains(&(repository, &list.generation)));
-        kept.refused.retain(|(repository, generation)| current.contains(&(repository, generation)));
+        let stays = |repository: &RepositoryId, generation: &GenerationId| {
+            current.get(repository).is_some_and(|current| **current == *generation) || !meant(repository)
+        };
+        kept.lists.retain(|(_, repository), list| stays(repository, &list.generation));
+        kept.refused.retain(|(repository, generation)| stays(repository, generation));
         // a refused one took more than what was left then
         if kept.bytes() + self.max_bytes / 4 < before {
             kept.refused.clear();
@@ -98,12 +100,15 @@ impl PackageLists {
         self.lock().bytes()
     }
 
-    fn known(&self, rank: &Rank, generation: &GenerationId) -> Option<Result<Arc<PackageList>, TooLarge>> {
+    /// The list of what is current in a repository, where it is in memory, or known to be too large.
+    pub fn known(&self, published: &Published, is_private: bool) -> Option<Result<Arc<PackageList>, TooLarge>> {
+        let Published { repository, generation, .. } = published;
         let kept = self.lock();
-        if let Some(list) = kept.lists.get(rank).filter(|list| list.generation == *generation) {
+        let list = kept.lists.get(&(is_private, repository.clone()));
+        if let Some(list) = list.filter(|list| list.generation == *generation) {
             return Some(Ok(Arc::clone(list)));
         }
-        kept.refused.contains(&(rank.1.clone(), generation.clone())).then_some(Err(TooLarge))
+        kept.refused.contains(&(repository.clone(), generation.clone())).then_some(Err(TooLarge))
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use futures::Stream;
 use rws_model::{Allowed, Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::actor::Actor;
-use rws_repository::areas::Areas;
+use rws_repository::areas::{Area, Areas};
 use rws_repository::audit::{self, AuditFilter, AuditRecord};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::history::{self, Commit, NoState, PastState};

@@ -195,7 +195,8 @@ impl Row {
         match self.path.split_once('{') {
             // below `/-/` is nothing of a repository, not even without a word
             Some((words, _)) => {
-                path.strip_prefix(words).filter(|rest| !rest.is_empty() || self.endpoint == Endpoint::Nothing)
+                let may_be_empty = [Endpoint::Nothing, Endpoint::Browse].contains(&self.endpoint);
+                path.strip_prefix(words).filter(|rest| !rest.is_empty() || may_be_empty)
             }
             None => (path == self.path).then_some(""),
         }
@@ -243,6 +244,7 @@ mod tests {
             ("/-/health/x", "GET, HEAD, OPTIONS", "health/x", Some(Endpoint::Nothing)),
             ("/-/status", "GET, HEAD, OPTIONS", "", Some(Endpoint::Status)),
             ("/-/status/1", "GET, HEAD, OPTIONS", "1", Some(Endpoint::UploadStatus)),
+            ("/-/browse", "GET, HEAD, OPTIONS", "", Some(Endpoint::Browse)),
             ("/-/", "GET, HEAD, OPTIONS", "", Some(Endpoint::Nothing)),
             ("/-/metadata/a/b", "DELETE, OPTIONS, PUT", "a/b", None),
             ("/-/incoming/a", "OPTIONS, PUT", "a", None),

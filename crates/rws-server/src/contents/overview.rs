@@ -42,18 +42,17 @@ pub async fn targets(service: &Arc<Service>, reader: &Reader) -> Result<Vec<Targ
     overviews.sort_by(|left, right| {
         let series = natural(&right.target.series, &left.target.series);
         let (left, right) = (&left.target, &right.target);
-        left.kind.cmp(&right.kind).then(series).then_with(|| left.distribution.cmp(&right.distribution)).then_with(|| natural(&right.version, &left.version))
+        left.kind
+            .cmp(&right.kind)
+            .then(series)
+            .then_with(|| left.distribution.cmp(&right.distribution))
+            .then_with(|| natural(&right.version, &left.version))
     });
     Ok(overviews)
 }
 
 /// What the published repositories of a target say together.
-pub fn of_target(
-    service: &Service,
-    reader: &Reader,
-    target: Target,
-    contents: &[ReadableContents],
-) -> TargetOverview {
+pub fn of_target(service: &Service, reader: &Reader, target: Target, contents: &[ReadableContents]) -> TargetOverview {
     let (failing, comparing) = (own::failing(service, reader), own::comparing(service, reader));
     let is_one_of = |has: &dyn Fn(&str) -> bool| contents.iter().any(|one| has(one.published().repository.as_str()));
     let state = if is_one_of(&|name| failing.contains_key(name)) {

@@ -1,15 +1,14 @@
 //! Search over the names and summaries of all packages that somebody may read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::Target;
 use rws_repository::package_list::{ListedName, PackageList};
 
-use super::{package_page, part};
+use super::{Lists, lists, package_page, part};
 use crate::access::Reader;
 use crate::answer::{Answer, Problem, json};
 use crate::gate::ReadableContents;
@@ -27,9 +26,6 @@ const MAX_WORDS: usize = 8;
 
 /// So many versions of a package are named.
 const MAX_VERSIONS: usize = 50;
-
-/// How long a search waits for repositories that nobody has searched yet; they are read on behind the answer.
-const LONGEST_READING: Duration = Duration::from_secs(5);
 
 /// What is searched for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +106,7 @@ pub async fn find(
     let contents = service.gate.readable_contents(reader).await?;
     let is_wanted = |one: &ReadableContents| search.kind.as_ref().is_none_or(|kind| one.target().target.kind == *kind);
     let contents: Vec<ReadableContents> = contents.into_iter().filter(is_wanted).collect();
-    let (lists, not_searched) = lists(service, contents).await;
+    let Lists { lists, missing, .. } = lists(service, &contents).await;
     let words: Vec<String> = search.text.split_whitespace().take(MAX_WORDS).map(str::to_lowercase).collect();
     let mut places: BTreeSet<Place> = BTreeSet::new();
     for (_, list) in &lists {
@@ -135,44 +131,7 @@ pub async fn find(
     let next =
         places.last().filter(|_| has_more).map(|last| format!("{}{address}?{}", reader.prefix(), search.next(last)));
     let packages = places.iter().filter_map(|(_, name)| found(service, reader, &lists, name)).collect();
-    Ok(FoundPackages { packages, next, not_searched })
-}
-
-/// The lists of repositories, and the names of those that are not there: not yet, or for want of room.
-async fn lists(
-    service: &Arc<Service>,
-    contents: Vec<ReadableContents>,
-) -> (Vec<(Target, Arc<PackageList>)>, Vec<String>) {
-    let names: Vec<String> = contents.iter().map(|one| one.published().repository.to_string()).collect();
-    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let reading = Arc::clone(service);
-    // it goes on when nobody waits any more: the next one who searches finds more
-    tokio::spawn(async move {
-        for (position, one) in contents.iter().enumerate() {
-            let list = match reading.gate.package_list(one).await {
-                Ok(Ok(list)) => list,
-                Ok(Err(_)) => continue,
-                Err(error) => {
-                    let repository = &one.published().repository;
-                    tracing::warn!(%repository, %error, "RWS cannot read the names of packages; it tries again");
-                    continue;
-                }
-            };
-            _ = sender.send((position, one.target().target.clone(), list));
-        }
-    });
-    let mut lists = Vec::new();
-    let mut searched = BTreeSet::new();
-    let all = async {
-        while let Some((position, target, list)) = receiver.recv().await {
-            searched.insert(position);
-            lists.push((target, list));
-        }
-    };
-    _ = tokio::time::timeout(LONGEST_READING, all).await;
-    let missing = names.into_iter().enumerate().filter(|(position, _)| !searched.contains(position));
-    let missing = missing.map(|(_, name)| name).collect();
-    (lists, missing)
+    Ok(FoundPackages { packages, next, not_searched: missing })
 }
 
 /// How well a package fits; `None`: not at all.
@@ -207,10 +166,10 @@ fn contains(text: &str, word: &str) -> bool {
 fn found(service: &Service, reader: &Reader, lists: &[(Target, Arc<PackageList>)], name: &str) -> Option<FoundPackage> {
     let having: Vec<(&Target, &ListedName)> =
         lists.iter().filter_map(|(target, list)| Some((target, list.named(name)?))).collect();
-    let mut targets: BTreeMap<&Target, ()> = BTreeMap::new();
+    let mut targets: BTreeSet<&Target> = BTreeSet::new();
     let (mut versions, mut summary): (Vec<String>, &str) = (Vec::new(), "");
     for (target, listed) in &having {
-        targets.insert(target, ());
+        targets.insert(target);
         if summary.is_empty() {
             summary = &listed.summary;
         }
@@ -231,7 +190,7 @@ fn found(service: &Service, reader: &Reader, lists: &[(Target, Arc<PackageList>)
         name: name.to_owned(),
         summary: summary.to_owned(),
         versions,
-        targets: targets.into_keys().map(ToString::to_string).collect(),
+        targets: targets.into_iter().map(ToString::to_string).collect(),
         url,
     })
 }

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, PoisonError};
 
-use rws_model::{PackageName, RecordFile, RepositoryId};
+use rws_model::{Identity, PackageName, RecordFile, RepositoryId, Target};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::entries::{self, FoundEntries, StoredEntries};
 use rws_repository::history::{self, State};
 use rws_repository::package_list::{PackageList, TooLarge};
+use rws_repository::promotion;
 use rws_repository::publication::{self, Publication};
 use rws_repository::tree::Published;
 use rws_repository::{Generation, PackageRow, RepositoryError};
@@ -18,6 +19,9 @@ use crate::answer::Problem;
 
 /// So many publications are kept in memory, of at most some kilobytes each.
 const KEPT_PUBLICATIONS: usize = 500;
+
+/// In so many of the latest states it is looked where a package came from.
+const MAX_SEARCHED_STATES: usize = 4;
 
 /// So many packages of a publication are named.
 pub const MAX_PUBLISHED: usize = 20;
@@ -40,6 +44,11 @@ pub struct ReadablePackage {
 }
 
 impl ReadablePackage {
+    /// What its format calls it.
+    pub fn identity(&self) -> Identity {
+        Identity(self.row.identity.clone())
+    }
+
     /// The fingerprint of the key that signed it, where RWS knows that.
     pub fn signed_by(&self) -> Option<&str> {
         self.row.signature.as_ref().map(|signature| signature.key.as_str()).filter(|key| !key.is_empty())
@@ -56,6 +65,11 @@ impl ReadableContents {
     pub fn published(&self) -> &Published {
         &self.published
     }
+
+    /// Whether not everybody may read it.
+    pub fn is_private(&self) -> bool {
+        self.is_private
+    }
 }
 
 impl Gate {
@@ -65,11 +79,10 @@ impl Gate {
     ///
     /// When the store fails.
     pub async fn readable_contents(&self, reader: &Reader) -> Result<Vec<ReadableContents>, RepositoryError> {
-        let all = self.tree.generations().await?;
-        self.lists.keep_only(&all);
-        let may_see = |published: &Published| self.may_see(reader, published.repository.as_str());
-        let readable = all.into_iter().filter(may_see).filter_map(|published| self.contents(reader, published));
-        Ok(readable.collect())
+        let may_see = |repository: &RepositoryId| self.may_see(reader, repository.as_str());
+        let published = self.tree.generations(may_see).await?;
+        self.lists.keep_only(&published, may_see);
+        Ok(published.into_iter().filter_map(|published| self.contents(reader, published)).collect())
     }
 
     /// One of them; `None` for one that is not configured, or was never published.
@@ -120,19 +133,24 @@ impl Gate {
     ///
     /// When the store fails.
     pub async fn package_list(
-        &self,
+        self: &Arc<Self>,
         contents: &ReadableContents,
-    ) -> Result<Result<Arc<PackageList>, TooLarge>, RepositoryError> {
-        let ReadableContents { target, published, is_private } = contents;
-        self.lists.of(&self.tree, target, published, *is_private).await
+    ) -> Result<Result<Arc<PackageList>, TooLarge>, Problem> {
+        let ReadableContents { published, is_private, .. } = contents;
+        if let Some(known) = self.lists.known(published, *is_private) {
+            return Ok(known);
+        }
+        let turn = self.lists.turn().await;
+        // it is read to its end although the one who asked may go: the next one who asks finds it
+        let (gate, contents) = (Arc::clone(self), contents.clone());
+        let reading = tokio::spawn(async move {
+            let ReadableContents { target, published, is_private } = &contents;
+            gate.lists.read(&turn, &gate.tree, target, published, *is_private).await
+        });
+        Ok(reading.await??)
     }
 
-    /// How many bytes package lists may take together.
-    pub fn max_list_bytes(&self) -> usize {
-        self.lists.max_bytes()
-    }
-
-    /// How many bytes they take now.
+    /// How many bytes package lists take.
     pub fn list_bytes(&self) -> usize {
         self.lists.bytes()
     }
@@ -192,6 +210,34 @@ impl Gate {
         let Some(key) = package.files.first().and_then(|(path, _)| Key::parse(path)) else { return Ok(None) };
         let stat = self.store().stat(&key).await?;
         Ok(stat.map(|stat| stat.modified_milliseconds.div_euclid(1000)))
+    }
+
+    /// The target that a package was promoted from, where this one may read that, and the state that brought the package is one of
+    /// the latest.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn promoted_from(
+        &self,
+        reader: &Reader,
+        contents: &ReadableContents,
+        package: &ReadablePackage,
+    ) -> Result<Option<Target>, RepositoryError> {
+        let repository = &contents.published.repository;
+        let Some(head) = history::head(&**self.store(), repository).await? else { return Ok(None) };
+        let mut came_with = None;
+        for state in history::states(&head).iter().take(MAX_SEARCHED_STATES) {
+            let generation = self.tree.past_generation(repository, &state.generation).await?;
+            if !entries::has_row(&contents.target, &generation, &package.row)? {
+                break;
+            }
+            came_with = Some(generation);
+        }
+        let Some(generation) = came_with else { return Ok(None) };
+        let from = promotion::source_of(&**self.store(), &generation, &package.row).await?;
+        let from = from.and_then(|from| self.catalogue.targets().find(|target| target.target.to_string() == from));
+        Ok(from.map(|target| target.target.clone()).filter(|target| reader.may_read(target)))
     }
 
     /// The latest states of a repository, newest first, each with what it brought. Where the state before one is not kept, that is not

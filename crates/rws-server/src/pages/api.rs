@@ -70,7 +70,9 @@ pub fn get(visit: &Visit<'_>) -> Result<Answer, Problem> {
     let template = Api {
         frame: Frame::new(visit, "API", Some(Part::Api)),
         description: &DOCUMENT.description,
-        upload: format!("curl --user NAME --form 'file=@PACKAGE' --request PUT {base}/KIND/SERIES/DISTRIBUTION/VERSION"),
+        upload: format!(
+            "curl --user NAME --form 'file=@PACKAGE' --request PUT {base}/KIND/SERIES/DISTRIBUTION/VERSION"
+        ),
         groups: &DOCUMENT.groups,
         schemas: &DOCUMENT.schemas,
     };
@@ -91,7 +93,9 @@ impl Document {
         let schema = |(name, schema): (&String, &Value)| Schema {
             name: name.clone(),
             text: text(&schema["description"]),
-            members: members(&schema["properties"]).map(|(name, member)| Parameter::of_member(name, member, &schema["required"])).collect(),
+            members: members(&schema["properties"])
+                .map(|(name, member)| Parameter::of_member(name, member, &schema["required"]))
+                .collect(),
         };
         Self {
             description: text(&document["info"]["description"]),
@@ -169,7 +173,10 @@ mod tests {
         assert!(operations.len() > 25, "{}", operations.len());
         assert!(operations.iter().all(|one| !one.text.is_empty() && !one.answers.is_empty()));
         let search = operations.iter().find(|one| one.path == "/-/search").unwrap();
-        assert_eq!(search.parameters.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["q", "kind", "limit", "after"]);
+        assert_eq!(
+            search.parameters.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(),
+            ["q", "kind", "limit", "after"]
+        );
         assert!(document.schemas.iter().any(|schema| schema.name == "FoundPackages" && schema.members.len() == 3));
     }
 }

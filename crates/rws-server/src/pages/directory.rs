@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::HeaderValue;
 use axum::http::header::VARY;
-use rws_store::{Depth, DirectoryEntry};
+use rws_store::DirectoryEntry;
 
 use super::Visit;
 use super::answer::{page, render};
@@ -46,7 +46,7 @@ struct Row {
 /// When the store fails.
 pub async fn get(visit: &Visit<'_>, readable: &Readable) -> Result<Option<Answer>, Problem> {
     let from = visit.query("from");
-    let found = readable.page(Depth::Directory, from.as_deref(), MAX_ON_A_PAGE).await?;
+    let found = readable.named_page(from.as_deref(), MAX_ON_A_PAGE).await?;
     let Some(found) = found else { return Ok(None) };
     let (path, prefix) = (readable.path(), visit.prefix());
     let address = encoded(&format!("{prefix}/{path}"));

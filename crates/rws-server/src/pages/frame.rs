@@ -18,7 +18,7 @@ pub struct Frame {
     /// Whether search engines should leave it out.
     pub is_unlisted: bool,
     pub trail: Vec<Step>,
-    current: Option<Part>,
+    pub current: Option<Part>,
 }
 
 /// A step on the way to a page.

@@ -55,10 +55,14 @@ pub async fn get(visit: &Visit<'_>, repository: &str) -> Result<Option<Answer>, 
 }
 
 fn row(one: PastGeneration) -> Row {
-    let PastGeneration { generation, published_at, replaced_at, packages, added, replaced, removed, uploads, pins, .. } = one;
+    let PastGeneration {
+        generation, published_at, replaced_at, packages, added, replaced, removed, uploads, pins, ..
+    } = one;
     let changed = [(added, "added"), (replaced, "replaced"), (removed, "removed")];
-    let changed: Vec<String> =
-        changed.iter().filter_map(|(count, word)| count.filter(|count| *count > 0).map(|count| format!("{count} {word}"))).collect();
+    let changed: Vec<String> = changed
+        .iter()
+        .filter_map(|(count, word)| count.filter(|count| *count > 0).map(|count| format!("{count} {word}")))
+        .collect();
     let changes = match (added, changed.is_empty()) {
         (None, _) => "not known: the state before is not kept".to_owned(),
         (_, true) => "no package".to_owned(),

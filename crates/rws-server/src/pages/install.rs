@@ -48,9 +48,8 @@ impl Way {
             }
             Wanted::Anything(example) => {
                 let add = step("add", "Add the repository".to_owned(), way.add.clone());
-                let install = example.map(|name| {
-                    step("install", format!("Install a package, here {name}"), way.of_package(name))
-                });
+                let install = example
+                    .map(|name| step("install", format!("Install a package, here {name}"), way.of_package(name)));
                 [add].into_iter().chain(install).collect()
             }
         };

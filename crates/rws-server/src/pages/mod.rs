@@ -21,7 +21,7 @@ mod view;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{ACCEPT, LOCATION};
+use axum::http::header::{ACCEPT, LOCATION, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -67,7 +67,8 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
         let mut parts = one.split(';').map(str::trim);
         let is_html = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
         // RFC 9110, section 12.4.2: a weight of 0 means that it is not acceptable
-        let is_refused = |part: &str| part.strip_prefix("q=").is_some_and(|weight| weight.trim_matches(['0', '.']).is_empty());
+        let is_refused =
+            |part: &str| part.strip_prefix("q=").is_some_and(|weight| weight.trim_matches(['0', '.']).is_empty());
         is_html && !parts.any(is_refused)
     })
 }
@@ -80,6 +81,9 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
 pub async fn get(visit: &Visit<'_>, rest: &str) -> Result<Option<Answer>, Problem> {
     if !visit.service.settings.pages.enabled {
         return Ok(None);
+    }
+    if rest.is_empty() {
+        return Ok(Some(elsewhere(visit.prefix(), "/-/browse/")));
     }
     let Some(rest) = rest.strip_prefix('/') else { return Ok(None) };
     let page = rest.trim_end_matches('/');
@@ -108,20 +112,19 @@ pub async fn get(visit: &Visit<'_>, rest: &str) -> Result<Option<Answer>, Proble
 
 /// The page of a target, or of a package in one; `None` where the path does not begin with a target.
 async fn of_repositories(visit: &Visit<'_>, page: &str) -> Result<Option<Answer>, Problem> {
-    let mut slashes = page.match_indices('/').map(|(at, _)| at);
-    let Some(third) = slashes.nth(2) else { return Ok(None) };
-    let _ = third;
-    match slashes.next() {
-        None => target::get(visit, page).await,
-        Some(fourth) => match page.split_at_checked(fourth) {
+    let mut slashes = page.match_indices('/').map(|(at, _)| at).skip(2);
+    match (slashes.next(), slashes.next()) {
+        (None, _) => Ok(None),
+        (Some(_), None) => target::get(visit, page).await,
+        (Some(_), Some(fourth)) => match page.split_at_checked(fourth) {
             Some((target, name)) => package::get(visit, target, name.trim_start_matches('/')).await,
             None => Ok(None),
         },
     }
 }
 
-/// Where to go for the pages.
-pub fn elsewhere(prefix: &str, address: &str) -> Answer {
+/// Where to go instead.
+fn elsewhere(prefix: &str, address: &str) -> Answer {
     let mut answer = Answer::new(Body::empty());
     *answer.status_mut() = StatusCode::SEE_OTHER;
     if let Ok(location) = HeaderValue::try_from(format!("{prefix}{address}")) {
@@ -130,12 +133,20 @@ pub fn elsewhere(prefix: &str, address: &str) -> Answer {
     answer
 }
 
+/// The page at `/-/`, where nothing is for programs: where the pages are.
+pub fn of_nothing(service: &Service, reader: &Reader, parts: &Parts) -> Option<Answer> {
+    is_for_people(service, parts).then(|| elsewhere(reader.prefix(), "/-/browse/"))
+}
+
+/// Whether a request is answered with pages.
+pub fn is_for_people(service: &Service, parts: &Parts) -> bool {
+    service.settings.pages.enabled && wants_page(&parts.headers)
+}
+
 /// Whether there is a page instead of the plain listing at the path of a directory.
 pub fn replaces_listing(service: &Service, parts: &Parts) -> bool {
     let has = |key: &str| path::query_keys(parts.uri.query()).any(|known| known == key);
-    service.settings.pages.enabled
-        && wants_page(&parts.headers)
-        && !["listing", "format", "recursive", "type"].iter().any(|key| has(key))
+    is_for_people(service, parts) && !["listing", "format", "recursive", "type"].iter().any(|key| has(key))
 }
 
 /// The page of a directory, and of the root.
@@ -145,7 +156,11 @@ pub fn replaces_listing(service: &Service, parts: &Parts) -> bool {
 /// When the store fails.
 pub async fn of_directory(visit: &Visit<'_>, readable: &crate::gate::Readable) -> Result<Option<Answer>, Problem> {
     match readable.path() {
-        "" => root::get(visit).await.map(Some),
+        "" => {
+            let mut answer = root::get(visit).await?;
+            answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
+            Ok(Some(answer))
+        }
         _ => directory::get(visit, readable).await,
     }
 }

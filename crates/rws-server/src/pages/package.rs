@@ -1,8 +1,8 @@
 //! The page of a package in a target.
 
 use askama::Template;
-use futures::{StreamExt, stream};
-use rws_model::{EntryTopic, Identity, RelationList, Target};
+use futures::{FutureExt, StreamExt, stream};
+use rws_model::{EntryTopic, RelationList, Target};
 
 use super::Visit;
 use super::answer::{page_of_address, render};
@@ -11,7 +11,7 @@ use super::install::{Wanted, Way};
 use super::target::trail;
 use super::view::{HomePage, Moment, Paragraph, fingerprint, paragraphs};
 use crate::answer::{Answer, Problem};
-use crate::contents::{fingerprint_of, package_page, packages, part, search, target_page};
+use crate::contents::{Lists, fingerprint_of, lists, package_page, packages, part, target_page};
 use crate::gate::{ReadableContents, ReadablePackage};
 use crate::listing::size;
 use crate::path::encoded;
@@ -130,8 +130,7 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
     let format = &readable.configured().format;
     found.sort_by(|(_, left), (_, right)| {
         let is_source = |package: &ReadablePackage| !format.is_installable(&package.name);
-        let identity = |package: &ReadablePackage| Identity(package.identity().to_owned());
-        is_source(left).cmp(&is_source(right)).then_with(|| format.compare(&identity(right), &identity(left)))
+        is_source(left).cmp(&is_source(right)).then_with(|| format.compare(&right.identity(), &left.identity()))
     });
     let is_asked_for = |(_, package): &&Found<'_>| {
         version.as_ref().is_none_or(|version| package.name.version == *version)
@@ -140,10 +139,12 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
     let Some((of, shown)) = found.iter().find(is_asked_for) else { return Ok(None) };
     let described = packages::described(service, of, shown).await?;
     let description = described.description;
-    let (elsewhere, not_searched) = elsewhere(visit, &target, name, all).await;
-    let own_list = service.gate.package_list(of).await?.ok();
+    let lists = lists(service, &all).await;
+    let elsewhere = elsewhere(visit, &target, name, &lists);
+    let own_list =
+        lists.lists.iter().find(|(_, list)| list.generation == of.published().generation).map(|(_, list)| list);
     let relation_address = |other: &str| {
-        let is_there = own_list.as_ref().is_some_and(|list| list.named(other).is_some());
+        let is_there = own_list.is_some_and(|list| list.named(other).is_some());
         is_there.then(|| package_page(visit.prefix(), &target, other))
     };
     let setup = TargetSetup::read(&readable, &service.keys, base, true).await?;
@@ -151,7 +152,10 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
     let ways = if is_installable { format.install_ways(&setup.setup()) } else { Vec::new() };
     let mut steps = trail(visit, &target);
     steps.pop();
-    steps.push(super::frame::Step::to(format!("{} {}", target.distribution, target.version), target_page(visit.prefix(), &target)));
+    steps.push(super::frame::Step::to(
+        format!("{} {}", target.distribution, target.version),
+        target_page(visit.prefix(), &target),
+    ));
     steps.push(super::frame::Step::at(name));
     let dates = dates(visit, &found).await;
     let position = found.iter().position(|(_, package)| std::ptr::eq(package, shown)).unwrap_or_default();
@@ -167,7 +171,12 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
         architecture: shown.name.architecture.clone(),
         summary: description.summary,
         ways: Way::all(ways, visit.prefix(), &target, &Wanted::Package(name)),
-        versions: found.iter().enumerate().take(MAX_VERSIONS).map(|(at, (_, package))| row(visit, &target, package, dates.get(at).copied().flatten(), at == position)).collect(),
+        versions: found
+            .iter()
+            .enumerate()
+            .take(MAX_VERSIONS)
+            .map(|(at, (_, package))| row(visit, &target, package, dates.get(at).copied().flatten(), at == position))
+            .collect(),
         more_versions: found.len().saturating_sub(MAX_VERSIONS),
         json: format!("{}/-/packages/{}/{}", visit.prefix(), encoded(of.published().repository.as_str()), part(name)),
         elsewhere,
@@ -191,7 +200,7 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
         target,
     };
     let body = render(&template)?;
-    if not_searched.is_empty() {
+    if lists.are_settled {
         service.pages.put(&key, &body);
     }
     Ok(Some(page_of_address(&visit.parts.headers, body)))
@@ -199,13 +208,19 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
 
 /// Since when the first of some packages are there, in seconds since 1970.
 async fn dates(visit: &Visit<'_>, found: &[Found<'_>]) -> Vec<Option<i64>> {
-    let asked = found.iter().take(MAX_DATED).map(|(_, package)| visit.service.gate.stored_at(package));
+    let asked = found.iter().take(MAX_DATED).map(|(_, package)| visit.service.gate.stored_at(package).boxed());
     // a date that is not known is left out
-    let dates = stream::iter(asked).buffered(8).map(|date| date.ok().flatten());
+    let dates = stream::iter(asked.collect::<Vec<_>>()).buffered(8).map(|date| date.ok().flatten());
     dates.collect().await
 }
 
-fn row(visit: &Visit<'_>, target: &Target, package: &ReadablePackage, since: Option<i64>, is_shown: bool) -> VersionRow {
+fn row(
+    visit: &Visit<'_>,
+    target: &Target,
+    package: &ReadablePackage,
+    since: Option<i64>,
+    is_shown: bool,
+) -> VersionRow {
     let (path, file) = package.files.first().map_or(("", None), |(path, file)| (path.as_str(), Some(file)));
     let name = &package.name;
     let page = package_page(visit.prefix(), target, &name.name);
@@ -221,17 +236,10 @@ fn row(visit: &Visit<'_>, target: &Target, package: &ReadablePackage, since: Opt
     }
 }
 
-/// The other targets that have packages of the name, and the repositories of which that is not known.
-async fn elsewhere(
-    visit: &Visit<'_>,
-    target: &Target,
-    name: &str,
-    all: Vec<ReadableContents>,
-) -> (Vec<Elsewhere>, Vec<String>) {
-    let others = all.into_iter().filter(|one| one.target().target != *target).collect();
-    let (lists, not_searched) = search::lists(visit.service, others).await;
+/// The other targets that have packages of the name.
+fn elsewhere(visit: &Visit<'_>, target: &Target, name: &str, lists: &Lists) -> Vec<Elsewhere> {
     let mut found: Vec<Elsewhere> = Vec::new();
-    for (other, list) in &lists {
+    for (other, list) in lists.lists.iter().filter(|(other, _)| other != target) {
         let Some(listed) = list.named(name) else { continue };
         let architectures: Vec<&str> = list.architectures_of(listed).collect();
         let known = found.iter_mut().find(|one| one.target == other.to_string());
@@ -250,7 +258,7 @@ async fn elsewhere(
             }
         }
     }
-    (found, not_searched)
+    found
 }
 
 /// Where it was promoted from, for those who may read that.
@@ -283,7 +291,11 @@ fn file_row(visit: &Visit<'_>, path: &str, file: &rws_model::RecordFile) -> File
 
 fn relations(list: RelationList, address: &impl Fn(&str) -> Option<String>) -> Relations {
     let more = list.relations.len().saturating_sub(MAX_RELATIONS);
-    let relation = |one: rws_model::NamedRelation| Relation { address: address(&one.name), name: one.name, condition: one.condition };
+    let relation = |one: rws_model::NamedRelation| Relation {
+        address: address(&one.name),
+        name: one.name,
+        condition: one.condition,
+    };
     let shown = list.relations.into_iter().take(MAX_RELATIONS);
     Relations { kind: list.kind, relations: shown.map(|one| one.into_iter().map(relation).collect()).collect(), more }
 }

@@ -63,7 +63,8 @@ pub async fn get(visit: &Visit<'_>) -> Result<Answer, Problem> {
         }
     }
     let pages = &visit.service.settings.pages;
-    let usual = "Packages for Linux, in signed repositories: choose yours, and copy the lines that add it to your system.";
+    let usual =
+        "Packages for Linux, in signed repositories: choose yours, and copy the lines that add it to your system.";
     let template = Root {
         frame: Frame::new(visit, pages.name.clone(), Some(Part::Repositories)).without_search(),
         description: pages.description.clone().unwrap_or_else(|| usual.to_owned()),

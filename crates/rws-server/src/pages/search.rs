@@ -16,7 +16,8 @@ use crate::schema::{FoundPackage, FoundPackages};
 struct SearchPage {
     frame: Frame,
     text: String,
-    kind: Option<String>,
+    /// Empty for all.
+    kind: String,
     kinds: BTreeSet<String>,
     packages: Vec<FoundPackage>,
     next: Option<String>,
@@ -36,6 +37,14 @@ pub async fn get(visit: &Visit<'_>) -> Result<Answer, Problem> {
         search::find(visit.service, visit.reader, &search, "/-/browse/search").await?;
     let title = if search.text.is_empty() { "Search".to_owned() } else { format!("Search for {}", search.text) };
     let frame = Frame { is_unlisted: true, ..Frame::new(visit, title, Some(Part::Search)).without_search() };
-    let template = SearchPage { frame, text: search.text, kind: search.kind, kinds, packages, next, not_searched };
+    let template = SearchPage {
+        frame,
+        text: search.text,
+        kind: search.kind.unwrap_or_default(),
+        kinds,
+        packages,
+        next,
+        not_searched,
+    };
     Ok(page(&visit.parts.headers, render(&template)?))
 }

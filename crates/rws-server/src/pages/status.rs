@@ -70,7 +70,8 @@ fn problems(status: &Overview) -> Vec<(String, String)> {
         problems.extend(key.problem.iter().chain(&key.warnings).map(|text| (format!("key {name}"), text.clone())));
     }
     for (repository, stale) in &status.stale {
-        let text = format!("{} packages have entries of an earlier version of RWS, which are made again", stale.packages);
+        let text =
+            format!("{} packages have entries of an earlier version of RWS, which are made again", stale.packages);
         problems.push((repository.clone(), text));
         let unreadable = stale.unreadable.iter();
         problems.extend(unreadable.map(|(path, reason)| (path.clone(), reason.clone())));

@@ -14,7 +14,7 @@ use super::frame::{Frame, Link, Part, Step};
 use super::install::{Wanted, Way};
 use super::view::{Moment, count, fingerprint, state};
 use crate::answer::{Answer, Problem};
-use crate::contents::{fingerprint_of, list_of, overview, package_page, part, target_page};
+use crate::contents::{Lists, fingerprint_of, lists, overview, package_page, part, target_page};
 use crate::gate::{ReadableContents, ReadableTarget};
 use crate::path::encoded;
 use crate::target_setup::TargetSetup;
@@ -85,19 +85,17 @@ pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Proble
     let base = (visit.base)().unwrap_or_default();
     let after = visit.query("after");
     let summary = overview::of_target(service, reader, target.clone(), &contents);
-    let key = format!("target {base} {after:?} {path} {:?} {} {}", reader.user().map(|user| &user.name), state(&summary.state), fingerprint_of(&contents));
+    let key = format!(
+        "target {base} {after:?} {path} {:?} {} {}",
+        reader.user().map(|user| &user.name),
+        state(&summary.state),
+        fingerprint_of(&contents)
+    );
     if let Some(known) = service.pages.get(&key) {
         return Ok(Some(page_of_address(&visit.parts.headers, known)));
     }
-    let mut lists: Vec<Arc<PackageList>> = Vec::new();
-    let mut not_listed = Vec::new();
-    for one in &contents {
-        match list_of(service, one).await {
-            Some(list) => lists.push(list),
-            None => not_listed.push(one.published().repository.to_string()),
-        }
-    }
-    let is_complete = not_listed.is_empty();
+    let Lists { lists, missing: not_listed, are_settled } = lists(service, &contents).await;
+    let lists: Vec<Arc<PackageList>> = lists.into_iter().map(|(_, list)| list).collect();
     let (names, next) = names(visit, &target, &lists, after.as_deref());
     let latest = latest(visit, &target, &contents).await?;
     let format = &readable.configured().format;
@@ -106,7 +104,11 @@ pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Proble
     let setup = TargetSetup::read(&readable, &service.keys, base, true).await?;
     let ways = format.install_ways(&setup.setup());
     let feed = format!("{}/-/browse/feed/{}.atom", visit.prefix(), encoded(&target.to_string()));
-    let frame = Frame::new(visit, format!("{} {} ({}/{})", target.distribution, target.version, target.kind, target.series), Some(Part::Repositories));
+    let frame = Frame::new(
+        visit,
+        format!("{} {} ({}/{})", target.distribution, target.version, target.kind, target.series),
+        Some(Part::Repositories),
+    );
     let template = TargetPage {
         frame: Frame { feed: Some(feed), ..frame.with_trail(trail(visit, &target)) },
         packages: summary.packages.map_or_else(|| "not counted".to_owned(), count),
@@ -127,7 +129,7 @@ pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Proble
         target,
     };
     let body = render(&template)?;
-    if is_complete {
+    if are_settled {
         service.pages.put(&key, &body);
     }
     Ok(Some(page_of_address(&visit.parts.headers, body)))
@@ -136,11 +138,19 @@ pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Proble
 /// The way to the page of a target.
 pub fn trail(visit: &Visit<'_>, target: &Target) -> Vec<Step> {
     let directory = format!("{}/{}/{}", visit.prefix(), encoded(&target.kind), encoded(&target.series));
-    vec![Step::to(format!("{} / {}", target.kind, target.series), directory), Step::at(format!("{} {}", target.distribution, target.version))]
+    vec![
+        Step::to(format!("{} / {}", target.kind, target.series), directory),
+        Step::at(format!("{} {}", target.distribution, target.version)),
+    ]
 }
 
 /// The names behind one, of all repositories together, and the address of the page with those that follow.
-fn names(visit: &Visit<'_>, target: &Target, lists: &[Arc<PackageList>], after: Option<&str>) -> (Vec<Name>, Option<String>) {
+fn names(
+    visit: &Visit<'_>,
+    target: &Target,
+    lists: &[Arc<PackageList>],
+    after: Option<&str>,
+) -> (Vec<Name>, Option<String>) {
     let mut merged: BTreeMap<&str, &ListedName> = BTreeMap::new();
     for list in lists {
         let start = list.names.partition_point(|one| after.is_some_and(|after| &*one.name <= after));
@@ -213,7 +223,10 @@ fn architectures(contents: &[ReadableContents], lists: &[Arc<PackageList>]) -> V
         let names = contents.iter().map(|one| one.published().repository.split_last().1.to_owned());
         return names.map(|name| ArchitectureCount { name, packages: None }).collect();
     }
-    counts.into_iter().map(|(name, packages)| ArchitectureCount { name: name.to_owned(), packages: Some(count(packages)) }).collect()
+    counts
+        .into_iter()
+        .map(|(name, packages)| ArchitectureCount { name: name.to_owned(), packages: Some(count(packages)) })
+        .collect()
 }
 
 fn release_package(visit: &Visit<'_>, readable: &ReadableTarget<'_>, lists: &[Arc<PackageList>]) -> Option<Link> {

@@ -101,7 +101,8 @@ impl HomePage {
     /// What a package says of its home page: only addresses of the web become links.
     pub fn of(text: String) -> Self {
         let start = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-        let is_link = (start("http://") || start("https://")) && !text.chars().any(|one| one.is_control() || one.is_whitespace());
+        let is_link =
+            (start("http://") || start("https://")) && !text.chars().any(|one| one.is_control() || one.is_whitespace());
         Self { is_link, text }
     }
 }
