@@ -16,8 +16,6 @@ use crate::service::Service;
 pub struct TargetOverview {
     /// The target.
     pub target: Target,
-    /// How many packages its repositories have together, where all of them say it.
-    pub packages: Option<u64>,
     /// When one of them was published last, in seconds since 1970.
     pub published_at: i64,
     /// The state that needs somebody most.
@@ -64,7 +62,6 @@ pub fn of_target(service: &Service, reader: &Reader, target: Target, contents: &
     };
     TargetOverview {
         target,
-        packages: contents.iter().map(|one| one.published().packages).sum(),
         published_at: contents.iter().map(|one| one.published().published_at).max().unwrap_or_default(),
         state,
         is_private: contents.iter().any(ReadableContents::is_private),

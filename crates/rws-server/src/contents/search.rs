@@ -51,9 +51,9 @@ impl Search {
     /// What is wrong with it.
     pub fn of(query: Option<&str>) -> Result<Self, Problem> {
         let value = |key: &str| path::query(query, key).filter(|value| !value.is_empty());
-        let limit = match value("limit").map(|text| text.parse()) {
+        let limit = match value("limit").map(|text| text.parse::<i64>()) {
             None => USUAL_ON_A_PAGE,
-            Some(Ok(limit @ 1..)) => limit,
+            Some(Ok(limit @ 1..)) => usize::try_from(limit).unwrap_or(MAX_ON_A_PAGE),
             Some(_) => return Err(Problem::bad_request("query", "limit is not a whole number from 1.")),
         };
         let text = value("q").unwrap_or_default().trim().to_owned();

@@ -8,6 +8,7 @@ use super::frame::{Frame, Part, Step};
 use super::view::{Moment, count};
 use crate::answer::{Answer, Problem};
 use crate::contents::target_page;
+use crate::own;
 use crate::past;
 use crate::path::encoded;
 use crate::schema::PastGeneration;
@@ -45,16 +46,18 @@ pub async fn get(visit: &Visit<'_>, repository: &str) -> Result<Option<Answer>, 
     let target = service.gate.target_of_path(reader, repository).map(|target| target.target.clone());
     let target = target.map(|target| Step::to(target.to_string(), target_page(visit.prefix(), &target)));
     let steps = target.into_iter().chain([Step::at("History")]).collect();
+    let first = past.head().first_published_at.and_then(own::time);
     let template = History {
         frame: Frame::new(visit, format!("History of {repository}"), Some(Part::Repositories)).with_trail(steps),
         repository: repository.to_owned(),
-        generations: found.generations.into_iter().map(row).collect(),
+        generations: found.generations.into_iter().map(|one| row(one, first.as_deref())).collect(),
         next: found.next.map(|before| format!("{address}?before={before}")),
     };
     Ok(Some(page(&visit.parts.headers, render(&template)?)))
 }
 
-fn row(one: PastGeneration) -> Row {
+/// A row of the table; `first` is the time of the first state of all.
+fn row(one: PastGeneration, first: Option<&str>) -> Row {
     let PastGeneration {
         generation, published_at, replaced_at, packages, added, replaced, removed, uploads, pins, ..
     } = one;
@@ -63,7 +66,9 @@ fn row(one: PastGeneration) -> Row {
         .iter()
         .filter_map(|(count, word)| count.filter(|count| *count > 0).map(|count| format!("{count} {word}")))
         .collect();
+    let is_first = published_at.is_some() && published_at.as_deref() == first;
     let changes = match (added, changed.is_empty()) {
+        (None, _) if is_first => "the first state".to_owned(),
         (None, _) => "not known: the state before is not kept".to_owned(),
         (_, true) => "no package".to_owned(),
         (_, false) => changed.join(", "),

@@ -1,5 +1,7 @@
 //! The page of a package in a target.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use askama::Template;
 use futures::{FutureExt, StreamExt, stream};
 use rws_model::{EntryTopic, RelationList, Target};
@@ -20,6 +22,9 @@ use crate::target_setup::TargetSetup;
 /// So many versions are listed; of so many of them it is asked since when they are there.
 const MAX_VERSIONS: usize = 100;
 const MAX_DATED: usize = 20;
+
+/// So many versions of each other target are named.
+const MAX_VERSIONS_ELSEWHERE: usize = 4;
 
 /// So many relations of a kind, installed paths and bytes of a text of the changelog are shown.
 const MAX_RELATIONS: usize = 100;
@@ -125,7 +130,12 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
     }
     let mut found: Vec<Found<'_>> = Vec::new();
     for one in &contents {
-        found.extend(packages::named(service, one, name).await?.into_iter().map(|package| (one, package)));
+        for package in packages::named(service, one, name).await? {
+            // those for all architectures are in several repositories of a target
+            if found.iter().all(|(_, known)| known.identity() != package.identity()) {
+                found.push((one, package));
+            }
+        }
     }
     let format = &readable.configured().format;
     found.sort_by(|(_, left), (_, right)| {
@@ -238,27 +248,27 @@ fn row(
 
 /// The other targets that have packages of the name.
 fn elsewhere(visit: &Visit<'_>, target: &Target, name: &str, lists: &Lists) -> Vec<Elsewhere> {
-    let mut found: Vec<Elsewhere> = Vec::new();
+    let mut found: BTreeMap<&Target, (Vec<&str>, BTreeSet<&str>)> = BTreeMap::new();
     for (other, list) in lists.lists.iter().filter(|(other, _)| other != target) {
         let Some(listed) = list.named(name) else { continue };
-        let architectures: Vec<&str> = list.architectures_of(listed).collect();
-        let known = found.iter_mut().find(|one| one.target == other.to_string());
-        match known {
-            Some(known) => known.architectures = format!("{}, {}", known.architectures, architectures.join(", ")),
-            None => {
-                let shown: Vec<&str> = listed.versions.iter().take(4).map(|version| &**version).collect();
-                let more = listed.versions.len() - shown.len();
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                found.push(Elsewhere {
-                    target: other.to_string(),
-                    address: package_page(visit.prefix(), other, name),
-                    versions: format!("{}{more}", shown.join(", ")),
-                    architectures: architectures.join(", "),
-                });
-            }
-        }
+        let (versions, architectures) = found.entry(other).or_default();
+        let known = listed.versions.iter().take(MAX_VERSIONS).map(|version| &**version);
+        let new: Vec<&str> = known.filter(|version| !versions.contains(version)).collect();
+        versions.extend(new);
+        architectures.extend(list.architectures_of(listed));
     }
-    found
+    let one = |(other, (versions, architectures)): (&Target, (Vec<&str>, BTreeSet<&str>))| {
+        let shown: Vec<&str> = versions.iter().copied().take(MAX_VERSIONS_ELSEWHERE).collect();
+        let more = versions.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Elsewhere {
+            target: other.to_string(),
+            address: package_page(visit.prefix(), other, name),
+            versions: format!("{}{more}", shown.join(", ")),
+            architectures: architectures.into_iter().collect::<Vec<_>>().join(", "),
+        }
+    };
+    found.into_iter().map(one).collect()
 }
 
 /// Where it was promoted from, for those who may read that.

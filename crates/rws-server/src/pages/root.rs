@@ -6,7 +6,7 @@ use super::Visit;
 use super::answer::{page, render};
 use super::frame::{Frame, Part};
 use super::keys::{KeyRow, rows};
-use super::view::{Moment, count, state};
+use super::view::{Moment, state};
 use crate::answer::{Answer, Problem};
 use crate::contents::overview::{self, TargetOverview};
 use crate::contents::target_page;
@@ -36,7 +36,6 @@ struct Row {
     distribution: String,
     version: String,
     address: String,
-    packages: String,
     published: Option<Moment>,
     state: &'static str,
     is_private: bool,
@@ -82,7 +81,6 @@ fn row(prefix: &str, one: TargetOverview) -> Row {
         series: one.target.series,
         distribution: one.target.distribution,
         version: one.target.version,
-        packages: one.packages.map(count).unwrap_or_default(),
         published: Moment::of(one.published_at),
         state: state(&one.state),
         is_private: one.is_private,

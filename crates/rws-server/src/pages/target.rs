@@ -96,6 +96,7 @@ pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Proble
     }
     let Lists { lists, missing: not_listed, are_settled } = lists(service, &contents).await;
     let lists: Vec<Arc<PackageList>> = lists.into_iter().map(|(_, list)| list).collect();
+    let (packages, architectures) = architectures(&contents, &lists);
     let (names, next) = names(visit, &target, &lists, after.as_deref());
     let latest = latest(visit, &target, &contents).await?;
     let format = &readable.configured().format;
@@ -111,8 +112,8 @@ pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Proble
     );
     let template = TargetPage {
         frame: Frame { feed: Some(feed), ..frame.with_trail(trail(visit, &target)) },
-        packages: summary.packages.map_or_else(|| "not counted".to_owned(), count),
-        architectures: architectures(&contents, &lists),
+        packages: packages.map_or_else(|| "not counted".to_owned(), count),
+        architectures,
         published: Moment::of(summary.published_at).filter(|_| !contents.is_empty()),
         state: state(&summary.state),
         is_private: summary.is_private,
@@ -124,7 +125,7 @@ pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Proble
         is_continued: after.is_some(),
         not_listed,
         next,
-        files: files(visit, &readable),
+        files: files(visit, &contents),
         histories: contents.iter().map(|one| history(visit, one)).collect(),
         target,
     };
@@ -214,19 +215,23 @@ fn installable(readable: &ReadableTarget<'_>, lists: &[Arc<PackageList>]) -> Opt
     })
 }
 
-fn architectures(contents: &[ReadableContents], lists: &[Arc<PackageList>]) -> Vec<ArchitectureCount> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for list in lists {
-        list.architectures.iter().for_each(|(name, packages)| *counts.entry(name).or_default() += packages);
-    }
+/// How many packages there are, and of each architecture. Those for all architectures are in several repositories of a target, and
+/// count once.
+fn architectures(contents: &[ReadableContents], lists: &[Arc<PackageList>]) -> (Option<u64>, Vec<ArchitectureCount>) {
     if lists.len() < contents.len() {
         let names = contents.iter().map(|one| one.published().repository.split_last().1.to_owned());
-        return names.map(|name| ArchitectureCount { name, packages: None }).collect();
+        return (None, names.map(|name| ArchitectureCount { name, packages: None }).collect());
     }
-    counts
-        .into_iter()
-        .map(|(name, packages)| ArchitectureCount { name: name.to_owned(), packages: Some(count(packages)) })
-        .collect()
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (name, packages) in lists.iter().flat_map(|list| &list.architectures) {
+        let count = counts.entry(name).or_default();
+        *count = (*count).max(*packages);
+    }
+    let count = |(name, packages): (&&str, &u64)| ArchitectureCount {
+        name: (*name).to_owned(),
+        packages: Some(count(*packages)),
+    };
+    (Some(counts.values().sum()), counts.iter().map(count).collect())
 }
 
 fn release_package(visit: &Visit<'_>, readable: &ReadableTarget<'_>, lists: &[Arc<PackageList>]) -> Option<Link> {
@@ -245,11 +250,10 @@ pub fn fingerprints(readable: &ReadableTarget<'_>) -> Vec<String> {
 }
 
 /// Where the files of its repositories lie.
-fn files(visit: &Visit<'_>, readable: &ReadableTarget<'_>) -> Vec<Link> {
-    let configured = readable.configured();
+fn files(visit: &Visit<'_>, contents: &[ReadableContents]) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();
-    for repository in configured.repositories() {
-        let layout = configured.format.layout(&repository);
+    for one in contents {
+        let layout = one.target().format.layout(&one.published().repository);
         for below in [layout.packages, layout.metadata] {
             let path = format!("{}/{below}", layout.tree);
             let path = path.trim_end_matches('/');

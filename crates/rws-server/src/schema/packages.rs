@@ -13,6 +13,7 @@ pub struct SearchQuery {
     /// Only targets of this kind: `live`.
     kind: Option<String>,
     /// At most so many packages, and at most 100; 50 without it.
+    #[param(minimum = 1)]
     limit: Option<u64>,
     /// Those behind this one: `next` of another answer has it.
     after: Option<String>,
@@ -37,7 +38,7 @@ pub struct FoundPackage {
     pub name: String,
     /// What it is, in a few words.
     pub summary: String,
-    /// Its versions, newest first, in all these targets.
+    /// Its versions in all these targets; those of one target stand together, newest first.
     pub versions: Vec<String>,
     /// The targets that have it.
     pub targets: Vec<String>,
