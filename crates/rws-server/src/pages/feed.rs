@@ -42,12 +42,14 @@ struct FeedEntry {
 /// # Errors
 ///
 /// When this one may not know of it, and when the store fails.
-pub async fn get(visit: &Visit<'_>, name: &str) -> Result<Option<Answer>, Problem> {
+pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Problem> {
     let (service, reader) = (visit.service, visit.reader);
-    let Some(path) = name.strip_suffix(".atom") else { return Ok(None) };
     let Some(readable) = service.gate.readable_target(reader, path)? else { return Ok(None) };
     let Some(base) = (visit.base)() else { return Ok(None) };
     let target = readable.target().clone();
+    if target.to_string() != path {
+        return Ok(None);
+    }
     let mut entries = Vec::new();
     for one in service.gate.contents_of(reader, &readable).await? {
         let _turn = service.budgets.listing_parts.acquire().await.ok();
@@ -92,7 +94,7 @@ pub async fn get(visit: &Visit<'_>, name: &str) -> Result<Option<Answer>, Proble
         title: format!("Packages of {target}"),
         site: service.settings.pages.name.clone(),
         id: id(&target),
-        this: format!("{base}/-/browse/feed/{name}"),
+        this: format!("{base}/-/browse/feed/{path}"),
         page: format!("{base}{}", target_page("", &target)),
         updated: machine(entries.first().map_or(0, |entry| entry.published_at)),
         entries,

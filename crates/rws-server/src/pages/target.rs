@@ -104,7 +104,7 @@ pub async fn get(visit: &Visit<'_>, path: &str) -> Result<Option<Answer>, Proble
     let example = example.map(|package| package.name.clone()).or_else(|| installable(&readable, &lists));
     let setup = TargetSetup::read(&readable, &service.keys, base, true).await?;
     let ways = format.install_ways(&setup.setup());
-    let feed = format!("{}/-/browse/feed/{}.atom", visit.prefix(), encoded(&target.to_string()));
+    let feed = format!("{}/-/browse/feed/{}", visit.prefix(), encoded(&target.to_string()));
     let frame = Frame::new(
         visit,
         format!("{} {} ({}/{})", target.distribution, target.version, target.kind, target.series),

@@ -154,7 +154,7 @@ fn pages(repositories: &[&str]) -> BTreeSet<String> {
     }
     for target in [PRIVATE_DEB, PRIVATE_RPM, OTHERS_RPM, PUBLIC_DEB, PUBLIC_RPM, "/live/9.9/el/8"] {
         addresses.insert(format!("/-/browse{target}"));
-        addresses.insert(format!("/-/browse/feed{target}.atom"));
+        addresses.insert(format!("/-/browse/feed{target}"));
         addresses.extend(names.iter().map(|name| format!("/-/browse{target}/{name}")));
     }
     let others = ["", "/", "/keys", "/status", "/api", "/login", "/logo", "/nothing", "/assets/style.css"];

@@ -139,7 +139,7 @@ fn hostile_texts_are_text_on_every_page() {
     let changed = format!("- {ATTRIBUTE} </p><script>xss()</script>");
     shown(&rpm, &[&summary, "</pre></main><script>xss()</script>", "javascript:alert(", &file, &changed]);
     shown(&format!("/-/browse/history/{DEB_TARGET}"), &[&format!("upload by {USER}")]);
-    let feed = others.iter().find(|path| path.ends_with(".atom")).unwrap();
+    let feed = others.iter().find(|path| path.contains("/feed/")).unwrap();
     let feed = visit(&server, feed, Some(&eve)).text();
     assert!(!feed.contains("<xss") && feed.contains("&#60;xss-tag"), "{feed}");
 }
