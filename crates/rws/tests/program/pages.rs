@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 
 mod hostile;
+mod journeys;
+mod judges;
 mod negotiation;
 mod said;
 mod search;

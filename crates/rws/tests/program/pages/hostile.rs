@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use rws_lab::fixture;
 use serde_json::json;
 
-use super::stage::{DEB_TARGET, RPM_TARGET, configure, expect_page, started, text_of, upload, users, visit, walk};
+use super::stage::{
+    DEB_TARGET, RPM_TARGET, built, configure, expect_page, started, text_of, upload, users, visit, walk,
+};
 use crate::contract::stage::deb_file;
 use crate::support::bucket::PASSWORD_HASH;
 use crate::support::form::{File, Form};
 use crate::support::packages::deb::Deb;
-use crate::support::program::Program;
 use crate::support::server::{Credentials, Server};
-use crate::support::{file_name, files_below, read_file, temporary_directory, write_file};
+use crate::support::temporary_directory;
 
 /// An element, the end of an attribute, a template of another language.
 pub const ELEMENT: &str = "<xss-tag onclick=a>";
@@ -20,7 +20,7 @@ pub const ATTRIBUTE: &str = "\"xss-attribute='b'>";
 pub const USER: &str = "eve<xss-user>";
 
 /// An rpm with such texts wherever rpm takes them.
-fn rpm(directory: &Path) -> File {
+fn rpm() -> File {
     let spec = format!(
         "Name: hostile-rpm\nVersion: 1.0\nRelease: 1\nSummary: {ELEMENT} & {ATTRIBUTE}\nLicense: {ELEMENT}\n\
          Group: {ATTRIBUTE}\nVendor: {ELEMENT}\nPackager: {ATTRIBUTE}\nURL: javascript:alert({ATTRIBUTE})\n\
@@ -29,22 +29,7 @@ fn rpm(directory: &Path) -> File {
          %files\n/usr/share/hostile\n\n\
          %changelog\n* Sun Sep 13 2020 {ELEMENT} - 1.0-1\n- {ATTRIBUTE} </p><script>xss()</script>\n"
     );
-    let built = fixture(&format!("hostile{spec}"), |kept| {
-        let work = temporary_directory();
-        let (file, top) = (work.path().join("hostile.spec"), work.path().join("top"));
-        write_file(&file, &spec);
-        Program::new("rpmbuild", work.path())
-            .args(["-bb", "--define", &format!("_topdir {}", top.display())])
-            .args(["--define", "_buildhost build.example.invalid"])
-            .arg(&file)
-            .succeed();
-        for path in files_below(&top).into_iter().filter(|path| path.extension().is_some_and(|end| end == "rpm")) {
-            write_file(&kept.join(file_name(&path)), read_file(&path));
-        }
-    });
-    let path = files_below(&built).into_iter().next().unwrap();
-    std::fs::copy(&path, directory.join(file_name(&path))).unwrap();
-    File { name: file_name(&path), bytes: read_file(&path) }
+    built("hostile", &spec)
 }
 
 fn deb() -> File {
@@ -66,7 +51,7 @@ pub fn published(directory: &Path) -> Server {
         configure(file);
         file["pages"] = json!({ "name": ELEMENT, "description": ATTRIBUTE });
     });
-    upload(&server, RPM_TARGET, Form::of(&[rpm(directory)]));
+    upload(&server, RPM_TARGET, Form::of(&[rpm()]));
     let eve = hostile_user();
     let form = Form::of(&[deb()]).field("product", "hostile");
     let request = crate::support::raw::Request::new("PUT", &format!("/{DEB_TARGET}?wait=30")).user(&eve).form(form);

@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use rws_lab::fixture;
 use serde_json::{Value, json};
 
 use crate::contract::stage::{FIXTURES, configuration, deb_file, expect_created, expect_status, rpm_file, user};
 use crate::support::bucket::{PASSWORD_HASH, SIGNING_KEY};
 use crate::support::curl::Answer;
-use crate::support::form::Form;
+use crate::support::form::{File, Form};
 use crate::support::packages::deb::Deb;
 use crate::support::packages::rpm::Rpm;
+use crate::support::program::Program;
 use crate::support::raw::Request;
 use crate::support::server::{Credentials, Options, Server};
+use crate::support::{file_name, files_below, read_file, temporary_directory, write_file};
 
 pub const DEB_TARGET: &str = "release/2.8/ubuntu/focal";
 pub const RPM_TARGET: &str = "live/1.10/el/8";
@@ -81,6 +84,36 @@ pub fn started(directory: &Path, users: &Value, change: impl FnOnce(&mut Value))
 pub fn upload(server: &Server, target: &str, form: Form) {
     let request = Request::new("PUT", &format!("/{target}?wait=30")).user(server.credentials()).form(form);
     expect_created(&request.send(server));
+}
+
+/// An rpm of a spec.
+#[track_caller]
+pub fn built(name: &str, spec: &str) -> File {
+    let directory = fixture(&format!("pages {spec}"), |kept| {
+        let work = temporary_directory();
+        let (file, top) = (work.path().join(format!("{name}.spec")), work.path().join("top"));
+        write_file(&file, spec);
+        Program::new("rpmbuild", work.path())
+            .args(["-bb", "--define", &format!("_topdir {}", top.display())])
+            .args(["--define", "_buildhost build.example.invalid"])
+            .arg(&file)
+            .succeed();
+        for path in files_below(&top).into_iter().filter(|path| path.extension().is_some_and(|end| end == "rpm")) {
+            write_file(&kept.join(file_name(&path)), read_file(&path));
+        }
+    });
+    let path = files_below(&directory).into_iter().next().unwrap();
+    File { name: file_name(&path), bytes: read_file(&path) }
+}
+
+/// An rpm that needs nothing, not even a shell: it can be installed on a machine of other packages.
+#[track_caller]
+pub fn plain_rpm(name: &str, version: &str) -> File {
+    let spec = format!(
+        "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: Some data\nLicense: MIT\nBuildArch: noarch\n\n\
+         %description\nSome data.\n\n%install\nmkdir -p %{{buildroot}}/usr/share/{name}\n\n%files\n/usr/share/{name}\n"
+    );
+    built(name, &spec)
 }
 
 /// What a browser of somebody gets.
