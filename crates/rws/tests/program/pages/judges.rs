@@ -38,7 +38,7 @@ fn kinds() -> Vec<(&'static str, String)> {
         ("status", target("status")),
         ("api", target("api")),
         ("directory", format!("/{RPM_TARGET}/x86_64/Packages")),
-        ("error-missing", "/nothing".to_owned()),
+        ("error-missing", "/-/browse/nothing".to_owned()),
         ("error-login", target(PRIVATE_TARGET)),
     ]
 }
@@ -109,7 +109,7 @@ fn judged(browser: &Browser) -> Vec<String> {
     let axe = String::from_utf8(read_file(&judge("axe-core/axe.min.js"))).unwrap();
     browser.run(&axe);
     let found = browser.run_to_end(
-        "const found = await axe.run(document, { resultTypes: ['violations', 'incomplete'] });\
+        "const found = await axe.run(document);\
          const said = one => one.nodes.map(node => `${one.id}: ${one.help}: ${node.target} ${node.failureSummary}`);\
          if (found.passes.length < 10) { throw new Error(`axe has looked at ${found.passes.length} things: ${found.passes.map(one => one.id)}`); }\
          return found.violations.flatMap(said);",
@@ -121,6 +121,10 @@ fn judged(browser: &Browser) -> Vec<String> {
 #[track_caller]
 fn look(browser: &Browser, server: &Server, address: &str, picture: Option<&Path>) -> Vec<String> {
     browser.open(&server.url(address));
+    if address.contains(PRIVATE_TARGET) {
+        browser.open(&server.url("/-/browse/keys"));
+        browser.show(&visit(server, address, None).text());
+    }
     if let Some(file) = picture {
         browser.screenshot(file);
     }
@@ -165,6 +169,9 @@ fn hostile_texts_do_nothing_in_a_browser() {
     let directory = temporary_directory();
     let server = hostile::published(directory.path());
     let browser = Browser::start(400, Scripts::On);
+    browser.log_in(&hostile::hostile_user());
+    browser.open(&server.url("/-/browse/login"));
+    assert!(browser.text("footer").contains(&format!("logged in as {}", hostile::USER)), "{}", browser.text("footer"));
     let (deb, rpm) = (format!("/-/browse/{DEB_TARGET}"), format!("/-/browse/{RPM_TARGET}"));
     let mut addresses = hostile::addresses();
     addresses.extend(["/".to_owned(), format!("{deb}/hostile-deb"), format!("{rpm}/hostile-rpm"), deb, rpm]);

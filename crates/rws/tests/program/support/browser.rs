@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::raw::Request;
+use super::server::Credentials;
 use super::{temporary_directory, wait};
 
 /// The name of an element in answers (W3C WebDriver, section 12.1).
@@ -85,6 +86,16 @@ impl Browser {
     #[track_caller]
     pub fn open(&self, address: &str) {
         self.post("url", &json!({ "url": address }));
+    }
+
+    /// Shows this document as if the address that is open had answered with it: a browser without a head shows no page that asks
+    /// for a login.
+    #[track_caller]
+    pub fn show(&self, html: &str) {
+        let frame = self.cdp("Page.getFrameTree", &json!({}))["frameTree"]["frame"]["id"].clone();
+        self.cdp("Page.setDocumentContent", &json!({ "frameId": frame, "html": html }));
+        let is_loaded = || (self.run("return document.readyState") == "complete").then_some(());
+        wait::until("the document is shown", wait::BOUND, is_loaded);
     }
 
     /// The address that is open.
@@ -163,6 +174,15 @@ impl Browser {
         self.ask("DELETE", &format!("/session/{}/window", self.session), &Value::Null);
         self.post("window", &json!({ "handle": before }));
         text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Sends these credentials with every request from now on, as a browser does after a login.
+    #[track_caller]
+    pub fn log_in(&self, credentials: &Credentials) {
+        let pair = STANDARD.encode(format!("{}:{}", credentials.user, credentials.password));
+        self.cdp("Network.enable", &json!({}));
+        let headers = json!({ "headers": { "Authorization": format!("Basic {pair}") } });
+        self.cdp("Network.setExtraHTTPHeaders", &headers);
     }
 
     /// Shows pages for people who prefer dark ones, or light ones.
