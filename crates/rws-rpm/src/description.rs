@@ -67,8 +67,9 @@ fn read(text: &str, description: &mut PackageDescription) {
     description.text = element(text, "description").unwrap_or_default().trim_end().to_owned();
     let facts = FACTS.into_iter().filter_map(|(name, shown)| Some((shown, element(text, name)?)));
     description.facts = facts.filter(|(_, fact)| !fact.is_empty()).collect();
-    if let Some(bytes) = tags(text, "size").next().and_then(|tag| attribute(tag, "installed")) {
-        description.facts.push(("Installed size", format!("{bytes} bytes")));
+    let installed = tags(text, "size").next().and_then(|tag| attribute(tag, "installed")?.parse::<u64>().ok());
+    if let Some(bytes) = installed {
+        description.facts.push(("Installed size", format!("{} KiB", bytes.div_ceil(1024))));
     }
     description.homepage = element(text, "url").filter(|url| !url.is_empty());
     let built = tags(text, "time").next().and_then(|tag| attribute(tag, "build"));
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn entries_as_rws_writes_them() {
         let primary = "<package type=\"rpm\">\n  <summary>a &lt;b&gt; &amp; c</summary>\n  <description>x\ny</description>\n\
-                       <url>https://e.invalid/?a=1&amp;b=2</url>\n  <time file=\"7\" build=\"9\"/>\n<size package=\"1\" installed=\"12\" archive=\"3\"/>\n\
+                       <url>https://e.invalid/?a=1&amp;b=2</url>\n  <time file=\"7\" build=\"9\"/>\n<size package=\"1\" installed=\"1025\" archive=\"3\"/>\n\
                        <format>\n<rpm:license>MIT</rpm:license>\n<rpm:requires>\n<rpm:entry name=\"b&#xE9;\" flags=\"GE\" epoch=\"1\" ver=\"2\" rel=\"3\"/>\n\
                        <rpm:entry name=\"/bin/sh\" pre=\"1\"/>\n</rpm:requires></format>";
         let other = "<changelog author=\"A &lt;a@b&gt; - 1\" date=\"5\">- one</changelog>\n<changelog author=\"B\" date=\"6\">- &lt;two&gt;</changelog>";
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!((found.summary.as_str(), found.text.as_str()), ("a <b> & c", "x\ny"));
         assert_eq!(found.homepage.as_deref(), Some("https://e.invalid/?a=1&b=2"));
         assert_eq!((found.built_at, found.files), (Some(9), vec!["/a&b".to_owned(), "/c".to_owned()]));
-        assert_eq!(found.facts, [("Licence", "MIT".to_owned()), ("Installed size", "12 bytes".to_owned())]);
+        assert_eq!(found.facts, [("Licence", "MIT".to_owned()), ("Installed size", "2 KiB".to_owned())]);
         let shown = |one: &NamedRelation| format!("{}|{}", one.name, one.condition);
         let requires: Vec<String> = found.relations[0].relations.iter().flatten().map(shown).collect();
         assert_eq!(requires, ["bé|>= 1:2-3", "/bin/sh|"]);

@@ -92,7 +92,7 @@ impl Document {
         let schemas = members(&document["components"]["schemas"]);
         let schema = |(name, schema): (&String, &Value)| Schema {
             name: name.clone(),
-            text: text(&schema["description"]),
+            text: marked(&schema["description"]),
             members: members(&schema["properties"])
                 .map(|(name, member)| Parameter::of_member(name, member, &schema["required"]))
                 .collect(),
@@ -107,7 +107,7 @@ impl Document {
 
 impl Operation {
     fn of(method: &str, path: &str, operation: &Value) -> Self {
-        let said = [text(&operation["summary"]), text(&operation["description"])];
+        let said = [marked(&operation["summary"]), marked(&operation["description"])];
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let content = members(&operation["requestBody"]["content"]).next();
         let answers = members(&operation["responses"]);
@@ -118,7 +118,7 @@ impl Operation {
             text: said.into_iter().filter(|text| !text.is_empty()).collect(),
             parameters: parameters.map(Parameter::of).collect(),
             body: content.map(|(kind, content)| format!("{kind}: {}", kind_of(&content["schema"]))),
-            answers: answers.map(|(status, answer)| (status.clone(), text(&answer["description"]))).collect(),
+            answers: answers.map(|(status, answer)| (status.clone(), marked(&answer["description"]))).collect(),
         }
     }
 }
@@ -129,13 +129,13 @@ impl Parameter {
             name: text(&parameter["name"]),
             place: format!("in the {}", text(&parameter["in"])),
             is_required: parameter["required"].as_bool().unwrap_or_default(),
-            text: text(&parameter["description"]),
+            text: marked(&parameter["description"]),
         }
     }
 
     fn of_member(name: &str, member: &Value, required: &Value) -> Self {
         let is_required = required.as_array().into_iter().flatten().any(|one| one == name);
-        Self { name: name.to_owned(), place: kind_of(member), is_required, text: text(&member["description"]) }
+        Self { name: name.to_owned(), place: kind_of(member), is_required, text: marked(&member["description"]) }
     }
 }
 
@@ -162,9 +162,42 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// A text of the document as HTML: what stands between backquotes is code.
+fn marked(value: &Value) -> String {
+    let mut html = String::new();
+    for (position, piece) in text(value).split('`').enumerate() {
+        html.push_str(match (position % 2, position) {
+            (1, _) => "<code>",
+            (_, 0) => "",
+            _ => "</code>",
+        });
+        for character in piece.chars() {
+            match character {
+                '<' => html.push_str("&lt;"),
+                '>' => html.push_str("&gt;"),
+                '&' => html.push_str("&amp;"),
+                '"' => html.push_str("&quot;"),
+                _ => html.push(character),
+            }
+        }
+    }
+    html
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_in_texts() {
+        for (text, html) in
+            [("", ""), ("a <b> & `c<d>`, `e`", "a &lt;b&gt; &amp; <code>c&lt;d&gt;</code>, <code>e</code>")]
+        {
+            assert_eq!(marked(&Value::from(text)), html);
+        }
+        // each one that begins ends
+        assert!(document().matches('`').count().is_multiple_of(2));
+    }
 
     #[test]
     fn all_operations_are_there_with_what_they_say() {

@@ -8,11 +8,10 @@ use rws_store::DirectoryEntry;
 use super::Visit;
 use super::answer::{page, render};
 use super::frame::{Frame, Link, Step};
-use super::view::Moment;
+use super::view::{Moment, size};
 use crate::answer::{Answer, Problem};
 use crate::contents::{part, target_page};
 use crate::gate::Readable;
-use crate::listing::size;
 use crate::path::encoded;
 
 /// So many entries are on one page.

@@ -1,6 +1,9 @@
 //! The keys that sign.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
+use rws_model::Target;
 
 use super::Visit;
 use super::answer::{page_of_address, render};
@@ -23,15 +26,15 @@ pub struct KeyRow {
     pub address: Option<String>,
     pub fingerprint: String,
     pub expires: Option<Moment>,
-    /// How many targets it signs that this reader may read.
+    /// How many targets it signs.
     pub targets: usize,
 }
 
-/// All keys, as pages show them.
-pub fn rows(visit: &Visit<'_>) -> Vec<KeyRow> {
-    let (service, reader) = (visit.service, visit.reader);
+/// All keys, as pages show them, with how many of these targets each signs.
+pub fn rows(visit: &Visit<'_>, published: &BTreeSet<Target>) -> Vec<KeyRow> {
+    let service = visit.service;
     let signed_by = |key: &str| {
-        let signers = service.gate.targets().filter(|target| reader.may_read(&target.target));
+        let signers = service.gate.targets().filter(|target| published.contains(&target.target));
         let signers = signers.filter_map(|target| target.signer.as_ref());
         // the fingerprint of several keys names them all
         signers.filter(|signer| signer.fingerprint().contains(key)).count()
@@ -53,9 +56,10 @@ pub fn rows(visit: &Visit<'_>) -> Vec<KeyRow> {
 ///
 /// # Errors
 ///
-/// None that is known.
+/// When the store fails.
 pub async fn get(visit: &Visit<'_>) -> Result<Answer, Problem> {
-    let keys = rows(visit);
+    let contents = visit.service.gate.readable_contents(visit.reader).await?;
+    let keys = rows(visit, &contents.iter().map(|one| one.target().target.clone()).collect());
     let base = (visit.base)().unwrap_or_default();
     let first = keys.iter().find_map(|key| key.address.as_ref().map(|_| key.name.clone())).unwrap_or_default();
     let template = Keys {

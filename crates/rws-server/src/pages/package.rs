@@ -11,11 +11,10 @@ use super::answer::{page_of_address, render};
 use super::frame::{Frame, Link, Part};
 use super::install::{Wanted, Way};
 use super::target::trail;
-use super::view::{HomePage, Moment, Paragraph, fingerprint, paragraphs};
+use super::view::{HomePage, Moment, Paragraph, fingerprint, paragraphs, size};
 use crate::answer::{Answer, Problem};
 use crate::contents::{Lists, fingerprint_of, lists, package_page, packages, part, target_page};
 use crate::gate::{ReadableContents, ReadablePackage};
-use crate::listing::size;
 use crate::path::encoded;
 use crate::target_setup::TargetSetup;
 

@@ -50,6 +50,7 @@ pub async fn get(visit: &Visit<'_>) -> Result<Answer, Problem> {
     let prefix = visit.prefix();
     let number: usize = visit.query("page").and_then(|page| page.parse().ok()).unwrap_or(1).max(1);
     let targets = overview::targets(visit.service, visit.reader).await?;
+    let published = targets.iter().map(|one| one.target.clone()).collect();
     let first = MAX_ON_A_PAGE.saturating_mul(number - 1);
     let has_more = targets.len() > first.saturating_add(MAX_ON_A_PAGE);
     let mut groups: Vec<Group> = Vec::new();
@@ -70,7 +71,7 @@ pub async fn get(visit: &Visit<'_>) -> Result<Answer, Problem> {
         rows: groups.iter().map(|group| group.rows.len()).sum(),
         groups,
         next: has_more.then(|| format!("{prefix}/-/browse/?page={}", number + 1)),
-        keys: rows(visit),
+        keys: rows(visit, &published),
     };
     Ok(page(&visit.parts.headers, render(&template)?))
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use super::Visit;
 use super::answer::{page, render};
 use super::frame::{Frame, Part};
-use super::view::{count, state};
+use super::view::{Moment, count, state};
 use crate::answer::{Answer, Problem};
 use crate::own;
 use crate::path::encoded;
@@ -30,7 +30,7 @@ struct Row {
     history: Option<String>,
     state: &'static str,
     packages: String,
-    published: String,
+    published: Option<Moment>,
 }
 
 /// The page.
@@ -59,7 +59,7 @@ fn row(visit: &Visit<'_>, one: Repository) -> Row {
         name: one.repository,
         state: state(&one.state),
         packages: one.packages.map(count).unwrap_or_default(),
-        published: one.published_at.unwrap_or_default().replace('T', " ").replace('Z', " UTC"),
+        published: one.published_at.as_deref().and_then(Moment::parse),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::listing;
 use crate::schema::RepositoryState;
 
 /// A time.
@@ -40,6 +41,11 @@ pub fn state(state: &RepositoryState) -> &'static str {
         RepositoryState::Comparing => "comparing",
         RepositoryState::NotConfigured => "not-configured",
     }
+}
+
+/// `820 B`, `6.7 KiB`.
+pub fn size(bytes: u64) -> String {
+    if bytes < 1024 { format!("{bytes} B") } else { listing::size(bytes) }
 }
 
 /// A number in groups of three digits.
@@ -114,6 +120,7 @@ mod tests {
     #[test]
     fn values_as_people_read_them() {
         assert_eq!([0, 999, 1000, 60_000, 1_234_567].map(count), ["0", "999", "1,000", "60,000", "1,234,567"]);
+        assert_eq!([0, 1023, 1024].map(size), ["0 B", "1023 B", "1.0 KiB"]);
         assert_eq!(fingerprint("ABCD1234EF"), "ABCD 1234 EF");
         let moment = Moment::of(1_795_354_200).unwrap();
         assert_eq!((moment.date.as_str(), moment.time.as_str()), ("2026-11-22", "13:30 UTC"));

@@ -65,9 +65,9 @@ fn from_the_root_to_a_copied_line_that_installs() {
             let browser = Browser::start(width, scripts);
             browser.open(server.base_url());
             browser.click(&format!("a[href=\"/-/browse/{DEB_TARGET}\"]"));
-            let line = copy(&browser, &server, scripts, "add-apt");
+            let line = copy(&browser, &server, scripts, "add-apt-older");
             assert!(
-                line.starts_with("curl -fsSL -o /etc/apt/sources.list.d/") && line.ends_with("apt-get update"),
+                line.starts_with("curl -fsSL -o /usr/share/keyrings/") && line.ends_with("apt-get update"),
                 "{line}"
             );
             lines.push(line);
@@ -81,25 +81,22 @@ fn from_the_root_to_a_copied_line_that_installs() {
 
 /// With a name instead of an address the browser gives no clipboard: the button selects and copies in the old way.
 #[test]
-fn the_line_for_an_older_client_is_copied_on_a_page_without_tls() {
+fn the_line_for_a_later_client_is_copied_on_a_page_without_tls() {
     let directory = temporary_directory();
     let server = published(directory.path());
     let port = server.base_url().rsplit(':').next().unwrap().to_owned();
     let browser = Browser::start(400, Scripts::On);
     browser.open(&format!("http://{INSECURE_HOST}:{port}/-/browse/{DEB_TARGET}"));
     assert_eq!(browser.run("return [window.isSecureContext, !navigator.clipboard]"), serde_json::json!([false, true]));
-    let shown = "return getComputedStyle(document.getElementById('of-apt-older')).display";
+    let shown = "return getComputedStyle(document.getElementById('of-apt')).display";
     assert_eq!(browser.run(shown), "none");
-    browser.click("label[for=\"way-apt-older\"]");
+    browser.click("label[for=\"way-apt\"]");
     assert_eq!(browser.run(shown), "block");
-    browser.click("button[data-copy=\"add-apt-older\"]");
-    assert_eq!(browser.text("button[data-copy=\"add-apt-older\"]"), "Copied");
+    browser.click("button[data-copy=\"add-apt\"]");
+    assert_eq!(browser.text("button[data-copy=\"add-apt\"]"), "Copied");
     let line = browser.clipboard(server.base_url());
     let base = format!("http://{INSECURE_HOST}:{port}");
-    assert!(
-        line.contains(&format!("signed-by=/usr/share/keyrings/rws-release-2.8-ubuntu-focal.asc] {base}/")),
-        "{line}"
-    );
+    assert!(line.contains(&format!("{base}/-/setup/{DEB_TARGET}.sources")), "{line}");
     // no resolver knows the name
     run_apt(&format!("{} &&\napt-get install -y example-tool", line.replace(&base, server.base_url())), "example-tool");
 }
