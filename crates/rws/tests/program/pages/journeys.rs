@@ -59,10 +59,10 @@ fn run_dnf(copied: &str, package: &str) {
 fn from_the_root_to_a_copied_line_that_installs() {
     let directory = temporary_directory();
     let server = published(directory.path());
-    let mut lines = Vec::new();
+    let (browser, mut lines) = (Browser::start(), Vec::new());
     for width in WIDTHS {
         for scripts in [Scripts::On, Scripts::Off] {
-            let browser = Browser::start(width, scripts);
+            browser.prepare(width, scripts);
             browser.open(server.base_url());
             browser.click(&format!("a[href=\"/-/browse/{DEB_TARGET}\"]"));
             let line = copy(&browser, &server, scripts, "add-apt-older");
@@ -85,7 +85,8 @@ fn the_line_for_a_later_client_is_copied_on_a_page_without_tls() {
     let directory = temporary_directory();
     let server = published(directory.path());
     let port = server.base_url().rsplit(':').next().unwrap().to_owned();
-    let browser = Browser::start(400, Scripts::On);
+    let browser = Browser::start();
+    browser.prepare(400, Scripts::On);
     browser.open(&format!("http://{INSECURE_HOST}:{port}/-/browse/{DEB_TARGET}"));
     assert_eq!(browser.run("return [window.isSecureContext, !navigator.clipboard]"), serde_json::json!([false, true]));
     let shown = "return getComputedStyle(document.getElementById('of-apt')).display";
@@ -106,10 +107,10 @@ fn find_a_package_see_its_versions_and_copy_its_line() {
     let directory = temporary_directory();
     let server = published(directory.path());
     upload(&server, RPM_TARGET, Form::of(&[plain_rpm("example-data", "0.9"), plain_rpm("example-data", "1.0")]));
-    let mut lines = Vec::new();
+    let (browser, mut lines) = (Browser::start(), Vec::new());
     for width in WIDTHS {
         for scripts in [Scripts::On, Scripts::Off] {
-            let browser = Browser::start(width, scripts);
+            browser.prepare(width, scripts);
             browser.open(server.base_url());
             browser.type_into("#find", &format!("data{ENTER}"));
             browser.follow("example-data");
@@ -136,7 +137,8 @@ fn by_keyboard_and_with_the_filter() {
     upload(&server, RPM_TARGET, Form::of(&[plain_rpm("example-data", "1.0")]));
     let many: Vec<_> = (0..8).map(|number| plain_rpm(&format!("filler-{number}"), "1.0")).collect();
     upload(&server, RPM_TARGET, Form::of(&many));
-    let browser = Browser::start(1280, Scripts::On);
+    let browser = Browser::start();
+    browser.prepare(1280, Scripts::On);
     browser.open(&server.url(&format!("/-/browse/{RPM_TARGET}")));
     let shown = "return [...document.querySelectorAll('#names tbody tr')].filter(row => !row.hidden).length";
     assert_eq!(browser.run(shown), 12);

@@ -150,7 +150,8 @@ fn axe_finds_nothing_on_any_page_in_light_and_dark_at_both_widths() {
     let pictures = project_root().join("target/nextest/pages");
     let mut wrong = Vec::new();
     for width in [1280, 400] {
-        let browser = Browser::start(width, Scripts::On);
+        let browser = Browser::start();
+        browser.prepare(width, Scripts::On);
         for scheme in ["light", "dark"] {
             browser.prefer(scheme);
             for (name, address) in kinds() {
@@ -168,7 +169,8 @@ fn axe_finds_nothing_on_any_page_in_light_and_dark_at_both_widths() {
 fn hostile_texts_do_nothing_in_a_browser() {
     let directory = temporary_directory();
     let server = hostile::published(directory.path());
-    let browser = Browser::start(400, Scripts::On);
+    let browser = Browser::start();
+    browser.prepare(400, Scripts::On);
     browser.log_in(&hostile::hostile_user());
     browser.open(&server.url("/-/browse/login"));
     assert!(browser.text("footer").contains(&format!("logged in as {}", hostile::USER)), "{}", browser.text("footer"));

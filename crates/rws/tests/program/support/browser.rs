@@ -40,9 +40,9 @@ pub enum Scripts {
 }
 
 impl Browser {
-    /// A browser whose window is so wide. Its only network is this machine.
+    /// A browser whose only network is this machine.
     #[track_caller]
-    pub fn start(width: u32, scripts: Scripts) -> Self {
+    pub fn start() -> Self {
         let profile = temporary_directory();
         let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut driver = started.expect("chromedriver starts: tests/setup installs it");
@@ -74,12 +74,15 @@ impl Browser {
         } } });
         let session = browser.ask("POST", "/session", &wanted);
         browser.session = session["sessionId"].as_str().expect("a session has a name").to_owned();
-        browser.cdp(
-            "Emulation.setDeviceMetricsOverride",
-            &json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false }),
-        );
-        browser.cdp("Emulation.setScriptExecutionDisabled", &json!({ "value": scripts == Scripts::Off }));
         browser
+    }
+
+    /// From now on its window is so wide, and pages may run scripts or not.
+    #[track_caller]
+    pub fn prepare(&self, width: u32, scripts: Scripts) {
+        let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        self.cdp("Emulation.setDeviceMetricsOverride", &metrics);
+        self.cdp("Emulation.setScriptExecutionDisabled", &json!({ "value": scripts == Scripts::Off }));
     }
 
     /// Opens an address, and returns when it is loaded.
