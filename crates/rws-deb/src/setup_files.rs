@@ -59,6 +59,13 @@ pub(crate) fn list(setup: &ClientSetup<'_>) -> String {
     list_with(setup, None)
 }
 
+/// The line of binary packages, for people who write the file by hand; the keys are in a file of this name.
+pub(crate) fn one_line(setup: &ClientSetup<'_>, keyring: &str) -> String {
+    let keyring = setup.key.map(|_| keyring);
+    let list = list_with(setup, keyring);
+    list.lines().find(|line| line.starts_with("deb ")).unwrap_or_default().to_owned()
+}
+
 /// The same, with the keys in a file that is there where one is named.
 pub(crate) fn list_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> String {
     let (name, version, archive) = (setup.name(), &setup.target.version, archive(setup));

@@ -72,11 +72,14 @@ impl RepositoryError {
         Self::Later { object: object.to_string() }
     }
 
-    /// The planner or the renderer could not read the present generation.
+    /// The planner or the renderer could not read the present generation, or the local disk is full.
     pub fn generation(repository: &RepositoryId) -> impl FnOnce(io::Error) -> Self {
         let object = format!("the current generation of {repository}");
         let head = private::head(repository);
         move |error| {
+            if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                return StoreError::from_io("write", "index files to the local disk", error).into();
+            }
             let advice = format!("{error}. To rebuild it from its packages remove {head} and POST to its path");
             Self::damaged(object, advice)
         }

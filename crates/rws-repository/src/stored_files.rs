@@ -7,7 +7,7 @@ use rws_model::{
     Assembled, ContentDigester, Digests, FileName, Format, Inspected, Listed as ListedFiles, Placement, Reading,
     Record, RecordFile, Refusal,
 };
-use rws_store::{Listed, Span, Store, Version};
+use rws_store::{Listed, Span, Stat, Store, Version};
 
 use crate::RepositoryError;
 use crate::catalogue::ConfiguredTarget;
@@ -24,12 +24,30 @@ pub(crate) struct KnownFile {
     pub(crate) digests: Digests,
 }
 
-/// A file in the store, below the tree.
+/// A file in the store. There may be very many.
 #[derive(Clone)]
 pub(crate) struct StoredFile {
-    pub(crate) path: String,
-    pub(crate) name: FileName,
-    pub(crate) listed: Listed,
+    listed: Listed,
+    /// Where its path below the tree starts in its key.
+    path_start: usize,
+}
+
+impl StoredFile {
+    /// A file at a path below `tree`.
+    pub(crate) fn new(tree: &str, listed: Listed) -> Self {
+        let is_below = listed.key.as_str().get(tree.len()..).is_some_and(|rest| rest.starts_with('/'));
+        Self { path_start: if is_below { tree.len() + 1 } else { 0 }, listed }
+    }
+
+    /// Its path below the tree.
+    pub(crate) fn path(&self) -> &str {
+        self.listed.key.as_str().get(self.path_start..).unwrap_or_default()
+    }
+
+    /// What the store says of it.
+    pub(crate) fn stat(&self) -> &Stat {
+        &self.listed.stat
+    }
 }
 
 /// A file that was read.
@@ -57,15 +75,19 @@ impl StoredFiles {
         file: StoredFile,
         known: Option<KnownFile>,
     ) -> Result<Result<ReadFile, (String, Refusal)>, RepositoryError> {
+        let path = file.path().to_owned();
+        let name = match FileName::parse(file.listed.key.file_name()) {
+            Ok(name) => name,
+            Err(refusal) => return Ok(Err((path, refusal))),
+        };
         let read = match known {
-            Some(known) => self.front(&file, &known).await?,
+            Some(known) => self.front(&file, &name, &known).await?,
             None => None,
         };
         let read = match read {
             Some(read) => read,
-            None => self.whole(&file).await?,
+            None => self.whole(&file, &name).await?,
         };
-        let StoredFile { path, name, .. } = file;
         Ok(match read {
             Ok((version, inspected)) => Ok(ReadFile { path, name, version, inspected }),
             Err(refusal) => Err((path, refusal)),
@@ -76,10 +98,11 @@ impl StoredFiles {
     async fn front(
         &self,
         file: &StoredFile,
+        name: &FileName,
         known: &KnownFile,
     ) -> Result<Option<Result<(Version, Inspected), Refusal>>, RepositoryError> {
         let version = file.listed.stat.version.clone();
-        let mut inspector = self.format.inspector(&file.name, self.depth);
+        let mut inspector = self.format.inspector(name, self.depth);
         let (mut start, mut length) = (0, FRONT_BYTES);
         let mut digester = ContentDigester::new();
         while !inspector.has_enough() && start < known.size_bytes {
@@ -109,11 +132,15 @@ impl StoredFiles {
         Ok(Some(inspected.map(|inspected| (version, inspected))))
     }
 
-    async fn whole(&self, file: &StoredFile) -> Result<Result<(Version, Inspected), Refusal>, RepositoryError> {
+    async fn whole(
+        &self,
+        file: &StoredFile,
+        name: &FileName,
+    ) -> Result<Result<(Version, Inspected), Refusal>, RepositoryError> {
         let Some(mut content) = self.store.read(&file.listed.key, Span::Whole).await? else {
-            return Ok(Err(Refusal::new(file.name.as_str(), "somebody removed it while RWS read it")));
+            return Ok(Err(Refusal::new(name.as_str(), "somebody removed it while RWS read it")));
         };
-        let mut inspection = Inspection::new(&*self.format, &file.name, self.depth);
+        let mut inspection = Inspection::new(&*self.format, name, self.depth);
         while let Some(piece) = content.bytes.next().await {
             if let Err(refusal) = inspection.push(&piece?) {
                 return Ok(Err(refusal));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rws_model::{Reading, RecordFile, RepositoryId};
+use rws_model::{Reading, RepositoryId};
 use rws_store::{Key, Listed, Stat, Store};
 
 use crate::RepositoryError;
@@ -37,15 +37,12 @@ impl StoredPackages<'_> {
         let (Some(known), Some(key)) = (self.file(path)?, Key::parse(&self.public(path))) else {
             return Ok(Err("the index does not know it".to_owned()));
         };
-        let Some(RecordFile { name, .. }) = known.as_record_file() else {
-            return Ok(Err("it is not a file name".to_owned()));
-        };
         let stat = match known.version {
             Some(version) => Some(Stat { size_bytes: known.size_bytes, version, modified_milliseconds: 0 }),
             None => self.store.stat(&key).await?,
         };
         let Some(stat) = stat else { return Ok(Err("it does not exist".to_owned())) };
-        let file = StoredFile { path: path.to_owned(), name, listed: Listed { key, stat } };
+        let file = StoredFile::new(&self.target.format.layout(self.repository).tree, Listed { key, stat });
         let files =
             StoredFiles { store: Arc::clone(self.store), format: Arc::clone(&self.target.format), depth: self.depth };
         let as_known = KnownFile { size_bytes: known.size_bytes, digests: known.digests.clone() };

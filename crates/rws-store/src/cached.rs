@@ -85,9 +85,7 @@ impl CachedStore {
     async fn copy_of(&self, key: &Key, span: Span) -> Option<Content> {
         let stat = self.known().used(key)?;
         match self.copies.read(key, span).await {
-            Ok(Some(content)) if content.stat.size_bytes == stat.size_bytes => {
-                Some(Content { stat, bytes: content.bytes })
-            }
+            Ok(Some(content)) if content.stat.size_bytes == stat.size_bytes => Some(Content { stat, ..content }),
             _ => {
                 self.known().forget(key);
                 None

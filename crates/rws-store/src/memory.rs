@@ -82,7 +82,7 @@ impl Store for MemoryStore {
         // what is in memory has a length that fits
         let (start, length) = span.within(bytes.len() as u64);
         let bytes = bytes.slice(start as usize..(start + length) as usize);
-        Ok(Some(Content { stat, bytes: Box::pin(stream::iter([Ok(bytes)])) }))
+        Ok(Some(Content { stat, bytes: Box::pin(stream::iter([Ok(bytes)])), file: None }))
     }
 
     async fn write(&self, key: &Key, body: Body, write: Write) -> Result<Stat, StoreError> {

@@ -1,6 +1,8 @@
 //! The trait that every backend implements.
 
+use std::fs::File;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -71,6 +73,9 @@ pub struct Content {
     pub stat: Stat,
     /// The bytes that were asked for.
     pub bytes: ByteStream,
+    /// All of it as a local file, where it is one. A file that never changes may be read from it later, whatever becomes of its
+    /// name.
+    pub file: Option<Arc<File>>,
 }
 
 impl Content {

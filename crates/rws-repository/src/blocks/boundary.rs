@@ -24,24 +24,25 @@ pub fn is_natural_start(key: &str) -> bool {
     u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]).is_multiple_of(AVERAGE_ENTRIES)
 }
 
-/// Cuts entries, given as key and length, into blocks. The first entry must be a natural start or the first of all.
-pub fn cut<'a>(entries: impl Iterator<Item = (&'a str, usize)>) -> Vec<Range<usize>> {
-    let mut blocks = Vec::new();
-    let (mut start, mut size_bytes, mut end) = (0, 0, 0);
-    for (position, (key, length)) in entries.enumerate() {
-        let full = position - start >= MOST_ENTRIES || size_bytes >= MOST_BYTES;
-        if position > start && (full || is_natural_start(key)) {
-            blocks.push(start..position);
-            start = position;
-            size_bytes = 0;
+/// Says where blocks end, entry by entry. The first entry must be a natural start or the first of all.
+#[derive(Debug, Default)]
+pub struct Cutter {
+    entries: usize,
+    size_bytes: usize,
+}
+
+impl Cutter {
+    /// Takes the next entry, with its length; whether the block that was begun ends before it.
+    pub fn ends_before(&mut self, key: &str, length: usize) -> bool {
+        let is_full = self.entries >= MOST_ENTRIES || self.size_bytes >= MOST_BYTES;
+        let ends = self.entries > 0 && (is_full || is_natural_start(key));
+        if ends {
+            *self = Self::default();
         }
-        size_bytes += length;
-        end = position + 1;
+        self.entries += 1;
+        self.size_bytes += length;
+        ends
     }
-    if end > start {
-        blocks.push(start..end);
-    }
-    blocks
 }
 
 /// The runs of blocks, given by their first keys, that have to be made anew when entries with `keys` come, change or

@@ -82,6 +82,15 @@ impl Row for FileRow {
     }
 }
 
+/// What a generation knows of its packages and files.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// Its packages, in the order of the format.
+    pub packages: Table<PackageRow>,
+    /// Its files, in byte order.
+    pub files: Table<FileRow>,
+}
+
 /// One published state of a repository.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Generation {
@@ -131,6 +140,11 @@ impl Generation {
             Some((4, rest)) => manifest_4::read(rest),
             _ => Err(postcard::Error::DeserializeBadEncoding),
         }
+    }
+
+    /// Its tables.
+    pub fn tables(&self) -> Tables {
+        Tables { packages: self.packages.clone(), files: self.files.clone() }
     }
 
     /// How many packages have entries that a version of the code before `renderer` rendered.

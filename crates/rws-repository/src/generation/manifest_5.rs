@@ -85,6 +85,7 @@ mod tests {
             renderer: 3,
         };
         let rows = ["a", "b"].map(|name| (row(name).identity, Some(row(name))));
+        let rows: Vec<_> = rows.iter().map(|(key, row)| (key.as_str(), row.as_ref())).collect();
         let packages = Table::default().edited(&rows, &|left, right| left.cmp(right)).unwrap();
         let repository = RepositoryId::parse("live/1.10/el/9/x86_64").unwrap();
         let generation = Generation5 {

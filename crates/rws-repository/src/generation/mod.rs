@@ -11,5 +11,5 @@ mod retention;
 pub use head::{Head, Past, Retired};
 pub use heads::{Heads, Swap};
 pub use index::{IndexBlock, IndexState};
-pub use manifest::{FileRow, Generation, PackageRow, package_order, path_order, rendered_before};
+pub use manifest::{FileRow, Generation, PackageRow, Tables, package_order, path_order, rendered_before};
 pub use retention::{Condemned, Keep, Trimmed};

@@ -1,43 +1,71 @@
 //! The plan while it is made: one change after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 
 use rws_model::{Partition, ROOT, Record, RecordFile, Sha256, fill_slot, sha256};
 use rws_store::Version;
 
-use super::{Origin, PackageEdit, PlacedFile, Plan, PlannedChange, Present, StoreObservations, join};
-use crate::blocks::table::Order;
-use crate::generation::{FileRow, PackageRow, Retired, path_order};
+use super::{
+    FileEdits, NewEntries, Origin, PackageEdit, PartSize, PlacedFile, Plan, PlannedChange, Present, StoreObservations,
+    join,
+};
+use crate::blocks::table::{Order, TableReader};
+use crate::generation::{FileRow, Generation, PackageRow, Retired, Tables, path_order};
+use crate::spill::{Spill, SpillReader};
 use crate::{UploadId, private};
 
 /// The plan while it is made.
 pub(super) struct Draft<'a> {
     present: &'a Present<'a>,
     order: Order<'a>,
-    packages: BTreeMap<String, PackageEdit>,
-    files: BTreeMap<String, Option<FileRow>>,
+    /// The tables before the changes below.
+    packages_before: RefCell<TableReader<PackageRow>>,
+    files_before: RefCell<TableReader<FileRow>>,
+    packages: BTreeMap<String, Edit>,
+    files: FileEdits,
+    entries_bytes: usize,
+    /// What stands in the plan already.
+    plan: Plan,
     placed: BTreeMap<String, PlacedFile>,
     retired: BTreeMap<String, Retired>,
-    failed: Vec<(UploadId, String)>,
+}
+
+/// One changed package: its new row, and its new entries.
+struct Edit {
+    row: Option<PackageRow>,
+    texts: Vec<(Partition, Vec<u8>)>,
 }
 
 impl<'a> Draft<'a> {
     /// Nothing is planned yet.
     pub(super) fn new(present: &'a Present<'a>, order: Order<'a>) -> Self {
+        let tables = present.generation.map(Generation::tables).unwrap_or_default();
+        let now = |now: &Generation| (now.partitions.clone(), now.renderers.clone(), now.signatures.clone());
+        let (partitions, renderers, signatures) = present.generation.map(now).unwrap_or_default();
+        let root_entries = present.generation.map(|now| now.root_entries.clone()).unwrap_or_default();
         Self {
             present,
             order,
+            packages_before: RefCell::new(TableReader::new(tables.packages)),
+            files_before: RefCell::new(TableReader::new(tables.files)),
             packages: BTreeMap::new(),
             files: BTreeMap::new(),
+            entries_bytes: 0,
+            plan: Plan { partitions, renderers, signatures, root_entries, ..Plan::default() },
             placed: BTreeMap::new(),
             retired: present.retired.iter().map(|file| (file.path.clone(), file.clone())).collect(),
-            failed: Vec::new(),
         }
     }
 
     /// Plans one change.
     pub(super) fn apply(&mut self, planned: &PlannedChange) -> io::Result<()> {
+        self.change(planned)?;
+        self.lay_down_many()
+    }
+
+    fn change(&mut self, planned: &PlannedChange) -> io::Result<()> {
         let identity = &self.present_writing(&planned.change.identity.0)?;
         let old = self.package(identity)?;
         let Some(record) = &planned.change.record else {
@@ -45,7 +73,7 @@ impl<'a> Draft<'a> {
                 // what a synchronisation misses is gone already; what RWS removes stays for those who read the old root
                 let keep = matches!(planned.origin, Origin::Upload(_));
                 self.release(&old, keep)?;
-                self.edit(PackageEdit { identity: identity.clone(), row: None, texts: Vec::new() });
+                self.packages.insert(identity.clone(), Edit { row: None, texts: Vec::new() });
             }
             return Ok(());
         };
@@ -85,7 +113,7 @@ impl<'a> Draft<'a> {
         let directory = self.directory(record, &digest, &planned.origin)?;
         if let Err(reason) = self.acquire(record, &directory, &planned.origin)? {
             if let Origin::Upload(upload) = &planned.origin {
-                self.failed.push((upload.clone(), reason));
+                self.plan.failed.push((upload.clone(), reason));
             }
             return Ok(());
         }
@@ -115,7 +143,8 @@ impl<'a> Draft<'a> {
         row.record = *digest.bytes();
         row.entries = texts.iter().map(|(partition, text)| (partition.clone(), text.len() as u64)).collect();
         row.renderer = record.renderer;
-        self.edit(PackageEdit { identity: row.identity.clone(), row: Some(row), texts });
+        self.entries_bytes += texts.iter().map(|(_, text)| text.len()).sum::<usize>();
+        self.packages.insert(row.identity.clone(), Edit { row: Some(row), texts });
     }
 
     /// Whether a package is there, signed with a key that clients know, that the file of a record was uploaded as before: it is
@@ -175,28 +204,24 @@ impl<'a> Draft<'a> {
         Ok(PlacedFile { path, incoming, digests, size_bytes, upload, pool, version })
     }
 
-    fn edit(&mut self, edit: PackageEdit) {
-        self.packages.insert(edit.identity.clone(), edit);
-    }
-
     /// The identity as the present generation writes it, where it has the package.
     fn present_writing(&self, identity: &str) -> io::Result<String> {
-        let row = self.present.generation.map_or(Ok(None), |now| now.packages.get(identity, self.order))?;
+        let row = self.packages_before.borrow_mut().get(identity, self.order)?;
         Ok(row.map_or_else(|| identity.to_owned(), |row| row.identity))
     }
 
     fn package(&self, identity: &str) -> io::Result<Option<PackageRow>> {
-        if let Some(edit) = self.packages.get(identity) {
-            return Ok(edit.row.clone());
+        match self.packages.get(identity) {
+            Some(edit) => Ok(edit.row.clone()),
+            None => self.packages_before.borrow_mut().get(identity, self.order),
         }
-        self.present.generation.map_or(Ok(None), |generation| generation.packages.get(identity, self.order))
     }
 
     fn file(&self, path: &str) -> io::Result<Option<FileRow>> {
-        if let Some(edit) = self.files.get(path) {
-            return Ok(edit.clone());
+        match self.files.get(path) {
+            Some(edit) => Ok(edit.clone()),
+            None => self.files_before.borrow_mut().get(path, &path_order),
         }
-        self.present.generation.map_or(Ok(None), |generation| generation.files.get(path, &path_order))
     }
 
     /// The directory for the files of a record: its own, or, where a file of another content has or had one of the
@@ -290,9 +315,12 @@ impl<'a> Draft<'a> {
 
     /// A public path of a file that a source names, at its usual place or in a directory below that one.
     fn in_pool(&self, record: &Record, file: &RecordFile) -> io::Result<Option<String>> {
-        let (Some(generation), true) = (self.present.generation, record.files.len() > 1) else { return Ok(None) };
+        if self.present.generation.is_none() || record.files.len() < 2 {
+            return Ok(None);
+        }
         let (start, end) = (format!("{}/", record.directory), format!("{}0", record.directory));
-        let rows = generation.files.between(Some(&start), Some(&end), &path_order)?;
+        let files = self.files_before.borrow();
+        let rows = files.table().between(Some(&start), Some(&end), &path_order)?;
         let same = |row: &FileRow| {
             row.digests.sha256 == file.digests.sha256 && row.path.rsplit('/').next() == Some(file.name.as_str())
         };
@@ -322,12 +350,15 @@ impl<'a> Draft<'a> {
 
     /// Plans what a look at the store brought to light.
     pub(super) fn notice(&mut self, noticed: &StoreObservations) -> io::Result<()> {
-        for row in &noticed.known {
+        let mut known = noticed.known.as_ref().map(Spill::read);
+        while let Some(row) = known.as_mut().map_or(Ok(None), SpillReader::next_value)? {
             let now = self.file(&row.path)?;
             let users = now.as_ref().filter(|now| now.digests.sha256 == row.digests.sha256).map_or(0, |now| now.users);
+            let row = FileRow { users, ..row };
             // a path that a package has with other bytes was dealt with by the changes
-            if users > 0 || now.is_none_or(|now| now.users == 0) {
-                self.files.insert(row.path.clone(), Some(FileRow { users, ..row.clone() }));
+            if now.as_ref() != Some(&row) && (users > 0 || now.is_none_or(|now| now.users == 0)) {
+                self.files.insert(row.path.clone(), Some(row));
+                self.lay_down_many()?;
             }
         }
         for path in &noticed.gone {
@@ -339,78 +370,95 @@ impl<'a> Draft<'a> {
     }
 
     /// The plan.
-    pub(super) fn finish(self) -> io::Result<Plan> {
-        let mut partitions = self.present.generation.map(|now| now.partitions.clone()).unwrap_or_default();
-        let mut root_entries = self.present.generation.map(|now| now.root_entries.clone()).unwrap_or_default();
-        let mut renderers = self.present.generation.map(|now| now.renderers.clone()).unwrap_or_default();
-        let mut signatures = self.present.generation.map(|now| now.signatures.clone()).unwrap_or_default();
-        let mut touched = BTreeSet::new();
+    pub(super) fn finish(mut self) -> io::Result<Plan> {
+        let (packages, files) = self.take_changes()?;
+        self.plan.partitions.retain(|partition, count| *count > 0 && partition != ROOT);
+        self.plan.renderers.retain(|_, count| *count > 0);
+        self.plan.signatures.retain(|_, count| *count > 0);
+        self.plan.touched.remove(ROOT);
+        let (placed, retired) = (self.placed.into_values().collect(), self.retired.into_values().collect());
+        Ok(Plan { packages, files, placed, retired, ..self.plan })
+    }
+
+    /// Lays the changes down in the tables when they are many.
+    fn lay_down_many(&mut self) -> io::Result<()> {
+        let PartSize { changes, entries_bytes } = self.present.part;
+        if self.packages.len().max(self.files.len()) < changes && self.entries_bytes < entries_bytes {
+            return Ok(());
+        }
+        let (packages, files) = self.take_changes()?;
+        let before = Tables {
+            packages: self.packages_before.borrow().table().clone(),
+            files: self.files_before.borrow().table().clone(),
+        };
+        let tables = before.edited(&packages, &files, self.order)?;
+        self.packages_before = RefCell::new(TableReader::new(tables.packages.clone()));
+        self.files_before = RefCell::new(TableReader::new(tables.files.clone()));
+        self.plan.tables = Some(tables);
+        Ok(())
+    }
+
+    /// Takes the changes that really are some, and counts and lays aside what they bring.
+    fn take_changes(&mut self) -> io::Result<(Vec<PackageEdit>, FileEdits)> {
         let mut packages: Vec<PackageEdit> = Vec::new();
-        for edit in self.packages.into_values() {
-            let old = match self.present.generation {
-                Some(generation) => generation.packages.get(&edit.identity, self.order)?,
-                None => None,
-            };
+        let mut entries: Vec<NewEntries> = Vec::new();
+        let mut edits: Vec<(String, Edit)> = std::mem::take(&mut self.packages).into_iter().collect();
+        edits.sort_by(|(left, _), (right, _)| (self.order)(left, right));
+        for (identity, edit) in edits {
+            let old = self.packages_before.borrow_mut().get(&identity, self.order)?;
             if old == edit.row {
                 continue;
             }
-            for (partition, _) in old.iter().flat_map(|row| &row.entries) {
-                touched.insert(partition.clone());
-                if let Some(count) = partitions.get_mut(partition) {
-                    *count = count.saturating_sub(1);
-                }
-            }
-            for (partition, _) in &edit.texts {
-                touched.insert(partition.clone());
-                *partitions.entry(partition.clone()).or_default() += 1;
-            }
-            if let Some(count) = old.as_ref().and_then(|old| renderers.get_mut(&old.indexed_by()?)) {
-                *count = count.saturating_sub(1);
-            }
-            if let Some(renderer) = edit.row.as_ref().and_then(PackageRow::indexed_by) {
-                *renderers.entry(renderer).or_default() += 1;
-            }
-            if let Some(count) = old.as_ref().and_then(|old| signatures.get_mut(old.signed_by()?)) {
-                *count = count.saturating_sub(1);
-            }
-            if let Some(key) = edit.row.as_ref().and_then(PackageRow::signed_by) {
-                *signatures.entry(key.to_owned()).or_default() += 1;
-            }
-            root_entries.remove(&edit.identity);
+            self.count(old.as_ref(), &edit);
+            self.plan.root_entries.remove(&identity);
             if let Some((_, text)) = edit.texts.iter().find(|(partition, _)| partition == ROOT) {
-                root_entries.insert(edit.identity.clone(), text.clone());
+                self.plan.root_entries.insert(identity.clone(), text.clone());
             }
-            packages.push(edit);
-        }
-        partitions.retain(|partition, count| *count > 0 && partition != ROOT);
-        renderers.retain(|_, count| *count > 0);
-        signatures.retain(|_, count| *count > 0);
-        touched.remove(ROOT);
-        packages.sort_by(|left, right| (self.order)(&left.identity, &right.identity));
-        let mut files = self.files;
-        if let Some(generation) = self.present.generation {
-            let mut unchanged = Vec::new();
-            for (path, edit) in &files {
-                if generation.files.get(path, &path_order)? == *edit {
-                    unchanged.push(path.clone());
-                }
+            if !edit.texts.is_empty() {
+                entries.push(NewEntries { identity: identity.clone(), texts: edit.texts });
             }
-            unchanged.iter().for_each(|path| _ = files.remove(path));
-        } else {
-            files.retain(|_, edit| edit.is_some());
+            packages.push(PackageEdit { identity, row: edit.row });
         }
-        Ok(Plan {
-            packages,
-            files,
-            placed: self.placed.into_values().collect(),
-            partitions,
-            renderers,
-            signatures,
-            touched,
-            root_entries,
-            retired: self.retired.into_values().collect(),
-            failed: self.failed,
-        })
+        if !entries.is_empty() {
+            self.plan.texts.add(self.present.scratch, &entries)?;
+        }
+        self.entries_bytes = 0;
+        let mut files = std::mem::take(&mut self.files);
+        let mut unchanged = Vec::new();
+        for (path, edit) in &files {
+            if self.files_before.borrow_mut().get(path, &path_order)? == *edit {
+                unchanged.push(path.clone());
+            }
+        }
+        unchanged.iter().for_each(|path| _ = files.remove(path));
+        Ok((packages, files))
+    }
+
+    /// Counts one changed package.
+    fn count(&mut self, old: Option<&PackageRow>, edit: &Edit) {
+        let plan = &mut self.plan;
+        for (partition, _) in old.iter().flat_map(|row| &row.entries) {
+            plan.touched.insert(partition.clone());
+            if let Some(count) = plan.partitions.get_mut(partition) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        for (partition, _) in &edit.texts {
+            plan.touched.insert(partition.clone());
+            *plan.partitions.entry(partition.clone()).or_default() += 1;
+        }
+        if let Some(count) = old.and_then(|old| plan.renderers.get_mut(&old.indexed_by()?)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(renderer) = edit.row.as_ref().and_then(PackageRow::indexed_by) {
+            *plan.renderers.entry(renderer).or_default() += 1;
+        }
+        if let Some(count) = old.and_then(|old| plan.signatures.get_mut(old.signed_by()?)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(key) = edit.row.as_ref().and_then(PackageRow::signed_by) {
+            *plan.signatures.entry(key.to_owned()).or_default() += 1;
+        }
     }
 }
 

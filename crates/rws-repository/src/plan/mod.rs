@@ -2,21 +2,28 @@
 //!
 //! Upload, delete and synchronise all come here as changes. Nothing is read from or written to a store.
 
+mod changes;
 mod draft;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::Path;
 
 use rws_model::{Change, Digests, Format, Partition, Sha256};
 use rws_store::{Key, Version};
+use serde::{Deserialize, Serialize};
 
-use crate::blocks::table::Table;
-use crate::generation::{FileRow, Generation, PackageRow, Retired, package_order, path_order};
+use crate::blocks::table::Order;
+use crate::generation::{FileRow, Generation, PackageRow, Retired, Tables, package_order, path_order};
+use crate::spill::Spill;
 use crate::{GenerationId, UploadId};
+pub use changes::{ChangeWriter, Changes};
 use draft::Draft;
+pub use texts::{NewEntries, TextReader, Texts};
 
 /// Where the files of a changed package are now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// Under the private prefix, or, for a file that an upload only names, in the repository.
     Upload(UploadId),
@@ -58,10 +65,14 @@ pub struct PlacedFile {
 /// What is new in the next generation.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// The packages that changed, with the texts of their entries; none for one that goes. Sorted by the format.
+    /// The tables after most of the changes, where these are many; the rest is in `packages` and `files`.
+    pub tables: Option<Tables>,
+    /// The packages that changed. Sorted by the format.
     pub packages: Vec<PackageEdit>,
     /// The files that changed; `None` for one that goes.
-    pub files: BTreeMap<String, Option<FileRow>>,
+    pub files: FileEdits,
+    /// The new entries.
+    pub texts: Texts,
     /// The files to place.
     pub placed: Vec<PlacedFile>,
     /// How many packages have entries of each partition, afterwards.
@@ -80,21 +91,22 @@ pub struct Plan {
     pub failed: Vec<(UploadId, String)>,
 }
 
+/// Changed files by their paths below the tree; `None` for one that goes.
+pub type FileEdits = BTreeMap<String, Option<FileRow>>;
+
 /// One changed package.
 #[derive(Clone, Debug)]
 pub struct PackageEdit {
     /// Its identity.
     pub identity: String,
-    /// Its new row.
+    /// Its new row; none: it goes.
     pub row: Option<PackageRow>,
-    /// Its new entries.
-    pub texts: Vec<(Partition, Vec<u8>)>,
 }
 
 impl Plan {
     /// Whether the next generation would be the present one.
     pub fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.files.is_empty()
+        self.tables.is_none() && self.packages.is_empty() && self.files.is_empty()
     }
 }
 
@@ -110,27 +122,47 @@ pub struct Present<'a> {
     pub taken: &'a BTreeSet<String>,
     /// The fingerprints of keys whose signatures of packages clients know; `None` where packages are not signed.
     pub package_keys: Option<&'a BTreeSet<String>>,
+    /// The local directory for what does not stay in memory.
+    pub scratch: &'a Path,
+    /// What stays in memory.
+    pub part: PartSize,
+}
+
+/// What is planned in memory at a time: more is laid down in the tables, part by part.
+#[derive(Clone, Copy, Debug)]
+pub struct PartSize {
+    /// So many changed packages, or files.
+    pub changes: usize,
+    /// So many bytes of entries.
+    pub entries_bytes: usize,
+}
+
+impl Default for PartSize {
+    fn default() -> Self {
+        Self { changes: 8192, entries_bytes: 16 << 20 }
+    }
 }
 
 /// What a look at the store brought to light beside changes.
 #[derive(Debug, Default)]
 pub struct StoreObservations {
     /// Files as they are now, known from now on: they are not read again until they change.
-    pub known: Vec<FileRow>,
+    pub known: Option<Spill<FileRow>>,
     /// Paths of known files that are there no longer.
     pub gone: Vec<String>,
 }
 
-/// Plans `changes`, in this order.
+/// Plans `changes`, in this order. Many are planned in parts, of which one is in memory at a time.
 ///
 /// # Errors
 ///
-/// When the tables of the generation cannot be read: a damaged manifest.
-pub fn plan(present: &Present<'_>, changes: &[PlannedChange], noticed: &StoreObservations) -> io::Result<Plan> {
+/// When the tables of the generation cannot be read: a damaged manifest. When the disk fails.
+pub fn plan(present: &Present<'_>, changes: &Changes, noticed: &StoreObservations) -> io::Result<Plan> {
     let order = package_order(present.format);
     let mut draft = Draft::new(present, &order);
-    for change in changes {
-        draft.apply(change)?;
+    let mut reader = changes.read();
+    while let Some(change) = reader.next_change()? {
+        draft.apply(&change)?;
     }
     draft.notice(noticed)?;
     draft.finish()
@@ -142,27 +174,40 @@ impl Plan {
     /// # Errors
     ///
     /// When the tables of the present generation cannot be read: a damaged manifest.
-    pub fn tables(
-        &self,
-        format: &dyn Format,
-        generation: Option<&Generation>,
-    ) -> io::Result<(Table<PackageRow>, Table<FileRow>)> {
+    pub fn tables(&self, format: &dyn Format, generation: Option<&Generation>) -> io::Result<Tables> {
         let order = package_order(format);
-        let (packages, files) = match generation {
-            Some(generation) => (generation.packages.clone(), generation.files.clone()),
-            None => (Table::default(), Table::default()),
+        let before = match (&self.tables, generation) {
+            (Some(tables), _) => tables.clone(),
+            (None, Some(generation)) => generation.tables(),
+            (None, None) => Tables::default(),
         };
-        let package_edits: Vec<_> =
-            self.packages.iter().map(|edit| (edit.identity.clone(), edit.row.clone())).collect();
-        let file_edits: Vec<_> = self.files.iter().map(|(path, row)| (path.clone(), row.clone())).collect();
-        Ok((packages.edited(&package_edits, &order)?, files.edited(&file_edits, &path_order)?))
+        before.edited(&self.packages, &self.files, &order)
     }
 
     /// Notes what the store said of a placed file.
-    pub fn set_version(&mut self, path: &str, version: Version) {
-        if let Some(Some(row)) = self.files.get_mut(path) {
-            row.version = Some(version);
+    ///
+    /// # Errors
+    ///
+    /// When the tables cannot be read.
+    pub fn set_version(&mut self, path: &str, version: Version) -> io::Result<()> {
+        let planned = match (self.files.get(path), &self.tables) {
+            (Some(row), _) => row.clone(),
+            (None, Some(tables)) => tables.files.get(path, &path_order)?,
+            (None, None) => None,
+        };
+        if let Some(row) = planned {
+            self.files.insert(path.to_owned(), Some(FileRow { version: Some(version), ..row }));
         }
+        Ok(())
+    }
+}
+
+impl Tables {
+    /// The tables after changes: packages in their order.
+    fn edited(&self, packages: &[PackageEdit], files: &FileEdits, order: Order<'_>) -> io::Result<Self> {
+        let packages: Vec<_> = packages.iter().map(|edit| (edit.identity.as_str(), edit.row.as_ref())).collect();
+        let files: Vec<_> = files.iter().map(|(path, row)| (path.as_str(), row.as_ref())).collect();
+        Ok(Self { packages: self.packages.edited(&packages, order)?, files: self.files.edited(&files, &path_order)? })
     }
 }
 

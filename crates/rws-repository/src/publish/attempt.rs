@@ -1,6 +1,7 @@
 //! One way through the protocol: observe, compare, plan and place, decide, commit, expose, clean.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use rws_store::Key;
 
@@ -12,7 +13,9 @@ use super::stored_repository::{CurrentState, StoredRepository};
 use super::{Malformed, Outcome, Publisher, Trigger, Triggers};
 use crate::generation::{Generation, Head, Heads, path_order, rendered_before};
 use crate::pending::{self, Pending};
-use crate::plan::{Origin, Plan, PlannedChange, Present, StoreObservations, join, plan};
+use crate::plan::{
+    ChangeWriter, Changes, Origin, PartSize, Plan, PlannedChange, Present, StoreObservations, join, plan,
+};
 use crate::{RepositoryError, UploadId, private};
 
 /// Batches of larger uploads are published one at a time, of all repositories.
@@ -89,12 +92,11 @@ impl Attempt<'_> {
         let mut compared = self.compare(&observed).await?;
         self.note_malformed(&observed, &mut compared.comparison).await?;
 
-        let mut changes = std::mem::take(&mut compared.comparison.changes);
-        changes.extend(observed.take_changes(self.at));
         let rendered = self.publisher.ready.of(self.at.repository);
-        changes.extend(rendered.iter().flat_map(|rendered| rendered.iter().cloned()));
+        let changes = self.changes(&mut compared.comparison, &mut observed, rendered.as_deref());
+        let changes = changes.map_err(RepositoryError::generation(self.at.repository))?;
         let noticed = std::mem::take(&mut compared.comparison.noticed);
-        let Some(plan) = self.plan_and_place(&observed.state, &mut changes, &noticed).await? else {
+        let Some(plan) = self.plan_and_place(&observed.state, changes, &noticed).await? else {
             return Ok(Ended::Lost(BTreeSet::new()));
         };
         let failed = plan.failed.clone();
@@ -268,12 +270,26 @@ impl Attempt<'_> {
         Ok(())
     }
 
+    /// All that is to be planned, in this order.
+    fn changes(
+        &self,
+        comparison: &mut StoreComparison,
+        observed: &mut Observed,
+        rendered: Option<&Vec<PlannedChange>>,
+    ) -> io::Result<Changes> {
+        let compared = comparison.changes.take();
+        let mut changes = compared.unwrap_or_else(|| ChangeWriter::new(self.at.scratch));
+        changes.extend(observed.take_changes(self.at))?;
+        changes.extend(rendered.into_iter().flatten().cloned())?;
+        changes.finish()
+    }
+
     /// The plan, with the files of its packages in their places (step 2). A public path that turns out to hold something else is
     /// avoided, and the plan made again. `None` when another publisher was faster.
     async fn plan_and_place(
         &self,
         state: &CurrentState,
-        changes: &mut Vec<PlannedChange>,
+        mut changes: Changes,
         noticed: &StoreObservations,
     ) -> Result<Option<Plan>, RepositoryError> {
         let mut taken = self.at.condemned_paths(state);
@@ -286,12 +302,14 @@ impl Attempt<'_> {
                 retired: state.head().map(|head| head.retired.as_slice()).unwrap_or_default(),
                 taken: &taken,
                 package_keys: package_keys.as_ref(),
+                scratch: self.at.scratch,
+                part: PartSize::default(),
             };
-            let plan = plan(&present, changes, noticed);
+            let plan = plan(&present, &changes, noticed);
             let mut plan = plan.map_err(RepositoryError::generation(self.at.repository))?;
             let placed = self.at.place(&plan).await?;
             for (path, version) in placed.versions {
-                plan.set_version(&path, version);
+                plan.set_version(&path, version).map_err(RepositoryError::generation(self.at.repository))?;
             }
             if placed.taken.is_empty() && placed.missing.is_empty() {
                 plan.failed.extend(failed);
@@ -304,10 +322,14 @@ impl Attempt<'_> {
                     return Ok(None);
                 }
             }
-            for (upload, reason) in placed.missing {
-                changes.retain(|change| change.origin != Origin::Upload(upload.clone()));
-                failed.push((upload, reason));
-            }
+            let gone: BTreeSet<&UploadId> = placed.missing.iter().map(|(upload, _)| upload).collect();
+            let is_kept = |change: &PlannedChange| match &change.origin {
+                Origin::Upload(upload) => !gone.contains(upload),
+                Origin::Tree(_) | Origin::Rendered(_) => true,
+            };
+            let kept = changes.retained(self.at.scratch, is_kept);
+            changes = kept.map_err(RepositoryError::generation(self.at.repository))?;
+            failed.extend(placed.missing);
             taken.extend(placed.taken);
         }
         let paths: Vec<&str> = taken.iter().map(String::as_str).collect();

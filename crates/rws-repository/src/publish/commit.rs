@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use rws_model::Sha256;
-use rws_store::{Body, Condition, Key, ObjectClass, Version, Write};
+use rws_store::{Body, Condition, Key, ObjectClass, StoreError, Version, Write};
 use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
 use super::stored_repository::{CurrentState, StoredRepository};
 use crate::gather::gather;
-use crate::generation::{Generation, Head, Heads, Past, Swap, Trimmed, path_order};
+use crate::generation::{Generation, Head, Heads, Past, Swap, Tables, Trimmed, path_order};
 use crate::pending::Pending;
 use crate::plan::{self, Plan};
 use crate::render::{NewFile, Renderer};
@@ -105,7 +105,7 @@ impl Committer<'_> {
         };
         let present_files = self.at.read_all(renderer.needed()).await?;
         let tables = plan.tables(&*self.at.target.format, state.generation.as_ref());
-        let (packages, files) = tables.map_err(RepositoryError::generation(self.at.repository))?;
+        let Tables { packages, files } = tables.map_err(RepositoryError::generation(self.at.repository))?;
         let mut rendered = renderer.render(&packages, &present_files).map_err(damaged)?;
         while self.is_untouchable(state, &rendered.files)? {
             renderer.variant += 1;
@@ -192,7 +192,9 @@ impl Committer<'_> {
         let mut objects =
             vec![(private::manifest(self.at.repository, id), Body::from(manifest), ObjectClass::PrivateImmutable)];
         for file in files {
-            objects.push((self.at.key(&file.name)?, file.content.body(), ObjectClass::Immutable));
+            let key = self.at.key(&file.name)?;
+            let body = file.content.body().map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
+            objects.push((key, body, ObjectClass::Immutable));
         }
         let mut writes = Vec::new();
         for (key, body, kind) in objects {

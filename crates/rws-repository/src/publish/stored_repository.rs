@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{FutureExt, StreamExt};
-use rws_model::{RepositoryId, RootFile, Sha256, sha256};
+use rws_model::{ContentDigester, RepositoryId, RootFile, Sha256};
 use rws_store::{Key, Span, Store, StoreError, Version};
 
 use super::TRANSFERS_AT_ONCE;
 use crate::catalogue::ConfiguredTarget;
-use crate::content::{Content, ContentWriter};
+use crate::content::{Content, ContentWriter, DigestedContent};
 use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads};
 use crate::plan::join;
@@ -158,9 +158,13 @@ impl StoredRepository<'_> {
                 Some(_) => {}
             }
         }
-        let Some(read) = self.store().read(key, Span::Whole).await? else { return Ok(None) };
+        let Some(mut read) = self.store().read(key, Span::Whole).await? else { return Ok(None) };
         let version = read.stat.version.clone();
-        let content = sha256(&read.collect().await?);
+        let mut digester = ContentDigester::new();
+        while let Some(piece) = read.bytes.next().await {
+            digester.update(&piece?);
+        }
+        let (_, content) = digester.finish();
         let exposed = Exposed { version: version.clone(), content, written_milliseconds: None };
         self.exposed.set(key, Some(exposed));
         Ok(Some((version, content)))
@@ -197,11 +201,25 @@ impl StoredRepository<'_> {
         let Some(mut found) = self.store().read(&key, Span::Whole).await? else {
             return Err(RepositoryError::damaged(&key, "the current generation refers to it, and it does not exist"));
         };
-        let mut content = ContentWriter::new(self.scratch, &[]);
-        while let Some(piece) = found.bytes.next().await {
-            content.push(&piece?).map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
-        }
-        let (content, digest, _) = content.finish();
+        let (content, digest) = match found.file.take() {
+            // it stays where it is
+            Some(file) => {
+                let mut digester = ContentDigester::new();
+                while let Some(piece) = found.bytes.next().await {
+                    digester.update(&piece?);
+                }
+                (Content::stored(file, found.stat.size_bytes), digester.finish().1)
+            }
+            None => {
+                let disk = |error| StoreError::from_io("write", key.as_str(), error);
+                let mut content = ContentWriter::new(self.scratch, &[]);
+                while let Some(piece) = found.bytes.next().await {
+                    content.push(&piece?).map_err(disk)?;
+                }
+                let DigestedContent { content, sha256, .. } = content.finish().map_err(disk)?;
+                (content, sha256)
+            }
+        };
         let named = Sha256::from_hex(key.file_name().get(..64).unwrap_or_default());
         if named.is_some_and(|named| named != digest) {
             return Err(RepositoryError::damaged(&key, "its content does not match the digest in its name"));

@@ -98,7 +98,8 @@ pub async fn read(directory: &Directory, key: &Key, span: Span) -> Result<Option
     let opened = opened.map_err(|error| StoreError::from_io("read", key.as_str(), error))?;
     let Some(Open { file, stat }) = opened else { return Ok(None) };
     let (start, length) = span.within(stat.size_bytes);
-    Ok(Some(Content { stat, bytes: Box::pin(pieces(file, start, length, key.clone())) }))
+    let bytes = Box::pin(pieces(Arc::clone(&file), start, length, key.clone()));
+    Ok(Some(Content { stat, bytes, file: Some(file) }))
 }
 
 /// Looks at a path on a thread that may wait.

@@ -69,7 +69,7 @@ impl S3Store {
     /// The object without its content.
     async fn nothing_of(&self, key: &Key) -> Result<Option<Content>, StoreError> {
         let stat = crate::Store::stat(self, key).await?;
-        Ok(stat.map(|stat| Content { stat, bytes: Box::pin(stream::empty()) }))
+        Ok(stat.map(|stat| Content { stat, bytes: Box::pin(stream::empty()), file: None }))
     }
 
     fn get(&self, key: &Key, range: Option<String>) -> Request {
@@ -107,7 +107,7 @@ impl S3Store {
                 Rest { store, key, version, body, next, end, breaks: 0, digest }.into_stream()
             }
         };
-        Ok(Content { stat, bytes })
+        Ok(Content { stat, bytes, file: None })
     }
 
     /// The body of a small answer, when it is what the head says.

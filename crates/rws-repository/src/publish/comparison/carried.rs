@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use rws_model::{Change, ListedFile, MetadataOffer, MetadataOrigin, sha256};
 use rws_store::{Condition, ObjectClass, StoreError, Write};
 
+use super::Comparer;
+use super::assembly::Assembly;
 use super::known_digests::KnownDigests;
-use super::{Comparer, StoreComparison};
 use crate::RepositoryError;
 use crate::plan::{Origin, PlannedChange, join};
 
@@ -19,11 +20,11 @@ impl Comparer<'_> {
     pub(super) async fn carry(
         &self,
         recorded: &KnownDigests,
-        found: &mut StoreComparison,
+        assembly: &mut Assembly<'_>,
     ) -> Result<(), RepositoryError> {
         for file in &recorded.carried {
             match self.carry_one(file).await? {
-                Ok(change) => found.changes.push(change),
+                Ok(change) => assembly.push(change)?,
                 Err(reason) => tracing::warn!(
                     repository = %self.at.repository, kind = file.index, file = ?file.names, reason, "not carried"
                 ),

@@ -1,14 +1,16 @@
 //! The store compared with the index: one listing, and a read of each file that is new or changed. What another tool left is
 //! taken over here.
 
+mod assembly;
 mod carried;
+mod indexed;
 mod known_digests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use rws_model::{Change, FileName, Identity, Record, Refusal, Role};
+use rws_model::{Change, FileName, Identity, Record, Refusal};
 use rws_store::{Condition, Key, ObjectClass, Span, Version, Write};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -17,10 +19,12 @@ use super::Malformed;
 use super::progress::{self, Comparing};
 use super::stored_repository::{CurrentState, StoredRepository};
 use crate::generation::{FileRow, PackageRow};
-use crate::plan::{Origin, PlannedChange, StoreObservations, join};
+use crate::plan::{ChangeWriter, Origin, PlannedChange, StoreObservations, join};
 use crate::render::StoredIndex;
-use crate::stored_files::{self, ReadFile, StoredFile, StoredFiles};
+use crate::stored_files::{ReadFile, StoredFile, StoredFiles};
 use crate::{RepositoryError, private};
+use assembly::Assembly;
+use indexed::Indexed;
 use known_digests::KnownDigests;
 
 /// The name of the list of malformed packages, in the directory of the metadata.
@@ -35,7 +39,7 @@ pub(super) struct StoreComparison {
     /// Whether there was one.
     pub(super) looked: bool,
     /// What is to change.
-    pub(super) changes: Vec<PlannedChange>,
+    pub(super) changes: Option<ChangeWriter>,
     /// What else came to light.
     pub(super) noticed: StoreObservations,
     /// The malformed packages that were left out: the path of each, below the tree, and what is wrong with it.
@@ -51,23 +55,6 @@ pub(super) struct Comparer<'a> {
     pub(super) progress: &'a progress::All,
 }
 
-/// What the index says now.
-struct Indexed {
-    files: HashMap<String, FileRow>,
-    packages: BTreeMap<String, PackageRow>,
-    /// Files that only readers of earlier generations need, or nobody.
-    retired: HashSet<String>,
-}
-
-impl Indexed {
-    /// Whether a file is as the index knows it, by what the store says of it.
-    fn has(&self, file: &StoredFile) -> bool {
-        self.files.get(&file.path).is_some_and(|row| {
-            row.version.as_ref() == Some(&file.listed.stat.version) && row.size_bytes == file.listed.stat.size_bytes
-        })
-    }
-}
-
 fn paths(row: &PackageRow) -> impl Iterator<Item = String> {
     row.files.iter().map(|name| join(&row.directory, name.as_str()))
 }
@@ -80,58 +67,28 @@ impl Comparer<'_> {
         state: &CurrentState,
         malformed: Malformed,
     ) -> Result<StoreComparison, RepositoryError> {
-        let indexed = self.indexed(state)?;
+        let indexed = Indexed::new(self.at, state);
         let mut found = StoreComparison { looked: true, ..StoreComparison::default() };
         let stored = self.stored_files(malformed, &mut found).await?;
-        let listed: HashSet<&str> = stored.iter().map(|file| file.path.as_str()).collect();
         let is_rebuilt = state.head.is_some() && state.generation.is_none();
-        if listed.is_empty() && (is_rebuilt || indexed.files.values().any(|file| file.users > 0)) {
+        if stored.is_empty() && (is_rebuilt || indexed.has_used_files()?) {
             let reason = "the listing is empty, but the index has packages. RWS removed nothing. If all packages \
                           were deleted on purpose, delete them through RWS";
             return Err(RepositoryError::damaged(&self.at.tree, reason));
         }
-        let mut gone = self.gone(&indexed, &listed).await?;
+        let (missing, unknown): (Vec<_>, Vec<_>) = indexed.missing(&stored)?.into_iter().partition(|row| row.users > 0);
+        found.noticed.gone = unknown.into_iter().map(|row| row.path).collect();
+        let mut gone = self.gone(&indexed, &missing).await?;
         let unreadable = self.unreadable(state).await?;
-        let unknown = indexed.files.values().filter(|row| row.users == 0 && !listed.contains(row.path.as_str()));
-        found.noticed.gone = unknown.map(|row| row.path.clone()).collect();
-        let read = self.read_new(state, &indexed, &unreadable, stored, malformed, &mut found).await?;
+        let mut assembly = Assembly::new(self, &indexed, malformed);
+        self.read_new(state, &indexed, &unreadable, stored, &mut assembly, &mut found).await?;
+        let is_refused = |path: &str| unreadable.contains(path) && !assembly.was_read(path);
         // a package goes with the bytes of any of its files; what is there now may be it again
-        let changed: HashSet<&str> = read
-            .iter()
-            .filter(|file| {
-                let now = file.inspected.file.digests.sha256;
-                indexed.files.get(&file.path).is_some_and(|row| row.digests.sha256 != now)
-            })
-            .map(|file| file.path.as_str())
-            .collect();
-        let read_again: HashSet<&str> = read.iter().map(|file| file.path.as_str()).collect();
-        let is_refused = |path: &String| unreadable.contains(path) && !read_again.contains(path.as_str());
-        for row in indexed.packages.values() {
-            if paths(row).any(|path| changed.contains(path.as_str()) || is_refused(&path)) {
-                gone.insert(row.identity.clone());
-            }
-        }
-        for identity in &gone {
-            found.changes.push(self.change(Identity(identity.clone()), None, BTreeMap::new()));
-        }
-        self.assemble_all(read, &indexed, &gone, malformed, &mut found)?;
-        tracing::info!(repository = %self.at.repository, changes = found.changes.len(), "compared with the store");
+        let other = indexed.packages_with(|path| assembly.has_changed(path) || is_refused(path))?;
+        gone.extend(other.into_iter().map(|row| row.identity));
+        assembly.finish(&gone, &mut found)?;
+        tracing::info!(repository = %self.at.repository, "compared with the store");
         Ok(found)
-    }
-
-    fn indexed(&self, state: &CurrentState) -> Result<Indexed, RepositoryError> {
-        let mut indexed = Indexed { files: HashMap::new(), packages: BTreeMap::new(), retired: HashSet::new() };
-        if let Some(generation) = &state.generation {
-            let files = generation.files.all().map_err(RepositoryError::generation(self.at.repository))?;
-            indexed.files = files.into_iter().map(|row| (row.path.clone(), row)).collect();
-            let packages = generation.packages.all().map_err(RepositoryError::generation(self.at.repository))?;
-            indexed.packages = packages.into_iter().map(|row| (row.identity.clone(), row)).collect();
-        }
-        if let Some(head) = state.head() {
-            indexed.retired = head.retired.iter().map(|file| file.path.clone()).collect();
-            indexed.retired.extend(self.at.condemned_paths(state));
-        }
-        Ok(indexed)
     }
 
     /// All files of this format in the repository's part of the tree.
@@ -151,7 +108,7 @@ impl Comparer<'_> {
             }
             let Some(path) = key.strip_prefix(&format!("{}/", layout.tree)).map(str::to_owned) else { continue };
             match FileName::parse(listed.key.file_name()) {
-                Ok(name) if self.at.target.format.accepts(&name) => stored.push(StoredFile { path, name, listed }),
+                Ok(name) if self.at.target.format.accepts(&name) => stored.push(StoredFile::new(&layout.tree, listed)),
                 Ok(_) => {}
                 Err(refusal) if self.would_be_package(listed.key.file_name()) => {
                     self.malformed(path, refusal, malformed, found)?;
@@ -170,17 +127,19 @@ impl Comparer<'_> {
         FileName::parse(name).is_ok_and(|name| self.at.target.format.accepts(&name))
     }
 
-    /// The identities of packages whose files are gone.
-    async fn gone(&self, indexed: &Indexed, listed: &HashSet<&str>) -> Result<BTreeSet<String>, RepositoryError> {
-        let mut gone = BTreeSet::new();
-        for row in indexed.packages.values() {
-            for path in paths(row) {
-                if !listed.contains(path.as_str()) && self.at.store().is_gone(&self.at.key(&path)?).await? {
-                    gone.insert(row.identity.clone());
-                }
+    /// The identities of packages whose files are gone: those that the listing does not have, and that asking for says so of.
+    async fn gone(&self, indexed: &Indexed<'_>, missing: &[FileRow]) -> Result<BTreeSet<String>, RepositoryError> {
+        let mut gone = HashSet::new();
+        for row in missing {
+            if self.at.store().is_gone(&self.at.key(&row.path)?).await? {
+                gone.insert(row.path.as_str());
             }
         }
-        Ok(gone)
+        if gone.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let packages = indexed.packages_with(|path| gone.contains(path))?;
+        Ok(packages.into_iter().map(|row| row.identity).collect())
     }
 
     /// The files whose entries in the present indexes clients cannot read: an earlier version of RWS took them, or another
@@ -210,36 +169,57 @@ impl Comparer<'_> {
     async fn read_new(
         &self,
         state: &CurrentState,
-        indexed: &Indexed,
+        indexed: &Indexed<'_>,
         unreadable: &HashSet<String>,
         stored: Vec<StoredFile>,
-        malformed: Malformed,
+        assembly: &mut Assembly<'_>,
         found: &mut StoreComparison,
-    ) -> Result<Vec<ReadFile>, RepositoryError> {
-        let is_known = |file: &StoredFile| indexed.has(file) && !unreadable.contains(&file.path);
-        let is_new = |file: &StoredFile| !is_known(file) && !indexed.retired.contains(&file.path);
-        let new: HashSet<&str> = stored.iter().filter(|file| is_new(file)).map(|file| file.path.as_str()).collect();
-        let sets = indexed.packages.values().filter(|row| row.files.len() > 1);
-        let whole: HashSet<String> =
-            sets.filter(|row| paths(row).any(|path| new.contains(path.as_str()))).flat_map(paths).collect();
-        let new: HashSet<String> = new.into_iter().map(str::to_owned).chain(whole).collect();
-        let wanted: Vec<StoredFile> = stored.into_iter().filter(|file| new.contains(&file.path)).collect();
-        let mut read = Vec::with_capacity(wanted.len());
+    ) -> Result<(), RepositoryError> {
+        let mut new: Vec<bool> = Vec::with_capacity(stored.len());
+        for file in &stored {
+            let is_known = !unreadable.contains(file.path()) && indexed.has(file)?;
+            new.push(!is_known && !indexed.is_retired(file.path()));
+        }
+        let whole = self.whole_packages(indexed, &stored, &new)?;
+        let wanted = stored.into_iter().zip(new);
+        let wanted = wanted.filter(|(file, is_new)| *is_new || whole.contains(file.path()));
+        let wanted: Vec<StoredFile> = wanted.map(|(file, _)| file).collect();
         let recorded = self.recorded(state).await?;
-        self.carry(&recorded, found).await?;
+        self.carry(&recorded, assembly).await?;
         if wanted.is_empty() {
-            return Ok(read);
+            return Ok(());
         }
         let comparing = Comparing::begin(self.progress, self.at.repository, wanted.len());
         let mut reads = stream::iter(wanted).map(|file| self.read(file, &recorded)).buffered(READS_AT_ONCE);
         while let Some(one) = reads.try_next().await? {
             comparing.advance();
             match one {
-                Ok(file) => read.push(file),
-                Err((path, refusal)) => self.malformed(path, refusal, malformed, found)?,
+                Ok(file) => assembly.take(file, found)?,
+                Err((path, refusal)) => self.malformed(path, refusal, assembly.malformed, found)?,
             }
         }
-        Ok(read)
+        Ok(())
+    }
+
+    /// The paths of the packages of several files of which any is new.
+    fn whole_packages(
+        &self,
+        indexed: &Indexed<'_>,
+        stored: &[StoredFile],
+        new: &[bool],
+    ) -> Result<HashSet<String>, RepositoryError> {
+        // what the index does not know belongs to none of its packages
+        let mut known = HashSet::new();
+        for (file, _) in stored.iter().zip(new).filter(|(_, is_new)| **is_new) {
+            if indexed.file(file.path())?.is_some_and(|row| row.users > 0) {
+                known.insert(file.path());
+            }
+        }
+        if known.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let packages = indexed.packages_with(|path| known.contains(path))?;
+        Ok(packages.iter().filter(|row| row.files.len() > 1).flat_map(paths).collect())
     }
 
     /// Reads a file in a thread of its own.
@@ -253,64 +233,10 @@ impl Comparer<'_> {
             format: self.at.target.format.clone(),
             depth: self.at.target.depth(),
         };
-        let known = recorded.of(&file.path, &file.listed.stat);
-        let (runtime, path) = (Handle::current(), file.path.clone());
+        let known = recorded.of(file.path(), file.stat());
+        let (runtime, path) = (Handle::current(), file.path().to_owned());
         let read = spawn_blocking(move || runtime.block_on(files.read(file, known))).await;
         read.unwrap_or_else(|error| Err(RepositoryError::damaged(path, error)))
-    }
-
-    /// Makes changes of what was read: packages one by one, sources with the files beside them.
-    fn assemble_all(
-        &self,
-        read: Vec<ReadFile>,
-        indexed: &Indexed,
-        gone: &BTreeSet<String>,
-        malformed: Malformed,
-        found: &mut StoreComparison,
-    ) -> Result<(), RepositoryError> {
-        let beside: HashMap<&str, &ReadFile> = read.iter().map(|read| (read.path.as_str(), read)).collect();
-        let mut taken: HashSet<&Identity> = HashSet::new();
-        for file in &read {
-            // known from now on, whatever becomes of it
-            found.noticed.known.push(FileRow {
-                path: file.path.clone(),
-                size_bytes: file.inspected.file.size_bytes,
-                digests: file.inspected.file.digests.clone(),
-                version: Some(file.version.clone()),
-                users: 0,
-            });
-            if matches!(file.inspected.role, Role::Part | Role::Listing) {
-                continue;
-            }
-            let identity = &file.inspected.identity;
-            let elsewhere = indexed.packages.get(&identity.0).filter(|_| !gone.contains(&identity.0));
-            let elsewhere = elsewhere.is_some_and(|row| paths(row).all(|path| path != file.path));
-            if elsewhere || !taken.insert(identity) {
-                tracing::warn!(
-                    repository = %self.at.repository, path = %file.path,
-                    "skipped: another file is the same package"
-                );
-                continue;
-            }
-            let beside_it = |path: &str| match beside.get(path) {
-                Some(read) => Some(read.inspected.file.clone()),
-                None => indexed.files.get(path).and_then(FileRow::as_record_file),
-            };
-            match stored_files::assemble(self.at.target, file, &beside_it) {
-                Ok(record) => {
-                    let versions = record.files.iter().filter_map(|file| {
-                        let path = join(&record.directory, file.name.as_str());
-                        let read = beside.get(path.as_str()).map(|read| read.version.clone());
-                        let known = indexed.files.get(&path).and_then(|row| row.version.clone());
-                        Some((file.name.to_string(), read.or(known)?))
-                    });
-                    let versions = versions.collect();
-                    found.changes.push(self.change(identity.clone(), Some(record), versions));
-                }
-                Err(refusal) => self.malformed(file.path.clone(), refusal, malformed, found)?,
-            }
-        }
-        Ok(())
     }
 
     fn change(&self, identity: Identity, record: Option<Record>, versions: BTreeMap<String, Version>) -> PlannedChange {
