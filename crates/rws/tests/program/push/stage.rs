@@ -9,7 +9,7 @@ use crate::support::program::{Program, Ran};
 use crate::support::server::{Credentials, Server, own_variables};
 use crate::support::{curl, temporary_directory};
 
-pub const DEB: &str = "live/2.8/ubuntu/focal";
+pub const DEB: &str = "live/2.8/ubuntu/jammy";
 pub const RPM: &str = "live/1.10/el/8";
 
 /// Variables of CI services that would change what a push does.

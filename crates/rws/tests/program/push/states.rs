@@ -7,8 +7,8 @@ use crate::support::packages::deb::Deb;
 use crate::support::program::Ran;
 use crate::support::temporary_directory;
 
-const FROM: &str = "live/2.8/ubuntu/focal";
-const TO: &str = "release/2.8/ubuntu/focal";
+const FROM: &str = "live/2.8/ubuntu/jammy";
+const TO: &str = "release/2.8/ubuntu/jammy";
 
 #[test]
 fn a_repository_is_changed_and_listed_from_afar() {
@@ -26,13 +26,13 @@ fn a_repository_is_changed_and_listed_from_afar() {
     expect(&push(&server, FROM, &["--product", "one"], &[&debs[..], &[other]].concat()), 0, &[]);
     let mut rows = Rows::default();
     rows.row("ls", || {
-        expect(&run("ls"), 0, &["live/2.8/ubuntu/focal  published  3 packages  20"]);
+        expect(&run("ls"), 0, &["live/2.8/ubuntu/jammy  published  3 packages  20"]);
         assert_eq!(run("ls live/2.8").expect_success().output(), "ubuntu/\n");
         let all = run("ls --recursive live/2.8/ubuntu/pool").expect_success().output();
         assert!(all.lines().count() == 3 && all.contains("rws-one_1.0_amd64.deb  "), "{all}");
         assert_eq!(json(&run("ls --json live/2.8"))["name"], "ubuntu");
         // where there is no directory of that name
-        expect(&run(&format!("ls {FROM}")), 0, &["live/2.8/ubuntu/focal  published  3 packages"]);
+        expect(&run(&format!("ls {FROM}")), 0, &["live/2.8/ubuntu/jammy  published  3 packages"]);
         expect(&run("ls live/2.8/ubuntu/foc"), 3, &["does not exist"]);
         expect(&run("ls live/2.8/nothing"), 3, &["This file or directory does not exist."]);
     });
@@ -43,23 +43,23 @@ fn a_repository_is_changed_and_listed_from_afar() {
             format!("{TO}: 0 packages stay as they are\n+ rws-one 1.0 amd64  rws-one_1.0_amd64.deb\n")
         );
         assert_eq!(run(&format!("promote {FROM} --to {TO} --all")).expect_success().output(), "published\n");
-        expect(&run("ls"), 0, &["release/2.8/ubuntu/focal  published  3 packages"]);
+        expect(&run("ls"), 0, &["release/2.8/ubuntu/jammy  published  3 packages"]);
         expect(
             &run(&format!("promote {FROM} --to {TO} nothing-like-it")),
             3,
-            &["No package in live/2.8/ubuntu/focal is nothing-like-it."],
+            &["No package in live/2.8/ubuntu/jammy is nothing-like-it."],
         );
         expect(&run(&format!("promote {FROM} --to {TO}")), 2, &["PACKAGE"]);
     });
     rows.row("pin", || {
         expect(&run(&format!("pin create before {TO}")), 0, &["pinned"]);
-        expect(&run("pin list"), 0, &["before  20", "  release/2.8/ubuntu/focal  20"]);
+        expect(&run("pin list"), 0, &["before  20", "  release/2.8/ubuntu/jammy  20"]);
     });
     rows.row("retain", || {
         expect(&run("retain release/* --dry-run"), 3, &["release/*"]);
         expect(&run("retain release/*/*/* --dry-run"), 0, &["- rws-one 1.0 amd64"]);
         expect(&run("retain release/*/*/*"), 0, &["published"]);
-        expect(&run("ls"), 0, &["release/2.8/ubuntu/focal  published  2 packages"]);
+        expect(&run("ls"), 0, &["release/2.8/ubuntu/jammy  published  2 packages"]);
     });
     rows.row("delete", || {
         expect(
@@ -68,13 +68,13 @@ fn a_repository_is_changed_and_listed_from_afar() {
             &["- rws-one 2.0", "- rws-two 1.0"],
         );
         expect(&run(&format!("delete {TO} rws-two=1.0")), 0, &["published"]);
-        expect(&run("ls"), 0, &["release/2.8/ubuntu/focal  published  1 packages"]);
+        expect(&run("ls"), 0, &["release/2.8/ubuntu/jammy  published  1 packages"]);
         expect(&run(&format!("delete {TO} rws-two=1.0")), 3, &["There is no such package"]);
     });
     rows.row("rollback, and log and diff after it", || {
         expect(&run(&format!("rollback {TO} before --dry-run")), 0, &["+ rws-one 1.0", "+ rws-two 1.0"]);
         expect(&run(&format!("rollback {TO} before")), 0, &["published"]);
-        expect(&run("ls"), 0, &["release/2.8/ubuntu/focal  published  3 packages"]);
+        expect(&run("ls"), 0, &["release/2.8/ubuntu/jammy  published  3 packages"]);
         expect(&run(&format!("log {TO}")), 0, &["rollback by rws", "pinned: before"]);
         assert_eq!(run(&format!("diff {TO} before")).expect_success().output(), "");
         expect(&run("pin remove before"), 0, &["removed"]);
@@ -84,7 +84,7 @@ fn a_repository_is_changed_and_listed_from_afar() {
         expect(&run("status"), 0, &[": version ", "writers: ", "key "]);
         let pushed = json(&push(&server, FROM, &["--json", "--product", "one"], &debs[..1]));
         let upload = pushed["uploads"][0]["upload"].as_str().unwrap().to_owned();
-        expect(&run(&format!("status {upload}")), 0, &["published", "  live/2.8/ubuntu/focal  20"]);
+        expect(&run(&format!("status {upload}")), 0, &["published", "  live/2.8/ubuntu/jammy  20"]);
         expect(&run("status 20200101T000000Z-0000000000000000"), 3, &["This address does not exist."]);
     });
     rows.row("a promotion that is refused names the packages", || {
@@ -92,7 +92,7 @@ fn a_repository_is_changed_and_listed_from_afar() {
         let changed = Deb::new("rws-one", "1.0", "amd64").file("usr/share/x", b"x").build(other.path());
         expect(&push(&server, FROM, &["--product", "one"], &[changed]), 0, &[]);
         let ran = run(&format!("promote {FROM} --to {TO} rws-one=1.0"));
-        expect(&ran, 6, &["; rws-one in release/2.8/ubuntu/focal: "]);
+        expect(&ran, 6, &["; rws-one in release/2.8/ubuntu/jammy: "]);
         expect(&run(&format!("promote {FROM} --to {TO} rws-one=1.0 --replace")), 0, &["published"]);
     });
     rows.row("nobody and nowhere", || {

@@ -108,7 +108,7 @@ fn with_the_program_the_packages_are_checked_first() {
     };
     let said = run("smtp").expect_success().everything();
     assert!(said.contains("tarantool-smtp_0.0.4.0-1.dsc and 2 files that it names: good"), "{said}");
-    assert!(said.contains("apt-get install dash") && !said.contains(&server.credentials().password), "{said}");
+    assert!(said.contains("apt-get install") && !said.contains(&server.credentials().password), "{said}");
     let pool = server.data_dir().join("release/2.8/ubuntu/pool/focal/main");
     assert!(read_file(&pool.join("s/smtp/-dash.deb")) == deb);
     write_file(&packages.join("broken.deb"), &deb[..200]);
