@@ -219,10 +219,6 @@ impl ClientFormat for Deb {
         identity::package_name(identity, file)
     }
 
-    fn install_commands(&self, setup: &ClientSetup<'_>, packages: &[String]) -> Vec<String> {
-        setup_files::install_commands(setup, packages)
-    }
-
     fn source_package<'s>(&self, source: &'s str) -> &'s str {
         source.split(' ').next().unwrap_or_default()
     }

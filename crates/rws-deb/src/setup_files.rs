@@ -8,20 +8,6 @@ pub(crate) fn archive(setup: &ClientSetup<'_>) -> String {
     format!("{}/{}/{}/{}/", setup.trees(), target.kind, target.series, target.distribution)
 }
 
-/// The commands that fetch the client file and install packages.
-pub(crate) fn install_commands(setup: &ClientSetup<'_>, packages: &[String]) -> Vec<String> {
-    if packages.is_empty() {
-        return Vec::new();
-    }
-    let (base, target, name) = (setup.base, setup.target, setup.name());
-    let state = setup.at.map(|at| format!("?at={at}")).unwrap_or_default();
-    vec![
-        format!("curl -fsS -o /etc/apt/sources.list.d/{name}.sources {base}/-/setup/{target}.sources{state}"),
-        "apt-get update".to_owned(),
-        format!("apt-get install {}", packages.join(" ")),
-    ]
-}
-
 /// `.sources`: deb822 form with the key inline.
 pub(crate) fn sources(setup: &ClientSetup<'_>) -> String {
     sources_with(setup, None)

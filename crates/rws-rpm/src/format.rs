@@ -188,10 +188,6 @@ impl ClientFormat for Rpm {
         identity::package_name(identity, file)
     }
 
-    fn install_commands(&self, setup: &ClientSetup<'_>, packages: &[String]) -> Vec<String> {
-        setup_files::install_commands(setup, packages)
-    }
-
     fn source_package<'s>(&self, source: &'s str) -> &'s str {
         package_relations::source_package(source)
     }

@@ -47,12 +47,6 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
-    /// The commands with which an administrator of a client sets up a target and installs packages of it; none where there are no
-    /// packages. Of [`ClientSetup`] base, target and state count.
-    fn install_commands(&self, _setup: &ClientSetup<'_>, _packages: &[String]) -> Vec<String> {
-        Vec::new()
-    }
-
     /// The package that brings keys and client file to clients; `None` where there is none of this kind, or the repository
     /// is not signed.
     fn release_package(&self, _package: &ReleasePackage<'_>) -> Option<BuiltPackage> {

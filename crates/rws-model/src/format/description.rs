@@ -86,10 +86,15 @@ impl InstallWay {
 
     /// The command that installs a package.
     pub fn of_package(&self, package: &str) -> String {
+        self.of_packages([package])
+    }
+
+    /// The command that installs several packages.
+    pub fn of_packages<'a>(&self, packages: impl IntoIterator<Item = &'a str>) -> String {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
-        match package.bytes().all(is_plain) {
-            true => format!("{} {package}", self.install),
-            false => format!("{} {}", self.install, super::quoted(package)),
-        }
+        packages.into_iter().fold(self.install.to_owned(), |command, package| match package.bytes().all(is_plain) {
+            true => format!("{command} {package}"),
+            false => format!("{command} {}", super::quoted(package)),
+        })
     }
 }
