@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
-    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, FileByFile, FileName, Format, Identity,
-    Index, Inspected, Inspector, Layout, ListedFile, ListedPackage, PackageName, PackageRelations, Partition,
-    Placement, PlainDirectory, ProductRule, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
-    RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
+    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic, FileByFile, FileName,
+    Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage, PackageDescription,
+    PackageName, PackageRelations, Partition, Placement, PlainDirectory, ProductRule, Reading, Refusal, ReleasePackage,
+    RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target,
+    UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
@@ -16,8 +17,8 @@ use crate::dsc::{Dsc, Text};
 use crate::file_kind::{FileKind, is_skipped};
 use crate::part::Part;
 use crate::{
-    RENDERER, audit, identity, layout, package_relations, product, published_names, release, release_package,
-    setup_files, upload,
+    RENDERER, audit, description, identity, install_ways, layout, package_relations, product, published_names, release,
+    release_package, setup_files, upload,
 };
 
 /// The Debian package format: `base` `deb` of the configuration.
@@ -106,6 +107,10 @@ impl RepositoryFormat for Deb {
 
     fn compare(&self, left: &Identity, right: &Identity) -> Ordering {
         identity::compare(left, right)
+    }
+
+    fn identity_ranges(&self, name: &str) -> Vec<(Identity, Identity)> {
+        identity::ranges(name)
     }
 
     fn indexes(
@@ -214,10 +219,6 @@ impl ClientFormat for Deb {
         identity::package_name(identity, file)
     }
 
-    fn install_commands(&self, setup: &ClientSetup<'_>, packages: &[String]) -> Vec<String> {
-        setup_files::install_commands(setup, packages)
-    }
-
     fn source_package<'s>(&self, source: &'s str) -> &'s str {
         source.split(' ').next().unwrap_or_default()
     }
@@ -240,6 +241,30 @@ impl ClientFormat for Deb {
 
     fn release_package_version(&self, name: &str, identity: &Identity) -> Option<String> {
         identity::version_of(identity, &release_package::package_name(name))
+    }
+
+    fn entry_topic(&self, partition: &str) -> Option<EntryTopic> {
+        description::topic(partition)
+    }
+
+    fn summary(&self, entry: &[u8]) -> String {
+        description::summary(entry)
+    }
+
+    fn describe(&self, entries: &[Entry]) -> PackageDescription {
+        description::of(entries)
+    }
+
+    fn is_installable(&self, package: &PackageName) -> bool {
+        description::is_installable(package)
+    }
+
+    fn install_ways(&self, setup: &ClientSetup<'_>) -> Vec<InstallWay> {
+        install_ways::of(setup)
+    }
+
+    fn release_package_name(&self, name: &str) -> Option<String> {
+        Some(release_package::package_name(name))
     }
 
     fn architectures(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {

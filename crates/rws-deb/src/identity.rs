@@ -52,6 +52,13 @@ pub(crate) fn package_name(identity: &Identity, file: Option<&FileName>) -> Opti
     Some(PackageName { name, version, architecture })
 }
 
+/// Where packages of a name stand, one range for each kind. No version comes before a tilde, and no name between a name and the
+/// same with a character behind it that no name has.
+pub(crate) fn ranges(name: &str) -> Vec<(Identity, Identity)> {
+    let range = |kind: &str| (Identity(format!("{kind} {name} ~~~~ ")), Identity(format!("{kind} {name}\0 ~~~~ ")));
+    ["deb", "udeb", "source"].map(range).to_vec()
+}
+
 /// The version of a package of this name; `None` where the identity is of another one.
 pub(crate) fn version_of(identity: &Identity, name: &str) -> Option<String> {
     let (kind, of, version, _) = split(&identity.0);
@@ -67,6 +74,29 @@ fn split(text: &str) -> (&str, &str, &str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_packages_of_a_name_are_in_its_ranges() {
+        let in_ranges = |identity: &Identity, name: &str| {
+            let is_in = |(start, end): &(Identity, Identity)| {
+                compare(identity, start).is_ge() && compare(identity, end).is_lt()
+            };
+            ranges(name).iter().any(is_in)
+        };
+        for version in ["0", "1:2~rc1-3", "0~~1", "0~", "99999:1"] {
+            for identity in [
+                of_package("deb", "a", version, "amd64"),
+                of_package("udeb", "a", version, "all"),
+                of_source("a", version),
+            ] {
+                assert!(in_ranges(&identity, "a"), "{identity:?}");
+                assert!(!in_ranges(&identity, "a+") && !in_ranges(&identity, "A"), "{identity:?}");
+            }
+        }
+        for other in ["a-b", "aa", "a+", "a.", "b", "a0"] {
+            assert!(!in_ranges(&of_package("deb", other, "1", "amd64"), "a"), "{other}");
+        }
+    }
 
     #[test]
     fn versions_are_written_as_in_the_name_of_the_file() {

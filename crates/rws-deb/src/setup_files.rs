@@ -8,20 +8,6 @@ pub(crate) fn archive(setup: &ClientSetup<'_>) -> String {
     format!("{}/{}/{}/{}/", setup.trees(), target.kind, target.series, target.distribution)
 }
 
-/// The commands that fetch the client file and install packages.
-pub(crate) fn install_commands(setup: &ClientSetup<'_>, packages: &[String]) -> Vec<String> {
-    if packages.is_empty() {
-        return Vec::new();
-    }
-    let (base, target, name) = (setup.base, setup.target, setup.name());
-    let state = setup.at.map(|at| format!("?at={at}")).unwrap_or_default();
-    vec![
-        format!("curl -fsS -o /etc/apt/sources.list.d/{name}.sources {base}/-/setup/{target}.sources{state}"),
-        "apt-get update".to_owned(),
-        format!("apt-get install {}", packages.join(" ")),
-    ]
-}
-
 /// `.sources`: deb822 form with the key inline.
 pub(crate) fn sources(setup: &ClientSetup<'_>) -> String {
     sources_with(setup, None)
@@ -57,6 +43,13 @@ pub(crate) fn sources_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> St
 /// `.list`: the one-line form, for apt before 2.3.10, which knows no inline keys.
 pub(crate) fn list(setup: &ClientSetup<'_>) -> String {
     list_with(setup, None)
+}
+
+/// The line of binary packages, for people who write the file by hand; the keys are in a file of this name.
+pub(crate) fn one_line(setup: &ClientSetup<'_>, keyring: &str) -> String {
+    let keyring = setup.key.map(|_| keyring);
+    let list = list_with(setup, keyring);
+    list.lines().find(|line| line.starts_with("deb ")).unwrap_or_default().to_owned()
 }
 
 /// The same, with the keys in a file that is there where one is named.

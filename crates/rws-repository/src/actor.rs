@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Actor {
     /// What was asked for: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign`, `release-package`, `create-token`, `revoke-token`.
     pub verb: Cow<'static, str>,
-    /// What it is about, where that is no package: the name of a pin.
+    /// What it is about beside packages: the name of a pin; of a promotion the target that they come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The repositories that it is about, where it changes none of their packages: those of the pin.

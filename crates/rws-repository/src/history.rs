@@ -270,6 +270,14 @@ pub(crate) fn changed(from: &Generation, to: &Generation) -> Result<ChangedRows,
     Ok(changed)
 }
 
+/// Whether two rows have the same files.
+pub(crate) fn is_same(
+    (before, was): (&Generation, &PackageRow),
+    (after, row): (&Generation, &PackageRow),
+) -> Result<bool, RepositoryError> {
+    Ok(files_of(before, was)? == files_of(after, row)?)
+}
+
 /// The paths and contents of a package's files.
 fn files_of(
     generation: &Generation,

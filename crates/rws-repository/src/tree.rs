@@ -319,6 +319,20 @@ impl Tree {
         Ok(self.head(repository).await?.map(|current| current.head.generation.clone()))
     }
 
+    /// What is current in a repository.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn published(&self, repository: &RepositoryId) -> Result<Option<Published>, RepositoryError> {
+        Ok(self.head(repository).await?.map(|current| Published {
+            repository: repository.clone(),
+            generation: current.head.generation.clone(),
+            published_at: current.head.published_at,
+            packages: current.head.packages,
+        }))
+    }
+
     /// How many packages of a repository have the signature of each key, by its fingerprint; `None` where that is not known.
     ///
     /// # Errors

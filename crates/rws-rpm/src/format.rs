@@ -4,18 +4,19 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use rws_model::{
-    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, FileName, Format, Frame, Identity, Index,
-    Inspected, Inspector, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer, PackageName, PackageRelations,
-    PackageSigning, Partition, Placement, PlainDirectory, Reading, Refusal, ReleasePackage, RepositoryFormat,
-    RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
+    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic, FileName, Format, Frame,
+    Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer,
+    PackageDescription, PackageName, PackageRelations, PackageSigning, Partition, Placement, PlainDirectory, Reading,
+    Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput,
+    Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::inspector::{RENDERER, RpmInspector};
 use crate::setup_files::Client;
 use crate::signing::RpmSigning;
 use crate::{
-    audit, file_name, identity, metadata, package_relations, placement, published_names, release_package, repomd,
-    setup_files,
+    audit, description, file_name, identity, install_ways, metadata, package_relations, placement, published_names,
+    release_package, repomd, setup_files,
 };
 
 /// The RPM package format.
@@ -106,6 +107,10 @@ impl RepositoryFormat for Rpm {
         identity::compare(left, right)
     }
 
+    fn identity_ranges(&self, name: &str) -> Vec<(Identity, Identity)> {
+        identity::ranges(name)
+    }
+
     fn indexes(
         &self,
         _partitions: &BTreeSet<Partition>,
@@ -183,10 +188,6 @@ impl ClientFormat for Rpm {
         identity::package_name(identity, file)
     }
 
-    fn install_commands(&self, setup: &ClientSetup<'_>, packages: &[String]) -> Vec<String> {
-        setup_files::install_commands(setup, packages)
-    }
-
     fn source_package<'s>(&self, source: &'s str) -> &'s str {
         package_relations::source_package(source)
     }
@@ -209,6 +210,30 @@ impl ClientFormat for Rpm {
 
     fn release_package_version(&self, name: &str, identity: &Identity) -> Option<String> {
         identity::version_of(identity, &release_package::package_name(name))
+    }
+
+    fn entry_topic(&self, partition: &str) -> Option<EntryTopic> {
+        description::topic(partition)
+    }
+
+    fn summary(&self, entry: &[u8]) -> String {
+        description::summary(entry)
+    }
+
+    fn describe(&self, entries: &[Entry]) -> PackageDescription {
+        description::of(entries)
+    }
+
+    fn is_installable(&self, package: &PackageName) -> bool {
+        description::is_installable(package)
+    }
+
+    fn install_ways(&self, setup: &ClientSetup<'_>) -> Vec<InstallWay> {
+        install_ways::of(setup)
+    }
+
+    fn release_package_name(&self, name: &str) -> Option<String> {
+        Some(release_package::package_name(name))
     }
 
     fn setup_file(&self, end: &str, setup: &ClientSetup<'_>) -> Option<String> {

@@ -72,6 +72,13 @@ pub fn version_of(identity: &Identity, name: &str) -> Option<String> {
     parts(identity).filter(|parts| parts.name == name).map(|parts| parts.version.to_owned())
 }
 
+/// Where packages of a name stand. No version comes before a tilde, and no name between a name and the same with a character behind
+/// it that no name has.
+pub fn ranges(name: &str) -> Vec<(Identity, Identity)> {
+    let bound = |name: &str| Identity(format!("rpm {name} 0 ~~~~ ~~~~ !"));
+    vec![(bound(name), bound(&format!("{name}\0")))]
+}
+
 /// Whether it is the identity of an RPM package.
 pub fn is_rpm(identity: &Identity) -> bool {
     parts(identity).is_some()
@@ -103,6 +110,18 @@ mod tests {
     fn nevra(epoch: u32, version: &str, release: &str, architecture: &str) -> Nevra {
         let [name, version, release, architecture] = ["a-b", version, release, architecture].map(str::to_owned);
         Nevra { name, epoch, version, release, architecture }
+    }
+
+    #[test]
+    fn all_packages_of_a_name_are_in_its_range() {
+        let in_range = |identity: &Identity, name: &str| {
+            ranges(name).iter().any(|(start, end)| compare(identity, start).is_ge() && compare(identity, end).is_lt())
+        };
+        for (epoch, version) in [(0, "0"), (0, "1~rc"), (0, "~"), (7, "1"), (u32::MAX, "9")] {
+            let identity = of(&nevra(epoch, version, "1", "x86_64"));
+            assert!(in_range(&identity, "a-b"), "{identity:?}");
+            assert!(!in_range(&identity, "a-b-c") && !in_range(&identity, "a"), "{identity:?}");
+        }
     }
 
     #[test]

@@ -11,22 +11,6 @@ pub enum Client {
     Yum,
 }
 
-/// The commands that fetch the client file and install packages: with dnf, on SUSE with zypper.
-pub fn install_commands(setup: &ClientSetup<'_>, packages: &[String]) -> Vec<String> {
-    if packages.is_empty() {
-        return Vec::new();
-    }
-    let (base, target, name) = (setup.base, setup.target, setup.name());
-    let state = setup.at.map(|at| format!("?at={at}")).unwrap_or_default();
-    let is_suse = ["opensuse", "sles", "sle"].iter().any(|start| target.distribution.starts_with(start));
-    let (directory, end, program) =
-        if is_suse { ("/etc/zypp/repos.d", "zypper.repo", "zypper") } else { ("/etc/yum.repos.d", "repo", "dnf") };
-    vec![
-        format!("curl -fsS -o {directory}/{name}.repo {base}/-/setup/{target}.{end}{state}"),
-        format!("{program} install {}", packages.join(" ")),
-    ]
-}
-
 /// A mirror list makes dnf read one immutable generation; zypper and old yum keep a mirror list too long and use
 /// the plain address.
 pub fn repo(setup: &ClientSetup<'_>, client: Client) -> String {

@@ -113,8 +113,24 @@ impl Problem {
         Self { message: message.into(), file: None, hint: None, ..self }
     }
 
-    /// The answer.
+    /// What went wrong, for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it, for people.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The answer. It carries the problem, so that a page can say the same.
     pub fn answer(&self) -> Answer {
+        let mut answer = self.plain_answer();
+        answer.extensions_mut().insert(self.clone());
+        answer
+    }
+
+    fn plain_answer(&self) -> Answer {
         if self.code == UNAUTHORIZED {
             return unauthorized();
         }

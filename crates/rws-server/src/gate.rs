@@ -1,6 +1,8 @@
 //! The only way from a request to a repository: handlers take what the gate makes, and nothing else can make it. A check that is
 //! forgotten does not compile.
 
+mod packages;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +11,14 @@ use axum::http::StatusCode;
 use futures::Stream;
 use rws_model::{Allowed, Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::actor::Actor;
-use rws_repository::areas::Areas;
+use rws_repository::areas::{Area, Areas};
 use rws_repository::audit::{self, AuditFilter, AuditRecord};
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget, PathError};
 use rws_repository::history::{self, Commit, NoState, PastState};
 use rws_repository::limits::{PackageLimits, Requester};
+use rws_repository::package_lists::PackageLists;
 use rws_repository::pin::{self, Pin};
+use rws_repository::publication::Publication;
 use rws_repository::selection::RepositoryPlan;
 use rws_repository::tree::{FileRequest, OfReader, PublicFile, Published, Tree};
 use rws_repository::{GenerationId, Head, IntakeError, RepositoryError, UploadId};
@@ -23,6 +27,8 @@ use rws_store::{Depth, DirectoryEntry, MAX_PAGE_ENTRIES, Page, Store};
 use crate::access::{Login, Reader, User};
 use crate::answer::Problem;
 use crate::own;
+
+pub use self::packages::{ReadableContents, ReadablePackage};
 
 /// So many targets and patterns a request may name.
 const MAX_PATHS: usize = 500;
@@ -33,11 +39,16 @@ const MAX_PATH_BYTES: usize = 500;
 /// So many commits are kept in memory, of at most some kilobytes each.
 const KEPT_COMMITS: usize = 200;
 
+/// How many bytes the names of all packages may take in memory, see [`PackageLists`].
+const MAX_LIST_BYTES: usize = 64 << 20;
+
 /// What can be read and written. Its parts are nobody else's.
 pub struct Gate {
     catalogue: Arc<Catalogue>,
     areas: Areas,
     commits: Mutex<HashMap<(RepositoryId, GenerationId, bool), Arc<Commit>>>,
+    lists: PackageLists,
+    publications: Mutex<HashMap<(RepositoryId, GenerationId), Arc<Publication>>>,
     tree: Tree,
 }
 
@@ -130,7 +141,14 @@ impl From<Closed> for Problem {
 impl Gate {
     /// A gate before the repositories of a catalogue.
     pub fn new(catalogue: Arc<Catalogue>, tree: Tree) -> Self {
-        Self { areas: Areas::new(Arc::clone(&catalogue)), catalogue, commits: Mutex::default(), tree }
+        Self {
+            areas: Areas::new(Arc::clone(&catalogue)),
+            catalogue,
+            commits: Mutex::default(),
+            lists: PackageLists::new(MAX_LIST_BYTES),
+            publications: Mutex::default(),
+            tree,
+        }
     }
 
     /// The formats of all repositories.
@@ -245,6 +263,14 @@ impl Gate {
     pub fn depends_on_reader(&self, reader: &Reader, path: &str) -> bool {
         let place = Self::place(path);
         reader.sees_its_own(place, &self.areas.of(place))
+    }
+
+    /// The target that a path belongs to, where this one may know of it.
+    pub fn target_of_path(&self, reader: &Reader, path: &str) -> Option<&Arc<ConfiguredTarget>> {
+        match self.areas.of(path) {
+            Area::Of(target) if reader.may_read(&target.target) => Some(target),
+            _ => None,
+        }
     }
 
     /// A path without slashes at its ends, as this one may read it.

@@ -308,7 +308,7 @@ fn modified(stat: &Stat) -> Option<Timestamp> {
 }
 
 /// `820.0 B`, `6.7 KiB`.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let mut size = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
         if size < 1024.0 {
@@ -322,10 +322,12 @@ fn size(bytes: u64) -> String {
 /// 404: a page, or JSON for who wants that.
 pub fn missing(is_json: bool) -> Answer {
     let text = "This file or directory does not exist.";
+    let problem = Problem::new(StatusCode::NOT_FOUND, "not-found", text);
     let mut answer = match is_json {
-        true => Problem::new(StatusCode::NOT_FOUND, "not-found", text).answer(),
+        true => problem.answer(),
         false => message(StatusCode::NOT_FOUND, "Not found", text),
     };
+    answer.extensions_mut().insert(problem);
     answer.headers_mut().insert(VARY, HeaderValue::from_static("Accept"));
     answer
 }

@@ -17,8 +17,10 @@ use tokio::time::timeout;
 use crate::access::Reader;
 use crate::answer::{Answer, Problem, json, text};
 use crate::connection::Client;
+use crate::contents::{packages, search};
 use crate::gate::ReadableRepository;
 use crate::openapi::document;
+use crate::pages::{self, Visit};
 use crate::path;
 use crate::schema::{
     Comparison, Generation, Key, Overview, Program, Repositories, Repository, RepositoryState, Stale, StoreProblems,
@@ -79,6 +81,13 @@ async fn answer(
         Endpoint::OpenApi => Ok(Some(openapi())),
         Endpoint::Repositories => repositories(service, reader).await.map(Some),
         Endpoint::Past => past::get(service, reader, route.rest, parts).await,
+        Endpoint::Search => search::get(service, reader, parts).await.map(Some),
+        Endpoint::Packages => packages::get(service, reader, route.rest).await,
+        Endpoint::Browse => {
+            let visit = Visit { service, reader, base, parts };
+            Box::pin(pages::get(&visit, route.rest)).await
+        }
+        Endpoint::Nothing if route.rest.is_empty() => Ok(pages::of_nothing(service, reader, parts)),
         Endpoint::Pins => pins::get(service, reader).await.map(Some),
         Endpoint::At => at::get(service, (reader, client), route.rest, parts).await,
         Endpoint::Status => Ok(Some(overview(service, reader).await)),
@@ -144,6 +153,11 @@ fn openapi() -> Answer {
 /// The state of the service.
 #[utoipa::path(get, path = "/-/status", tag = "operation", responses((status = 200, description = "The state of this process.", body = Overview)))]
 async fn overview(service: &Service, reader: &Reader) -> Answer {
+    json(StatusCode::OK, &status(service, reader).await)
+}
+
+/// The state of the service, as far as this one may know of it.
+pub async fn status(service: &Service, reader: &Reader) -> Overview {
     let writing = service.writing.borrow().clone();
     let state = match &writing {
         WriteAccess::Unknown { .. } => WritersState::Unknown,
@@ -152,7 +166,7 @@ async fn overview(service: &Service, reader: &Reader) -> Answer {
         WriteAccess::SoleWriter => WritersState::Single,
         WriteAccess::Standby { .. } => WritersState::Waiting,
     };
-    let overview = Overview {
+    Overview {
         version: service.version,
         read_only: service.settings.read_only,
         writers: Writers { state, message: service.scheduler.outdated().unwrap_or_else(|| writing.sentence()) },
@@ -163,8 +177,7 @@ async fn overview(service: &Service, reader: &Reader) -> Answer {
         unchecked: service.scheduler.unchecked(),
         overruled: service.scheduler.overruled(),
         waiting: waiting(service, reader, &writing).await,
-    };
-    json(StatusCode::OK, &overview)
+    }
 }
 
 /// What waits for its `.changes`; `None` where the store does not answer: all else is answered nevertheless.
@@ -207,13 +220,15 @@ fn stale(service: &Service, reader: &Reader) -> BTreeMap<String, Stale> {
     all.filter(|(repository, _)| service.gate.may_see(reader, repository)).collect()
 }
 
-fn comparing(service: &Service, reader: &Reader) -> BTreeMap<String, Comparison> {
+/// The repositories that this one may read and that are compared with the store now.
+pub fn comparing(service: &Service, reader: &Reader) -> BTreeMap<String, Comparison> {
     let comparisons = service.scheduler.publisher().comparisons().into_iter();
     let all = comparisons.map(|one| (one.repository.to_string(), Comparison { read: one.read, files: one.files }));
     all.filter(|(repository, _)| service.gate.may_see(reader, repository)).collect()
 }
 
-fn failing(service: &Service, reader: &Reader) -> BTreeMap<String, String> {
+/// The repositories that this one may read and that cannot be published, each with the reason.
+pub fn failing(service: &Service, reader: &Reader) -> BTreeMap<String, String> {
     let all = service.scheduler.failing().into_iter().map(|(repository, error)| (repository.to_string(), error));
     all.filter(|(repository, _)| service.gate.may_see(reader, repository)).collect()
 }
@@ -224,6 +239,16 @@ fn failing(service: &Service, reader: &Reader) -> BTreeMap<String, String> {
     StoreProblems,
 ))]
 async fn repositories(service: &Service, reader: &Reader) -> Result<Answer, Problem> {
+    let repositories = repository_states(service, reader).await?;
+    Ok(json(StatusCode::OK, &Repositories { repositories }))
+}
+
+/// The states of all repositories that this one may read, in the order of their names.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn repository_states(service: &Service, reader: &Reader) -> Result<Vec<Repository>, Problem> {
     let mut errors = failing(service, reader);
     let comparing = comparing(service, reader);
     let mut repositories = Vec::new();
@@ -256,7 +281,7 @@ async fn repositories(service: &Service, reader: &Reader) -> Result<Answer, Prob
         last_error: Some(error),
     }));
     repositories.sort_by(|left, right| left.repository.cmp(&right.repository));
-    Ok(json(StatusCode::OK, &Repositories { repositories }))
+    Ok(repositories)
 }
 
 /// What happened to an upload. It is known for seven days.

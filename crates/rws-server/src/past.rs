@@ -36,6 +36,20 @@ async fn generations(
     query: Option<&str>,
     is_admin: bool,
 ) -> Result<Answer, Problem> {
+    Ok(json(StatusCode::OK, &found(service, past, query, is_admin).await?))
+}
+
+/// The generations that a query asks for.
+///
+/// # Errors
+///
+/// What is wrong with the query; when the store fails.
+pub async fn found(
+    service: &Service,
+    past: &ReadablePast,
+    query: Option<&str>,
+    is_admin: bool,
+) -> Result<PastGenerations, Problem> {
     let limit = match path::query(query, "limit").map(|text| text.parse()) {
         None => MAX_ON_A_PAGE,
         Some(Ok(limit @ 1..)) => limit,
@@ -82,7 +96,7 @@ async fn generations(
             pins: pins_of(state),
         });
     }
-    Ok(json(StatusCode::OK, &PastGenerations { generations, next }))
+    Ok(PastGenerations { generations, next })
 }
 
 fn past_upload((upload, actor): &(UploadId, Option<Actor>), is_admin: bool) -> PastUpload {

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::{RepositoryId, Verb};
 use rws_repository::GenerationId;
+use rws_repository::actor::Actor;
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::intake::Accepted;
 use rws_repository::promotion::{self, Choice, PlannedPromotion, Promotion, PromotionError};
@@ -68,7 +69,8 @@ pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mu
     let source = from.repositories();
     service.settle(&source).await;
     // also when the client goes away meanwhile
-    let (promoting, actor) = (Arc::clone(service), actor(user, parts, "promote"));
+    let actor = Actor { subject: Some(from.target.to_string()), ..actor(user, parts, "promote") };
+    let promoting = Arc::clone(service);
     let work = tokio::spawn(async move {
         let _turn = promoting.turn("promotions").await?;
         let promotion = Promotion {

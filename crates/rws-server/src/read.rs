@@ -7,7 +7,6 @@ use axum::body::{Body, HttpBody as _};
 use axum::http::header::{CONTENT_LENGTH, VARY};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
-use rws_repository::RepositoryError;
 use rws_repository::tree::OfReader;
 
 use crate::access::Reader;
@@ -17,9 +16,10 @@ use crate::connection::Client;
 use crate::exchange::Held;
 use crate::gate::{Closed, Readable};
 use crate::listing::{message, missing, wants_json};
+use crate::pages::Visit;
 use crate::service::Service;
 use crate::shares::BudgetShare;
-use crate::{assets, download, listing, path};
+use crate::{assets, download, listing, pages, path};
 
 /// How long an answer waits for memory that others hold.
 const LONGEST_QUEUE: Duration = Duration::from_secs(20);
@@ -42,7 +42,7 @@ pub async fn get(service: &Arc<Service>, reader: &Reader, client: &Client, parts
         Ok(Some(answer)) => answer,
         Ok(None) if service.scheduler.purged().has_path(&path) => purged().answer(),
         Ok(None) => missing(is_json()),
-        Err(error) => failed(&Problem::from(error), is_json()),
+        Err(problem) => failed(&problem, is_json()),
     }
 }
 
@@ -77,7 +77,7 @@ async fn answer(
     client: &Client,
     readable: &Readable,
     parts: &Parts,
-) -> Result<Option<Answer>, RepositoryError> {
+) -> Result<Option<Answer>, Problem> {
     let (method, headers, query) = (&parts.method, &parts.headers, parts.uri.query());
     let kind = path::query(query, "type").filter(|kind| !kind.is_empty());
     let (file, directory) = match kind.as_deref() {
@@ -94,6 +94,12 @@ async fn answer(
         && let Some(answer) = download::file(service, readable, method, headers, reader).await?
     {
         return Ok(Some(hold(service, client, answer, FILE_BYTES).await));
+    }
+    if directory && pages::replaces_listing(service, parts) {
+        let reader = readable.reader();
+        let base = || Some(client.base(&service.settings, &parts.uri, headers)? + reader.prefix());
+        let visit = Visit { service, reader, base: &base, parts };
+        return Box::pin(pages::of_directory(&visit, readable)).await;
     }
     if directory && let Some(answer) = Box::pin(listing::directory(service, readable, method, headers, query)).await? {
         let is_large = is_streamed(&answer);

@@ -24,8 +24,8 @@ use crate::path_token::PathToken;
 use crate::service::Service;
 use crate::table::{Endpoint, Resource, Right, Route, Row};
 use crate::{
-    audit, incoming, metadata, own, path, pins, promote, purge, read, remove, retain, rollback, schedule, tokens,
-    upload, wait,
+    audit, incoming, metadata, own, pages, path, pins, promote, purge, read, remove, retain, rollback, schedule,
+    tokens, upload, wait,
 };
 
 /// How long a change waits for the check of the store with which the program starts.
@@ -82,13 +82,16 @@ pub async fn handle(
             None if depends => Box::pin(reader(&service, &exchange, anybody, &parts)).await,
             None => Ok(anybody),
         };
-        let mut answer = match reader {
+        let mut answer = match &reader {
             Err(problem) => problem.answer(),
             Ok(reader) => match row.resource {
-                Resource::Path => read::get(&service, &reader, &exchange.client, &parts).await,
-                _ => Box::pin(own::get(&service, &reader, &exchange.client, &parts)).await,
+                Resource::Path => read::get(&service, reader, &exchange.client, &parts).await,
+                _ => Box::pin(own::get(&service, reader, &exchange.client, &parts)).await,
             },
         };
+        if pages::is_for_people(&service, &parts) {
+            answer = pages::dress(&service, reader.ok().as_ref(), &parts, answer);
+        }
         if depends {
             of_reader(&mut answer);
         }
@@ -162,7 +165,8 @@ async fn change(service: &Arc<Service>, exchange: &Arc<Exchange>, route: &Route<
 fn depends_on_reader(service: &Service, anybody: &Reader, row: &Row, parts: &Parts) -> bool {
     match (row.right, row.resource) {
         (Right::None, _) => false,
-        _ if row.endpoint == Endpoint::Past => true,
+        // administrators see who asked; pages say who is logged in
+        _ if [Endpoint::Past, Endpoint::Browse].contains(&row.endpoint) => true,
         (_, Resource::Path) => anybody.is_limited() && read::depends_on_reader(service, anybody, parts),
         _ => anybody.is_limited(),
     }

@@ -1,6 +1,7 @@
 //! What the API answers, in JSON.
 
 mod access;
+mod packages;
 mod states;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 pub use self::access::*;
+pub use self::packages::*;
 pub use self::states::*;
 use crate::answer::Problem;
 

@@ -17,6 +17,7 @@ use crate::answer::{Problem, busy};
 use crate::budgets::Budgets;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
+use crate::pages::PageCache;
 use crate::quotas::Quotas;
 use crate::settings::Settings;
 use crate::spool::SpoolContext;
@@ -90,6 +91,8 @@ pub struct Service {
     pub waiting: WaitingFiles,
     /// A local directory for files that are being received; on the file system of a local store.
     pub spool: PathBuf,
+    /// Pages that were made lately.
+    pub pages: PageCache,
     /// The version of the program.
     pub version: &'static str,
 }

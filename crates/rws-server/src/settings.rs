@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use ipnet::IpNet;
 
 /// What an operator may set.
@@ -17,6 +18,36 @@ pub struct Settings {
     pub downloads: Downloads,
     /// What is too much.
     pub limits: Limits,
+    /// Pages for people.
+    pub pages: Pages,
+}
+
+/// Pages for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// What the service is called.
+    pub name: String,
+    /// What it is, in a sentence or two.
+    pub description: Option<String>,
+    /// A picture for it.
+    pub logo: Option<Logo>,
+}
+
+/// A picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logo {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Its media type.
+    pub content_type: &'static str,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self { enabled: true, name: "Package repositories".to_owned(), description: None, logo: None }
+    }
 }
 
 /// How large package files get to their readers.
@@ -100,6 +131,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             downloads: Downloads::Stream,
             limits: Limits::default(),
+            pages: Pages::default(),
         }
     }
 }

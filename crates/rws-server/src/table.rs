@@ -86,6 +86,12 @@ pub enum Endpoint {
     Retain,
     /// `audit::get`
     Audit,
+    /// `contents::search::get`
+    Search,
+    /// `contents::packages::get`
+    Packages,
+    /// `pages::get`
+    Browse,
     /// `pins::get`
     Pins,
     /// `purge::post`
@@ -130,7 +136,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 33] = [
+pub static ROWS: [Row; 36] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -139,6 +145,9 @@ pub static ROWS: [Row; 33] = [
     row(Method::GET, "/-/repositories", Right::Read, Resource::Repositories, Endpoint::Repositories),
     row(Method::GET, "/-/repositories/{repository/what}", Right::Read, Resource::Repositories, Endpoint::Past),
     row(Method::GET, "/-/at/{state/path}", Right::Read, Resource::Repositories, Endpoint::At),
+    row(Method::GET, "/-/search", Right::Read, Resource::Repositories, Endpoint::Search),
+    row(Method::GET, "/-/packages/{repository/name}", Right::Read, Resource::Repositories, Endpoint::Packages),
+    row(Method::GET, "/-/browse{/page}", Right::Read, Resource::Repositories, Endpoint::Browse),
     row(Method::GET, "/-/status", Right::Read, Resource::Repositories, Endpoint::Status),
     row(Method::GET, "/-/status/{upload}", Right::Read, Resource::Upload, Endpoint::UploadStatus),
     row(Method::GET, "/-/keys/{name}", Right::Read, Resource::Key, Endpoint::Key),
@@ -186,7 +195,8 @@ impl Row {
         match self.path.split_once('{') {
             // below `/-/` is nothing of a repository, not even without a word
             Some((words, _)) => {
-                path.strip_prefix(words).filter(|rest| !rest.is_empty() || self.endpoint == Endpoint::Nothing)
+                let may_be_empty = [Endpoint::Nothing, Endpoint::Browse].contains(&self.endpoint);
+                path.strip_prefix(words).filter(|rest| !rest.is_empty() || may_be_empty)
             }
             None => (path == self.path).then_some(""),
         }
@@ -234,6 +244,7 @@ mod tests {
             ("/-/health/x", "GET, HEAD, OPTIONS", "health/x", Some(Endpoint::Nothing)),
             ("/-/status", "GET, HEAD, OPTIONS", "", Some(Endpoint::Status)),
             ("/-/status/1", "GET, HEAD, OPTIONS", "1", Some(Endpoint::UploadStatus)),
+            ("/-/browse", "GET, HEAD, OPTIONS", "", Some(Endpoint::Browse)),
             ("/-/", "GET, HEAD, OPTIONS", "", Some(Endpoint::Nothing)),
             ("/-/metadata/a/b", "DELETE, OPTIONS, PUT", "a/b", None),
             ("/-/incoming/a", "OPTIONS, PUT", "a", None),
@@ -267,9 +278,11 @@ mod tests {
                 seen.insert((row.path, method.as_str().to_owned()));
             }
         }
-        let own = ROWS.iter().filter(|row| row.path.starts_with("/-/") && row.endpoint != Endpoint::At);
+        let own = ROWS
+            .iter()
+            .filter(|row| row.path.starts_with("/-/") && ![Endpoint::At, Endpoint::Browse].contains(&row.endpoint));
         let (seen_own, others): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(path, _)| path.starts_with("/-/"));
-        assert_eq!(seen_own.len(), own.count() - 1, "all but the last, and files");
+        assert_eq!(seen_own.len(), own.count() - 1, "all but the last, files, and pages");
         assert_eq!(others, [("/{path}", "PUT".to_owned())], "the upload of a single package");
     }
 }

@@ -3,6 +3,7 @@
 mod history;
 mod list;
 mod pin;
+mod search;
 mod states;
 mod token;
 
@@ -21,6 +22,8 @@ pub enum ClientCommand {
     Push(push::PushArguments),
     /// List the repositories of a service, or a directory of it
     Ls(list::ListArguments),
+    /// Find packages of a service by words of their names and summaries
+    Search(search::SearchArguments),
     /// Say how a service is, or what became of an upload
     Status(list::StatusArguments),
     /// Copy packages of one target to others, all or nothing
@@ -47,6 +50,7 @@ impl ClientCommand {
         match self {
             Self::Push(arguments) => push::run(arguments, environment, formats).await,
             Self::Ls(arguments) => list::list(arguments, environment).await,
+            Self::Search(arguments) => search::run(arguments, environment).await,
             Self::Status(arguments) => list::status(arguments, environment).await,
             Self::Promote(arguments) => states::promote(arguments, environment).await,
             Self::Delete(arguments) => states::delete(arguments, environment).await,

@@ -10,6 +10,7 @@ mod send;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::Method;
 use rws_model::Formats;
 use serde_json::{Value, json};
 
@@ -97,7 +98,14 @@ pub async fn run(arguments: PushArguments, environment: &Environment, formats: &
         true => None,
         false => Some(transfer(&remote, &to, &plan, (&arguments, &report)).await),
     };
-    finish(&arguments, &to, (&checked, &plan), outcomes)
+    // some clients are told of keys by a command of their own
+    let is_published = |outcomes: &Vec<Outcome>| outcomes.iter().any(|one| matches!(one, Outcome::Published(..)));
+    let is_signed = match outcome::keys(&to).filter(|_| outcomes.as_ref().is_some_and(is_published)) {
+        Some(keys) => remote.ask_text(Method::GET, &keys, None).await.is_ok(),
+        None => true,
+    };
+    let install = outcome::install(&to, &*checked.format, &plan, is_signed);
+    finish(&arguments, &to, (&plan, install), outcomes)
 }
 
 async fn checked(arguments: &PushArguments, formats: &Formats) -> Result<Checked, ClientError> {
@@ -174,7 +182,7 @@ async fn transfer(
 fn finish(
     arguments: &PushArguments,
     to: &Destination,
-    (checked, plan): (&Checked, &Plan<'_>),
+    (plan, install): (&Plan<'_>, Option<String>),
     outcomes: Option<Vec<Outcome>>,
 ) -> Result<(), ClientError> {
     let all: Vec<Option<&Outcome>> = match &outcomes {
@@ -183,7 +191,6 @@ fn finish(
     };
     let uploads: Vec<Value> =
         plan.uploads.iter().zip(all).map(|(upload, outcome)| outcome::upload_json(upload, outcome)).collect();
-    let install = outcome::install(to, &*checked.format, plan);
     let failure = outcomes.and_then(outcome::failure);
     if arguments.json {
         say(json!({

@@ -1,7 +1,8 @@
 //! What a push has done, in JSON and for people.
 
-use rws_model::ClientSetup;
-use rws_model::{Format, Role, Target};
+use std::collections::BTreeSet;
+
+use rws_model::{ClientKey, ClientSetup, Format};
 use serde_json::{Value, json};
 
 use super::plan::{Plan, PlannedUpload};
@@ -71,22 +72,29 @@ pub fn failure(outcomes: Vec<Outcome>) -> Option<ClientError> {
     Some(first.with_text(text))
 }
 
-/// The commands that set up a client and install what was pushed, as one list that stops at the first failure; none for an anchor,
-/// or where nothing can be installed.
-pub fn install(to: &Destination, format: &dyn Format, plan: &Plan<'_>) -> Option<String> {
-    let target = to.target()?;
-    let files = plan.uploads.iter().flat_map(PlannedUpload::files);
-    let binaries = files.filter(|file| file.inspected.role == Role::Binary);
-    let name = |inspected: &rws_model::Inspected| {
-        Some(format.package_name(&inspected.identity, Some(&inspected.file.name))?.name)
-    };
-    let mut names: Vec<String> = binaries.filter_map(|file| name(&file.inspected)).collect();
-    names.sort();
-    names.dedup();
-    let commands = format.install_commands(&setup(&to.service, &target), &names);
-    (!commands.is_empty()).then(|| commands.join(" &&\n"))
+/// The path of the keys that clients of a target should know; there are none where it is not signed.
+pub fn keys(to: &Destination) -> Option<String> {
+    Some(format!("/-/setup/{}.asc", to.target()?))
 }
 
-fn setup<'a>(base: &'a str, target: &'a Target) -> ClientSetup<'a> {
-    ClientSetup { base, target, architectures: &[], packages_are_signed: false, key: None, at: None }
+/// The commands that set up a client and install what was pushed, as one list that stops at the first failure; none for an anchor,
+/// or where nothing can be installed.
+pub fn install(to: &Destination, format: &dyn Format, plan: &Plan<'_>, is_signed: bool) -> Option<String> {
+    let target = to.target()?;
+    let files = plan.uploads.iter().flat_map(PlannedUpload::files).map(|file| &file.inspected);
+    let names = files.filter_map(|file| format.package_name(&file.identity, Some(&file.file.name)));
+    let names: BTreeSet<String> = names.filter(|name| format.is_installable(name)).map(|name| name.name).collect();
+    let keys = format!("{}{}", to.service, keys(to)?);
+    let key = ClientKey { armored: "", blocks: "", binary: &[], url: &keys, package_keys: None };
+    let base = &to.service;
+    let setup = ClientSetup {
+        base,
+        target: &target,
+        architectures: &[],
+        packages_are_signed: false,
+        key: is_signed.then_some(key),
+        at: None,
+    };
+    let way = format.install_ways(&setup).into_iter().next().filter(|_| !names.is_empty())?;
+    Some(format!("{} &&\n{}", way.add, way.of_packages(names.iter().map(String::as_str))))
 }

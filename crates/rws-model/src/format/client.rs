@@ -1,7 +1,8 @@
 //! What clients are told: of files, by their names, and how to set up a repository.
 
+use super::description::{EntryTopic, InstallWay, PackageDescription};
 use super::release_package::{BuiltPackage, ReleasePackage};
-use crate::{FileName, Identity, Inspected, RepositoryId, RootFile, Sha256, Target};
+use crate::{Entry, FileName, Identity, Inspected, RepositoryId, RootFile, Sha256, Target};
 
 /// What clients of a format are told.
 ///
@@ -46,12 +47,6 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
-    /// The commands with which an administrator of a client sets up a target and installs packages of it; none where there are no
-    /// packages. Of [`ClientSetup`] base, target and state count.
-    fn install_commands(&self, _setup: &ClientSetup<'_>, _packages: &[String]) -> Vec<String> {
-        Vec::new()
-    }
-
     /// The package that brings keys and client file to clients; `None` where there is none of this kind, or the repository
     /// is not signed.
     fn release_package(&self, _package: &ReleasePackage<'_>) -> Option<BuiltPackage> {
@@ -87,6 +82,36 @@ pub trait ClientFormat: Send + Sync {
     /// The name of a source that [`PackageRelations::source`] has.
     fn source_package<'s>(&self, source: &'s str) -> &'s str {
         source
+    }
+
+    /// What entries of a partition tell people; `None` for those that pages do not show.
+    fn entry_topic(&self, _partition: &str) -> Option<EntryTopic> {
+        None
+    }
+
+    /// The line of an entry of the topic [`EntryTopic::Description`] that says in a few words what the package is.
+    fn summary(&self, _entry: &[u8]) -> String {
+        String::new()
+    }
+
+    /// What the entries of one package say of it, as far as they have a topic. They stood in an index: no byte of them is a slot.
+    fn describe(&self, _entries: &[Entry]) -> PackageDescription {
+        PackageDescription::default()
+    }
+
+    /// Whether a package can be installed by its name; not so sources.
+    fn is_installable(&self, _package: &PackageName) -> bool {
+        true
+    }
+
+    /// The ways to install from a target, the one for its usual systems first. Without any only the files are shown.
+    fn install_ways(&self, _setup: &ClientSetup<'_>) -> Vec<InstallWay> {
+        Vec::new()
+    }
+
+    /// The name of the release package that is made of the operator's name; `None` where there is none of this kind.
+    fn release_package_name(&self, _name: &str) -> Option<String> {
+        None
     }
 
     /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need

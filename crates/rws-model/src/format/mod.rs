@@ -1,6 +1,7 @@
 //! What a package format has to know.
 
 mod client;
+mod description;
 mod list;
 mod release_package;
 mod repository;
@@ -9,6 +10,7 @@ mod signing;
 mod upload;
 
 pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName, PackageRelations};
+pub use description::{ChangelogItem, EntryTopic, InstallWay, NamedRelation, PackageDescription, RelationList};
 pub use list::Formats;
 pub use release_package::{
     BuiltPackage, CLIENT_FILE_FUNCTIONS, ReleasePackage, quoted, release_version, released_at, with_digest,

@@ -34,6 +34,12 @@ pub trait RepositoryFormat: Send + Sync {
     /// one way.
     fn compare(&self, left: &Identity, right: &Identity) -> Ordering;
 
+    /// Where the packages of a name stand in the order of [`RepositoryFormat::compare`]: from each first identity on and before each
+    /// second one, which need not be identities of packages. None: anywhere.
+    fn identity_ranges(&self, _name: &str) -> Vec<(Identity, Identity)> {
+        Vec::new()
+    }
+
     /// The indexes of a repository that has entries in `partitions`, in a fixed order. `former` are those of the generation
     /// before: what clients may be set up for does not go with the last package of its kind.
     fn indexes(&self, partitions: &BTreeSet<Partition>, settings: &RepositorySettings, former: &[&Index])

@@ -1,6 +1,7 @@
 //! Sorted rows in blocks: what a generation knows of its packages and files.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::io;
 use std::marker::PhantomData;
 
@@ -67,6 +68,21 @@ impl<R: Row> Table<R> {
     /// All rows in order; one block is in memory at a time.
     pub fn rows(&self) -> Rows<'_, R> {
         Rows::of(&self.blocks)
+    }
+
+    /// Gives all rows in order; one block is in memory at a time.
+    pub fn visit(&self, mut take: impl FnMut(R)) -> io::Result<()> {
+        self.blocks.iter().try_for_each(|block| unpack::<R>(block).map(|rows| rows.into_iter().for_each(&mut take)))
+    }
+
+    /// The rows of the blocks that another table does not have: among them are all rows that it does not have.
+    pub fn rows_not_in(&self, other: &Self) -> io::Result<Vec<R>> {
+        let known: HashSet<&[u8]> = other.blocks.iter().map(|block| &*block.bytes).collect();
+        let mut rows = Vec::new();
+        for block in self.blocks.iter().filter(|block| !known.contains(&*block.bytes)) {
+            rows.extend(unpack::<R>(block)?);
+        }
+        Ok(rows)
     }
 
     /// The rows from `start` on and before `end`.

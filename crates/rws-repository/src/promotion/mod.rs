@@ -4,6 +4,7 @@
 mod choice;
 mod metadata;
 mod read;
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,6 +26,7 @@ use crate::reception::IncomingFiles;
 use crate::selection::{ChangePlan, PlannedPackage, RepositoryPlan};
 
 pub use self::choice::Choice;
+pub use self::source::source_of;
 
 /// So many packages that are refused are named; what else is refused is not looked for.
 const MAX_REFUSED: usize = 100;

@@ -82,8 +82,12 @@ impl Tree {
         self.package(path, wanted).await.map(Ok)
     }
 
-    /// A generation whose packages are asked for.
-    async fn past_generation(
+    /// A generation with its tables. Those that were asked for lately are in memory.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or it is not kept.
+    pub async fn past_generation(
         &self,
         repository: &RepositoryId,
         id: &GenerationId,

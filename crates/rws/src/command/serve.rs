@@ -7,7 +7,8 @@ use anyhow::Context;
 use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::{
-    Budgets, Certificate, Gate, Keys, Logins, Metrics, Network, ObjectAccess, Quotas, Releases, Service, WaitingFiles,
+    Budgets, Certificate, Gate, Keys, Logins, Metrics, Network, ObjectAccess, PageCache, Quotas, Releases, Service,
+    WaitingFiles,
 };
 use rws_store::ContentTypes;
 use tokio::net::TcpListener;
@@ -70,6 +71,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         waiting: WaitingFiles::default(),
         quotas: Quotas::new(&configuration.server.service.limits),
         spool: installation.place.spool.clone(),
+        pages: PageCache::default(),
         version: env!("CARGO_PKG_VERSION"),
     });
 

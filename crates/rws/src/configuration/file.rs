@@ -15,7 +15,7 @@ use super::{Overrides, store};
 const BUILT_IN: &str = include_str!("../../../../config.default");
 
 /// The keys at the top of the file.
-pub const KEYS: [&str; 14] = [
+pub const KEYS: [&str; 15] = [
     "common",
     "model",
     "anchors",
@@ -30,6 +30,7 @@ pub const KEYS: [&str; 14] = [
     "store",
     "publish",
     "audit",
+    "pages",
 ];
 
 /// The keys of `audit`.

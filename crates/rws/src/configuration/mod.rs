@@ -16,6 +16,7 @@ mod mistake;
 mod model;
 mod node;
 pub mod oidc;
+mod pages;
 mod pattern;
 pub mod process;
 mod readers;

@@ -11,6 +11,7 @@ use super::connection;
 use super::environment::{Environment, RWS_LOG_FORMAT};
 use super::mistake::Mistake;
 use super::node::{Node, Object};
+use super::pages;
 use super::setting::Setting;
 use super::store::{ALLOWED_LINKS, is_url};
 
@@ -88,7 +89,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Reads `server` and `publish`. A key in `publish` cannot mean anything yet, so it is a mistake there.
+/// Reads `server`, `pages` and `publish`. A key in `publish` cannot mean anything yet, so it is a mistake there.
 pub fn read(file: &Object<'_>, environment: &Environment) -> Result<ServerSettings, Mistake> {
     object(file, "publish", &[])?;
     let server = object(file, "server", &SERVER_KEYS)?;
@@ -102,6 +103,7 @@ pub fn read(file: &Object<'_>, environment: &Environment) -> Result<ServerSettin
             trusted_proxies: get("trusted_proxies").map_or(Ok(default.trusted_proxies), |node| networks(&node))?,
             downloads: downloads(get)?,
             limits: get("limits").map_or(Ok(default.limits), |node| limits(&node))?,
+            pages: pages::read(file)?,
         },
         tls: get("tls").map(|node| tls(&node)).transpose()?,
         log_format: log_format.map_or(Ok(LogFormat::Text), |setting| format(&setting))?,

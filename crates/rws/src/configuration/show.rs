@@ -21,6 +21,7 @@ impl Configuration {
             "create_empty": self.create_empty,
             "audit": { "days": self.audit_days },
             "server": self.server.show(),
+            "pages": super::pages::show(&self.server.service.pages),
             "makes_first_user": self.credentials.is_none(),
             "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),
             "groups": self.groups,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::configuration::environment::VARIABLES;
-use crate::configuration::{credentials, file, keys, model, oidc, process, repositories, store};
+use crate::configuration::{credentials, file, keys, model, oidc, pages, process, repositories, store};
 
 const DOCUMENT: &str = include_str!("../../../../../docs/configuration.md");
 
@@ -57,6 +57,7 @@ fn every_key_is_named() {
         &keys::AGENT_KEYS,
         &keys::TARGET_KEYS,
         &oidc::KEYS,
+        &pages::PAGES_KEYS,
         &oidc::RULE_KEYS,
         &repositories::KEYS,
         &repositories::KEEP_KEYS,

@@ -52,6 +52,19 @@ fn essence(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
 
 fn ask(server: &Server, method: &str, path: &str, credentials: Option<&Credentials>) -> Answer {
     let request = Request::new(method, path).header("Connection", "close");
+    answer_to(server, request, credentials)
+}
+
+/// A way to ask for something.
+type Ask = fn(&Server, &str, &str, Option<&Credentials>) -> Answer;
+
+/// What a browser gets.
+fn visit(server: &Server, method: &str, path: &str, credentials: Option<&Credentials>) -> Answer {
+    let request = Request::new(method, path).header("Connection", "close").header("Accept", "text/html,*/*;q=0.8");
+    answer_to(server, request, credentials)
+}
+
+fn answer_to(server: &Server, request: Request, credentials: Option<&Credentials>) -> Answer {
     match credentials {
         Some(credentials) => request.user(credentials).send(server),
         None => request.send(server),
@@ -121,8 +134,31 @@ fn addresses(server: &Server) -> BTreeSet<String> {
         }
         addresses.insert(format!("/-/repositories{target}/generations"));
     }
+    addresses.extend(pages(&repositories));
     let own = ["", "repositories", "status", "pins", "ready", "health", "version", "keys/main.asc", "audit", "nothing"];
     addresses.extend(own.iter().map(|name| format!("/-/{name}")));
+    addresses
+}
+
+/// Search, lists of versions, pages and feeds.
+fn pages(repositories: &[&str]) -> BTreeSet<String> {
+    let mut addresses = BTreeSet::new();
+    for query in ["", "?q=rws", "?q=rws&limit=1", "?q=all&kind=live", "?q=one&kind=release", "?kind=other"] {
+        addresses.insert(format!("/-/search{query}"));
+        addresses.insert(format!("/-/browse/search{query}"));
+    }
+    let names = ["rws-one", "rws-all", "nothing"];
+    for repository in repositories {
+        addresses.extend(names.iter().map(|name| format!("/-/packages/{repository}/{name}")));
+        addresses.insert(format!("/-/browse/history/{repository}"));
+    }
+    for target in [PRIVATE_DEB, PRIVATE_RPM, OTHERS_RPM, PUBLIC_DEB, PUBLIC_RPM, "/live/9.9/el/8"] {
+        addresses.insert(format!("/-/browse{target}"));
+        addresses.insert(format!("/-/browse/feed{target}"));
+        addresses.extend(names.iter().map(|name| format!("/-/browse{target}/{name}")));
+    }
+    let others = ["", "/", "/keys", "/status", "/api", "/login", "/logo", "/nothing", "/assets/style.css"];
+    addresses.extend(others.iter().map(|name| format!("/-/browse{name}")));
     addresses
 }
 
@@ -202,11 +238,20 @@ fn two_servers_that_differ_in_private_contents_give_outsiders_the_same_answers()
     assert!(addresses.iter().any(|one| one.contains("/@") && one.ends_with("InRelease")));
     let mut different = Vec::new();
     let mut seen = BTreeSet::new();
+    // what the one who may read it has seen is kept by nobody for others
+    let of_ann = addresses.iter().filter(|one| one.starts_with("/-/browse") || one.starts_with("/-/search"));
+    for address in of_ann {
+        visit(&full, "GET", address, Some(&user("ann")));
+    }
     for credentials in [None, Some(user("eve"))] {
         for (number, address) in addresses.iter().enumerate() {
             let methods: &[&str] = if number % 20 == 0 { &["GET", "HEAD"] } else { &["GET"] };
-            for method in methods {
-                let [one, other] = [&full, &bare].map(|server| ask(server, method, address, credentials.as_ref()));
+            // directories and errors are pages, too; files are the same for all who ask
+            let is_page = address.starts_with("/-/browse") || address.ends_with('/') || number % 10 == 0;
+            let asked: &[Ask] = if is_page { &[ask, visit] } else { &[ask] };
+            let requests = methods.iter().flat_map(|method| asked.iter().map(move |asked| (method, asked)));
+            for (method, asked) in requests {
+                let [one, other] = [&full, &bare].map(|server| asked(server, method, address, credentials.as_ref()));
                 seen.insert(one.status);
                 let text = one.text();
                 let names_it = text.contains("jammy") || text.contains("el/8/") || text.contains("secret-pin");

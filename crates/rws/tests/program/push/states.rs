@@ -36,6 +36,17 @@ fn a_repository_is_changed_and_listed_from_afar() {
         expect(&run("ls live/2.8/ubuntu/foc"), 3, &["does not exist"]);
         expect(&run("ls live/2.8/nothing"), 3, &["This file or directory does not exist."]);
     });
+    rows.row("search", || {
+        let found = run("search rws").expect_success().output();
+        assert!(
+            found.starts_with("rws-one  2.0, 1.0  ") && found.contains("\n  live/2.8/ubuntu/jammy\nrws-two  1.0  "),
+            "{found}"
+        );
+        assert_eq!(run("search rws --limit 1").expect_success().output().lines().count(), 2);
+        assert_eq!(json(&run("search two --json"))["name"], "rws-two");
+        assert_eq!(run("search two --kind release").expect_success().output(), "");
+        assert_eq!(run("search nothing-like-it").expect_success().output(), "");
+    });
     rows.row("promote", || {
         let ran = run(&format!("promote {FROM} --to {TO} --dry-run rws-one=1.0"));
         assert_eq!(

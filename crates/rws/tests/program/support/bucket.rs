@@ -18,7 +18,7 @@ pub const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=1024,t=2,p=2$vtqGXIDF2g1rUNE8+oXwlg$xiDqCn9C3u6jpS4ZDAP9DAU/b3ye0jnYkeuv7aAPTa0";
 
 /// With a bucket the program makes no key: one for all tests of a program.
-static SIGNING_KEY: LazyLock<String> = LazyLock::new(|| SecretKey::generate("ed25519").secret_armored());
+pub static SIGNING_KEY: LazyLock<String> = LazyLock::new(|| SecretKey::generate("ed25519").secret_armored());
 
 /// A single writer takes the lease of one that died after 45 s unchanged, and leaves it alone for 12 s more.
 pub const LEASE_BOUND: Duration = Duration::from_secs(120);

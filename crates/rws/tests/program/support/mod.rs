@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "test code")]
 
 pub mod apt;
+pub mod browser;
 pub mod bucket;
 pub mod curl;
 pub mod dnf;

@@ -66,6 +66,15 @@ impl Request {
         connection.answer(self)
     }
 
+    /// Sends it to another server, `HOST:PORT`.
+    pub fn send_to(&self, host: &str) -> Answer {
+        let stream = TcpStream::connect(host).expect("the other server accepts connections");
+        let mut connection = Connection::of(stream);
+        connection.write(&self.head_for(host));
+        connection.write(&self.body);
+        connection.answer(self)
+    }
+
     /// The request line and the headers.
     pub fn head(&self, server: &Server) -> Vec<u8> {
         self.head_for(host(server))
