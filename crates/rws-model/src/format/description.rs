@@ -76,6 +76,8 @@ pub struct InstallWay {
     pub add: String,
     /// What comes before the name of a package in the command that installs it.
     pub install: &'static str,
+    /// What stands between the name and the version where the command is to install just this one.
+    pub version_mark: &'static str,
 }
 
 impl InstallWay {
@@ -84,9 +86,14 @@ impl InstallWay {
         format!("{} &&\n{}", self.add, self.of_package(package))
     }
 
+    /// A package with its version, as these commands take them in place of the name of a package.
+    pub fn of_version(&self, package: &str, version: &str) -> String {
+        format!("{package}{}{version}", self.version_mark)
+    }
+
     /// The command that installs a package.
     pub fn of_package(&self, package: &str) -> String {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-=:".contains(&byte);
         match package.bytes().all(is_plain) {
             true => format!("{} {package}", self.install),
             false => format!("{} {}", self.install, super::quoted(package)),

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::Target;
 use rws_repository::package_list::{ListedName, PackageList};
+use tokio::task::spawn_blocking;
 
 use super::{Lists, lists, package_page, part};
 use crate::access::Reader;
@@ -107,20 +108,33 @@ pub async fn find(
     let is_wanted = |one: &ReadableContents| search.kind.as_ref().is_none_or(|kind| one.target().target.kind == *kind);
     let contents: Vec<ReadableContents> = contents.into_iter().filter(is_wanted).collect();
     let Lists { lists, missing, .. } = lists(service, &contents).await;
+    let lists = Arc::new(lists);
+    let (places, has_more) = {
+        // few look through all names at a time, and none of them where others are answered
+        let _turn = service.budgets.listing_parts.acquire().await.ok();
+        let (lists, search) = (Arc::clone(&lists), search.clone());
+        spawn_blocking(move || best(&lists, &search)).await?
+    };
+    let next =
+        places.last().filter(|_| has_more).map(|last| format!("{}{address}?{}", reader.prefix(), search.next(last)));
+    let packages = places.iter().filter_map(|(_, name)| found(service, reader, &lists, name)).collect();
+    Ok(FoundPackages { packages, next, not_searched: missing })
+}
+
+/// The places of the names that fit, the best first, and whether there are more.
+fn best(lists: &[(Target, Arc<PackageList>)], search: &Search) -> (BTreeSet<Place>, bool) {
     let words: Vec<String> = search.text.split_whitespace().take(MAX_WORDS).map(str::to_lowercase).collect();
     let mut places: BTreeSet<Place> = BTreeSet::new();
-    for (_, list) in &lists {
-        for name in &list.names {
-            let Some(rank) = rank(&words, name) else { continue };
-            let is_behind = search.after.as_ref().is_none_or(|(after, behind)| (rank, &*name.name) > (*after, behind));
-            // one more than is shown says whether there is another page
-            let is_before = places.len() <= search.limit
-                || places.last().is_some_and(|(last, last_name)| (rank, &*name.name) < (*last, last_name));
-            if is_behind && is_before {
-                places.insert((rank, name.name.to_string()));
-                if places.len() > search.limit + 1 {
-                    places.pop_last();
-                }
+    for name in lists.iter().flat_map(|(_, list)| &list.names) {
+        let Some(rank) = rank(&words, name) else { continue };
+        let is_behind = search.after.as_ref().is_none_or(|(after, behind)| (rank, &*name.name) > (*after, behind));
+        // one more than is shown says whether there is another page
+        let is_before = places.len() <= search.limit
+            || places.last().is_some_and(|(last, last_name)| (rank, &*name.name) < (*last, last_name));
+        if is_behind && is_before {
+            places.insert((rank, name.name.to_string()));
+            if places.len() > search.limit + 1 {
+                places.pop_last();
             }
         }
     }
@@ -128,10 +142,7 @@ pub async fn find(
     if has_more {
         places.pop_last();
     }
-    let next =
-        places.last().filter(|_| has_more).map(|last| format!("{}{address}?{}", reader.prefix(), search.next(last)));
-    let packages = places.iter().filter_map(|(_, name)| found(service, reader, &lists, name)).collect();
-    Ok(FoundPackages { packages, next, not_searched: missing })
+    (places, has_more)
 }
 
 /// How well a package fits; `None`: not at all.

@@ -156,8 +156,14 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
         let is_there = own_list.is_some_and(|list| list.named(other).is_some());
         is_there.then(|| package_page(visit.prefix(), &target, other))
     };
+    // without a version the clients take the newest one
+    let newest = found.first().map(|(_, package)| &package.name.version);
+    let older = version.as_deref().filter(|version| newest.is_some_and(|newest| newest != version));
     let setup = TargetSetup::read(&readable, &service.keys, base, true).await?;
-    let is_installable = found.iter().any(|(_, package)| format.is_installable(&package.name));
+    let is_installable = match older {
+        Some(_) => format.is_installable(&shown.name),
+        None => found.iter().any(|(_, package)| format.is_installable(&package.name)),
+    };
     let ways = if is_installable { format.install_ways(&setup.setup()) } else { Vec::new() };
     let mut steps = trail(visit, &target);
     steps.pop();
@@ -179,7 +185,7 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
         version: shown.name.version.clone(),
         architecture: shown.name.architecture.clone(),
         summary: description.summary,
-        ways: Way::all(ways, visit.prefix(), &target, &Wanted::Package(name)),
+        ways: Way::all(ways, visit.prefix(), &target, &Wanted::Package(name, older)),
         versions: found
             .iter()
             .enumerate()
