@@ -100,7 +100,7 @@ def measure(kind, options, key):
         installation = Installation({"RWS_DATA_DIR": str(data)}, key)
         environment = {**server.environment_without_own(), **installation.environment}
         sync = counters.watched([str(server.binary()), "sync", REPOSITORY[kind].target.strip("/")], directory, environment)
-        found = pages(kind, options.packages)
+        found = {name: path for name, path in pages(kind, options.packages).items() if name in options.pages}
         firsts = {name: first(directory, installation, path) for name, path in found.items()}
         own = stack.enter_context(Server(directory, installation, log=directory / "log"))
         warm = {name: again(own, path, options) for name, path in found.items()}
@@ -139,6 +139,7 @@ def again_rows(kind, raw):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kinds", nargs="+", choices=["deb", "rpm"], default=["deb", "rpm"])
+    parser.add_argument("--pages", nargs="+", choices=list(pages("deb", 0)), default=list(pages("deb", 0)))
     parser.add_argument("--packages", type=int, default=60_000)
     parser.add_argument("--others", type=int, default=20, help="package pages that nobody has asked for (default 20)")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16], help="how many ask at once (default 1 16)")
