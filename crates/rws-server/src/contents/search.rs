@@ -13,7 +13,7 @@ use super::{Lists, lists, package_page, part};
 use crate::access::Reader;
 use crate::answer::{Answer, Problem, json};
 use crate::gate::ReadableContents;
-use crate::path;
+use crate::path::{self, encoded};
 use crate::schema::{FoundPackage, FoundPackages, SearchQuery, StoreProblems};
 use crate::service::Service;
 
@@ -122,7 +122,7 @@ pub async fn find(
 }
 
 /// The places of the names that fit, the best first, and whether there are more.
-fn best(lists: &[(Target, Arc<PackageList>)], search: &Search) -> (BTreeSet<Place>, bool) {
+fn best(lists: &[(ReadableContents, Arc<PackageList>)], search: &Search) -> (BTreeSet<Place>, bool) {
     let words: Vec<String> = search.text.split_whitespace().take(MAX_WORDS).map(str::to_lowercase).collect();
     let mut places: BTreeSet<Place> = BTreeSet::new();
     for name in lists.iter().flat_map(|(_, list)| &list.names) {
@@ -174,13 +174,18 @@ fn contains(text: &str, word: &str) -> bool {
 }
 
 /// What all lists together say of a name.
-fn found(service: &Service, reader: &Reader, lists: &[(Target, Arc<PackageList>)], name: &str) -> Option<FoundPackage> {
-    let having: Vec<(&Target, &ListedName)> =
-        lists.iter().filter_map(|(target, list)| Some((target, list.named(name)?))).collect();
+fn found(
+    service: &Service,
+    reader: &Reader,
+    lists: &[(ReadableContents, Arc<PackageList>)],
+    name: &str,
+) -> Option<FoundPackage> {
+    let having: Vec<(&ReadableContents, &ListedName)> =
+        lists.iter().filter_map(|(contents, list)| Some((contents, list.named(name)?))).collect();
     let mut targets: BTreeSet<&Target> = BTreeSet::new();
     let (mut versions, mut summary): (Vec<String>, &str) = (Vec::new(), "");
-    for (target, listed) in &having {
-        targets.insert(target);
+    for (contents, listed) in &having {
+        targets.insert(&contents.target().target);
         if summary.is_empty() {
             summary = &listed.summary;
         }
@@ -194,8 +199,10 @@ fn found(service: &Service, reader: &Reader, lists: &[(Target, Arc<PackageList>)
     }
     let (first, _) = having.first()?;
     let url = match service.settings.pages.enabled {
-        true => package_page(reader.prefix(), first, name),
-        false => format!("{}/{first}", reader.prefix()),
+        true => package_page(reader.prefix(), &first.target().target, name),
+        false => {
+            format!("{}/-/packages/{}/{}", reader.prefix(), encoded(first.published().repository.as_str()), part(name))
+        }
     };
     Some(FoundPackage {
         name: name.to_owned(),
