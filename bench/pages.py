@@ -21,6 +21,7 @@ from server import Installation, Server
 REPOSITORY = {"deb": client.DebRepository("release/2.8/ubuntu/noble"), "rpm": client.RpmRepository("release/2.8/el/9")}
 # what browsers send
 HEADERS = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+SETTLE_SECONDS = 120
 
 CAVEATS = [
     "Loopback; the store is a local directory in the kernel's caches. wrk runs on the same cores.",
@@ -65,7 +66,20 @@ def first(directory, installation, path):
         return {**numbers, "idle_rss_bytes": idle, "peak_rss_bytes": own.status_bytes("VmHWM"), "rss_after_bytes": own.rss_bytes()}
 
 
-def again(own, name, path, options):
+def settle(own, path):
+    """Asks until nothing is missing on the page: a program that has just started reads lists of packages behind its answers."""
+    end, before = time.monotonic() + SETTLE_SECONDS, None
+    while True:
+        now = load.Answer(own.address, path, HEADERS).body
+        if now == before and b"still being read" not in now:
+            return
+        if time.monotonic() > end:
+            raise SystemExit(f"{path} is not complete after {SETTLE_SECONDS} s")
+        before = now
+
+
+def again(own, path, options):
+    settle(own, path)
     request = load.Request(own, path, HEADERS)
     return {clients: load.alternated([request], options.rounds, clients, options.seconds)[0] for clients in options.clients}
 
@@ -86,10 +100,10 @@ def measure(kind, options, key):
         installation = Installation({"RWS_DATA_DIR": str(data)}, key)
         environment = {**server.environment_without_own(), **installation.environment}
         sync = counters.watched([str(server.binary()), "sync", REPOSITORY[kind].target.strip("/")], directory, environment)
-        found = pages(kind, options.packages)
+        found = {name: path for name, path in pages(kind, options.packages).items() if name in options.pages}
         firsts = {name: first(directory, installation, path) for name, path in found.items()}
         own = stack.enter_context(Server(directory, installation, log=directory / "log"))
-        warm = {name: again(own, name, path, options) for name, path in found.items()}
+        warm = {name: again(own, path, options) for name, path in found.items()}
         other = others(own, kind, options)
         return {"sync": sync, "first": firsts, "again": warm, "other_packages": other, "rss_after_bytes": own.rss_bytes(), "complaints_in_the_log": own.complaints()}
 
@@ -125,6 +139,7 @@ def again_rows(kind, raw):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kinds", nargs="+", choices=["deb", "rpm"], default=["deb", "rpm"])
+    parser.add_argument("--pages", nargs="+", choices=list(pages("deb", 0)), default=list(pages("deb", 0)))
     parser.add_argument("--packages", type=int, default=60_000)
     parser.add_argument("--others", type=int, default=20, help="package pages that nobody has asked for (default 20)")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16], help="how many ask at once (default 1 16)")

@@ -33,6 +33,7 @@ pub(crate) fn of(setup: &ClientSetup<'_>) -> Vec<InstallWay> {
             setup_file: "sources",
             add: with_key,
             install: INSTALL,
+            version_mark: "=",
         },
         InstallWay {
             id: "apt-older",
@@ -41,6 +42,7 @@ pub(crate) fn of(setup: &ClientSetup<'_>) -> Vec<InstallWay> {
             setup_file: "list",
             add: older,
             install: INSTALL,
+            version_mark: "=",
         },
     ];
     if OLDER.contains(&target.version.as_str()) {

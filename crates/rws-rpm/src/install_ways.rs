@@ -15,6 +15,7 @@ pub fn of(setup: &ClientSetup<'_>) -> Vec<InstallWay> {
         setup_file: "repo",
         add: file("/etc/yum.repos.d", "repo"),
         install: "dnf install -y",
+        version_mark: "-",
     };
     let yum = InstallWay {
         id: "yum",
@@ -23,6 +24,7 @@ pub fn of(setup: &ClientSetup<'_>) -> Vec<InstallWay> {
         setup_file: "yum.repo",
         add: file("/etc/yum.repos.d", "yum.repo"),
         install: "yum install -y",
+        version_mark: "-",
     };
     let refresh = format!("zypper --non-interactive --gpg-auto-import-keys refresh {name}");
     let zypper = InstallWay {
@@ -32,6 +34,7 @@ pub fn of(setup: &ClientSetup<'_>) -> Vec<InstallWay> {
         setup_file: "zypper.repo",
         add: format!("{} &&\n{refresh}", file("/etc/zypp/repos.d", "zypper.repo")),
         install: "zypper --non-interactive install",
+        version_mark: "=",
     };
     match usual(target) {
         Usual::Dnf => vec![dnf, yum, zypper],

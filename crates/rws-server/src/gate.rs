@@ -8,7 +8,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
-use futures::Stream;
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use rws_model::{Allowed, Formats, RepositoryId, RootFile, Target, Verb, glob_matches};
 use rws_repository::actor::Actor;
 use rws_repository::areas::{Area, Areas};
@@ -35,6 +36,9 @@ const MAX_PATHS: usize = 500;
 
 /// The longest one.
 const MAX_PATH_BYTES: usize = 500;
+
+/// Into so many directories it is looked at the same time whether there is anything in them.
+const LOOKS_AT_ONCE: usize = 8;
 
 /// So many commits are kept in memory, of at most some kilobytes each.
 const KEPT_COMMITS: usize = 200;
@@ -668,11 +672,30 @@ impl Readable {
                 return Ok(None);
             };
             page.entries.retain(|entry| self.gate.may_see(&self.reader, self.below(entry.name()).path()));
+            page.entries = self.with_something(page.entries).await?;
             match page.next {
                 Some(next) if page.entries.is_empty() => from = Some(next),
                 _ => return Ok((!page.entries.is_empty() || self.path.is_empty()).then_some(page)),
             }
         }
+    }
+
+    /// These entries without directories in which this one may see nothing: they are there for the sake of what is private.
+    async fn with_something(&self, entries: Vec<DirectoryEntry>) -> Result<Vec<DirectoryEntry>, RepositoryError> {
+        let looks: Vec<_> = entries.into_iter().map(|entry| self.below(entry.name()).look(entry)).collect();
+        let found: Vec<Option<DirectoryEntry>> = stream::iter(looks).buffered(LOOKS_AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The entry of this path in the directory above; `None` for a directory in which this one may see nothing.
+    fn look(self, entry: DirectoryEntry) -> BoxFuture<'static, Result<Option<DirectoryEntry>, RepositoryError>> {
+        let look = async move {
+            let is_empty = matches!(entry, DirectoryEntry::Directory(_))
+                && self.hides_some()
+                && self.page(Depth::Directory, None, MAX_PAGE_ENTRIES).await?.is_none();
+            Ok((!is_empty).then_some(entry))
+        };
+        look.boxed()
     }
 
     /// A part of a directory, which may be shown to this one with the address of the next: what the store says of that might name

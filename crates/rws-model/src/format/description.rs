@@ -76,12 +76,19 @@ pub struct InstallWay {
     pub add: String,
     /// What comes before the name of a package in the command that installs it.
     pub install: &'static str,
+    /// What stands between the name and the version where the command is to install just this one.
+    pub version_mark: &'static str,
 }
 
 impl InstallWay {
     /// The commands that make the repository known and install a package, as one list that stops at the first failure.
     pub fn with_package(&self, package: &str) -> String {
         format!("{} &&\n{}", self.add, self.of_package(package))
+    }
+
+    /// A package with its version, as these commands take them in place of the name of a package.
+    pub fn of_version(&self, package: &str, version: &str) -> String {
+        format!("{package}{}{version}", self.version_mark)
     }
 
     /// The command that installs a package.
@@ -91,7 +98,7 @@ impl InstallWay {
 
     /// The command that installs several packages.
     pub fn of_packages<'a>(&self, packages: impl IntoIterator<Item = &'a str>) -> String {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-=:".contains(&byte);
         packages.into_iter().fold(self.install.to_owned(), |command, package| match package.bytes().all(is_plain) {
             true => format!("{command} {package}"),
             false => format!("{command} {}", super::quoted(package)),

@@ -49,8 +49,8 @@ pub fn fingerprint_of(contents: &[ReadableContents]) -> String {
 /// The names of the packages of some repositories.
 #[derive(Default)]
 pub struct Lists {
-    /// The lists, each with its target.
-    pub lists: Vec<(Target, Arc<PackageList>)>,
+    /// The lists, each with its repository.
+    pub lists: Vec<(ReadableContents, Arc<PackageList>)>,
     /// The repositories whose list is not here.
     pub missing: Vec<String>,
     /// Whether nothing is missing that may be here in a moment: what else is missing does not fit into memory.
@@ -65,7 +65,7 @@ pub async fn lists(service: &Service, contents: &[ReadableContents]) -> Lists {
         let repository = &one.published().repository;
         match timeout_at(deadline, service.gate.package_list(one)).await {
             Ok(Ok(Ok(list))) => {
-                lists.lists.push((one.target().target.clone(), list));
+                lists.lists.push((one.clone(), list));
                 continue;
             }
             Ok(Ok(Err(_))) => {}

@@ -7,12 +7,13 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use rws_model::Target;
 use rws_repository::package_list::{ListedName, PackageList};
+use tokio::task::spawn_blocking;
 
 use super::{Lists, lists, package_page, part};
 use crate::access::Reader;
 use crate::answer::{Answer, Problem, json};
 use crate::gate::ReadableContents;
-use crate::path;
+use crate::path::{self, encoded};
 use crate::schema::{FoundPackage, FoundPackages, SearchQuery, StoreProblems};
 use crate::service::Service;
 
@@ -107,20 +108,33 @@ pub async fn find(
     let is_wanted = |one: &ReadableContents| search.kind.as_ref().is_none_or(|kind| one.target().target.kind == *kind);
     let contents: Vec<ReadableContents> = contents.into_iter().filter(is_wanted).collect();
     let Lists { lists, missing, .. } = lists(service, &contents).await;
+    let lists = Arc::new(lists);
+    let (places, has_more) = {
+        // few look through all names at a time, and none of them where others are answered
+        let _turn = service.budgets.listing_parts.acquire().await.ok();
+        let (lists, search) = (Arc::clone(&lists), search.clone());
+        spawn_blocking(move || best(&lists, &search)).await?
+    };
+    let next =
+        places.last().filter(|_| has_more).map(|last| format!("{}{address}?{}", reader.prefix(), search.next(last)));
+    let packages = places.iter().filter_map(|(_, name)| found(service, reader, &lists, name)).collect();
+    Ok(FoundPackages { packages, next, not_searched: missing })
+}
+
+/// The places of the names that fit, the best first, and whether there are more.
+fn best(lists: &[(ReadableContents, Arc<PackageList>)], search: &Search) -> (BTreeSet<Place>, bool) {
     let words: Vec<String> = search.text.split_whitespace().take(MAX_WORDS).map(str::to_lowercase).collect();
     let mut places: BTreeSet<Place> = BTreeSet::new();
-    for (_, list) in &lists {
-        for name in &list.names {
-            let Some(rank) = rank(&words, name) else { continue };
-            let is_behind = search.after.as_ref().is_none_or(|(after, behind)| (rank, &*name.name) > (*after, behind));
-            // one more than is shown says whether there is another page
-            let is_before = places.len() <= search.limit
-                || places.last().is_some_and(|(last, last_name)| (rank, &*name.name) < (*last, last_name));
-            if is_behind && is_before {
-                places.insert((rank, name.name.to_string()));
-                if places.len() > search.limit + 1 {
-                    places.pop_last();
-                }
+    for name in lists.iter().flat_map(|(_, list)| &list.names) {
+        let Some(rank) = rank(&words, name) else { continue };
+        let is_behind = search.after.as_ref().is_none_or(|(after, behind)| (rank, &*name.name) > (*after, behind));
+        // one more than is shown says whether there is another page
+        let is_before = places.len() <= search.limit
+            || places.last().is_some_and(|(last, last_name)| (rank, &*name.name) < (*last, last_name));
+        if is_behind && is_before {
+            places.insert((rank, name.name.to_string()));
+            if places.len() > search.limit + 1 {
+                places.pop_last();
             }
         }
     }
@@ -128,10 +142,7 @@ pub async fn find(
     if has_more {
         places.pop_last();
     }
-    let next =
-        places.last().filter(|_| has_more).map(|last| format!("{}{address}?{}", reader.prefix(), search.next(last)));
-    let packages = places.iter().filter_map(|(_, name)| found(service, reader, &lists, name)).collect();
-    Ok(FoundPackages { packages, next, not_searched: missing })
+    (places, has_more)
 }
 
 /// How well a package fits; `None`: not at all.
@@ -163,13 +174,18 @@ fn contains(text: &str, word: &str) -> bool {
 }
 
 /// What all lists together say of a name.
-fn found(service: &Service, reader: &Reader, lists: &[(Target, Arc<PackageList>)], name: &str) -> Option<FoundPackage> {
-    let having: Vec<(&Target, &ListedName)> =
-        lists.iter().filter_map(|(target, list)| Some((target, list.named(name)?))).collect();
+fn found(
+    service: &Service,
+    reader: &Reader,
+    lists: &[(ReadableContents, Arc<PackageList>)],
+    name: &str,
+) -> Option<FoundPackage> {
+    let having: Vec<(&ReadableContents, &ListedName)> =
+        lists.iter().filter_map(|(contents, list)| Some((contents, list.named(name)?))).collect();
     let mut targets: BTreeSet<&Target> = BTreeSet::new();
     let (mut versions, mut summary): (Vec<String>, &str) = (Vec::new(), "");
-    for (target, listed) in &having {
-        targets.insert(target);
+    for (contents, listed) in &having {
+        targets.insert(&contents.target().target);
         if summary.is_empty() {
             summary = &listed.summary;
         }
@@ -183,8 +199,10 @@ fn found(service: &Service, reader: &Reader, lists: &[(Target, Arc<PackageList>)
     }
     let (first, _) = having.first()?;
     let url = match service.settings.pages.enabled {
-        true => package_page(reader.prefix(), first, name),
-        false => format!("{}/{first}", reader.prefix()),
+        true => package_page(reader.prefix(), &first.target().target, name),
+        false => {
+            format!("{}/-/packages/{}/{}", reader.prefix(), encoded(first.published().repository.as_str()), part(name))
+        }
     };
     Some(FoundPackage {
         name: name.to_owned(),

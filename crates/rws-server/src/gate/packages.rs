@@ -12,6 +12,8 @@ use rws_repository::publication::{self, Publication};
 use rws_repository::tree::Published;
 use rws_repository::{Generation, PackageRow, RepositoryError};
 use rws_store::Key;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use super::{Closed, Gate, ReadableTarget};
 use crate::access::Reader;
@@ -142,10 +144,10 @@ impl Gate {
         }
         let turn = self.lists.turn().await;
         // it is read to its end although the one who asked may go: the next one who asks finds it
-        let (gate, contents) = (Arc::clone(self), contents.clone());
-        let reading = tokio::spawn(async move {
+        let (gate, contents, runtime) = (Arc::clone(self), contents.clone(), Handle::current());
+        let reading = spawn_blocking(move || {
             let ReadableContents { target, published, is_private } = &contents;
-            gate.lists.read(&turn, &gate.tree, target, published, *is_private).await
+            runtime.block_on(gate.lists.read(&turn, &gate.tree, target, published, *is_private))
         });
         Ok(reading.await??)
     }

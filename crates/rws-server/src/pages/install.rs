@@ -21,8 +21,8 @@ pub struct InstallStep {
 
 /// What people want to install.
 pub enum Wanted<'a> {
-    /// A package.
-    Package(&'a str),
+    /// A package; a version of it, where that is not the newest one.
+    Package(&'a str, Option<&'a str>),
     /// Something of the repository; a package of it as an example, where it has one.
     Anything(Option<&'a str>),
 }
@@ -40,7 +40,8 @@ impl Way {
             commands,
         };
         let steps = match wanted {
-            Wanted::Package(name) => {
+            Wanted::Package(name, version) => {
+                let name = &version.map_or_else(|| (*name).to_owned(), |version| way.of_version(name, version));
                 vec![
                     step("both", "Add the repository and install".to_owned(), way.with_package(name)),
                     step("only", "If the repository is there already".to_owned(), way.of_package(name)),

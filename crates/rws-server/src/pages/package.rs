@@ -150,14 +150,20 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
     let description = described.description;
     let lists = lists(service, &all).await;
     let elsewhere = elsewhere(visit, &target, name, &lists);
-    let own_list =
-        lists.lists.iter().find(|(_, list)| list.generation == of.published().generation).map(|(_, list)| list);
+    let own = |(other, _): &&(ReadableContents, _)| other.published().repository == of.published().repository;
+    let own_list = lists.lists.iter().find(own).map(|(_, list)| list);
     let relation_address = |other: &str| {
         let is_there = own_list.is_some_and(|list| list.named(other).is_some());
         is_there.then(|| package_page(visit.prefix(), &target, other))
     };
+    // without a version the clients take the newest one
+    let newest = found.first().map(|(_, package)| &package.name.version);
+    let older = version.as_deref().filter(|version| newest.is_some_and(|newest| newest != version));
     let setup = TargetSetup::read(&readable, &service.keys, base, true).await?;
-    let is_installable = found.iter().any(|(_, package)| format.is_installable(&package.name));
+    let is_installable = match older {
+        Some(_) => format.is_installable(&shown.name),
+        None => found.iter().any(|(_, package)| format.is_installable(&package.name)),
+    };
     let ways = if is_installable { format.install_ways(&setup.setup()) } else { Vec::new() };
     let mut steps = trail(visit, &target);
     steps.pop();
@@ -179,7 +185,7 @@ pub async fn get(visit: &Visit<'_>, path: &str, name: &str) -> Result<Option<Ans
         version: shown.name.version.clone(),
         architecture: shown.name.architecture.clone(),
         summary: description.summary,
-        ways: Way::all(ways, visit.prefix(), &target, &Wanted::Package(name)),
+        ways: Way::all(ways, visit.prefix(), &target, &Wanted::Package(name, older)),
         versions: found
             .iter()
             .enumerate()
@@ -248,7 +254,8 @@ fn row(
 /// The other targets that have packages of the name.
 fn elsewhere(visit: &Visit<'_>, target: &Target, name: &str, lists: &Lists) -> Vec<Elsewhere> {
     let mut found: BTreeMap<&Target, (Vec<&str>, BTreeSet<&str>)> = BTreeMap::new();
-    for (other, list) in lists.lists.iter().filter(|(other, _)| other != target) {
+    let others = lists.lists.iter().map(|(other, list)| (&other.target().target, list));
+    for (other, list) in others.filter(|(other, _)| *other != target) {
         let Some(listed) = list.named(name) else { continue };
         let (versions, architectures) = found.entry(other).or_default();
         let known = listed.versions.iter().take(MAX_VERSIONS).map(|version| &**version);

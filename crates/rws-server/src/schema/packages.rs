@@ -42,7 +42,7 @@ pub struct FoundPackage {
     pub versions: Vec<String>,
     /// The targets that have it.
     pub targets: Vec<String>,
-    /// The address of its page in the first of them.
+    /// The address of its page in the first of them; without pages, of its versions there.
     pub url: String,
 }
 

@@ -19,6 +19,8 @@ const PRIVATE_DEB: &str = "/release/2.8/ubuntu/jammy";
 const PRIVATE_RPM: &str = "/live/1.10/el/8";
 const PUBLIC_DEB: &str = "/release/2.8/ubuntu/focal";
 const PUBLIC_RPM: &str = "/live/1.10/el/7";
+/// Private, and the only thing in its directory; beside it others may be public, and are not there.
+const LONE_RPM: &str = "/live/1.10/fedora/36";
 /// Private, too, for others.
 const OTHERS_RPM: &str = "/live/2.8/el/8";
 
@@ -39,6 +41,7 @@ pub fn close(file: &mut Value) {
     file["repositories"] = json!([
         { "match": &PRIVATE_DEB[1..], "read": ["@readers"] },
         { "match": &PRIVATE_RPM[1..], "read": ["ann"] },
+        { "match": &LONE_RPM[1..], "read": ["ann"] },
         { "match": "live/2.8/*", "read": ["eve"] },
     ]);
 }
@@ -125,7 +128,7 @@ fn addresses(server: &Server) -> BTreeSet<String> {
         addresses.extend(repositories.iter().map(|one| format!("/-/repositories/{one}/diff?from={state}")));
     }
     addresses.extend(uploads.iter().map(|upload| format!("/-/status/{upload}")));
-    for target in [PRIVATE_DEB, PRIVATE_RPM, OTHERS_RPM, PUBLIC_DEB, PUBLIC_RPM] {
+    for target in [PRIVATE_DEB, PRIVATE_RPM, LONE_RPM, OTHERS_RPM, PUBLIC_DEB, PUBLIC_RPM] {
         for end in ["sources", "list", "repo", "zypper.repo", "yum.repo", "asc", "packages.asc", "repo?at=secret-pin"] {
             addresses.insert(format!("/-/setup{target}.{end}"));
         }
@@ -152,7 +155,7 @@ fn pages(repositories: &[&str]) -> BTreeSet<String> {
         addresses.extend(names.iter().map(|name| format!("/-/packages/{repository}/{name}")));
         addresses.insert(format!("/-/browse/history/{repository}"));
     }
-    for target in [PRIVATE_DEB, PRIVATE_RPM, OTHERS_RPM, PUBLIC_DEB, PUBLIC_RPM, "/live/9.9/el/8"] {
+    for target in [PRIVATE_DEB, PRIVATE_RPM, LONE_RPM, OTHERS_RPM, PUBLIC_DEB, PUBLIC_RPM, "/live/9.9/el/8"] {
         addresses.insert(format!("/-/browse{target}"));
         addresses.insert(format!("/-/browse/feed{target}"));
         addresses.extend(names.iter().map(|name| format!("/-/browse{target}/{name}")));
@@ -230,6 +233,7 @@ fn two_servers_that_differ_in_private_contents_give_outsiders_the_same_answers()
     expect_created(&put(&full, &format!("{PRIVATE_DEB}?wait=30"), deb_form([&FIXTURES.deb, &FIXTURES.arm_deb])));
     expect_created(&put(&full, &format!("{PRIVATE_RPM}?wait=30"), Form::of([&FIXTURES.rpm, &FIXTURES.arm_rpm])));
     expect_created(&put(&full, &format!("{PRIVATE_RPM}?wait=30"), Form::of([&FIXTURES.other_rpm])));
+    expect_created(&put(&full, &format!("{LONE_RPM}?wait=30"), Form::of([&FIXTURES.rpm])));
     pin("secret-pin", json!([PRIVATE_DEB, PRIVATE_RPM]));
     let bare = start(configuration.path(), Some(&copied.path().join("data")));
 
@@ -254,8 +258,11 @@ fn two_servers_that_differ_in_private_contents_give_outsiders_the_same_answers()
                 let [one, other] = [&full, &bare].map(|server| asked(server, method, address, credentials.as_ref()));
                 seen.insert(one.status);
                 let text = one.text();
-                let names_it = text.contains("jammy") || text.contains("el/8/") || text.contains("secret-pin");
-                let asks_for_it = ["jammy", "el/8", "secret-pin"].iter().any(|name| address.contains(name));
+                let names_it = text.contains("jammy")
+                    || text.contains("fedora")
+                    || text.contains("el/8/")
+                    || text.contains("secret-pin");
+                let asks_for_it = ["jammy", "fedora", "el/8", "secret-pin"].iter().any(|name| address.contains(name));
                 if essence(&one) != essence(&other) || (names_it && !asks_for_it) {
                     let who = credentials.as_ref().map(|one| one.user.clone());
                     different.push(format!(

@@ -46,12 +46,12 @@ fn run_apt(copied: &str, package: &str) {
     assert!(said.contains(&format!("Setting up {package} (")), "{said}");
 }
 
-fn run_dnf(copied: &str, package: &str) {
+fn run_dnf(copied: &str, package: &str, version: &str) {
     let before = "rm -rf /var/lib/rpm /usr/lib/sysimage/rpm /root/.rpmdb /var/cache/dnf /etc/zypp\n\
                   mkdir -p /etc/yum.repos.d /etc/dnf /var/lib/rpm; rm -f /etc/yum.repos.d/*\n\
                   printf '[main]\\nreposdir=/etc/yum.repos.d\\nplugins=0\\n' >/etc/dnf/dnf.conf";
     let said = run_copied(before, copied, &format!("rpm -q {package}"));
-    assert!(said.contains(&format!("{package}-1.0-1.noarch")), "{said}");
+    assert!(said.ends_with(&format!("{package}-{version}-1.noarch\n")), "{said}");
 }
 
 /// From the root to a copied line in at most three clicks: the target, the button; without scripts the target, the line.
@@ -126,7 +126,12 @@ fn find_a_package_see_its_versions_and_copy_its_line() {
     }
     lines.dedup();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    run_dnf(&lines[0], "example-data");
+    run_dnf(&lines[0], "example-data", "1.0");
+    // the command of an older version installs just that
+    browser.prepare(1280, Scripts::On);
+    browser.open(&server.url(&format!("/-/browse/{RPM_TARGET}/example-data")));
+    browser.follow("0.9-1");
+    run_dnf(&copy(&browser, &server, Scripts::On, "both-dnf"), "example-data", "0.9");
 }
 
 /// As somebody types, rows that do not fit go; the keyboard alone leads to the content and to a line.

@@ -105,6 +105,12 @@ fn a_page_is_for_who_asks_for_html_and_the_listing_for_everybody_else() {
             expect_status(&visit(&without, path, None), 404);
         }
     });
+    rows.row("search leads to the versions where there are no pages", || {
+        let found = Request::get("/-/search?q=example-tool").send(&without).json();
+        let address = found["packages"][0]["url"].as_str().unwrap().to_owned();
+        assert_eq!(address, format!("/-/packages/{DEB_TARGET}/example-tool"));
+        expect_status(&Request::get(&address).send(&without), 200);
+    });
     rows.row("HEAD says what GET does", || {
         let head = Request::new("HEAD", "/").header("Accept", BROWSER).send(&server);
         let get = visit(&server, "/", None);

@@ -119,7 +119,7 @@ fn the_pages_say_what_a_visitor_came_for() {
         assert!(links.contains(&format!("/-/browse/{DEB_TARGET}/rws-one")), "{links:?}");
         assert!(!links.iter().any(|link| link.ends_with("/libc6")), "{links:?}");
         let older = format!("{path}?version=1.0-1&architecture=arm64");
-        expect(&older, &["About 1.0-1 for arm64", "example-tool_1.0-1_arm64.deb"]);
+        expect(&older, &["About 1.0-1 for arm64", "example-tool_1.0-1_arm64.deb", "install -y example-tool=1.0-1"]);
         expect_status(&visit(&server, &format!("{path}?version=9"), None), 404);
     });
     rows.row("an rpm", || {
