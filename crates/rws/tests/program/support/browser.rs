@@ -39,11 +39,14 @@ pub enum Scripts {
     Off,
 }
 
-impl Browser {
-    /// A browser whose only network is this machine.
-    #[track_caller]
-    pub fn start() -> Self {
-        let profile = temporary_directory();
+/// How often chromedriver is started.
+const STARTS: usize = 20;
+
+/// Starts chromedriver; the port at which it listens. It takes a free port of IPv6, ends where something else has that of IPv4, and
+/// takes another one when it is started again.
+#[track_caller]
+fn start_driver() -> (Child, u16) {
+    for _ in 0..STARTS {
         let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut driver = started.expect("chromedriver starts: tests/setup installs it");
         let mut said = BufReader::new(driver.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
@@ -51,9 +54,22 @@ impl Browser {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse::<u16>().ok()
         });
-        let port = port.expect("chromedriver says its port");
-        // it writes on, and must not wait for a reader
-        std::thread::spawn(move || said.for_each(drop));
+        if let Some(port) = port {
+            // it writes on, and must not wait for a reader
+            std::thread::spawn(move || said.for_each(drop));
+            return (driver, port);
+        }
+        _ = driver.wait();
+    }
+    panic!("chromedriver ends before it says its port");
+}
+
+impl Browser {
+    /// A browser whose only network is this machine.
+    #[track_caller]
+    pub fn start() -> Self {
+        let profile = temporary_directory();
+        let (driver, port) = start_driver();
         let mut browser = Self { driver, host: format!("127.0.0.1:{port}"), session: String::new(), _profile: profile };
         let directory = browser._profile.path().display().to_string();
         let arguments = [
