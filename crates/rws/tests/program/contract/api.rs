@@ -195,7 +195,8 @@ fn the_program_does_what_the_document_says() {
     let ran = Program::new(schemathesis.to_str().unwrap(), directory.path())
         .args(["run", &server.url("/-/openapi.json"), "--url", server.base_url(), "--auth"])
         .args([format!("{}:{}", credentials.user, credentials.password).as_str()])
-        .args(["--include-path-regex", "^/-/", "--max-examples", "25", "--seed", "1", "--no-color", "--workers", "1"])
+        .args(["--include-path-regex", "^/-/", "--seed", "1", "--no-color", "--workers", "1"])
+        .args(["--max-examples", &std::env::var("RWS_TEST_EXAMPLES").unwrap_or_else(|_| "10".to_owned())])
         .args(["--phases", "examples,coverage,fuzzing", "--exclude-checks", "positive_data_acceptance"])
         // names of repositories that it knows from one answer are hard to make up for the next request
         .args(["--suppress-health-check", "filter_too_much"])
