@@ -169,7 +169,13 @@ impl Remote {
     }
 
     fn read(&self, sent: Result<Answer, HttpError>) -> Result<Answer, ClientError> {
-        let answer = sent.map_err(|error| ClientError::Failed(format!("{}: {error}", self.service)))?;
+        let answer = sent.map_err(|error| {
+            let hint = match error {
+                HttpError::Untrusted(_) => "; SSL_CERT_FILE names a file of the authorities to trust",
+                _ => "",
+            };
+            ClientError::Failed(format!("{}: {error}{hint}", self.service))
+        })?;
         if answer.status.is_success() {
             return Ok(answer);
         }

@@ -10,7 +10,6 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::error::chain;
 use crate::streamed::{Body, Sent, whole};
 use crate::{Answer, Connector, HttpError, Request, StreamedBody, connector};
 
@@ -97,8 +96,8 @@ impl Client {
     }
 
     async fn exchange(&self, request: http::Request<Body>) -> Result<Answer, HttpError> {
-        let unreachable = |error: &(dyn std::error::Error + 'static)| HttpError::Unreachable(chain(error));
-        let (head, body) = self.http.request(request).await.map_err(|error| unreachable(&error))?.into_parts();
+        let (head, body) =
+            self.http.request(request).await.map_err(|error| HttpError::unreachable(&error))?.into_parts();
         let declared = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if declared.is_some_and(|length: u64| length > self.max_answer_bytes as u64) {
             return Err(HttpError::TooLong(self.max_answer_bytes));
@@ -106,7 +105,7 @@ impl Client {
         match Limited::new(body, self.max_answer_bytes).collect().await {
             Ok(body) => Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() }),
             Err(error) if error.is::<LengthLimitError>() => Err(HttpError::TooLong(self.max_answer_bytes)),
-            Err(error) => Err(unreachable(&*error)),
+            Err(error) => Err(HttpError::unreachable(&*error)),
         }
     }
 }

@@ -131,6 +131,20 @@ fn tls() {
         let program = Program::new(env!("CARGO_BIN_EXE_rws"), directory.path()).args(["health", "--listen", &address]);
         program.succeed();
     });
+    rows.row("rws push trusts the authorities of SSL_CERT_FILE, and repeats nothing where it trusts none", || {
+        let push = || {
+            let program = Program::new(env!("CARGO_BIN_EXE_rws"), directory.path()).env_remove("RWS_TOKEN");
+            let program = program.env("RWS_USER", &server.credentials().user);
+            let program = program.env("RWS_PASSWORD", &server.credentials().password);
+            program.arg("push").arg(server.url(RPM_TARGET)).arg(directory.path().join(&FIXTURES.rpm.name))
+        };
+        let ran = push().run();
+        assert_eq!(ran.code, Some(7), "{}", ran.transcript());
+        let said = ran.everything();
+        assert!(said.contains("is not trusted: ") && said.contains("SSL_CERT_FILE"), "{said}");
+        assert!(!said.contains("trying again"), "{said}");
+        push().env("SSL_CERT_FILE", &certificate_file).succeed();
+    });
     rows.row("another certificate is taken while it runs", || {
         assert!(subject().contains("CN=first"), "{}", subject());
         certificate(directory.path(), "second");
