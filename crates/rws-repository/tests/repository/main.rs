@@ -4,6 +4,7 @@ mod audit;
 mod catalogue;
 mod crashes;
 mod incremental;
+mod package_lists;
 mod pins;
 mod promotion;
 mod publish;
