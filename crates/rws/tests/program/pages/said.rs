@@ -226,6 +226,25 @@ fn who_is_logged_in_and_the_picture_of_the_service() {
     expect_status(&wrong, 401);
 }
 
+#[test]
+fn a_target_names_its_release_package_and_the_address_that_is_configured() {
+    let directory = temporary_directory();
+    let server = published_with(directory.path(), |file| {
+        super::stage::configure(file);
+        file["server"] = json!({ "public_url": "https://packages.example.org" });
+        let entry = json!({ "match": DEB_TARGET, "release_package": { "name": "example" } });
+        file["repositories"].as_array_mut().unwrap().push(entry);
+    });
+    let path = format!("/-/browse/{DEB_TARGET}");
+    let named = || Some(page(&server, &path)).filter(|html| html.contains("brings the keys"));
+    let html = wait::until("the release package", wait::BOUND, named);
+    assert!(values(&html, "href").contains(&format!("{path}/example-archive-keyring")), "{html}");
+    page(&server, &format!("{path}/example-archive-keyring"));
+    let line = format!("https://packages.example.org/-/setup/{DEB_TARGET}.sources");
+    assert!(text_of(&html).contains(&line), "{html}");
+    assert!(!page(&server, &format!("/-/browse/{RPM_TARGET}")).contains("brings the keys"));
+}
+
 /// A token in the path stays in all addresses that lead on.
 #[test]
 fn pages_through_a_token_lead_through_it() {
