@@ -99,7 +99,7 @@ fn list_repositories(all: &Value, path: &str) -> Result<(), ClientError> {
     let all = all["repositories"].as_array().into_iter().flatten();
     for one in all.filter(|one| one["repository"].as_str().is_some_and(|name| is_below(name, path))) {
         let text = |key: &str| one[key].as_str().unwrap_or_default();
-        let packages = one["packages"].as_u64().map(|count| format!("{count} packages")).unwrap_or_default();
+        let packages = one["packages"].as_u64().map(packages).unwrap_or_default();
         let error = one["last_error"].as_str().map(|error| format!("  {error}")).unwrap_or_default();
         say(format_args!("{}  {}  {packages}  {}{error}", text("repository"), text("state"), text("published_at")))?;
     }
@@ -149,4 +149,8 @@ pub async fn status(arguments: StatusArguments, environment: &Environment) -> Re
         say(format_args!("key {name}: {}, {expires}{problem}", text(&key["fingerprint"])))?;
     }
     Ok(())
+}
+
+fn packages(count: u64) -> String {
+    if count == 1 { "1 package".to_owned() } else { format!("{count} packages") }
 }

@@ -56,7 +56,7 @@ fn from_a_laptop_and_from_afar() {
 
     let commands = block("Change repositories from afar", "sh").replace(ADDRESS, server.base_url());
     let said = logged_in(shell(&commands, directory.path()), server.credentials()).succeed().output();
-    for part in ["live/1.10/ubuntu/focal  published  1 packages", "+ rws-demo 1.0 all", "pinned", "rollback by rws"] {
+    for part in ["live/1.10/ubuntu/focal  published  1 package", "+ rws-demo 1.0 all", "pinned", "rollback by rws"] {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
     }
 }

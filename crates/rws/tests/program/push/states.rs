@@ -79,7 +79,7 @@ fn a_repository_is_changed_and_listed_from_afar() {
             &["- rws-one 2.0", "- rws-two 1.0"],
         );
         expect(&run(&format!("delete {TO} rws-two=1.0")), 0, &["published"]);
-        expect(&run("ls"), 0, &["release/2.8/ubuntu/jammy  published  1 packages"]);
+        expect(&run("ls"), 0, &["release/2.8/ubuntu/jammy  published  1 package"]);
         expect(&run(&format!("delete {TO} rws-two=1.0")), 3, &["There is no such package"]);
     });
     rows.row("rollback, and log and diff after it", || {
