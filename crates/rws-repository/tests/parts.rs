@@ -161,6 +161,24 @@ fn memory_does_not_follow_the_entries_of_what_changes() {
     }
 }
 
+/// Earlier builds of RWS took versions as they were written: two writings of one version are one package all the same.
+#[test]
+fn another_writing_of_a_version_replaces_the_package() {
+    let scratch = tempfile::tempdir().unwrap();
+    let written = |version: &str, content: u8| {
+        let record = record(1, "amd64", 100, content);
+        present(Record { identity: Identity(format!("deb name000001 {version} amd64")), ..record })
+    };
+    let others = || [0, 2].map(|number| present(record(number, "amd64", 100, 1)));
+    let before = changes(scratch.path(), others().into_iter().chain([written("1.00", 1)]));
+    let before = generation(&next(scratch.path(), None, &before, PartSize::default()));
+    let change = changes(scratch.path(), [written("1.0", 2)]);
+    let after = next(scratch.path(), Some((&before.0, &before.1)), &change, PartSize::default());
+    assert_eq!(after.tables.packages.len(), 3);
+    let identities: Vec<String> = after.plan.packages.iter().map(|edit| edit.identity.clone()).collect();
+    assert_eq!(identities, ["deb name000001 1.00 amd64"]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

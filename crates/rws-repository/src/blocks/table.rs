@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::io;
 use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -53,11 +54,11 @@ impl<R: Row> Table<R> {
         self.rows
     }
 
-    /// The row with this key.
+    /// The row with this key, or with one that is equal to it in this order.
     pub fn get(&self, key: &str, order: Order<'_>) -> io::Result<Option<R>> {
         let behind = self.blocks.partition_point(|block| order(&block.first_key, key).is_le());
         let Some(block) = behind.checked_sub(1).and_then(|block| self.blocks.get(block)) else { return Ok(None) };
-        Ok(unpack::<R>(block)?.into_iter().find(|row| row.key() == key))
+        Ok(find(&unpack::<R>(block)?, key, order).cloned())
     }
 
     /// All rows in order.
@@ -229,13 +230,13 @@ const KEPT_BLOCKS: usize = 16;
 pub struct TableReader<R> {
     table: Table<R>,
     /// Positions of blocks with their rows; the one that was used last stands last.
-    kept: Vec<(usize, Vec<R>)>,
+    kept: Mutex<Vec<(usize, Vec<R>)>>,
 }
 
 impl<R: Row> TableReader<R> {
     /// Reads `table`.
     pub fn new(table: Table<R>) -> Self {
-        Self { table, kept: Vec::new() }
+        Self { table, kept: Mutex::default() }
     }
 
     /// The table.
@@ -243,31 +244,32 @@ impl<R: Row> TableReader<R> {
         &self.table
     }
 
-    /// The row with this key.
-    pub fn get(&mut self, key: &str, order: Order<'_>) -> io::Result<Option<R>> {
-        let Some(block) = self.block_of(key, order) else { return Ok(None) };
-        match self.kept.iter().position(|(kept, _)| *kept == block) {
+    /// The row with this key, or with one that is equal to it in this order.
+    pub fn get(&self, key: &str, order: Order<'_>) -> io::Result<Option<R>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(block) = self.block_of(kept.last(), key, order) else { return Ok(None) };
+        match kept.iter().position(|(kept, _)| *kept == block) {
             Some(position) => {
-                let last = self.kept.len() - 1;
-                self.kept.swap(position, last);
+                let last = kept.len() - 1;
+                kept.swap(position, last);
             }
             None => {
                 let rows = unpack(&self.table.blocks[block])?;
-                if self.kept.len() == KEPT_BLOCKS {
-                    self.kept.remove(0);
+                if kept.len() == KEPT_BLOCKS {
+                    kept.remove(0);
                 }
-                self.kept.push((block, rows));
+                kept.push((block, rows));
             }
         }
-        let rows = self.kept.last().map(|(_, rows)| rows.as_slice()).unwrap_or_default();
-        Ok(rows.iter().find(|row| row.key() == key).cloned())
+        let rows = kept.last().map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        Ok(find(rows, key, order).cloned())
     }
 
     /// The position of the block in which a key stands or would stand.
-    fn block_of(&self, key: &str, order: Order<'_>) -> Option<usize> {
+    fn block_of(&self, last: Option<&(usize, Vec<R>)>, key: &str, order: Order<'_>) -> Option<usize> {
         let blocks = &self.table.blocks;
         // keys are asked for in about their order
-        if let Some((last, _)) = self.kept.last()
+        if let Some((last, _)) = last
             && order(&blocks[*last].first_key, key).is_le()
             && blocks.get(last + 1).is_none_or(|next| order(&next.first_key, key).is_gt())
         {
@@ -275,6 +277,10 @@ impl<R: Row> TableReader<R> {
         }
         blocks.partition_point(|block| order(&block.first_key, key).is_le()).checked_sub(1)
     }
+}
+
+fn find<'r, R: Row>(rows: &'r [R], key: &str, order: Order<'_>) -> Option<&'r R> {
+    rows.binary_search_by(|row| order(row.key(), key)).ok().and_then(|position| rows.get(position))
 }
 
 fn pack<R: Row>(rows: &[R]) -> io::Result<TableBlock> {

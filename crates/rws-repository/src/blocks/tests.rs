@@ -160,7 +160,7 @@ proptest! {
         let fresh: Vec<_> = expected.iter().map(|(key, pair)| (key.clone(), Some(pair.clone()))).collect();
         let fresh = edited(&Table::default(), &fresh);
         prop_assert_eq!(postcard::to_stdvec(&table).unwrap(), postcard::to_stdvec(&fresh).unwrap());
-        let mut reader = TableReader::new(table.clone());
+        let reader = TableReader::new(table.clone());
         for key in [0_u32, 1, 1500, 2999] {
             let key = format!("k{key:06}");
             prop_assert_eq!(table.get(&key, &order).unwrap(), expected.get(&key).cloned());

@@ -1,6 +1,5 @@
 //! The plan while it is made: one change after the other.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -21,8 +20,8 @@ pub(super) struct Draft<'a> {
     present: &'a Present<'a>,
     order: Order<'a>,
     /// The tables before the changes below.
-    packages_before: RefCell<TableReader<PackageRow>>,
-    files_before: RefCell<TableReader<FileRow>>,
+    packages_before: TableReader<PackageRow>,
+    files_before: TableReader<FileRow>,
     packages: BTreeMap<String, Edit>,
     files: FileEdits,
     entries_bytes: usize,
@@ -48,8 +47,8 @@ impl<'a> Draft<'a> {
         Self {
             present,
             order,
-            packages_before: RefCell::new(TableReader::new(tables.packages)),
-            files_before: RefCell::new(TableReader::new(tables.files)),
+            packages_before: TableReader::new(tables.packages),
+            files_before: TableReader::new(tables.files),
             packages: BTreeMap::new(),
             files: BTreeMap::new(),
             entries_bytes: 0,
@@ -206,21 +205,21 @@ impl<'a> Draft<'a> {
 
     /// The identity as the present generation writes it, where it has the package.
     fn present_writing(&self, identity: &str) -> io::Result<String> {
-        let row = self.packages_before.borrow_mut().get(identity, self.order)?;
+        let row = self.packages_before.get(identity, self.order)?;
         Ok(row.map_or_else(|| identity.to_owned(), |row| row.identity))
     }
 
     fn package(&self, identity: &str) -> io::Result<Option<PackageRow>> {
         match self.packages.get(identity) {
             Some(edit) => Ok(edit.row.clone()),
-            None => self.packages_before.borrow_mut().get(identity, self.order),
+            None => self.packages_before.get(identity, self.order),
         }
     }
 
     fn file(&self, path: &str) -> io::Result<Option<FileRow>> {
         match self.files.get(path) {
             Some(edit) => Ok(edit.clone()),
-            None => self.files_before.borrow_mut().get(path, &path_order),
+            None => self.files_before.get(path, &path_order),
         }
     }
 
@@ -319,8 +318,7 @@ impl<'a> Draft<'a> {
             return Ok(None);
         }
         let (start, end) = (format!("{}/", record.directory), format!("{}0", record.directory));
-        let files = self.files_before.borrow();
-        let rows = files.table().between(Some(&start), Some(&end), &path_order)?;
+        let rows = self.files_before.table().between(Some(&start), Some(&end), &path_order)?;
         let same = |row: &FileRow| {
             row.digests.sha256 == file.digests.sha256 && row.path.rsplit('/').next() == Some(file.name.as_str())
         };
@@ -387,13 +385,11 @@ impl<'a> Draft<'a> {
             return Ok(());
         }
         let (packages, files) = self.take_changes()?;
-        let before = Tables {
-            packages: self.packages_before.borrow().table().clone(),
-            files: self.files_before.borrow().table().clone(),
-        };
+        let before =
+            Tables { packages: self.packages_before.table().clone(), files: self.files_before.table().clone() };
         let tables = before.edited(&packages, &files, self.order)?;
-        self.packages_before = RefCell::new(TableReader::new(tables.packages.clone()));
-        self.files_before = RefCell::new(TableReader::new(tables.files.clone()));
+        self.packages_before = TableReader::new(tables.packages.clone());
+        self.files_before = TableReader::new(tables.files.clone());
         self.plan.tables = Some(tables);
         Ok(())
     }
@@ -405,7 +401,7 @@ impl<'a> Draft<'a> {
         let mut edits: Vec<(String, Edit)> = std::mem::take(&mut self.packages).into_iter().collect();
         edits.sort_by(|(left, _), (right, _)| (self.order)(left, right));
         for (identity, edit) in edits {
-            let old = self.packages_before.borrow_mut().get(&identity, self.order)?;
+            let old = self.packages_before.get(&identity, self.order)?;
             if old == edit.row {
                 continue;
             }
@@ -426,7 +422,7 @@ impl<'a> Draft<'a> {
         let mut files = std::mem::take(&mut self.files);
         let mut unchanged = Vec::new();
         for (path, edit) in &files {
-            if self.files_before.borrow_mut().get(path, &path_order)? == *edit {
+            if self.files_before.get(path, &path_order)? == *edit {
                 unchanged.push(path.clone());
             }
         }

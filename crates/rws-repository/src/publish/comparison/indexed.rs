@@ -3,14 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::io;
-use std::sync::{Mutex, PoisonError};
 
 use rws_model::RepositoryId;
 
 use super::paths;
 use crate::RepositoryError;
 use crate::blocks::table::TableReader;
-use crate::generation::{FileRow, Generation, PackageRow, Tables, package_order, path_order};
+use crate::generation::{FileRow, Generation, PackageRow, package_order, path_order};
 use crate::publish::stored_repository::{CurrentState, StoredRepository};
 use crate::stored_files::StoredFile;
 
@@ -20,9 +19,8 @@ type Order<'a> = Box<dyn Fn(&str, &str) -> Ordering + Send + Sync + 'a>;
 pub(super) struct Indexed<'a> {
     repository: &'a RepositoryId,
     order: Order<'a>,
-    tables: Tables,
-    files: Mutex<TableReader<FileRow>>,
-    packages: Mutex<TableReader<PackageRow>>,
+    files: TableReader<FileRow>,
+    packages: TableReader<PackageRow>,
     /// Files that only readers of earlier generations need, or nobody.
     retired: HashSet<String>,
 }
@@ -38,9 +36,8 @@ impl<'a> Indexed<'a> {
         Self {
             repository: at.repository,
             order: Box::new(package_order(&*at.target.format)),
-            files: Mutex::new(TableReader::new(tables.files.clone())),
-            packages: Mutex::new(TableReader::new(tables.packages.clone())),
-            tables,
+            files: TableReader::new(tables.files),
+            packages: TableReader::new(tables.packages),
             retired,
         }
     }
@@ -51,12 +48,12 @@ impl<'a> Indexed<'a> {
 
     /// A file.
     pub(super) fn file(&self, path: &str) -> Result<Option<FileRow>, RepositoryError> {
-        self.damaged(self.files.lock().unwrap_or_else(PoisonError::into_inner).get(path, &path_order))
+        self.damaged(self.files.get(path, &path_order))
     }
 
     /// A package.
     pub(super) fn package(&self, identity: &str) -> Result<Option<PackageRow>, RepositoryError> {
-        self.damaged(self.packages.lock().unwrap_or_else(PoisonError::into_inner).get(identity, &*self.order))
+        self.damaged(self.packages.get(identity, &*self.order))
     }
 
     /// Whether a file is as the index knows it, by what the store says of it.
@@ -73,14 +70,14 @@ impl<'a> Indexed<'a> {
 
     /// Whether any package has a file.
     pub(super) fn has_used_files(&self) -> Result<bool, RepositoryError> {
-        let used = self.damaged(self.tables.files.first(1, |row| row.users > 0))?;
+        let used = self.damaged(self.files.table().first(1, |row| row.users > 0))?;
         Ok(!used.is_empty())
     }
 
     /// The files that the index knows and that are not among `stored`, which is in byte order.
     pub(super) fn missing(&self, stored: &[StoredFile]) -> Result<Vec<FileRow>, RepositoryError> {
         let (mut missing, mut stored) = (Vec::new(), stored.iter().map(StoredFile::path).peekable());
-        for row in self.tables.files.rows() {
+        for row in self.files.table().rows() {
             let row = self.damaged(row)?;
             while stored.next_if(|path| *path < row.path.as_str()).is_some() {}
             if stored.peek() != Some(&row.path.as_str()) {
@@ -92,7 +89,7 @@ impl<'a> Indexed<'a> {
 
     /// The packages with a file whose path is `wanted`.
     pub(super) fn packages_with(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<PackageRow>, RepositoryError> {
-        let rows = self.tables.packages.first(usize::MAX, |row| paths(row).any(|path| wanted(&path)));
+        let rows = self.packages.table().first(usize::MAX, |row| paths(row).any(|path| wanted(&path)));
         self.damaged(rows)
     }
 }
