@@ -7,6 +7,7 @@
 //! * [`intake`]: an upload becomes a promise; [`removal`]: so does a removal.
 //! * [`plan`]: a generation and changes become the next generation; pure.
 //! * [`render`]: its index files, block by block; pure.
+//! * [`events`]: what receivers of webhooks are told.
 //! * [`publish`]: the publisher, the only one that writes public files.
 //! * [`scheduler`]: which repositories are reconciled when.
 //! * [`token`]: what somebody may log in with besides a password.
@@ -25,6 +26,7 @@ mod digest_names;
 mod disk_format;
 pub mod entries;
 mod error;
+pub mod events;
 mod existing;
 mod foreign;
 mod gather;

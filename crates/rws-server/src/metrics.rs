@@ -118,6 +118,14 @@ fn describe() {
         Unit::Seconds,
         "How long the S3 service took to answer, by operation."
     );
+    describe_counter!("rws_webhook_deliveries_total", "Tries to deliver an event, by webhook and outcome.");
+    describe_counter!("rws_webhook_given_up_total", "Events that RWS gave up, by webhook.");
+    describe_gauge!("rws_webhook_pending", "Events that wait, by webhook.");
+    describe_gauge!(
+        "rws_webhook_oldest_pending_seconds",
+        Unit::Seconds,
+        "For how long the oldest event waits, by webhook."
+    );
     describe_gauge!("process_resident_memory_bytes", "Resident memory.");
     describe_gauge!("process_cpu_seconds_total", "User and system time.");
     describe_gauge!("process_open_fds", "Open file descriptors.");

@@ -5,6 +5,9 @@
 //! .rws/generations/REPOSITORY/GENERATION     a manifest
 //! .rws/pins/NAME.json                        a pin: a name for states of repositories
 //! .rws/purged/SHA256.json                    the record of a purge
+//! .rws/webhooks/SHA256/events/EVENT.json     an event that waits for the receiver of a webhook
+//! .rws/webhooks/SHA256/said/EVENT            a warning about a key that the receiver has been told of
+//! .rws/webhooks/SHA256/lease.json            which replica delivers
 //! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
 //! .rws/incoming/UPLOAD/NAME                  a package file of an upload
@@ -43,6 +46,9 @@ pub const TOKEN_USES: &str = ".rws/token-uses/";
 
 /// Where all records of purges are.
 pub const PURGED: &str = ".rws/purged/";
+
+/// Where the events are that wait for the receivers of webhooks.
+pub const WEBHOOKS: &str = ".rws/webhooks/";
 
 /// Where all pointers are.
 pub const PENDING: &str = ".rws/pending/";

@@ -8,7 +8,7 @@ use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::{
     Budgets, Certificate, Gate, Keys, Logins, Metrics, Network, ObjectAccess, PageCache, Quotas, Releases, Service,
-    WaitingFiles,
+    WaitingFiles, Webhooks,
 };
 use rws_store::ContentTypes;
 use tokio::net::TcpListener;
@@ -75,6 +75,9 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         version: env!("CARGO_PKG_VERSION"),
     });
 
+    let webhooks = Webhooks::new(&configuration.webhooks, &installation.place.store, &installation.events);
+    let webhooks = webhooks.context("webhooks in the configuration cannot be used")?;
+
     // whoever reads the next line may send one at once
     let signals = Signals::new()?;
     say(format_args!("listening on http{}://{address}", if certificate.is_some() { "s" } else { "" }))?;
@@ -98,6 +101,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         tokio::spawn(closing.keep(installation.place.writing()));
     }
     if !read_only {
+        webhooks.keep(Arc::clone(&service));
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));
     }
     let (asked, asks) = mpsc::channel(1);

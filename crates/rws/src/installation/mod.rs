@@ -14,8 +14,10 @@ use anyhow::Context;
 use rws_model::RepositoryId;
 use rws_repository::areas::Areas;
 use rws_repository::catalogue::{Catalogue, Configured, Distribution, Model};
+use rws_repository::events::Events;
 use rws_repository::publish::{Malformed, Publisher};
 use rws_repository::read_rules::PublicPaths;
+use rws_server::WebhookSettings;
 
 use crate::configuration::{Configuration, StoreConfiguration};
 pub use bucket::Use;
@@ -35,6 +37,8 @@ pub struct Installation {
     pub keys: Arc<SigningKeys>,
     /// What the embedded default made for itself; none with a bucket.
     pub secrets: Option<Secrets>,
+    /// What is written down for the receivers of webhooks.
+    pub events: Arc<Events>,
     malformed: Malformed,
 }
 
@@ -56,13 +60,15 @@ impl Installation {
         let paths = Arc::clone(&public);
         place.limit_public(Arc::new(move |path| paths.has(path)));
         let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
-        Ok(Self { place, catalogue, public, keys, secrets, malformed })
+        let events = configuration.webhooks.iter().map(WebhookSettings::subscriber).collect();
+        let events = Arc::new(Events::new(events));
+        Ok(Self { place, catalogue, public, keys, secrets, events, malformed })
     }
 
     /// What publishes.
     pub fn publisher(&self) -> Publisher {
         let publisher = Publisher::new(Arc::clone(&self.place.store), Arc::clone(&self.catalogue), self.malformed);
-        publisher.with_scratch(self.place.spool.clone())
+        publisher.with_scratch(self.place.spool.clone()).with_events(Arc::clone(&self.events))
     }
 
     /// The repositories of some paths, anchors too; those of all that is configured for none.

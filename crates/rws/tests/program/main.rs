@@ -34,3 +34,4 @@ mod support;
 mod surroundings;
 mod third_format;
 mod upkeep;
+mod webhooks;
