@@ -91,6 +91,8 @@ pub struct Service {
     pub waiting: WaitingFiles,
     /// A local directory for files that are being received; on the file system of a local store.
     pub spool: PathBuf,
+    /// Directories whose disks may become full, by what they are for: `data`, `spool`.
+    pub disks: Vec<(&'static str, PathBuf)>,
     /// Pages that were made lately.
     pub pages: PageCache,
     /// The version of the program.

@@ -435,6 +435,11 @@ impl Scheduler {
         stored::progress(self.publisher.store(), upload).await
     }
 
+    /// How many uploads of this process are on their way, and since when the oldest is, in seconds since 1970.
+    pub fn pending(&self) -> (usize, Option<i64>) {
+        lock(&self.uploads).pending()
+    }
+
     /// Waits until an upload of this process ended, or the time is up.
     pub async fn wait(&self, upload: &UploadId, time: Duration) -> Progress {
         let ended = || lock(&self.uploads).progress(upload).filter(|progress| *progress != Progress::Pending);

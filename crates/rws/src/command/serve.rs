@@ -1,5 +1,6 @@
 //! `rws serve`: takes uploads and serves the repositories.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::output::say;
 use super::reload::{Load, Reload};
-use crate::configuration::{Configuration, ListeningAddress};
+use crate::configuration::{Configuration, ListeningAddress, StoreConfiguration};
 use crate::installation::access::AccessMaker;
 use crate::installation::{Installation, Use, now};
 
@@ -71,6 +72,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         waiting: WaitingFiles::default(),
         quotas: Quotas::new(&configuration.server.service.limits),
         spool: installation.place.spool.clone(),
+        disks: disks(&configuration, &installation),
         pages: PageCache::default(),
         version: env!("CARGO_PKG_VERSION"),
     });
@@ -110,6 +112,15 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
     serve(Network { listener, certificate }, service, signals, asked).await;
     installation.place.release().await;
     Ok(())
+}
+
+/// The directories whose disks may become full.
+fn disks(configuration: &Configuration, installation: &Installation) -> Vec<(&'static str, PathBuf)> {
+    let data = match &configuration.store {
+        StoreConfiguration::Local { directory, .. } => Some(("data", directory.clone())),
+        StoreConfiguration::S3 { .. } => None,
+    };
+    data.into_iter().chain([("spool", installation.place.spool.clone())]).collect()
 }
 
 /// What the process is told from outside.

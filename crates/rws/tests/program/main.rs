@@ -22,6 +22,7 @@ mod full_disk;
 mod judges_rpm;
 mod keys;
 mod later_versions;
+mod metrics;
 mod pages;
 mod plain_directories;
 mod push;

@@ -1,5 +1,5 @@
 //! Webhooks: real servers tell real receivers, which fail, are slow, and are not there.
 
 mod kills;
-mod receiver;
+pub mod receiver;
 mod telling;
