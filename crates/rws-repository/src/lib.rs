@@ -11,12 +11,14 @@
 //! * [`publish`]: the publisher, the only one that writes public files.
 //! * [`scheduler`]: which repositories are reconciled when.
 //! * [`token`]: what somebody may log in with besides a password.
+//! * [`backup`]: a copy of repositories in another store.
 //! * [`tree`]: what readers see.
 
 pub mod actor;
 pub mod areas;
 pub mod aside;
 pub mod audit;
+pub mod backup;
 mod blocks;
 pub mod catalogue;
 mod configuration_fingerprint;

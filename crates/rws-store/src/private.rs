@@ -16,6 +16,7 @@
 //! .rws/malformed/REPOSITORY.txt              malformed packages that a comparison with the store stopped at
 //! .rws/identities/REPOSITORY/SHA256          what a package is about to become (where other bytes are refused)
 //! .rws/claims/PATH                           what a public path is about to hold (S3 only)
+//! .rws/backup.json                           this store is a backup: RWS copies to it again
 //! .rws/lease.json                            who may write (only where S3 keeps no conditions)
 //! .rws/probe/                                what is tried at start (S3 only)
 //! .rws/local/                                temporary and lock files of a local store
@@ -49,6 +50,9 @@ pub const PURGED: &str = ".rws/purged/";
 
 /// Where the events are that wait for the receivers of webhooks.
 pub const WEBHOOKS: &str = ".rws/webhooks/";
+
+/// The note that a store is a backup.
+pub const BACKUP: &str = ".rws/backup.json";
 
 /// Where all pointers are.
 pub const PENDING: &str = ".rws/pending/";

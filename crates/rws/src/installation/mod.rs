@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use rws_model::RepositoryId;
+use rws_model::{RepositoryId, Signer};
 use rws_repository::areas::Areas;
 use rws_repository::catalogue::{Catalogue, Configured, Distribution, Model};
 use rws_repository::events::Events;
@@ -98,21 +98,35 @@ pub fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// All repositories that a configuration allows.
-pub fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
+/// What a configuration says there can be.
+fn model(configuration: &Configuration) -> Model {
     let known = &configuration.model;
     let distribution = |known: &crate::configuration::Distribution| Distribution {
         format: configuration.formats.named(&known.base).cloned().ok_or_else(|| known.base.clone()),
         versions: known.versions.clone(),
     };
-    let model = Model {
+    Model {
         kinds: known.kinds.clone(),
         series: known.series.clone(),
         enabled: known.enabled.clone(),
         distributions: known.distributions.iter().map(|(name, known)| (name.clone(), distribution(known))).collect(),
         anchors: known.anchors.clone(),
-    };
-    let catalogue = Catalogue::new(model, |target, format| Configured {
+    }
+}
+
+/// The repositories that a configuration allows and who may read them, for those who sign nothing.
+pub fn layout(configuration: &Configuration) -> (Arc<Catalogue>, PublicPaths) {
+    let catalogue = Catalogue::new(model(configuration), |target, format| {
+        (configuration.settings_for(target, format), None::<Arc<dyn Signer>>)
+    });
+    let catalogue = Arc::new(catalogue.with_formats(configuration.formats.clone()));
+    let public = PublicPaths::new(Areas::new(Arc::clone(&catalogue)), access::read_rules(configuration));
+    (catalogue, public)
+}
+
+/// All repositories that a configuration allows.
+pub fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
+    let catalogue = Catalogue::new(model(configuration), |target, format| Configured {
         settings: configuration.settings_for(target, format),
         policy: configuration.policy_for(target),
         signer: format.signer(keys.signer_of(configuration, target).as_slice()),

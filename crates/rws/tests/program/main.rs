@@ -3,6 +3,7 @@
 mod abuse;
 mod access;
 mod adoption;
+mod backups;
 mod beside_original;
 mod bootstraps;
 mod bucket;
