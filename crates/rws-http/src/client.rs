@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, USER_AGENT};
 use http::uri::Scheme;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -11,7 +12,7 @@ use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::streamed::{Body, Sent, whole};
-use crate::{Answer, Connector, HttpError, Request, StreamedBody, connector};
+use crate::{Answer, Connector, Download, HttpError, Request, StreamedBody, connector};
 
 /// How long an unused connection is kept: shorter than servers keep theirs.
 const KEPT_IDLE: Duration = Duration::from_secs(15);
@@ -93,6 +94,34 @@ impl Client {
                 Err(_) => before = Some(sent.bytes()),
             }
         }
+    }
+
+    /// Sends a request and hands on the body of its answer while it arrives, whatever its length. A redirect is not followed.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or it comes too late; in the stream when the body makes no progress for the time-out.
+    pub async fn download(&self, request: &Request) -> Result<Download, HttpError> {
+        let request = prepare(request, whole(request.body.clone()))?;
+        let answer = tokio::time::timeout(self.timeout, self.http.request(request)).await;
+        let answer = answer.map_err(|_| HttpError::TimedOut(self.timeout))?;
+        let (head, body) = answer.map_err(|error| HttpError::unreachable(&error))?.into_parts();
+        let timeout = self.timeout;
+        let pieces = stream::try_unfold(body, move |mut body| async move {
+            loop {
+                let frame = tokio::time::timeout(timeout, body.frame()).await;
+                match frame.map_err(|_| HttpError::TimedOut(timeout))? {
+                    None => return Ok(None),
+                    Some(Err(error)) => return Err(HttpError::unreachable(&error)),
+                    Some(Ok(frame)) => {
+                        if let Ok(piece) = frame.into_data() {
+                            return Ok(Some((piece, body)));
+                        }
+                    }
+                }
+            }
+        });
+        Ok(Download { status: head.status, pieces: pieces.boxed() })
     }
 
     async fn exchange(&self, request: http::Request<Body>) -> Result<Answer, HttpError> {

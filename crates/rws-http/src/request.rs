@@ -3,7 +3,10 @@
 use std::fmt;
 
 use bytes::Bytes;
+use futures::stream::BoxStream;
 use http::{HeaderMap, Method, StatusCode};
+
+use crate::HttpError;
 
 /// A request that can be sent as often as needed.
 #[derive(Clone)]
@@ -60,6 +63,20 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its whole body.
     pub body: Bytes,
+}
+
+/// An answer whose body is still on its way.
+pub struct Download {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub pieces: BoxStream<'static, Result<Bytes, HttpError>>,
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Download").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Answer {

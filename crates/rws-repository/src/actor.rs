@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Who asked for a change, and for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// What was asked for: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign`, `release-package`, `create-token`, `revoke-token`.
+    /// What was asked for: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign`, `release-package`, `import`, `create-token`, `revoke-token`.
     pub verb: Cow<'static, str>,
     /// What it is about beside packages: the name of a pin; of a promotion the target that they come from.
     #[serde(default, skip_serializing_if = "Option::is_none")]

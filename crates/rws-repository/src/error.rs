@@ -219,6 +219,12 @@ impl IntakeError {
         }
     }
 
+    /// Whether it is about a package, so that others may be taken all the same.
+    pub(crate) fn is_of_package(&self) -> bool {
+        let is_of_name = matches!(self, Self::Reserved { .. } | Self::TooManyChanges { .. } | Self::Refused(_));
+        is_of_name || self.is_refusal()
+    }
+
     /// Whether what is in a repository, or what the requester may do with it, forbids the change.
     pub fn is_refusal(&self) -> bool {
         self.names_contents() || matches!(self, Self::NotAllowed { .. })

@@ -12,6 +12,7 @@
 //! * [`scheduler`]: which repositories are reconciled when.
 //! * [`token`]: what somebody may log in with besides a password.
 //! * [`backup`]: a copy of repositories in another store.
+//! * [`import`]: packages of other repositories.
 //! * [`tree`]: what readers see.
 
 pub mod actor;
@@ -35,6 +36,7 @@ mod gather;
 mod generation;
 pub mod history;
 mod id;
+pub mod import;
 pub mod inspection;
 pub mod intake;
 pub mod limits;

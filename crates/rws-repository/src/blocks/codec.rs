@@ -87,13 +87,18 @@ pub fn decompress(codec: Codec, block: &[u8], span: &Span) -> io::Result<Vec<u8>
 /// Decompresses a whole file, of RWS or of any other tool.
 pub fn decompress_whole(codec: Codec, file: &[u8]) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    match codec {
-        Codec::Plain => text.extend_from_slice(file),
-        Codec::Gzip => _ = flate2::read::MultiGzDecoder::new(file).read_to_end(&mut text)?,
-        Codec::Xz => _ = liblzma::read::XzDecoder::new_multi_decoder(file).read_to_end(&mut text)?,
-        Codec::Zstd => _ = zstd::Decoder::with_buffer(file)?.read_to_end(&mut text)?,
-    }
+    reader(codec, file)?.read_to_end(&mut text)?;
     Ok(text)
+}
+
+/// Decompresses a file of RWS or of any other tool while it is read.
+pub fn reader(codec: Codec, file: &[u8]) -> io::Result<Box<dyn Read + Send + '_>> {
+    Ok(match codec {
+        Codec::Plain => Box::new(file),
+        Codec::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Codec::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(file)),
+        Codec::Zstd => Box::new(zstd::Decoder::with_buffer(file)?),
+    })
 }
 
 /// What a file starts with.

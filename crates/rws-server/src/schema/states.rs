@@ -143,7 +143,7 @@ pub struct AuditQuery {
     user: Option<String>,
     /// Those of targets that this pattern fits, such as `release/*`.
     target: Option<String>,
-    /// Those of this verb: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign` or `release-package`.
+    /// Those of this verb: `upload`, `delete`, `promote`, `rollback`, `retain`, `metadata`, `pin`, `unpin`, `purge`, `sign`, `release-package` or `import`.
     verb: Option<String>,
 }
 

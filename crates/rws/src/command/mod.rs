@@ -4,6 +4,7 @@ mod backup;
 pub mod config;
 mod hash_password;
 mod health;
+mod import;
 mod index;
 mod key;
 mod log;
@@ -64,6 +65,8 @@ enum Command {
     Sign(RepositoriesArguments),
     /// Publish plain directories or bucket prefixes, one repository each, without a server and without its configuration
     Index(index::IndexArguments),
+    /// Take the packages of another repository, or of a directory, into a repository; safe while servers run
+    Import(import::ImportArguments),
     /// Copy all repositories to a directory or a bucket: consistent, while servers run; again copies only what changed
     Backup(backup::BackupArguments),
     /// Copy all repositories back from a backup, while no server runs
@@ -152,6 +155,12 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
                 load(Overrides { file, data_directory: data_dir, without_users: true }, environment, formats)?;
             let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(sync::run(&configuration, &paths))
+        }
+        Command::Import(arguments) => {
+            let data_directory = arguments.data_dir.clone();
+            let configuration = load(Overrides { file, data_directory, without_users: true }, environment, formats)?;
+            let _log = Log::start("warn", configuration.server.log_format);
+            runtime()?.block_on(import::run(&arguments, &configuration))
         }
         Command::Backup(arguments) => copy(backup::Direction::Backup, &arguments, file, (environment, formats)),
         Command::Restore(arguments) => copy(backup::Direction::Restore, &arguments, file, (environment, formats)),

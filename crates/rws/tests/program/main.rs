@@ -20,6 +20,7 @@ mod forged_answers;
 mod format_boundary;
 mod former_version;
 mod full_disk;
+mod imports;
 mod judges_rpm;
 mod keys;
 mod later_versions;
