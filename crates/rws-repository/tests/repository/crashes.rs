@@ -3,7 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::support::{Crash, World, check_plain, id, observed, read_deb, read_deb_but};
+use rws_model::TargetPattern;
+use rws_repository::events::{EventKind, Events, Outbox, Subscriber};
 use rws_repository::publish::{Publisher, Trigger, Triggers};
 use rws_repository::scheduler::Scheduler;
 use rws_repository::{Heads, RepositoryError};
@@ -11,6 +16,7 @@ use rws_store::{Key, Moment, Operation, Store};
 
 const SYNCHRONISE: Triggers = Triggers::of(&[Trigger::Synchronise]);
 const REBUILD: Triggers = Triggers::of(&[Trigger::Rebuild]);
+const RECEIVER: &str = "receiver";
 const POOL: &str = "pool/focal/main/p/product";
 
 /// What a process was doing when it died.
@@ -20,6 +26,8 @@ enum Work {
     Upload,
     /// The same for two repositories of an anchor, from one upload.
     Anchor,
+    /// The same while a receiver is told of everything: it gets an event for each upload and each generation.
+    Told,
     /// Taking a package out whose file somebody deleted.
     Removal,
     /// Taking up bytes that somebody wrote over a package.
@@ -35,7 +43,7 @@ enum Work {
 impl Work {
     fn trees(self) -> &'static [&'static str] {
         match self {
-            Self::Anchor => &["live/2.8/ubuntu", "release/2.8/ubuntu"],
+            Self::Anchor | Self::Told => &["live/2.8/ubuntu", "release/2.8/ubuntu"],
             _ => &["release/2.8/ubuntu"],
         }
     }
@@ -59,7 +67,7 @@ impl Work {
     /// How many packages there are in the end.
     fn packages(self) -> usize {
         match self {
-            Self::Upload | Self::Anchor | Self::Replacement | Self::Rebuild => 3,
+            Self::Upload | Self::Anchor | Self::Told | Self::Replacement | Self::Rebuild => 3,
             Self::Removal => 2,
             Self::Condemning | Self::Deletion => 2,
         }
@@ -67,25 +75,26 @@ impl Work {
 
     /// The repositories as they are before.
     async fn prepare(self, world: &World) {
-        let path = if self == Self::Anchor { "both/ubuntu/focal" } else { "release/2.8/ubuntu/focal" };
+        let path =
+            if matches!(self, Self::Anchor | Self::Told) { "both/ubuntu/focal" } else { "release/2.8/ubuntu/focal" };
         let (aa, bb) = (world.deb("aa", "1", "amd64", "a"), world.deb("bb", "1", "all", "b"));
         world.upload(path, &[aa.clone(), bb]).await.unwrap();
-        self.run_all(world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
+        self.run_all(world, &self.publisher(world, world.store()), Triggers::NONE).await.unwrap();
         match self {
             Self::Condemning | Self::Deletion => {
                 for text in ["1", "2", "3", "4", "5"] {
                     world.upload(path, &[world.deb("aa", "1", "amd64", text)]).await.unwrap();
-                    self.run_all(world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
+                    self.run_all(world, &self.publisher(world, world.store()), Triggers::NONE).await.unwrap();
                 }
                 world.pass(2 * 60 * 60);
                 if self == Self::Deletion {
-                    self.run_all(world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
+                    self.run_all(world, &self.publisher(world, world.store()), Triggers::NONE).await.unwrap();
                     world.pass(11 * 60);
                 }
             }
             _ => {
                 world.upload(path, &[world.deb("cc", "1", "arm64", "c")]).await.unwrap();
-                self.run_all(world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
+                self.run_all(world, &self.publisher(world, world.store()), Triggers::NONE).await.unwrap();
             }
         }
         for tree in self.trees() {
@@ -98,10 +107,18 @@ impl Work {
                 _ => {}
             }
         }
-        if matches!(self, Self::Upload | Self::Anchor) {
+        if matches!(self, Self::Upload | Self::Anchor | Self::Told) {
             let files = [world.deb("aa", "1", "amd64", "other"), world.deb("bb", "1", "all", "other")];
             world.upload(path, &files).await.unwrap();
         }
+    }
+
+    /// A process that has just started.
+    fn publisher(self, world: &World, store: Arc<dyn Store>) -> Publisher {
+        let all = EventKind::ALL.into_iter().collect();
+        let all = Subscriber { id: RECEIVER.to_owned(), kinds: all, pattern: TargetPattern::parse("*").unwrap() };
+        let told = if self == Self::Told { vec![all] } else { Vec::new() };
+        world.publisher(store).with_events(Arc::new(Events::new(told)))
     }
 
     async fn run_all(self, world: &World, publisher: &Publisher, triggers: Triggers) -> Result<(), RepositoryError> {
@@ -136,12 +153,42 @@ async fn stored(world: &World) -> (usize, usize) {
     (world.memory_stats().await.len(), world.keys(".rws/generations/").await.len())
 }
 
+/// There is an event for every upload and for every generation, and nothing counts that did not happen; without a receiver
+/// nothing is written for one.
+async fn expect_told(world: &World, work: Work, context: &str) {
+    if work != Work::Told {
+        assert!(world.keys(".rws/webhooks/").await.is_empty(), "{context}");
+        return;
+    }
+    let outbox = Outbox { store: &*world.memory, subscriber: RECEIVER };
+    let mut expected = BTreeSet::new();
+    for key in world.keys(".rws/uploads/").await {
+        let id = key.rsplit('/').next().unwrap().trim_end_matches(".json").to_owned();
+        expected.insert(("upload.accepted".to_owned(), id));
+    }
+    for tree in work.trees() {
+        let head = Heads(&*world.memory).read(&id(&format!("{tree}/focal"))).await.unwrap().unwrap().0;
+        let past = head.history.iter().map(|past| &past.generation).chain([&head.generation]);
+        expected.extend(past.map(|id| ("repository.published".to_owned(), id.to_string())));
+    }
+    let mut told = BTreeSet::new();
+    for waiting in outbox.list().await.unwrap() {
+        let event = outbox.read(&waiting.id).await.unwrap().unwrap();
+        let name = |key: &str| event.data[key].as_str().map(str::to_owned);
+        if outbox.is_final(&event).await.unwrap() {
+            let name = name("generation").or_else(|| name("upload")).unwrap();
+            assert!(told.insert((event.kind.clone(), name)), "{context}: {} twice", waiting.id);
+        }
+    }
+    assert_eq!(told, expected, "{context}");
+}
+
 /// Dies at one operation; the operation, where there was one.
 async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option<Operation> {
     work.prepare(world).await;
     let old = read(world, work).await;
     let crash = Crash::at(number, moment);
-    let died = work.run_all(world, &world.publisher(observed(world, crash.clone())), work.triggers()).await;
+    let died = work.run_all(world, &work.publisher(world, observed(world, crash.clone())), work.triggers()).await;
     let operation = crash.names.lock().unwrap().get(number).cloned();
     let context = format!("{work:?}: {moment:?} {operation:?}");
     assert_eq!(died.is_err(), operation.is_some(), "{context}: {died:?}");
@@ -149,7 +196,7 @@ async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option
     expect_old_readers(world, work, &old, &context).await;
     read(world, work).await;
 
-    work.run_all(world, &world.publisher(world.store()), work.triggers()).await.unwrap();
+    work.run_all(world, &work.publisher(world, world.store()), work.triggers()).await.unwrap();
     for tree in work.trees() {
         let root = world.root(tree, "focal").await.unwrap();
         let packages = read_deb(&*world.memory, tree, "focal", &root).await;
@@ -162,6 +209,7 @@ async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option
         );
     }
     expect_old_readers(world, work, &old, &context).await;
+    expect_told(world, work, &context).await;
     Scheduler::new(world.publisher(world.store())).sweep().await.unwrap();
     assert_eq!(world.leftovers().await, Vec::<String>::new(), "{context}");
     operation
@@ -193,6 +241,11 @@ async fn every_crash_point(work: Work, at_least: usize) {
 #[tokio::test]
 async fn upload() {
     every_crash_point(Work::Upload, 40).await;
+}
+
+#[tokio::test]
+async fn told() {
+    every_crash_point(Work::Told, 80).await;
 }
 
 #[tokio::test]

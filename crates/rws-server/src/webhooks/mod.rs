@@ -3,8 +3,11 @@
 //! Events wait in the store ([`rws_repository::events`]), so that any replica delivers them; one at a time does so for each
 //! receiver. What fails is tried again with growing pauses for three days.
 
+mod message;
 mod receiver;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;

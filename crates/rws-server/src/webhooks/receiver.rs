@@ -2,21 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use http::Method;
-use jiff::Timestamp;
 use metrics::{counter, gauge};
-use rws_http::{Client, ClientSettings, HttpError, Request};
+use rws_http::{Client, ClientSettings, HttpError};
 use rws_repository::RepositoryError;
-use rws_repository::events::{EventId, Lease, Outbox, StoredEvent, WaitingEvent};
+use rws_repository::events::{EventId, Lease, Outbox, WaitingEvent};
 use rws_store::{Store, WriteAccess};
-use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::WebhookSettings;
+use super::message::{FIRST_PAUSE, jittered, pause, request};
 
 /// How often it is looked what other replicas, or processes that died, left.
 const LOOK: Duration = Duration::from_secs(30);
@@ -30,9 +28,6 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// A lease that is older than that is renewed before a try, so that it lasts longer than the try.
 const RENEWED: Duration = Duration::from_secs(5);
 
-/// The pause after a first failure of an event; doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
 /// The longest pause between two tries of one event.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
@@ -42,11 +37,8 @@ const LONGEST_PAUSE_OF_RECEIVER: Duration = Duration::from_secs(30);
 /// After so many failures in a row a success means that the receiver is there again: all is tried at once.
 const DOWN_AFTER: u32 = 3;
 
-/// What could not be delivered for so long is given up.
-const GIVEN_UP_MILLISECONDS: i64 = 3 * 24 * 60 * 60 * 1000;
-
-/// So many events wait; of more the oldest are given up.
-const MAX_WAITING: usize = 10_000;
+/// What is given up.
+const BOUNDS: Bounds = Bounds { waiting: 10_000, milliseconds: 3 * 24 * 60 * 60 * 1000 };
 
 /// The event of a commit that is not seen to have won is looked at again soon, while its publisher may be about to commit.
 const COMMITS_WITHIN_MILLISECONDS: i64 = 60_000;
@@ -56,9 +48,19 @@ const LOOKED_AT_LATER: Duration = Duration::from_secs(10 * 60);
 /// No publisher commits so late: the event is deleted.
 const NEVER_COMMITTED_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 
+/// When events are given up.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// So many wait; of more the oldest ones.
+    pub(super) waiting: usize,
+    /// Those that could not be delivered for so long.
+    pub(super) milliseconds: i64,
+}
+
 /// One receiver.
 pub(super) struct Receiver {
     settings: WebhookSettings,
+    pub(super) bounds: Bounds,
     subscriber: String,
     store: Arc<dyn Store>,
     client: Client,
@@ -105,6 +107,7 @@ impl Receiver {
         }
         counter!("rws_webhook_given_up_total", "webhook" => settings.name.clone()).increment(0);
         Ok(Self {
+            bounds: BOUNDS,
             subscriber: settings.subscriber().id,
             settings: settings.clone(),
             store,
@@ -140,7 +143,7 @@ impl Receiver {
     }
 
     /// Delivers what waits. Answers when there is something to do again.
-    async fn pass(&mut self) -> Result<Duration, RepositoryError> {
+    pub(super) async fn pass(&mut self) -> Result<Duration, RepositoryError> {
         let store = Arc::clone(&self.store);
         let subscriber = self.subscriber.clone();
         let outbox = Outbox { store: &*store, subscriber: &subscriber };
@@ -212,8 +215,9 @@ impl Receiver {
         waiting: &mut Vec<WaitingEvent>,
         now: i64,
     ) -> Result<(), RepositoryError> {
-        let old = waiting.partition_point(|one| now - one.since_milliseconds > GIVEN_UP_MILLISECONDS);
-        let lost: Vec<WaitingEvent> = waiting.drain(..old.max(waiting.len().saturating_sub(MAX_WAITING))).collect();
+        let old = waiting.partition_point(|one| now - one.since_milliseconds > self.bounds.milliseconds);
+        let lost: Vec<WaitingEvent> =
+            waiting.drain(..old.max(waiting.len().saturating_sub(self.bounds.waiting))).collect();
         if lost.is_empty() {
             return Ok(());
         }
@@ -237,7 +241,7 @@ impl Receiver {
                 _ => Tried::Not(LOOKED_AT_SOON),
             });
         }
-        let reason = match self.client.send(&self.request(waiting, &event)).await {
+        let reason = match self.client.send(&request(&self.settings, waiting, &event)).await {
             Ok(answer) if answer.status.is_success() => return Ok(Tried::Delivered),
             Ok(answer) if answer.status.is_redirection() => {
                 format!("it answers {}, and RWS follows no redirect: configure its real URL", answer.status)
@@ -294,31 +298,4 @@ impl Receiver {
         }
         Ok(())
     }
-
-    fn request(&self, waiting: &WaitingEvent, event: &StoredEvent) -> Request {
-        let written = || Timestamp::from_millisecond(waiting.since_milliseconds).unwrap_or_default().to_string();
-        let timestamp = event.timestamp.clone().unwrap_or_else(written);
-        let body = json!({ "type": event.kind, "timestamp": timestamp, "data": event.data }).to_string();
-        let id = waiting.id.to_string();
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-        let signature = self.settings.secret.sign(&id, seconds, body.as_bytes());
-        Request::new(Method::POST, self.settings.url.clone())
-            .header("content-type", "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", seconds.to_string())
-            .header("webhook-signature", signature)
-            .body(body.into_bytes())
-    }
-}
-
-/// How long to wait after so many failures in a row.
-fn pause(failures: u32, longest: Duration) -> Duration {
-    jittered(FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest))
-}
-
-/// Half of a time up to all of it, so that what failed at once is not tried again at once.
-fn jittered(time: Duration) -> Duration {
-    let random = f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
-    time.mul_f64(0.5 + random / 2.0)
 }

@@ -343,7 +343,7 @@ fn backups_beside_uploads_are_whole() {
             }
         });
         wait::until("packages", wait::BOUND, || (names().len() > 3).then_some(()));
-        for _ in 0..3 {
+        for _ in 0..2 {
             let before = names();
             source.backup(&backup, &[]).expect_success();
             let copy = Side::on(Storage::Directory);
