@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use http::Method;
 use rws_http::{Answer, Client, ClientSettings, HttpError, Request, StreamedBody};
 use rws_lab::{HttpServer, Reply};
@@ -65,6 +66,37 @@ async fn an_answer_that_is_too_long_is_an_error_and_not_cut() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_has_any_length_and_ends_with_an_error_where_it_is_cut() {
+    let client = Client::new(&ClientSettings { timeout: Duration::from_millis(200), ..settings() }).unwrap();
+    let server = HttpServer::start(|asked| match asked.target.as_str() {
+        "/long" => Reply::new(200, vec![b'a'; 10 << 20]),
+        _ => Reply { headers: vec![("Location", "/long".to_owned())], ..Reply::new(302, "") },
+    });
+    let mut answer = client.download(&Request::get(format!("{}/long", server.url()))).await.unwrap();
+    let mut length = 0;
+    while let Some(piece) = answer.pieces.next().await {
+        length += piece.unwrap().len();
+    }
+    assert_eq!((answer.status.as_u16(), length), (200, 10 << 20));
+    assert_eq!(client.download(&Request::get(server.url())).await.unwrap().status, 302);
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let drips = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        _ = std::io::Read::read(&mut stream, &mut [0; 1]).unwrap();
+        std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").unwrap();
+        // until the client is gone
+        _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let answer = client.download(&Request::get(url)).await.unwrap();
+    let pieces: Vec<_> = answer.pieces.collect().await;
+    assert!(matches!(pieces.last(), Some(Err(HttpError::TimedOut(_)))), "{pieces:?}");
+    drop(client);
+    drips.join().unwrap();
 }
 
 fn streamed(pieces: Vec<std::io::Result<bytes::Bytes>>, size_bytes: u64) -> StreamedBody {

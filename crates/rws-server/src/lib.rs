@@ -77,4 +77,4 @@ pub use service::{KeyState, KeyStates, Keys, Service};
 pub use spool::SPOOL_PREFIX;
 pub use tls::{Certificate, TlsError};
 pub use waiting::WaitingFiles;
-pub use webhooks::{SecretError, WebhookSecret, WebhookSettings, Webhooks};
+pub use webhooks::{SecretError, WebhookSecret, WebhookSettings, Webhooks, send_test};

@@ -21,6 +21,7 @@ use rws_store::{Body, Condition, Key, ObjectClass, Store, StoreError, Write};
 use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads, Swap};
 use crate::plan::join;
+use crate::purge::Purged;
 use crate::{GenerationId, RepositoryError, private, reading};
 
 pub use others::ListedUploads;
@@ -122,6 +123,8 @@ pub struct Copier<'a> {
     pub destination: &'a dyn Store,
     /// A local directory for large files on their way.
     pub scratch: &'a Path,
+    /// What was purged at the source: its bytes are nowhere, whatever earlier states say.
+    pub purged: &'a Purged,
     /// How strict it is.
     pub strictness: Strictness,
     /// How far it is.
@@ -187,7 +190,8 @@ impl Copier<'_> {
             return Ok(done);
         };
         done.generation = Some(head.generation.to_string());
-        let files = snapshot.files()?;
+        let mut files = snapshot.files()?;
+        files.retain(|_, sha256| !self.purged.has_content(sha256));
         let known = |path: &str| present.files.get(path).filter(|_| !self.strictness.deep).copied();
         let mut wanted = Vec::new();
         for (path, sha256) in &files {

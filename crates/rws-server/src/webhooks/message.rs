@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::Method;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use rws_http::Request;
 use rws_repository::events::{StoredEvent, WaitingEvent};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::WebhookSettings;
@@ -18,8 +18,18 @@ pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) fn request(settings: &WebhookSettings, waiting: &WaitingEvent, event: &StoredEvent) -> Request {
     let written = || Timestamp::from_millisecond(waiting.since_milliseconds).unwrap_or_default().to_string();
     let timestamp = event.timestamp.clone().unwrap_or_else(written);
-    let body = json!({ "type": event.kind, "timestamp": timestamp, "data": event.data }).to_string();
-    let id = waiting.id.to_string();
+    let body = json!({ "type": event.kind, "timestamp": timestamp, "data": event.data });
+    signed(settings, waiting.id.to_string(), &body)
+}
+
+/// A request that tells of nothing.
+pub(super) fn test(settings: &WebhookSettings) -> Request {
+    let body = json!({ "type": "test", "timestamp": Timestamp::now().to_string(), "data": {} });
+    signed(settings, format!("test-{}", Uuid::new_v4().simple()), &body)
+}
+
+fn signed(settings: &WebhookSettings, id: String, body: &Value) -> Request {
+    let body = body.to_string();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     let signature = settings.secret.sign(&id, seconds, body.as_bytes());
@@ -29,6 +39,17 @@ pub(super) fn request(settings: &WebhookSettings, waiting: &WaitingEvent, event:
         .header("webhook-timestamp", seconds.to_string())
         .header("webhook-signature", signature)
         .body(body.into_bytes())
+}
+
+/// Why an answer is none of success; `None` where it is one.
+pub(super) fn refusal(status: StatusCode) -> Option<String> {
+    match status {
+        status if status.is_success() => None,
+        status if status.is_redirection() => {
+            Some(format!("it answers {status}, and RWS follows no redirect: configure its real URL"))
+        }
+        status => Some(format!("it answers {status}")),
+    }
 }
 
 /// How long to wait after so many failures in a row.

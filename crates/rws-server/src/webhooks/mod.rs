@@ -56,6 +56,19 @@ impl WebhookSettings {
     }
 }
 
+/// Sends one message of the type `test`, signed as events are, and waits for the answer.
+///
+/// # Errors
+///
+/// Why the receiver did not take it, in words that follow its name.
+pub async fn send_test(settings: &WebhookSettings) -> Result<(), String> {
+    let client = receiver::client(settings).map_err(|error| error.to_string())?;
+    match client.send(&message::test(settings)).await {
+        Ok(answer) => message::refusal(answer.status).map_or(Ok(()), Err),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Delivers events to all receivers.
 pub struct Webhooks {
     receivers: Vec<Receiver>,

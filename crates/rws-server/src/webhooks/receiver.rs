@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::WebhookSettings;
-use super::message::{FIRST_PAUSE, jittered, pause, request};
+use super::message::{FIRST_PAUSE, jittered, pause, refusal, request};
 
 /// How often it is looked what other replicas, or processes that died, left.
 const LOOK: Duration = Duration::from_secs(30);
@@ -97,10 +97,15 @@ enum Tried {
     Void,
 }
 
+/// What talks to a receiver.
+pub(super) fn client(settings: &WebhookSettings) -> Result<Client, HttpError> {
+    let ca_file = settings.ca_file.clone();
+    Client::new(&ClientSettings { ca_file, timeout: TIMEOUT, max_answer_bytes: MAX_ANSWER_BYTES })
+}
+
 impl Receiver {
     pub(super) fn new(settings: &WebhookSettings, store: Arc<dyn Store>) -> Result<Self, HttpError> {
-        let ca_file = settings.ca_file.clone();
-        let client = Client::new(&ClientSettings { ca_file, timeout: TIMEOUT, max_answer_bytes: MAX_ANSWER_BYTES })?;
+        let client = client(settings)?;
         for outcome in ["delivered", "failed"] {
             let name = settings.name.clone();
             counter!("rws_webhook_deliveries_total", "webhook" => name, "outcome" => outcome).increment(0);
@@ -242,11 +247,10 @@ impl Receiver {
             });
         }
         let reason = match self.client.send(&request(&self.settings, waiting, &event)).await {
-            Ok(answer) if answer.status.is_success() => return Ok(Tried::Delivered),
-            Ok(answer) if answer.status.is_redirection() => {
-                format!("it answers {}, and RWS follows no redirect: configure its real URL", answer.status)
-            }
-            Ok(answer) => format!("it answers {}", answer.status),
+            Ok(answer) => match refusal(answer.status) {
+                None => return Ok(Tried::Delivered),
+                Some(reason) => reason,
+            },
             Err(error) => error.to_string(),
         };
         // the head does not know for ever that the commit won

@@ -10,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 use rws_model::{Formats, RepositoryId};
 use rws_repository::backup::{BackupError, CopiedRepository, Copier, ListedUploads, Progress, Strictness};
 use rws_repository::catalogue::Catalogue;
+use rws_repository::purge::Purged;
 use rws_repository::{Heads, private};
 use rws_store::{Body, Condition, Depth, Key, ObjectClass, Store, Write};
 use serde_json::{Map, Value, json};
@@ -98,11 +99,13 @@ async fn copy(
     (source, destination): (&StoreAccess, &StoreAccess),
     catalogue: &Catalogue,
 ) -> anyhow::Result<()> {
-    let progress = Progress::default();
+    let (progress, purged) = (Progress::default(), Purged::default());
+    purged.refresh(&*source.store).await?;
     let copier = Copier {
         source: &*source.store,
         destination: &*destination.store,
         scratch: &destination.spool,
+        purged: &purged,
         strictness: Strictness { force: arguments.force, deep: arguments.deep },
         progress: &progress,
     };

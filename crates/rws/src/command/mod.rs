@@ -17,6 +17,7 @@ mod serve;
 mod sign;
 mod sync;
 mod verify;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -88,6 +89,11 @@ enum Command {
         #[command(subcommand)]
         action: key::Action,
     },
+    /// Check the receivers of webhooks
+    Webhook {
+        #[command(subcommand)]
+        action: webhook::Action,
+    },
     /// Check or print the configuration
     Config {
         #[command(subcommand)]
@@ -155,6 +161,11 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
                 load(Overrides { file, data_directory: data_dir, without_users: true }, environment, formats)?;
             let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(sync::run(&configuration, &paths))
+        }
+        Command::Webhook { action } => {
+            let configuration =
+                load(Overrides { file, without_users: true, ..Overrides::default() }, environment, formats)?;
+            runtime()?.block_on(webhook::run(action, &configuration))
         }
         Command::Import(arguments) => {
             let data_directory = arguments.data_dir.clone();

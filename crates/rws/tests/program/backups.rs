@@ -9,6 +9,7 @@ use std::thread;
 use rws_lab::{Fault, Proxy};
 use serde_json::{Value, json};
 
+use crate::contract::index::sha256;
 use crate::contract::rows::Rows;
 use crate::contract::stage::{
     DEB_TARGET, FIXTURES, RPM_TARGET, call, deb_file, deb_form, expect_created, expect_status, get, post_json, put,
@@ -272,6 +273,32 @@ fn a_damaged_package_is_found_at_both_ends() {
     let found = source.backup(&empty, &[]);
     assert_eq!(found.code, Some(1), "{}", found.transcript());
     assert!(found.everything().contains("is damaged in the source"), "{}", found.transcript());
+}
+
+#[test]
+fn what_was_purged_leaves_the_backup_too() {
+    let (source, backup) = (Side::on(Storage::Directory), Side::on(Storage::Directory));
+    let server = source.serve();
+    expect_created(&put(&server, &format!("{RPM_TARGET}?wait=30"), Form::of([&FIXTURES.rpm, &FIXTURES.noarch_rpm])));
+    let pin = json!({ "name": "march", "targets": [&RPM_TARGET[1..]] });
+    expect_status(&post_json(&server, "/-/pins", &pin), 201);
+    source.backup(&backup, &[]).expect_success();
+    let copies = || {
+        let all = files_below(std::path::Path::new(&backup.name));
+        all.into_iter().filter(|path| read_file(path) == FIXTURES.rpm.bytes).count()
+    };
+    assert_eq!(copies(), 1);
+    let body = json!({ "sha256": [sha256(&FIXTURES.rpm.bytes)] });
+    expect_status(&post_json(&server, "/-/purge?wait=30", &body), 201);
+    // the pinned state still lists it
+    source.backup(&backup, &[]).expect_success();
+    assert_eq!(copies(), 0);
+    let again = Side::on(Storage::Directory);
+    again.restore(&backup, &[]).expect_success();
+    let restored = again.serve();
+    let path = format!("{RPM_REPOSITORY}/Packages/{}", FIXTURES.rpm.name);
+    assert_eq!(get(&restored, &path).status, 410);
+    assert!(get(&restored, "/-/pins").text().contains("march"));
 }
 
 #[test]

@@ -111,6 +111,25 @@ fn receivers_are_told_what_their_entry_says() {
                 && body.contains("rws_webhook_deliveries_total{webhook=\"moved\",outcome=\"delivered\"} 0")
         });
     });
+    rows.row("a message that tries the receivers", || {
+        let home = temporary_directory();
+        let test = |name: &[&str]| {
+            let program = Program::new(env!("CARGO_BIN_EXE_rws"), home.path());
+            let program = own_variables().into_iter().fold(program, Program::env_remove);
+            let file = directory.path().join("rws.json").display().to_string();
+            program.env("RWS_CFG", file).args(["webhook", "test"]).args(name).run()
+        };
+        assert!(test(&["all"]).expect_success().output().contains("all: took the message"));
+        assert_eq!(all.wait_for_kind("test").data, json!({}));
+        expect_signed(all.server.asked().last().unwrap_or_else(|| panic!("nothing was asked")));
+        for (name, text) in
+            [(&["moved"][..], "follows no redirect"), (&[], "1 of 3 receivers"), (&["x"], "moved, all, some")]
+        {
+            let ran = test(name);
+            assert!(ran.code == Some(1) && ran.everything().contains(text), "{}", ran.transcript());
+            assert!(!ran.everything().contains("rws-hook-token"), "{}", ran.transcript());
+        }
+    });
     rows.row("neither the log nor the shown configuration has the secret or the path of a URL", || {
         let home = temporary_directory();
         let program = Program::new(env!("CARGO_BIN_EXE_rws"), home.path());
