@@ -186,7 +186,7 @@ impl Scheduler {
             let Some(triggers) = self.next(&repository) else { return };
             if let Err(error) = self.reconcile(&repository, triggers).await {
                 let pause = self.failed(&repository, triggers, &error);
-                self.tell_failure(&repository, &error).await;
+                self.tell_failure(&repository, &error);
                 // somebody who asks may have mended it; one try in a second is no burden
                 tokio::time::sleep(pause.min(FIRST_PAUSE)).await;
                 let asked = || lock(&self.slots).get(&repository).filter(|slot| slot.asked).map(|_| ());

@@ -1,5 +1,7 @@
 //! Receivers of webhooks are told of repositories that cannot be published.
 
+use std::sync::Arc;
+
 use rws_model::RepositoryId;
 
 use super::{Scheduler, is_passing, lock};
@@ -9,23 +11,29 @@ use crate::RepositoryError;
 const TOLD_AFTER: u32 = 5;
 
 impl Scheduler {
-    /// Writes the event of a failure, once until there is a success or another reason. One that cannot be written is tried again
-    /// with the next failure: the store itself may have failed.
-    pub(super) async fn tell_failure(&self, repository: &RepositoryId, error: &RepositoryError) {
+    /// Writes the event of a failure, once until there is a success or another reason. It is written beside what goes on: the store
+    /// itself may be what fails, and nothing waits for it. One that could not be written is tried again with the next failure.
+    pub(super) fn tell_failure(self: &Arc<Self>, repository: &RepositoryId, error: &RepositoryError) {
         let reason = error.to_string();
-        let is_news = lock(&self.slots).get(repository).is_some_and(|slot| {
-            let is_lasting = !is_passing(error) || slot.failures >= TOLD_AFTER;
-            is_lasting && slot.told.as_ref() != Some(&reason)
-        });
-        let target = self.publisher.catalogue().repository(repository);
-        let (true, Some(target)) = (is_news, target) else { return };
-        match self.publisher.events().note_failure(self.publisher.store(), (target, repository), &reason).await {
-            Ok(()) => {
-                if let Some(slot) = lock(&self.slots).get_mut(repository) {
-                    slot.told = Some(reason);
-                }
-            }
-            Err(error) => tracing::debug!(%repository, %error, "RWS could not write the event of a failure"),
+        let mut slots = lock(&self.slots);
+        let Some(slot) = slots.get_mut(repository) else { return };
+        let is_lasting = !is_passing(error) || slot.failures >= TOLD_AFTER;
+        if !is_lasting || slot.told.as_ref() == Some(&reason) {
+            return;
         }
+        slot.told = Some(reason.clone());
+        drop(slots);
+        let (scheduler, repository) = (Arc::clone(self), repository.clone());
+        tokio::spawn(async move {
+            let publisher = &scheduler.publisher;
+            let Some(target) = publisher.catalogue().repository(&repository) else { return };
+            let written = publisher.events().note_failure(publisher.store(), (target, &repository), &reason).await;
+            if let Err(error) = written {
+                tracing::debug!(%repository, %error, "RWS could not write the event of a failure");
+                let mut slots = lock(&scheduler.slots);
+                let slot = slots.get_mut(&repository).filter(|slot| slot.told.as_ref() == Some(&reason));
+                slot.into_iter().for_each(|slot| slot.told = None);
+            }
+        });
     }
 }

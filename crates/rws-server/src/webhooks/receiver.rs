@@ -238,7 +238,14 @@ impl Receiver {
     /// Tries to deliver an event.
     async fn attempt(&self, outbox: &Outbox<'_>, waiting: &WaitingEvent, now: i64) -> Result<Tried, RepositoryError> {
         let Some(event) = outbox.read(&waiting.id).await? else { return Ok(Tried::Not(LOOKED_AT_LATER)) };
-        if !outbox.is_final(&event).await? {
+        let is_final = match outbox.is_final(&event).await {
+            // a head that cannot be read holds up no other events
+            Err(RepositoryError::Damaged { .. } | RepositoryError::Later { .. }) => {
+                return Ok(Tried::Not(LOOKED_AT_LATER));
+            }
+            is_final => is_final?,
+        };
+        if !is_final {
             let age = now - waiting.since_milliseconds;
             return Ok(match age {
                 _ if age > NEVER_COMMITTED_MILLISECONDS => Tried::Void,
