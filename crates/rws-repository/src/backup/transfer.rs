@@ -5,12 +5,12 @@ use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
 use rws_model::{ContentDigester, Sha256};
 use rws_store::{Body, Condition, Content, Key, LocalFile, ObjectClass, Span, Store, StoreError, Write};
 
 use super::{BackupError, COPIED_AT_ONCE, CopiedRepository, Copier};
-use crate::gather::gather;
 
 /// What is larger goes through a file.
 const IN_MEMORY_BYTES: u64 = 4 << 20;
@@ -46,21 +46,27 @@ impl Copier<'_> {
     ) -> Result<(), BackupError> {
         self.progress.objects.store(wanted.len() as u64, Ordering::Relaxed);
         self.progress.done.store(0, Ordering::Relaxed);
-        let copy = |one: Wanted| {
-            async move {
-                let copied = self.object(&one, is_there.contains_key(&one.key)).await;
-                self.progress.done.fetch_add(1, Ordering::Relaxed);
-                copied
+        // one after the other: a repository may have very many
+        let mut wanted = wanted.into_iter();
+        let mut running = FuturesOrdered::new();
+        loop {
+            while running.len() < COPIED_AT_ONCE
+                && let Some(one) = wanted.next()
+            {
+                running.push_back(async move {
+                    let copied = self.object(&one, is_there.contains_key(&one.key)).await;
+                    self.progress.done.fetch_add(1, Ordering::Relaxed);
+                    copied
+                });
             }
-            .boxed()
-        };
-        for copied in gather(COPIED_AT_ONCE, wanted.into_iter().map(copy).collect()).await? {
-            match copied {
-                Copied::Unchanged => done.unchanged += 1,
-                Copied::Bytes(bytes) => self.note(bytes, done),
+            match running.next().await {
+                None => return Ok(()),
+                Some(copied) => match copied? {
+                    Copied::Unchanged => done.unchanged += 1,
+                    Copied::Bytes(bytes) => self.note(bytes, done),
+                },
             }
         }
-        Ok(())
     }
 
     async fn object(&self, wanted: &Wanted, is_there: bool) -> Result<Copied, BackupError> {
