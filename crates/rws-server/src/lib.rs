@@ -31,7 +31,6 @@ mod open_connections;
 mod openapi;
 mod own;
 mod pages;
-pub mod passwords;
 mod past;
 mod path;
 mod path_token;

@@ -2,8 +2,8 @@
 
 use anyhow::bail;
 use rws_model::Formats;
+use rws_passwords::PasswordHash;
 use rws_server::KeyState;
-use rws_server::passwords::PasswordHash;
 
 use super::output::say;
 use crate::configuration::{Configuration, Environment, ListeningAddress, Overrides};
