@@ -38,7 +38,7 @@ const RELATIONS: [&str; 16] = [
 
 /// What entries of a partition tell.
 pub(crate) fn topic(partition: &str) -> Option<EntryTopic> {
-    match layout::is_contents(&partition.to_owned()) {
+    match layout::is_contents(partition) {
         true => Some(EntryTopic::Files),
         false => Some(EntryTopic::Description),
     }

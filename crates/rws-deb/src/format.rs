@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rws_model::{
     Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic, FileByFile, FileName,
-    Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage, PackageDescription,
-    PackageName, PackageRelations, Partition, Placement, PlainDirectory, ProductRule, Reading, Refusal, ReleasePackage,
-    RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target,
-    UploadFormat,
+    Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage, NameRule,
+    PackageDescription, PackageName, PackagePlace, PackageRelations, Partition, Placement, PlainDirectory, ProductRule,
+    Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile,
+    RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
 use crate::changes::{Buildinfo, Changes};
 use crate::dsc::{Dsc, Text};
-use crate::file_kind::{FileKind, is_skipped};
+use crate::file_kind::{FileKind, is_ddeb};
 use crate::part::Part;
 use crate::{
-    RENDERER, audit, description, identity, install_ways, layout, package_relations, product, published_names, release,
-    release_package, setup_files, upload,
+    RENDERER, audit, component, description, identity, install_ways, layout, package_relations, product,
+    published_names, release, release_package, setup_files, upload,
 };
 
 /// The Debian package format: `base` `deb` of the configuration.
@@ -49,8 +49,8 @@ impl UploadFormat for Deb {
         &[".deb", ".dsc", ".xz", ".gz"]
     }
 
-    fn skips(&self, name: &str) -> Option<&'static str> {
-        is_skipped(name).then_some(".ddeb packages of debug symbols are skipped here")
+    fn skips(&self, name: &str, settings: &RepositorySettings) -> Option<&'static str> {
+        (is_ddeb(name) && !settings.debug_packages).then_some(".ddeb packages of debug symbols are skipped here")
     }
 
     /// `%3a` is how apt and dpkg write the colon of an epoch in names of files: debootstrap, debmirror and wget ask for such a
@@ -79,8 +79,16 @@ impl UploadFormat for Deb {
         Some(product::RULE)
     }
 
-    fn product_of<'directory>(&self, directory: &'directory str) -> Option<&'directory str> {
-        layout::product_of(directory)
+    fn place_of(&self, directory: &str) -> PackagePlace {
+        layout::place_of(directory)
+    }
+
+    fn component_rule(&self) -> Option<NameRule> {
+        Some(NameRule { rule: component::RULE, check: component::is_component })
+    }
+
+    fn check_component(&self, component: Option<&str>, settings: &RepositorySettings) -> Result<(), String> {
+        component::chosen(component, settings).map(drop)
     }
 
     fn file_by_file(&self) -> Option<FileByFile> {
@@ -269,5 +277,9 @@ impl ClientFormat for Deb {
 
     fn architectures(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
         audit::architectures(repository, root)
+    }
+
+    fn components(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
+        audit::components(repository, root)
     }
 }

@@ -72,6 +72,7 @@ mod tests {
                 base: "https://rws.example.org",
                 target: &target,
                 architectures: &[],
+                components: &[],
                 packages_are_signed: false,
                 key: None,
                 at: None,

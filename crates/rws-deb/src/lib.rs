@@ -6,6 +6,7 @@ mod audit;
 mod binary_package;
 mod changes;
 mod clear_text;
+mod component;
 mod contents;
 mod control;
 mod control_member;

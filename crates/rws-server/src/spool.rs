@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use rws_model::{FileName, Inspected, Md5Pieces, Memory, Refusal, Sha256};
+use rws_model::{FileName, Inspected, Md5Pieces, Memory, PackagePlace, Refusal, Sha256};
 use rws_repository::inspection::{Inspection, InspectionButMd5};
 use rws_repository::intake::{FileLocation, ReceivedFile};
 use rws_store::{Grower, LocalFile};
@@ -196,12 +196,12 @@ impl Spooled {
     /// # Errors
     ///
     /// When the disk fails.
-    pub fn into_received(mut self, product: Option<String>) -> io::Result<(TempPath, ReceivedFile)> {
+    pub fn into_received(mut self, place: PackagePlace) -> io::Result<(TempPath, ReceivedFile)> {
         if let Some(path) = self.entries.take() {
             self.inspected.entries = serde_json::from_reader(BufReader::new(File::open(&path)?))?;
         }
         let file = FileLocation::Disk(LocalFile::whole(&*self.path));
-        let received = ReceivedFile { file, inspected: self.inspected, product };
+        let received = ReceivedFile { file, inspected: self.inspected, place };
         Ok((self.path, received))
     }
 

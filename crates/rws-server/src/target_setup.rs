@@ -13,6 +13,7 @@ pub struct TargetSetup {
     base: String,
     target: Target,
     architectures: Vec<String>,
+    components: Vec<String>,
     packages_are_signed: bool,
     keys: Option<KeyTexts>,
     at: Option<String>,
@@ -40,11 +41,12 @@ impl TargetSetup {
         names_architectures: bool,
     ) -> Result<Self, RepositoryError> {
         let configured = readable.configured();
-        let mut architectures = Vec::new();
+        let (mut architectures, mut components) = (Vec::new(), Vec::new());
         if names_architectures {
             for repository in configured.repositories() {
                 let root = readable.root(&repository).await?;
                 architectures.extend(configured.format.architectures(&repository, &root));
+                components.extend(configured.format.components(&repository, &root));
             }
         }
         let target = configured.target.clone();
@@ -53,6 +55,7 @@ impl TargetSetup {
             base,
             target,
             architectures,
+            components,
             packages_are_signed: readable.verifies_packages().await?,
             keys,
             at: None,
@@ -70,6 +73,7 @@ impl TargetSetup {
             base: &self.base,
             target: &self.target,
             architectures: &self.architectures,
+            components: &self.components,
             packages_are_signed: self.packages_are_signed,
             key: self.keys.as_ref().map(KeyTexts::client_key),
             at: self.at.as_deref(),

@@ -14,16 +14,10 @@ use rws_model::{
 fn settings() -> RepositorySettings {
     RepositorySettings {
         architectures: vec!["arm64".to_owned(), "amd64".to_owned()],
-        compression: Vec::new(),
         origin: "Tarantool".to_owned(),
         label: "tarantool.org".to_owned(),
-        suite: None,
         description: "Tarantool DBMS and Tarantool modules".to_owned(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
-        snapshots: None,
+        ..RepositorySettings::default()
     }
 }
 

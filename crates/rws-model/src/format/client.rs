@@ -114,6 +114,12 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
+    /// The components that a root of any tool has, as clients name them in their settings, without those of debug symbols; none where
+    /// there are no components.
+    fn components(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
     /// not be told.
     fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
@@ -149,6 +155,8 @@ pub struct ClientSetup<'a> {
     pub target: &'a Target,
     /// [`ClientFormat::architectures`] of its repositories; none: not known, or not asked for.
     pub architectures: &'a [String],
+    /// [`ClientFormat::components`] of its repositories; none: the usual one.
+    pub components: &'a [String],
     /// Whether all packages that are there, and those that will come, have signatures that clients can verify.
     pub packages_are_signed: bool,
     /// What signs it; `None` where nothing does.

@@ -1,6 +1,9 @@
 use std::cmp::Ordering;
 
-use rws_model::{Digester, FileName, Identity, Inspected, Listed, Placement, RecordFile, Refusal, Role, Target};
+use rws_model::{
+    Digester, FileName, Identity, Inspected, Listed, PackagePlace, Placement, RecordFile, Refusal, RepositorySettings,
+    Role, Target,
+};
 
 use super::{assemble, repositories};
 use crate::identity::compare;
@@ -31,9 +34,9 @@ fn places(files: &[Inspected]) -> Result<Vec<String>, Refusal> {
     let target = target();
     let placement = Placement {
         target: &target,
-        product: None,
+        place: &PackagePlace::default(),
         architectures: &architectures,
-        contents: false,
+        settings: &RepositorySettings::default(),
         pool: &|_| None,
         listed: Listed::InUpload,
         strict_names: false,

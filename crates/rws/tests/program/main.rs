@@ -13,6 +13,7 @@ mod clients_dput;
 mod clients_zypper;
 mod clocks;
 mod commands;
+mod components;
 mod configuration;
 mod contract;
 mod forged_answers;

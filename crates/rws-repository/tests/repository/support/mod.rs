@@ -100,17 +100,11 @@ pub fn catalogue_in(
 /// What the configuration says of a repository.
 pub fn settings(architectures: &[&str]) -> RepositorySettings {
     RepositorySettings {
-        snapshots: None,
         architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
-        compression: Vec::new(),
         origin: "Origin".to_owned(),
         label: "Label".to_owned(),
-        suite: None,
         description: "Description".to_owned(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
+        ..RepositorySettings::default()
     }
 }
 
@@ -175,7 +169,11 @@ pub fn received_as(target: &ConfiguredTarget, files: &[PathBuf], reading: Readin
         let mut inspection = Inspection::new(&*target.format, &name, reading);
         inspection.push(&std::fs::read(path).unwrap()).unwrap();
         let file = FileLocation::Disk(LocalFile::whole(path));
-        ReceivedFile { file, inspected: inspection.finish().unwrap(), product: Some("product".to_owned()) }
+        ReceivedFile {
+            file,
+            inspected: inspection.finish().unwrap(),
+            place: rws_model::PackagePlace::of_product("product"),
+        }
     };
     files.iter().map(read).collect()
 }
@@ -456,9 +454,9 @@ pub fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
     inspection.push(&std::fs::read(file).unwrap()).unwrap();
     let placement = rws_model::Placement {
         target: &target.target,
-        product: Some("product"),
+        place: &rws_model::PackagePlace::of_product("product"),
         architectures: &target.settings.architectures,
-        contents: target.settings.contents,
+        settings: &target.settings,
         pool: &|_| None,
         listed: rws_model::Listed::InUpload,
         strict_names: false,
