@@ -97,7 +97,7 @@ impl UploadFormat for Deb {
 }
 
 impl RepositoryFormat for Deb {
-    fn repositories(&self, target: &Target, _architectures: &[String]) -> Vec<RepositoryId> {
+    fn repositories(&self, target: &Target, _settings: &RepositorySettings) -> Vec<RepositoryId> {
         layout::repository(target).into_iter().collect()
     }
 
@@ -107,6 +107,10 @@ impl RepositoryFormat for Deb {
 
     fn layout(&self, repository: &RepositoryId) -> Layout {
         layout::layout(repository)
+    }
+
+    fn other_metadata(&self, repository: &RepositoryId, settings: &RepositorySettings) -> Option<String> {
+        layout::suite_directory(repository, settings)
     }
 
     fn plain_directory(&self) -> PlainDirectory {

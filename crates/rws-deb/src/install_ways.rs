@@ -73,6 +73,7 @@ mod tests {
                 target: &target,
                 architectures: &[],
                 components: &[],
+                debug_packages: false,
                 packages_are_signed: false,
                 key: None,
                 at: None,

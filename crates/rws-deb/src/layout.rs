@@ -59,6 +59,13 @@ pub(crate) fn metadata(repository: &RepositoryId) -> String {
     format!("dists/{codename}")
 }
 
+/// `dists/<suite>`, where the suite is configured and can be a directory: `dists/stable` answers as `dists/focal` then.
+pub(crate) fn suite_directory(repository: &RepositoryId, settings: &RepositorySettings) -> Option<String> {
+    let suite = settings.suite.as_deref()?;
+    let (_, codename) = repository.split_last();
+    (suite != codename && FileName::parse(suite).is_ok()).then(|| format!("dists/{suite}"))
+}
+
 /// Where the packages in a directory were sent to: below `pool/CODENAME/COMPONENT/LETTER/PRODUCT`. Of archives with another layout
 /// the product is the name of the directory itself.
 pub(crate) fn place_of(directory: &str) -> PackagePlace {

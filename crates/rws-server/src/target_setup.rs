@@ -14,6 +14,7 @@ pub struct TargetSetup {
     target: Target,
     architectures: Vec<String>,
     components: Vec<String>,
+    debug_packages: bool,
     packages_are_signed: bool,
     keys: Option<KeyTexts>,
     at: Option<String>,
@@ -56,6 +57,7 @@ impl TargetSetup {
             target,
             architectures,
             components,
+            debug_packages: configured.settings.debug_packages,
             packages_are_signed: readable.verifies_packages().await?,
             keys,
             at: None,
@@ -64,7 +66,7 @@ impl TargetSetup {
 
     /// The same for a state of its repositories: nothing of what they have now is said of it.
     pub fn of_state(self, at: String) -> Self {
-        Self { architectures: Vec::new(), packages_are_signed: false, at: Some(at), ..self }
+        Self { architectures: Vec::new(), components: Vec::new(), packages_are_signed: false, at: Some(at), ..self }
     }
 
     /// The same for a format.
@@ -74,6 +76,7 @@ impl TargetSetup {
             target: &self.target,
             architectures: &self.architectures,
             components: &self.components,
+            debug_packages: self.debug_packages,
             packages_are_signed: self.packages_are_signed,
             key: self.keys.as_ref().map(KeyTexts::client_key),
             at: self.at.as_deref(),

@@ -93,8 +93,8 @@ fn a_target_is_one_codename_of_an_archive() {
         distribution: "ubuntu".to_owned(),
         version: "focal".to_owned(),
     };
-    assert_eq!(Deb.repositories(&target, &["amd64".to_owned()]), [focal()]);
-    assert!(Deb.repositories(&Target { version: "../x".to_owned(), ..target }, &[]).is_empty());
+    assert_eq!(Deb.repositories(&target, &settings()), [focal()]);
+    assert!(Deb.repositories(&Target { version: "../x".to_owned(), ..target }, &settings()).is_empty());
     let layout = Deb.layout(&focal());
     assert_eq!(layout.tree, "release/2.8/ubuntu");
     assert_eq!(layout.metadata, "dists/focal");

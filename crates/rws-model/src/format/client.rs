@@ -157,6 +157,8 @@ pub struct ClientSetup<'a> {
     pub architectures: &'a [String],
     /// [`ClientFormat::components`] of its repositories; none: the usual one.
     pub components: &'a [String],
+    /// Whether packages of debug symbols are published apart.
+    pub debug_packages: bool,
     /// Whether all packages that are there, and those that will come, have signatures that clients can verify.
     pub packages_are_signed: bool,
     /// What signs it; `None` where nothing does.

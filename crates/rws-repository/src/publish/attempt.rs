@@ -107,7 +107,8 @@ impl Attempt<'_> {
         let committer = Committer::new(self.at, &state).await?;
         let due = state.head().map(|head| head.due(now)).unwrap_or_default();
         if !due.is_empty() {
-            self.at.store().delete(&due).await?;
+            let elsewhere: Vec<Key> = due.iter().filter_map(|key| self.at.key_elsewhere(key)).collect();
+            self.at.store().delete(&[due.as_slice(), &elsewhere].concat()).await?;
         }
         let clean_up = triggers.has(Trigger::CleanUp);
         let unused = committer.all_unused(&state, self.unused.clone(), clean_up, now).await?;

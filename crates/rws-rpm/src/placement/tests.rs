@@ -49,8 +49,18 @@ fn places(files: &[Inspected]) -> Result<Vec<String>, Refusal> {
 #[test]
 fn a_target_has_a_repository_for_each_architecture_and_one_for_sources() {
     let architectures = ["x86_64", "aarch64", "x86_64"].map(str::to_owned);
-    let names: Vec<_> = repositories(&target(), &architectures).iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["live/1.10/el/7/x86_64", "live/1.10/el/7/aarch64", "live/1.10/el/7/SRPMS"]);
+    let settings = |debug_packages| RepositorySettings {
+        architectures: architectures.to_vec(),
+        debug_packages,
+        ..RepositorySettings::default()
+    };
+    let names = |settings: RepositorySettings| {
+        repositories(&target(), &settings).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let usual = ["live/1.10/el/7/x86_64", "live/1.10/el/7/aarch64", "live/1.10/el/7/SRPMS"];
+    assert_eq!(names(settings(false)), usual);
+    let of_debug = ["live/1.10/el/7/x86_64-debuginfo", "live/1.10/el/7/aarch64-debuginfo"];
+    assert_eq!(names(settings(true)), [&usual[..], &of_debug[..]].concat());
 }
 
 #[test]
