@@ -2,22 +2,24 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rws_model::{
-    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic, FileByFile, FileName,
-    Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage, NameRule,
-    PackageDescription, PackageName, PackagePlace, PackageRelations, Partition, Placement, PlainDirectory, ProductRule,
-    Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile,
-    RootInput, Sha256, Signer, Target, UploadFormat,
+    Assembled, BuiltPackage, ChangelogReader, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic,
+    FileByFile, FileName, Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage,
+    Memory, NameRule, PackageDescription, PackageName, PackagePlace, PackageRelations, Partition, Placement,
+    PlainDirectory, ProductRule, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings,
+    RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
+use crate::changelog::Changelog;
 use crate::changes::{Buildinfo, Changes};
 use crate::dsc::{Dsc, Text};
 use crate::file_kind::{FileKind, is_ddeb};
 use crate::part::Part;
 use crate::{
-    RENDERER, audit, component, description, identity, install_ways, layout, package_relations, product,
+    RENDERER, audit, changelog, component, description, identity, install_ways, layout, package_relations, product,
     published_names, release, release_package, setup_files, upload,
 };
 
@@ -257,6 +259,28 @@ impl ClientFormat for Deb {
 
     fn entry_topic(&self, partition: &str) -> Option<EntryTopic> {
         description::topic(partition)
+    }
+
+    fn source_of(&self, entry: &[u8]) -> Option<String> {
+        package_relations::source_of_entry(entry)
+    }
+
+    fn changelog_source(&self, path: &str) -> Option<(String, String)> {
+        changelog::source_in(path)
+    }
+
+    fn is_changelog_of(&self, called: &str, source: (&str, &str)) -> bool {
+        changelog::is_of(called, source)
+    }
+
+    fn changelog_reader(
+        &self,
+        file: &FileName,
+        package: &PackageName,
+        memory: Arc<dyn Memory>,
+    ) -> Option<Box<dyn ChangelogReader>> {
+        let is_binary = FileKind::of(file.as_str()) == Some(FileKind::Binary);
+        is_binary.then(|| Box::new(Changelog::new(file, package, memory)) as Box<dyn ChangelogReader>)
     }
 
     fn summary(&self, entry: &[u8]) -> String {

@@ -4,6 +4,7 @@ mod ar;
 mod architecture;
 mod audit;
 mod binary_package;
+mod changelog;
 mod changes;
 mod clear_text;
 mod component;

@@ -8,8 +8,8 @@ use rws_model::{Algorithm, Codec, DraftFile, Index, IndexFile, RootInput, Signin
 
 use crate::architecture::ALL;
 use crate::audit;
-use crate::component;
 use crate::layout::{architecture_of, layout, metadata};
+use crate::{changelog, component};
 
 /// The files of the root, in the order in which they are put in place: the one that clients ask for first comes first.
 pub(crate) fn root(input: &RootInput<'_>) -> Vec<DraftFile> {
@@ -42,6 +42,9 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     push_field(&mut text, "Acquire-By-Hash", "yes");
     if let Some(snapshots) = &settings.snapshots {
         push_field(&mut text, "Snapshots", &format!("{snapshots}/{}/", layout(input.repository).tree));
+    }
+    if let Some(changelogs) = &settings.changelogs {
+        push_field(&mut text, "Changelogs", &format!("{changelogs}/{}/{}", input.repository, changelog::ADDRESS));
     }
     push_field(&mut text, "No-Support-for-Architecture-all", "Packages");
     push_field(&mut text, "Architectures", &architectures(input).join(" "));

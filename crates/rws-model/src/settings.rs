@@ -41,6 +41,9 @@ pub struct RepositorySettings {
     pub digests: Vec<Algorithm>,
     /// Whether there are indexes of the files that packages install, `Contents` (deb).
     pub contents: bool,
+    /// The URL below which clients find changelogs, without a slash at its end; the target follows. Release field `Changelogs` (deb);
+    /// absent when none.
+    pub changelogs: Option<String>,
     /// The components that packages can be sent to (deb), the one for those that name none first; empty stands for `main`.
     pub components: Vec<String>,
     /// Whether packages of debug symbols are published apart from the others.

@@ -32,6 +32,9 @@ struct Shape<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshots: Option<&'a str>,
     /// The same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changelogs: Option<&'a str>,
+    /// The same.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     components: &'a [String],
     /// The same.
@@ -53,6 +56,7 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
         digests,
         contents,
         snapshots,
+        changelogs,
         components,
         debug_packages,
     } = settings;
@@ -72,6 +76,7 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
         contents: *contents,
         signed_by,
         snapshots: snapshots.as_deref(),
+        changelogs: changelogs.as_deref(),
         components,
         debug_packages: *debug_packages,
     };
@@ -110,6 +115,7 @@ mod tests {
             digests: vec![Algorithm::Sha512],
             contents: true,
             snapshots: None,
+            changelogs: None,
             components: Vec::new(),
             debug_packages: false,
         };

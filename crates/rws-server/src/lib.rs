@@ -10,6 +10,7 @@ mod at;
 mod audit;
 mod body;
 mod budgets;
+mod changelogs;
 mod checks;
 mod connection;
 mod contents;

@@ -136,11 +136,19 @@ pub struct SpoolContext<'a> {
 }
 
 /// The memory that a user takes for reading one file.
-struct MemoryOfUser {
+pub struct MemoryOfUser {
     of: Arc<FairBudget<String>>,
     user: String,
     taken: Mutex<Vec<BudgetShare<String>>>,
     runtime: Handle,
+}
+
+impl MemoryOfUser {
+    /// Nothing is taken yet.
+    pub fn new(budgets: &Budgets, user: &str) -> Self {
+        let (of, user) = (Arc::clone(&budgets.reading), user.to_owned());
+        Self { of, user, taken: Mutex::default(), runtime: Handle::current() }
+    }
 }
 
 impl Memory for MemoryOfUser {
@@ -238,12 +246,7 @@ impl Spool {
     ) -> Result<Self, SpoolError> {
         let SpoolContext { directory, limits, budgets, user } = place;
         let most_bytes = limits.file_bytes;
-        let memory = MemoryOfUser {
-            of: Arc::clone(&budgets.reading),
-            user: user.to_owned(),
-            taken: Mutex::default(),
-            runtime: Handle::current(),
-        };
+        let memory = MemoryOfUser::new(budgets, user);
         let (md5, inspection) = inspection.asking(Arc::new(memory)).halves();
         let directory = directory.to_owned();
         let make_in = directory.clone();

@@ -9,7 +9,7 @@ mod root;
 mod signing;
 mod upload;
 
-pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName, PackageRelations};
+pub use client::{ChangelogReader, ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName, PackageRelations};
 pub use description::{ChangelogItem, EntryTopic, InstallWay, NamedRelation, PackageDescription, RelationList};
 pub use list::Formats;
 pub use release_package::{

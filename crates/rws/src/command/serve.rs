@@ -71,6 +71,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         waiting: WaitingFiles::default(),
         quotas: Quotas::new(&configuration.server.service.limits),
         spool: installation.place.spool.clone(),
+        changelogs: Default::default(),
         pages: PageCache::default(),
         version: env!("CARGO_PKG_VERSION"),
     });

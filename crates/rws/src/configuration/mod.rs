@@ -222,7 +222,9 @@ impl Configuration {
     pub fn settings_for(&self, target: &Target, format: &dyn Format) -> RepositorySettings {
         let public_url = self.server.service.public_url.as_ref().filter(|_| format.names_snapshots());
         let snapshots = public_url.map(|url| format!("{url}/-/at/@SNAPSHOTID@"));
-        RepositorySettings { snapshots, ..repositories::settings(&self.rules, target, format) }
+        let with_changelogs = public_url.filter(|_| repositories::has_changelogs(&self.rules, target));
+        let changelogs = with_changelogs.map(|url| format!("{url}/-/changelogs"));
+        RepositorySettings { snapshots, changelogs, ..repositories::settings(&self.rules, target, format) }
     }
 
     /// Who may read which repositories, as far as anything is said of it: later ones win.

@@ -20,7 +20,7 @@ use super::pattern;
 use super::readers;
 
 /// The keys of one entry.
-pub const KEYS: [&str; 24] = [
+pub const KEYS: [&str; 25] = [
     "match",
     "architectures",
     "compression",
@@ -36,6 +36,7 @@ pub const KEYS: [&str; 24] = [
     "contents",
     "components",
     "debug_packages",
+    "changelogs",
     "keep",
     "file_names",
     "keys",
@@ -74,6 +75,7 @@ pub struct Rule {
     contents: Option<bool>,
     components: Option<Vec<String>>,
     debug_packages: Option<bool>,
+    changelogs: Option<bool>,
     keep: Option<Keep>,
     strict_names: Option<bool>,
     keys: Option<TargetKeys>,
@@ -125,6 +127,7 @@ impl Rule {
             "contents": self.contents,
             "components": self.components,
             "debug_packages": self.debug_packages.map(|publish| if publish { "publish" } else { "skip" }),
+            "changelogs": self.changelogs,
             "keep": self.keep.map(|keep| keep.show()),
             "keys": self.keys.as_ref().map(TargetKeys::show),
             "sign_packages": self.sign_packages.map(word),
@@ -180,6 +183,12 @@ pub fn settings(rules: &[Rule], target: &Target, format: &dyn Format) -> Reposit
         settings.valid_until_seconds = rule.valid_until_seconds.or(settings.valid_until_seconds);
     }
     settings
+}
+
+/// Whether clients of a target find changelogs.
+pub fn has_changelogs(rules: &[Rule], target: &Target) -> bool {
+    rules.iter().filter(|rule| rule.pattern.matches(target)).filter_map(|rule| rule.changelogs).next_back()
+        == Some(true)
 }
 
 /// The policy of a target; `create_empty` holds for those of which nothing else is said.
@@ -307,6 +316,7 @@ fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Re
         contents: entry.get("contents").map(|node| node.boolean()).transpose()?,
         components: entry.get("components").map(|node| components(&node, known.formats)).transpose()?,
         debug_packages: entry.get("debug_packages").map(|node| debug_packages(&node)).transpose()?,
+        changelogs: entry.get("changelogs").map(|node| changelogs(&node, known)).transpose()?,
         keep: entry.get("keep").map(|node| keep(&node)).transpose()?,
         strict_names: entry.get("file_names").map(|node| file_names(&node)).transpose()?,
         keys: entry.get("keys").map(|node| keys::of_target(&node, known.keys)).transpose()?,
@@ -366,6 +376,17 @@ fn components(node: &Node<'_>, formats: &Formats) -> Result<Vec<String>, Mistake
         names.push(name.to_owned());
     }
     if names.is_empty() { Err(node.problem("is empty", allowed)) } else { Ok(names) }
+}
+
+/// Whether clients find changelogs.
+fn changelogs(node: &Node<'_>, known: &Known<'_>) -> Result<bool, Mistake> {
+    let wanted = node.boolean()?;
+    if wanted && !known.has_public_url {
+        return Err(
+            node.problem("needs the address at which clients reach the service", "is false, or set server.public_url")
+        );
+    }
+    Ok(wanted)
 }
 
 /// Whether packages of debug symbols are published.

@@ -1,5 +1,7 @@
 //! Components of apt repositories and packages of debug symbols, as apt sees them that knows of them, or does not.
 
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
 use serde_json::{Value, json};
 
 use crate::contract::stage::{configured, expect_code, post_json};

@@ -7,6 +7,7 @@ mod beside_original;
 mod bootstraps;
 mod bucket;
 mod bucket_readers;
+mod changelogs;
 mod clients_apt;
 mod clients_dnf;
 mod clients_dput;
