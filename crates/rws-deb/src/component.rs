@@ -72,7 +72,8 @@ pub(crate) fn split(partition: &str) -> (&str, &str) {
 /// The component of an index, and the rest of its name: `main/debug` and `binary-amd64/Packages`.
 pub(crate) fn of_index(index: &Index) -> (&str, &str) {
     let is_rest = |part: &str| {
-        part == "source" || part == INSTALLER || ["binary-", "Contents-"].iter().any(|start| part.starts_with(start))
+        ["source", "i18n", INSTALLER].contains(&part)
+            || ["binary-", "Contents-"].iter().any(|start| part.starts_with(start))
     };
     let mut end = 0;
     for part in index.name.split('/') {

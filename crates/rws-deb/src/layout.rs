@@ -11,6 +11,7 @@ use rws_model::{
 
 use crate::architecture::ALL;
 use crate::component::{self, INSTALLER};
+use crate::translation;
 
 /// Where the packages of all codenames are.
 pub(crate) const POOL: &str = "pool";
@@ -178,6 +179,9 @@ impl Component<'_> {
         }
         // apt asks for sources of each component that it is set up for
         indexes.push(index(format!("{SOURCE}/Sources"), &[SOURCE.to_owned()], codecs));
+        if self.settings.translations || self.has(translation::PARTITION) {
+            indexes.push(index(translation::INDEX.to_owned(), &[translation::PARTITION.to_owned()], codecs));
+        }
         // a list that is there stays until the repository is made anew: its entries stand nowhere else
         if self.settings.contents || self.has(CONTENTS) {
             let plain = codecs.iter().copied().filter(|codec| *codec == Codec::Plain);
@@ -190,6 +194,24 @@ impl Component<'_> {
 
 /// Whether packages have, or lack, entries otherwise than the settings want.
 pub(crate) fn needs_reading(partitions: &BTreeMap<Partition, u64>, settings: &RepositorySettings) -> bool {
+    let mut described: BTreeMap<&str, u64> = BTreeMap::new();
+    for (partition, packages) in partitions {
+        let (component, name) = component::split(partition);
+        if name.starts_with(DEBS) || name.starts_with(UDEBS) {
+            *described.entry(component).or_default() += packages;
+        }
+    }
+    let translated = |component: &str| {
+        partitions.get(&component::partition(component, translation::PARTITION)).copied().unwrap_or_default()
+    };
+    // packages without a description are rare
+    let is_otherwise = |(component, packages): (&&str, &u64)| match settings.translations {
+        true => translated(component) == 0 && *packages > 0,
+        false => translated(component) > 0,
+    };
+    if described.iter().any(is_otherwise) {
+        return true;
+    }
     partitions.iter().any(|(partition, packages)| {
         let (component, name) = component::split(partition);
         let Some(architecture) = name.strip_prefix(DEBS) else { return false };

@@ -36,6 +36,7 @@ mod release_package;
 mod setup_files;
 mod sources;
 mod stanza;
+mod translation;
 mod upload;
 mod version;
 mod window;

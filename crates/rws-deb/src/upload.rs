@@ -9,7 +9,7 @@ use rws_model::{
 
 use crate::file_kind::{FileKind, is_ddeb};
 use crate::layout::{pool_directory, repository};
-use crate::{architecture, component, identity, layout, sources};
+use crate::{architecture, component, identity, layout, sources, translation};
 
 /// The records of an upload, in the order of its files; parts that no `.dsc` names come last.
 pub(crate) fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
@@ -152,7 +152,11 @@ impl<'a> Upload<'a> {
         let debug = self.is_debug(inspected).then(|| component::of_debug(self.component));
         let component = debug.as_deref().unwrap_or(self.component);
         let entries = inspected.entries.iter().filter(is_wanted).map(|entry| self.entry(component, entry.clone()));
-        let entries = entries.collect();
+        let entries: Vec<Entry> = entries.collect();
+        let entries = match self.placement.settings.translations {
+            true => entries.into_iter().flat_map(|entry| split_description(component, entry)).collect(),
+            false => entries,
+        };
         Ok(self.record(inspected, vec![inspected.file.clone()], entries))
     }
 
@@ -234,6 +238,18 @@ impl<'a> Upload<'a> {
             renderer: inspected.renderer,
             signature: None,
         }
+    }
+}
+
+/// An entry with its description apart, if it has one.
+fn split_description(component: &str, entry: Entry) -> Vec<Entry> {
+    let apart = if layout::is_contents(&entry.partition) { None } else { translation::split(&entry.text) };
+    match apart {
+        Some((text, translation)) => {
+            let partition = component::partition(component, translation::PARTITION);
+            vec![Entry { text, ..entry }, Entry { partition, text: translation }]
+        }
+        None => vec![entry],
     }
 }
 

@@ -44,6 +44,8 @@ pub struct RepositorySettings {
     /// The URL below which clients find changelogs, without a slash at its end; the target follows. Release field `Changelogs` (deb);
     /// absent when none.
     pub changelogs: Option<String>,
+    /// Whether whole descriptions stand in an index of their own, `Translation-en` (deb).
+    pub translations: bool,
     /// The components that packages can be sent to (deb), the one for those that name none first; empty stands for `main`.
     pub components: Vec<String>,
     /// Whether packages of debug symbols are published apart from the others.

@@ -35,6 +35,9 @@ struct Shape<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     changelogs: Option<&'a str>,
     /// The same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    translations: bool,
+    /// The same.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     components: &'a [String],
     /// The same.
@@ -57,6 +60,7 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
         contents,
         snapshots,
         changelogs,
+        translations,
         components,
         debug_packages,
     } = settings;
@@ -77,6 +81,7 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
         signed_by,
         snapshots: snapshots.as_deref(),
         changelogs: changelogs.as_deref(),
+        translations: *translations,
         components,
         debug_packages: *debug_packages,
     };
@@ -116,6 +121,7 @@ mod tests {
             contents: true,
             snapshots: None,
             changelogs: None,
+            translations: false,
             components: Vec::new(),
             debug_packages: false,
         };

@@ -20,7 +20,7 @@ use super::pattern;
 use super::readers;
 
 /// The keys of one entry.
-pub const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 26] = [
     "match",
     "architectures",
     "compression",
@@ -37,6 +37,7 @@ pub const KEYS: [&str; 25] = [
     "components",
     "debug_packages",
     "changelogs",
+    "translations",
     "keep",
     "file_names",
     "keys",
@@ -76,6 +77,7 @@ pub struct Rule {
     components: Option<Vec<String>>,
     debug_packages: Option<bool>,
     changelogs: Option<bool>,
+    translations: Option<bool>,
     keep: Option<Keep>,
     strict_names: Option<bool>,
     keys: Option<TargetKeys>,
@@ -128,6 +130,7 @@ impl Rule {
             "components": self.components,
             "debug_packages": self.debug_packages.map(|publish| if publish { "publish" } else { "skip" }),
             "changelogs": self.changelogs,
+            "translations": self.translations,
             "keep": self.keep.map(|keep| keep.show()),
             "keys": self.keys.as_ref().map(TargetKeys::show),
             "sign_packages": self.sign_packages.map(word),
@@ -175,6 +178,7 @@ pub fn settings(rules: &[Rule], target: &Target, format: &dyn Format) -> Reposit
         replace(&mut settings.label, rule.label.as_ref());
         replace(&mut settings.description, rule.description.as_ref());
         replace(&mut settings.contents, rule.contents.as_ref());
+        replace(&mut settings.translations, rule.translations.as_ref());
         replace(&mut settings.components, rule.components.as_ref());
         replace(&mut settings.debug_packages, rule.debug_packages.as_ref());
         replace(&mut settings.digests, rule.digests.as_ref());
@@ -317,6 +321,7 @@ fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Re
         components: entry.get("components").map(|node| components(&node, known.formats)).transpose()?,
         debug_packages: entry.get("debug_packages").map(|node| debug_packages(&node)).transpose()?,
         changelogs: entry.get("changelogs").map(|node| changelogs(&node, known)).transpose()?,
+        translations: entry.get("translations").map(|node| node.boolean()).transpose()?,
         keep: entry.get("keep").map(|node| keep(&node)).transpose()?,
         strict_names: entry.get("file_names").map(|node| file_names(&node)).transpose()?,
         keys: entry.get("keys").map(|node| keys::of_target(&node, known.keys)).transpose()?,

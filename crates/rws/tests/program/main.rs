@@ -35,4 +35,5 @@ mod states;
 mod support;
 mod surroundings;
 mod third_format;
+mod translations;
 mod upkeep;
