@@ -60,8 +60,12 @@ pub(crate) fn field(repository: &RepositoryId, root: &[RootFile], name: &str) ->
 /// itself: in sources.list(5) `all` is none.
 pub(crate) fn architectures(repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
     let named = field(repository, root, "Architectures").unwrap_or_default();
+    // where some are named, apt takes no variant of them, and if it is named, apt that knows nothing of variants reads both
+    if named.split_whitespace().any(|name| architecture::base_of(name).is_some()) {
+        return Vec::new();
+    }
     let named = named.split_whitespace().filter(|name| ![ALL, "source"].contains(name));
-    named.filter(|name| architecture::is_known(name)).map(str::to_owned).collect()
+    named.filter(|name| architecture::is_basic(name)).map(str::to_owned).collect()
 }
 
 /// `Components` of `Release`, without those of debug symbols.

@@ -9,7 +9,7 @@ use rws_model::{
     Target,
 };
 
-use crate::architecture::ALL;
+use crate::architecture::{self, ALL};
 use crate::component::{self, INSTALLER};
 use crate::translation;
 
@@ -100,6 +100,9 @@ pub(crate) fn indexes(
     };
     let mut architectures: BTreeSet<&str> = names(DEBS).chain(names(UDEBS)).collect();
     architectures.extend(former.iter().filter_map(|index| architecture_of(index)));
+    // who knows nothing of a variant reads the index of its architecture
+    let bases: Vec<&str> = architectures.iter().filter_map(|name| architecture::base_of(name)).collect();
+    architectures.extend(bases);
     architectures.remove(ALL);
     if architectures.is_empty() {
         architectures.extend(settings.architectures.iter().map(String::as_str));
@@ -164,7 +167,12 @@ impl Component<'_> {
         let mut binaries = |part: &str, start: &str| {
             let name = |architecture: &str| format!("{part}binary-{architecture}/Packages");
             let all = || format!("{start}{ALL}");
-            let of_one = |one: &&str| index(name(one), &[format!("{start}{one}"), all()], codecs);
+            // the index of a variant takes the place of that of its architecture: it has all packages
+            let of_one = |one: &&str| {
+                let own = [Some(*one), architecture::base_of(one)].into_iter().flatten();
+                let takes: Vec<String> = own.map(|name| format!("{start}{name}")).chain([all()]).collect();
+                index(name(one), &takes, codecs)
+            };
             indexes.extend(architectures.iter().map(of_one));
             indexes.push(index(name(ALL), &[all()], codecs));
         };

@@ -332,3 +332,73 @@ fn debug_symbols_of_rpm_are_in_a_repository_beside_the_architecture() {
     let same = dnf.download(&["--debuginfo", "rws-tool"]);
     expect_same_files(&same, &files[1..2]);
 }
+
+/// A package for newer processors, and one for all.
+fn variant(directory: &Path, name: &str, version: &str) -> PathBuf {
+    let deb = Deb::new(name, version, "amd64").field("Architecture-Variant", "amd64v3");
+    deb.build_as(directory, &format!("{name}_{version}_amd64v3.deb"))
+}
+
+#[test]
+fn packages_for_newer_processors_stand_beside_those_for_all() {
+    let directory = temporary_directory();
+    let server = Server::start();
+    let files = [
+        Deb::new("rws-both", "1.0-1", "amd64").build(directory.path()),
+        variant(directory.path(), "rws-both", "1.0-1"),
+        Deb::new("rws-plain", "1.0-1", "amd64").build(directory.path()),
+        Deb::new("rws-all", "1.0-1", "all").build(directory.path()),
+        variant(directory.path(), "rws-new", "1.0-1"),
+    ];
+    send(&server, "", &files);
+    assert!(release(&server).contains("\nArchitectures: all amd64 amd64v3\n"), "{}", release(&server));
+    // a client that knows nothing of variants
+    let apt = client(&server, "main");
+    let expected = [files[3].clone(), files[0].clone(), files[2].clone()];
+    expect_same_files(&apt.install(&["rws-both", "rws-plain", "rws-all"]).expect_clean().files, &expected);
+    assert!(!policy(&apt, "rws-new").contains("1.0-1"));
+    let text = curl::get(&server.url(&format!("/-/setup/{TARGET}.sources"))).expect_status(200).text();
+    assert!(!text.contains("\nArchitectures: "), "{text}");
+    // they go by what they are
+    let delete = format!("/{TARGET}?name=rws-both&architecture=amd64v3&wait=60");
+    crate::contract::stage::call(&server, "DELETE", &delete).expect_status(201);
+    apt.update().expect_clean();
+    apt.install(&["rws-both"]).expect_clean();
+    // what is no variant of its architecture is refused
+    let bad = Deb::new("rws-bad", "1.0-1", "amd64").field("Architecture-Variant", "arm64v3").build(directory.path());
+    let answer = Upload::to(&format!("/{TARGET}")).field("product", "thing").file(&bad).send(&server);
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.text().contains("Architecture-Variant"), "{}", answer.text());
+}
+
+#[test]
+fn apt_of_sid_takes_packages_for_its_processor() {
+    let directory = temporary_directory();
+    let server = Server::start();
+    let files = [
+        Deb::new("rws-both", "1.0-1", "amd64").build(directory.path()),
+        variant(directory.path(), "rws-both", "1.0-1"),
+        Deb::new("rws-plain", "1.0-1", "amd64").build(directory.path()),
+        Deb::new("rws-newer", "2.0-1", "amd64").build(directory.path()),
+        variant(directory.path(), "rws-newer", "1.0-1"),
+    ];
+    send(&server, "", &files);
+    // Debian's dpkg has no table of variants yet
+    let apt = Apt::of_sid();
+    let table = apt.path("variants");
+    write_file(&table, "# Version=0.1\namd64v3 amd64 x86-64-v3\n");
+    let text = curl::get(&server.url(&format!("/-/setup/{TARGET}.sources"))).expect_status(200).text();
+    write_file(&apt.path("etc/apt/sources.list.d/rws.sources"), text);
+    let table = format!("Dir::dpkg::varianttable={}", table.display());
+    let get = |variants: &str, arguments: &[&str]| {
+        let variants = format!("APT::Architecture-Variants={variants}");
+        apt.get(&[&["-o", &table, "-o", &variants], arguments].concat()).expect_clean()
+    };
+    for (variants, has_variant) in [("amd64v3", true), ("", false)] {
+        get(variants, &["update"]);
+        let uris = get(variants, &["install", "--print-uris", "--quiet=2", "rws-both", "rws-plain", "rws-newer"]);
+        let uris = uris.output();
+        assert_eq!(uris.contains("rws-both_1.0-1_amd64v3.deb"), has_variant, "{uris}");
+        assert!(uris.contains("rws-plain_1.0-1_amd64.deb") && uris.contains("rws-newer_2.0-1_amd64.deb"), "{uris}");
+    }
+}
