@@ -61,6 +61,7 @@ mod tokens;
 mod upload;
 mod wait;
 mod waiting;
+mod webhooks;
 
 pub use access::{Access, Account, Jobs, Logins, Reader, Rights, User};
 pub use budgets::Budgets;
@@ -76,3 +77,4 @@ pub use service::{KeyState, KeyStates, Keys, Service};
 pub use spool::SPOOL_PREFIX;
 pub use tls::{Certificate, TlsError};
 pub use waiting::WaitingFiles;
+pub use webhooks::{SecretError, WebhookSecret, WebhookSettings, Webhooks};

@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
+use jiff::Timestamp;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::service::Service;
@@ -39,6 +40,7 @@ impl Metrics {
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|error| MetricsError(error.to_string()))?;
         describe();
+        begin();
         Ok(Self(handle))
     }
 
@@ -52,7 +54,8 @@ impl Metrics {
     }
 
     /// All that was counted, in the text form of Prometheus.
-    pub fn text(&self, service: &Service) -> String {
+    pub fn text(&self, service: &Service, is_ready: bool) -> String {
+        gauge!("rws_ready").set(f64::from(u8::from(is_ready)));
         gauge!("rws_build_info", "version" => service.version).set(1.0);
         gauge!("rws_repositories_failing").set(service.scheduler.failing().len() as f64);
         gauge!("rws_writable").set(f64::from(u8::from(service.writing.borrow().is_allowed())));
@@ -69,6 +72,17 @@ impl Metrics {
         }
         gauge!("rws_repositories_overruled").set(service.scheduler.overruled() as f64);
         let budgets = &service.budgets;
+        let (pending, oldest) = service.scheduler.pending();
+        gauge!("rws_uploads_pending").set(pending as f64);
+        let age = oldest.map_or(0, |seconds| (Timestamp::now().as_second() - seconds).max(0));
+        gauge!("rws_upload_oldest_pending_seconds").set(age as f64);
+        for (name, directory) in &service.disks {
+            if let Ok(disk) = rustix::fs::statvfs(directory) {
+                let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize) as f64;
+                gauge!("rws_disk_free_bytes", "directory" => *name).set(bytes(disk.f_bavail));
+                gauge!("rws_disk_size_bytes", "directory" => *name).set(bytes(disk.f_blocks));
+            }
+        }
         gauge!("rws_uploads_open").set(budgets.uploads.in_use() as f64);
         gauge!("rws_http_connections").set(budgets.connections.in_use() as f64);
         gauge!("rws_http_answer_bytes").set(budgets.answers.in_use() as f64);
@@ -77,7 +91,26 @@ impl Metrics {
     }
 }
 
+/// What counts failures is there from the start: a rate needs a value before the first one.
+fn begin() {
+    for outcome in ["published", "unchanged", "failed"] {
+        counter!("rws_publishes_total", "outcome" => outcome).increment(0);
+    }
+    for outcome in ["right", "wrong"] {
+        counter!("rws_logins_total", "outcome" => outcome).increment(0);
+    }
+    for limit in ["connections", "requests"] {
+        counter!("rws_http_refused_total", "limit" => limit).increment(0);
+    }
+    counter!("rws_lost_commits_total").increment(0);
+}
+
 fn describe() {
+    describe_gauge!("rws_ready", "Whether this replica is ready: what `/-/ready` answers.");
+    describe_gauge!("rws_uploads_pending", "Uploads that this replica accepted and that are not published yet.");
+    describe_gauge!("rws_upload_oldest_pending_seconds", Unit::Seconds, "For how long the oldest of them is pending.");
+    describe_gauge!("rws_disk_free_bytes", Unit::Bytes, "Free bytes of the file system of a directory.");
+    describe_gauge!("rws_disk_size_bytes", Unit::Bytes, "Size of the file system of a directory.");
     describe_gauge!("rws_build_info", "The version of the program.");
     describe_gauge!("rws_http_connections", "Connections that are open.");
     describe_gauge!("rws_http_answer_bytes", Unit::Bytes, "Memory of running requests and answers.");
@@ -117,6 +150,14 @@ fn describe() {
         "rws_store_request_seconds",
         Unit::Seconds,
         "How long the S3 service took to answer, by operation."
+    );
+    describe_counter!("rws_webhook_deliveries_total", "Tries to deliver an event, by webhook and outcome.");
+    describe_counter!("rws_webhook_given_up_total", "Events that RWS gave up, by webhook.");
+    describe_gauge!("rws_webhook_pending", "Events that wait, by webhook.");
+    describe_gauge!(
+        "rws_webhook_oldest_pending_seconds",
+        Unit::Seconds,
+        "For how long the oldest event waits, by webhook."
     );
     describe_gauge!("process_resident_memory_bytes", "Resident memory.");
     describe_gauge!("process_cpu_seconds_total", "User and system time.");

@@ -76,7 +76,7 @@ async fn answer(
     match row.endpoint {
         Endpoint::Health => Ok(Some(health())),
         Endpoint::Ready => ready(service).await.map(Some),
-        Endpoint::Metrics => Ok(Some(metrics(service))),
+        Endpoint::Metrics => Ok(Some(metrics(service).await)),
         Endpoint::Version => Ok(Some(version(service))),
         Endpoint::OpenApi => Ok(Some(openapi())),
         Endpoint::Repositories => repositories(service, reader).await.map(Some),
@@ -135,8 +135,9 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
 
 /// Counters and gauges of this process, for Prometheus.
 #[utoipa::path(get, path = "/-/metrics", tag = "operation", responses((status = 200, description = "The text format of Prometheus.", body = String, content_type = "text/plain")))]
-fn metrics(service: &Service) -> Answer {
-    text(StatusCode::OK, METRICS, service.metrics.text(service))
+async fn metrics(service: &Service) -> Answer {
+    let is_ready = timeout(LONGEST_LIST, ready(service)).await.is_ok_and(|answer| answer.is_ok());
+    text(StatusCode::OK, METRICS, service.metrics.text(service, is_ready))
 }
 
 /// Which program this is.

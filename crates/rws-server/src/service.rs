@@ -94,6 +94,8 @@ pub struct Service {
     pub spool: PathBuf,
     /// Changelogs that were read lately.
     pub changelogs: ReadChangelogs,
+    /// Directories whose disks may become full, by what they are for: `data`, `spool`.
+    pub disks: Vec<(&'static str, PathBuf)>,
     /// Pages that were made lately.
     pub pages: PageCache,
     /// The version of the program.

@@ -89,6 +89,9 @@ impl Attempt<'_> {
         if let Some(outcome) = self.left_to_a_later_replica(&observed) {
             return Ok(Ended::Done(Box::new(outcome)));
         }
+        // before anything else: their pointers are there as long as nobody has done so
+        let (events, catalogue) = (self.publisher.events(), self.publisher.catalogue());
+        events.note_uploads(self.at.store(), catalogue, (self.at.repository, &observed.pending.uploads)).await?;
         let mut compared = self.compare(&observed).await?;
         self.note_malformed(&observed, &mut compared.comparison).await?;
 

@@ -11,6 +11,7 @@ use rws_store::{Key, Span, Store, StoreError, Version};
 use super::TRANSFERS_AT_ONCE;
 use crate::catalogue::ConfiguredTarget;
 use crate::content::{Content, ContentWriter, DigestedContent};
+use crate::events::Events;
 use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads};
 use crate::plan::join;
@@ -31,6 +32,8 @@ pub(super) struct StoredRepository<'a> {
     /// When this process started, in milliseconds since 1970.
     pub(super) started_at: i64,
     pub(super) exposed: &'a ExposedFiles,
+    /// What others are told.
+    pub(super) events: &'a Events,
 }
 
 /// A plain-named file as this process saw it last.

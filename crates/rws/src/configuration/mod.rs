@@ -29,6 +29,7 @@ mod signing;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ use std::path::PathBuf;
 use rws_model::{Format, Formats, Readers, RepositorySettings, Target, TargetPattern};
 use rws_repository::catalogue::Policy;
 use rws_repository::retention::Retention;
+use rws_server::WebhookSettings;
 pub use rws_store::Addressing;
 
 pub use self::credentials::{User, Users};
@@ -106,6 +108,8 @@ pub struct Configuration {
     pub warnings: Vec<String>,
     /// How many days the audit goes back; `None`: a week, as uploads are kept in any case.
     pub audit_days: Option<u32>,
+    /// Who is told of what happens.
+    pub webhooks: Vec<WebhookSettings>,
     rules: Vec<repositories::Rule>,
 }
 
@@ -142,6 +146,7 @@ impl Configuration {
         };
         let (sync_on_start, create_empty) = (of_all("sync_on_start")?, of_all("create_empty")?);
         let audit_days = file::audit_days(&file, &mut warnings)?;
+        let webhooks = webhooks::read(&file)?;
         let section = file::model(&file, &mut warnings)?;
         let force_sync = match section.get("force_sync") {
             Some(node) => node.boolean()?,
@@ -167,6 +172,7 @@ impl Configuration {
             access::read(&file, common.as_ref(), environment, &mut warnings)?;
         warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
         warnings.extend(oidc::useless(&oidc, &model));
+        warnings.extend(webhooks::useless(&webhooks, &model));
         warnings.extend(repositories::unknown_readers(&rules, users.as_ref(), &groups, &oidc));
         Ok(Self {
             credentials: match overrides.without_users {
@@ -190,6 +196,7 @@ impl Configuration {
             sync_on_start,
             create_empty,
             audit_days,
+            webhooks,
             model,
             server,
             formats: formats.clone(),

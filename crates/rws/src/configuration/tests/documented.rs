@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::configuration::environment::VARIABLES;
-use crate::configuration::{credentials, file, keys, model, oidc, pages, process, repositories, store};
+use crate::configuration::{credentials, file, keys, model, oidc, pages, process, repositories, store, webhooks};
 
 const DOCUMENT: &str = include_str!("../../../../../docs/configuration.md");
 
@@ -63,6 +63,7 @@ fn every_key_is_named() {
         &repositories::KEEP_KEYS,
         &repositories::RETAIN_KEYS,
         &repositories::RELEASE_PACKAGE_KEYS,
+        &webhooks::KEYS,
     ];
     for key in keys.concat() {
         // `key`, `.key`, `above.key`, `key.below`, {"key": …}
