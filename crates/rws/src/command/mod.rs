@@ -12,6 +12,7 @@ mod progress;
 mod release_package;
 mod reload;
 mod serve;
+mod service_manager;
 mod sign;
 mod sync;
 mod verify;
@@ -139,8 +140,9 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
             let (environment_then, formats) = (environment.clone(), formats.clone());
             let again = Box::new(move || Configuration::load(&overrides, &environment_then, &formats));
             let listen = ListeningAddress::resolve(listen.as_deref(), environment)?;
+            let inherited = service_manager::inherited_listener()?;
             let _log = Log::start("info", configuration.server.log_format);
-            runtime()?.block_on(serve::run(listen, configuration, again))
+            runtime()?.block_on(serve::run(listen, inherited, configuration, again))
         }
         Command::Sync(RepositoriesArguments { paths, data_dir, .. }) => {
             let configuration =
