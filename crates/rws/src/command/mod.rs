@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod config;
+mod generate;
 mod hash_password;
 mod health;
 mod index;
@@ -86,6 +87,12 @@ enum Command {
         #[command(subcommand)]
         action: config::Action,
     },
+    /// Make manual pages, completions and reference of the program itself
+    #[command(hide = true)]
+    Generate {
+        #[command(subcommand)]
+        what: generate::What,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,6 +127,7 @@ struct RepositoriesArguments {
 pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -> anyhow::Result<()> {
     let file = arguments.config;
     match arguments.command {
+        Command::Generate { what } => generate::run(&what),
         Command::HashPassword { format } => hash_password::run(format),
         Command::Health { listen } => health::run(&ListeningAddress::resolve(listen.as_deref(), environment)?),
         Command::Index(arguments) => {

@@ -3,6 +3,7 @@
 
 mod container;
 mod documentation;
+mod generated;
 mod passwords;
 mod stand;
 mod upload_action;
