@@ -1,7 +1,7 @@
 //! A service whose socket stays open in the service manager: one process after the other answers on it, and no request is lost.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-mod load;
+pub mod load;
 
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;

@@ -23,6 +23,7 @@ mod hand_over;
 mod judges_rpm;
 mod keys;
 mod later_versions;
+mod package;
 mod pages;
 mod plain_directories;
 mod push;

@@ -6,4 +6,5 @@ mod documentation;
 mod generated;
 mod passwords;
 mod stand;
+mod unit;
 mod upload_action;

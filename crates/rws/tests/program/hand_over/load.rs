@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::socket;
-use crate::contract::stage::{configuration, expect_status, get};
+use crate::contract::stage::{configuration, expect_status};
 use crate::support::form::{File, Form};
 use crate::support::packages::rpm::Rpm;
-use crate::support::raw::{Connection, Request};
+use crate::support::raw::{Connection, Request, fetch};
 use crate::support::server::{Credentials, Options, Server};
-use crate::support::{curl, file_name, read_file, temporary_directory, wait};
+use crate::support::{file_name, read_file, temporary_directory, wait};
 
 const TARGET: &str = "/live/1.10/el/9";
 
@@ -29,6 +29,50 @@ const PACKAGES: usize = 8;
 pub struct Load {
     pub clients: usize,
     pub replacements: usize,
+}
+
+/// A service whose process is replaced.
+pub trait Replaced {
+    fn server(&self) -> Served;
+
+    /// Tells the process to stop; returns once it knows.
+    fn stop(&mut self, turn: usize);
+
+    /// Returns once the next process answers.
+    fn follow(&mut self);
+}
+
+/// How a service is reached.
+pub struct Served {
+    /// `HOST:PORT`
+    pub host: String,
+    pub credentials: Credentials,
+}
+
+impl Replaced for Server {
+    fn server(&self) -> Served {
+        Served {
+            host: self.base_url().trim_start_matches("http://").to_owned(),
+            credentials: self.credentials().clone(),
+        }
+    }
+
+    fn stop(&mut self, turn: usize) {
+        self.signal("TERM");
+        let told = || (self.log().matches("stopping: waiting for running requests").count() == turn).then_some(());
+        wait::until("the stop", wait::BOUND, told);
+    }
+
+    fn follow(&mut self) {
+        let status = self.terminate();
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+        self.restart_in_place();
+    }
+}
+
+/// What the service has to allow: more uploads of one user than usual.
+pub fn limits() -> serde_json::Value {
+    json!({"limits": {"uploads": 1024, "connections": 20_000, "pending_bytes": 1_000_000_000_000_u64}})
 }
 
 /// What a client does.
@@ -75,8 +119,17 @@ struct Stage {
 }
 
 impl Load {
-    /// Runs it, and panics where one request failed.
+    /// Runs it on a server of its own.
     pub fn run(&self) {
+        let directory = temporary_directory();
+        let environment = configuration(directory.path(), |value| value["server"] = limits());
+        let mut server = Server::start_with(Options { socket: Some(socket()), environment, ..Options::default() });
+        self.run_on(&mut server);
+        assert_eq!(server.terminate().code(), Some(0));
+    }
+
+    /// Runs it, and panics where one request failed.
+    pub fn run_on(&self, service: &mut impl Replaced) {
         let directory = temporary_directory();
         let build = |version: &str| {
             let path = Rpm::new("rws-thing", version, "1").build(directory.path());
@@ -87,21 +140,17 @@ impl Load {
             (0..LARGE_BYTES).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect::<Vec<u8>>();
         let large = Rpm::new("rws-large", "1.0", "1").padding(&noise).build(directory.path());
         packages.push(File::new(&file_name(&large), read_file(&large)));
-        let environment = configuration(directory.path(), |value| {
-            value["server"] =
-                json!({"limits": {"uploads": 1024, "connections": 20_000, "pending_bytes": 1_000_000_000_000_u64}});
-        });
-        let mut server = Server::start_with(Options { socket: Some(socket()), environment, ..Options::default() });
+        let Served { host, credentials } = service.server();
         for package in [&packages[0], &packages[PACKAGES]] {
-            let upload = Request::new("PUT", &format!("{TARGET}?wait=60")).user(server.credentials());
-            expect_status(&upload.form(Form::of([package])).send(&server), 201);
+            let upload = Request::new("PUT", &format!("{TARGET}?wait=60")).user(&credentials);
+            expect_status(&upload.form(Form::of([package])).send_to(&host), 201);
         }
         let [small, large] = [&packages[0], &packages[PACKAGES]]
             .map(|file| (format!("{TARGET}/x86_64/Packages/{}", file.name), file.bytes.clone()));
         packages.truncate(PACKAGES);
         let stage = Stage {
-            host: server.base_url().trim_start_matches("http://").to_owned(),
-            credentials: server.credentials().clone(),
+            host,
+            credentials,
             small,
             large,
             packages,
@@ -120,12 +169,15 @@ impl Load {
                 thread.spawn_scoped(scope, move || stage.client(client, turns)).unwrap();
             }
             for turn in 1..=self.replacements {
-                self.replace(&stage, &mut server, turn);
+                self.replace(&stage, service, turn);
             }
         });
-        let failures = stage.failures.into_inner().unwrap();
+        let failures = std::mem::take(&mut *stage.failures.lock().unwrap());
         let answered = stage.answered.load(Ordering::Relaxed);
-        eprintln!("{answered} requests answered, {} of them on another connection", stage.again.into_inner());
+        eprintln!(
+            "{answered} requests answered, {} of them on another connection",
+            stage.again.load(Ordering::Relaxed)
+        );
         assert!(
             failures.is_empty(),
             "{} failed, {answered} did not:\n{}",
@@ -140,14 +192,13 @@ impl Load {
         for package in uploads.collect::<BTreeSet<usize>>().into_iter().map(|number| &stage.packages[number]) {
             let path = format!("{TARGET}/x86_64/Packages/{}", package.name);
             wait::until("all packages to be published", wait::BOUND, || {
-                (get(&server, &path).status == 200).then_some(())
+                (fetch("GET", &format!("{}{path}", stage.host)).status == 200).then_some(())
             });
         }
-        assert_eq!(server.terminate().code(), Some(0));
     }
 
     /// One turn: the clients ask, the process is told to stop in the middle, the next one answers the rest.
-    fn replace(&self, stage: &Stage, server: &mut Server, turn: usize) {
+    fn replace(&self, stage: &Stage, service: &mut impl Replaced, turn: usize) {
         let count = |kind| (0..self.clients).filter(|client| Kind::of(*client) == kind).count();
         let is_answered = stage.answered.load(Ordering::Relaxed) + self.clients / 10;
         stage.begun.store(turn, Ordering::Release);
@@ -155,13 +206,10 @@ impl Load {
         until("some answers", &|| stage.answered.load(Ordering::Relaxed) >= is_answered);
         until("all large downloads", &|| stage.held.load(Ordering::Relaxed) == turn * count(Kind::Slow));
         let open = format!("rws_uploads_open {}\n", count(Kind::Upload));
-        until("all uploads", &|| curl::get(&server.url("/-/metrics")).text().contains(&open));
-        server.signal("TERM");
-        until("the stop", &|| server.log().matches("stopping: waiting for running requests").count() == turn);
+        until("all uploads", &|| fetch("GET", &format!("{}/-/metrics", stage.host)).text().contains(&open));
+        service.stop(turn);
         stage.stopped.store(turn, Ordering::Release);
-        let status = server.terminate();
-        assert_eq!(status.code(), Some(0), "{}", server.log());
-        server.restart_in_place();
+        service.follow();
         until("all answers", &|| stage.finished.load(Ordering::Relaxed) == turn * self.clients);
     }
 }
