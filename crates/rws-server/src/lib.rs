@@ -66,7 +66,7 @@ mod webhooks;
 pub use access::{Access, Account, Jobs, Logins, Reader, Rights, User};
 pub use budgets::Budgets;
 pub use gate::Gate;
-pub use metrics::{Metrics, MetricsError};
+pub use metrics::{METRICS, Metric, MetricKind, Metrics, MetricsError};
 pub use object_access::ObjectAccess;
 pub use openapi::document;
 pub use pages::PageCache;

@@ -12,6 +12,7 @@ pub mod dput;
 pub mod file_server;
 pub mod form;
 pub mod gpgv;
+pub mod machine;
 pub mod mkrepo;
 pub mod original;
 pub mod original_service;
