@@ -252,6 +252,15 @@ impl World {
         accept(&self.store(), &targets, files).await
     }
 
+    /// The same into a component.
+    pub async fn upload_in(&self, path: &str, component: &str, files: &[PathBuf]) -> Result<Accepted, IntakeError> {
+        self.tick();
+        let targets = self.catalogue.resolve(path).unwrap();
+        let mut files = received(&targets[0], files);
+        files.iter_mut().for_each(|file| file.place.component = Some(component.to_owned()));
+        accept(&self.store(), &targets, files).await
+    }
+
     pub fn publisher(&self, store: Arc<dyn Store>) -> Publisher {
         Publisher::new(store, Arc::clone(&self.catalogue), Malformed::Stop)
     }
