@@ -3,7 +3,7 @@
 use rws_model::{ChangelogItem, Entry, EntryTopic, NamedRelation, PackageDescription, PackageName, RelationList};
 
 use crate::stanza::Stanza;
-use crate::{component, layout, translation};
+use crate::{component, layout, phasing, translation};
 
 /// Fields that pages show, with the names that people know them by.
 const FACTS: [(&str, &str); 7] = [
@@ -39,6 +39,7 @@ const RELATIONS: [&str; 16] = [
 /// What entries of a partition tell.
 pub(crate) fn topic(partition: &str) -> Option<EntryTopic> {
     match component::split(partition).1 {
+        name if phasing::is_mark(name) => None,
         translation::PARTITION => Some(EntryTopic::LongDescription),
         _ if layout::is_contents(partition) => Some(EntryTopic::Files),
         _ => Some(EntryTopic::Description),
@@ -73,7 +74,7 @@ pub(crate) fn of(entries: &[Entry]) -> PackageDescription {
     for entry in entries {
         match topic(&entry.partition) {
             Some(EntryTopic::Files) => description.files.extend(lines(&entry.text).filter_map(installed)),
-            Some(EntryTopic::LongDescription) => {}
+            Some(EntryTopic::LongDescription) | None => {}
             _ => read(&entry.text, &mut description),
         }
     }

@@ -8,8 +8,8 @@ use rws_model::{
     Assembled, BuiltPackage, ChangelogReader, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic,
     FileByFile, FileName, Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage,
     Memory, NameRule, PackageDescription, PackageName, PackagePlace, PackageRelations, Partition, Placement,
-    PlainDirectory, ProductRule, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings,
-    RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
+    PlainDirectory, ProductRule, Reading, Record, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
+    RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
@@ -19,8 +19,8 @@ use crate::dsc::{Dsc, Text};
 use crate::file_kind::{FileKind, is_ddeb};
 use crate::part::Part;
 use crate::{
-    RENDERER, audit, changelog, component, description, identity, install_ways, layout, package_relations, product,
-    published_names, release, release_package, setup_files, upload,
+    RENDERER, audit, changelog, component, description, identity, install_ways, layout, package_relations, phasing,
+    product, published_names, release, release_package, setup_files, upload,
 };
 
 /// The Debian package format: `base` `deb` of the configuration.
@@ -146,6 +146,18 @@ impl RepositoryFormat for Deb {
 
     fn needs_reading(&self, partitions: &BTreeMap<Partition, u64>, settings: &RepositorySettings) -> bool {
         layout::needs_reading(partitions, settings)
+    }
+
+    fn is_phased(&self, entries: &[(Partition, u64)]) -> bool {
+        entries.iter().any(|(partition, _)| component::split(partition).1.starts_with("binary-"))
+    }
+
+    fn phased(&self, record: &Record, percentage: u8) -> Option<Record> {
+        phasing::with(record, percentage)
+    }
+
+    fn carried(&self, record: &Record, before: &[(Partition, u64)]) -> Option<Record> {
+        phasing::carried(record, before)
     }
 
     fn names_snapshots(&self) -> bool {

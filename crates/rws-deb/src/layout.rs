@@ -11,7 +11,7 @@ use rws_model::{
 
 use crate::architecture::{self, ALL};
 use crate::component::{self, INSTALLER};
-use crate::translation;
+use crate::{phasing, translation};
 
 /// Where the packages of all codenames are.
 pub(crate) const POOL: &str = "pool";
@@ -130,7 +130,8 @@ fn components<'a>(
         components.push(component.to_owned());
         components.extend(settings.debug_packages.then(|| component::of_debug(component)));
     }
-    let of_partitions = partitions.iter().map(|partition| component::split(partition).0);
+    let of_indexes = partitions.iter().filter(|partition| !phasing::is_mark(partition));
+    let of_partitions = of_indexes.map(|partition| component::split(partition).0);
     let of_former = former.iter().map(|index| component::of_index(index).0).filter(|component| !component.is_empty());
     let others: BTreeSet<&str> = of_partitions.chain(of_former).collect();
     let others = others.into_iter().filter(|component| !components.iter().any(|known| known == component));

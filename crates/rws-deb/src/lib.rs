@@ -28,6 +28,7 @@ mod package_file_name;
 mod package_relations;
 mod packages;
 mod part;
+mod phasing;
 mod product;
 mod published_names;
 mod relations;

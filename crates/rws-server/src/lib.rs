@@ -35,6 +35,7 @@ mod pages;
 mod past;
 mod path;
 mod path_token;
+mod phase;
 mod pins;
 mod promote;
 mod purge;

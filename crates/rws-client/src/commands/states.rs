@@ -69,6 +69,22 @@ pub struct RetainArguments {
     targets: Vec<String>,
 }
 
+/// Who gets which packages.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PhaseArguments {
+    #[command(flatten)]
+    change: ChangeArguments,
+    /// Target, such as live/1.10/debian/bookworm
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// Packages: NAME or NAME=VERSION, with * and ?
+    #[arg(value_name = "PACKAGE", required = true)]
+    packages: Vec<String>,
+    /// How many machines out of a hundred get them; at 100 all do
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=100))]
+    percentage: u8,
+}
+
 /// What is published again.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RollbackArguments {
@@ -95,6 +111,13 @@ pub async fn promote(arguments: PromoteArguments, environment: &Environment) -> 
         "disclose": disclose, "dry_run": change.dry_run, "component": component,
     });
     post(&change, environment, "/-/promote", &body).await
+}
+
+/// Changes who gets packages that are published.
+pub async fn phase(arguments: PhaseArguments, environment: &Environment) -> Result<(), ClientError> {
+    let PhaseArguments { change, target, packages, percentage } = arguments;
+    let body = json!({ "target": target, "packages": packages, "percentage": percentage, "dry_run": change.dry_run });
+    post(&change, environment, "/-/phase", &body).await
 }
 
 /// Removes packages.

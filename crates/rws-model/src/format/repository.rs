@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::root::{DraftFile, RootError, RootFile, RootInput};
-use crate::{Algorithm, Digests, Identity, Partition, RepositoryId, RepositorySettings, Sha256, Signer, Target};
+use crate::{
+    Algorithm, Digests, Identity, Partition, Record, RepositoryId, RepositorySettings, Sha256, Signer, Target,
+};
 
 /// How a repository of a format looks.
 pub trait RepositoryFormat: Send + Sync {
@@ -76,6 +78,22 @@ pub trait RepositoryFormat: Send + Sync {
     /// `partitions` has the number of packages with entries of each.
     fn needs_reading(&self, _partitions: &BTreeMap<Partition, u64>, _settings: &RepositorySettings) -> bool {
         false
+    }
+
+    /// Whether a package with entries of these partitions is one that clients update in phases.
+    fn is_phased(&self, _entries: &[(Partition, u64)]) -> bool {
+        false
+    }
+
+    /// The record of a package for so many machines out of a hundred; `None` where clients of the format know no phases.
+    fn phased(&self, _record: &Record, _percentage: u8) -> Option<Record> {
+        None
+    }
+
+    /// The record of a package that is there already, with what was said of it since it was uploaded: its entries before have these
+    /// partitions. `None` where there is nothing to add.
+    fn carried(&self, _record: &Record, _before: &[(Partition, u64)]) -> Option<Record> {
+        None
     }
 
     /// Whether a root says where earlier states of the repository are ([`RepositorySettings::snapshots`]).

@@ -73,6 +73,24 @@ pub struct RollbackRequest {
     pub if_generation: BTreeMap<String, String>,
 }
 
+/// How many machines out of a hundred get which packages.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseRequest {
+    /// The path of the targets; an anchor, too.
+    pub target: String,
+    /// Selectors of packages that are published.
+    pub packages: Vec<String>,
+    /// From 0 to 100. At 100 all machines get them.
+    pub percentage: u8,
+    /// Whether only the plan is wanted.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// The current generations of repositories, by their names, if the request was planned on them.
+    #[serde(default)]
+    pub if_generation: BTreeMap<String, String>,
+}
+
 /// Where the rules of retention are to be applied.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -29,6 +29,7 @@ mod later_versions;
 mod metrics;
 mod package;
 mod pages;
+mod phasing;
 mod plain_directories;
 mod push;
 mod real_archive;

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use crate::contract::stage::configured;
 use crate::support::apt::{Apt, Sources};
 use crate::support::bucket::{Bucket, expect_ready};
 use crate::support::curl;
@@ -120,8 +121,11 @@ fn the_start_with_a_bucket() {
 
 #[test]
 fn putting_packages_and_updating_metadata() {
-    let server = Server::start();
     let directory = temporary_directory();
+    let server = configured(directory.path(), |file| {
+        let components = serde_json::json!(["main", "contrib"]);
+        file["repositories"] = serde_json::json!([{ "match": "release/*/ubuntu", "components": components }]);
+    });
     let rpm = Rpm::new("cartridge-cli", "1.8.0.0", "1.el7");
     rpm.build(directory.path());
     rpm.build_source(directory.path());
@@ -139,8 +143,8 @@ fn putting_packages_and_updating_metadata() {
         let commands = replaced(block, &[named, &[("127.0.0.1:5000", host(&server))]].concat());
         shell(&commands, directory.path()).succeed()
     };
-    let [changes @ .., promotion, listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
-    assert_eq!(changes.len(), 5);
+    let [changes @ .., promotion, phase, listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
+    assert_eq!(changes.len(), 6);
     for block in changes {
         let ran = run(block, &[("user_name:password", &user)]);
         assert_eq!(ran.output(), "{\"message\":\"OK\"}\n", "{}", ran.transcript());
@@ -154,6 +158,7 @@ fn putting_packages_and_updating_metadata() {
     server.wait_for_body("/release/1.10/el/7/?recursive=1", |files| {
         files.contains("x86_64/Packages/cartridge-cli-1.8.0.0-1.el7.x86_64.rpm")
     });
+    assert_eq!(run(phase, &[("user_name:password", &user)]).output(), "{\"message\":\"OK\"}\n");
     let ran = run(listings, &[]);
     let (first, rest) = ran.output().split_once('\n').map(|(first, rest)| (first.to_owned(), rest.to_owned())).unwrap();
     assert!(first.starts_with("{\"path\":\"live/1.10\",\"entries\":[{\"name\":\"el\""), "{}", ran.transcript());
