@@ -2,7 +2,7 @@
 //! one that all tests run.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-mod service;
+pub mod service;
 
 use std::path::{Path, PathBuf};
 
