@@ -124,7 +124,13 @@ impl BootedSystem {
         command.args([
             "--target", &self.init, "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--root", "--wd", "--",
         ]);
-        command.args(["/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root"]);
+        command.args([
+            "/usr/bin/env",
+            "-i",
+            "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL=C.UTF-8",
+            "HOME=/root",
+        ]);
         command.args(["DEBIAN_FRONTEND=noninteractive"]).args(program).stdin(Stdio::null());
         command
     }

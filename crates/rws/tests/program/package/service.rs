@@ -15,7 +15,7 @@ use crate::support::documents::{Guide, blocks_of, document};
 use crate::support::program::Program;
 use crate::support::raw::fetch;
 use crate::support::server::{Credentials, Server};
-use crate::support::{file_name, read_file, temporary_directory, wait};
+use crate::support::{file_name, project_root, read_file, temporary_directory, wait};
 
 /// The service in a booted system.
 struct Service<'a> {
@@ -135,6 +135,17 @@ fn systemd_runs_it_and_upgrades_under_load_lose_no_request() {
     });
     assert_eq!(fetch("GET", &format!("{}/-/health", service.host)).status, 200);
 
+    // and when one hangs
+    system.system().write("etc/systemd/system/rws.service.d/watchdog.conf", "[Service]\nWatchdogSec=2\n");
+    system.succeed(&["systemctl", "daemon-reload"]);
+    system.succeed(&["systemctl", "restart", "rws.service"]);
+    let process = service.property("MainPID");
+    system.succeed(&["systemctl", "kill", "--signal=STOP", "rws.service"]);
+    wait::until("another process than the one that hangs", wait::BOUND * 2, || {
+        (service.property("SubState") == "running" && service.property("MainPID") != process).then_some(())
+    });
+    assert_eq!(fetch("GET", &format!("{}/-/health", service.host)).status, 200);
+
     system.succeed(&["apt-get", "purge", "-y", "rws"]);
     assert!(system.system().path("var/lib/rws/rws-data/live").is_dir());
     assert_eq!(system.system().names("etc/rws"), [""; 0]);
@@ -170,6 +181,8 @@ pub fn the_guides_of_the_service() {
     // install
     place(&first);
     run(&guide.next(&[install]));
+    // the other test runs what is for rpm
+    guide.expect(super::FOR_RPM);
     let status = run(&guide.next(&[]));
     assert!(status.contains("active (running)") && status.ends_with("ok\n"), "{status}");
     let login = wait::until_or(wait::BOUND, || {
@@ -215,6 +228,23 @@ pub fn the_guides_of_the_service() {
     run(&guide.next(&[]));
     assert!(!system.run(&["systemctl", "is-active", "rws.socket"]).0);
     assert!(!system.run(&["systemctl", "is-active", "rws.service"]).0);
+
+    // without the package, in a checkout
+    run("apt-get purge --yes --quiet rws; rm -r /etc/systemd/system/rws.socket.d; mkdir -p target/release packaging");
+    for file in [
+        "packaging/rws.service",
+        "packaging/rws.socket",
+        "packaging/sysusers.conf",
+        "packaging/environment",
+        "config.default",
+    ] {
+        std::fs::copy(project_root().join(file), system.system().path("root").join(file)).unwrap();
+    }
+    std::fs::copy(env!("CARGO_BIN_EXE_rws"), system.system().path("root/target/release/rws")).unwrap();
+    run(&guide.next(&[]));
+    assert!(run("cd /; rws --version").starts_with("rws "));
+    run(&guide.next(&[]));
+    assert!(run("rws health; systemctl is-active rws.service").contains("ok\nactive\n"));
 }
 
 /// docs/how-to/nginx.md, on a machine that has RWS.
