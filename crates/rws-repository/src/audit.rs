@@ -205,7 +205,8 @@ fn target(catalogue: &Catalogue, repository: &RepositoryId) -> String {
     catalogue.repository(repository).map_or_else(|| repository.to_string(), |target| target.target.to_string())
 }
 
-fn package(catalogue: &Catalogue, upload: &Upload, change: &UploadChange) -> AuditedPackage {
+/// What a change of an upload is about.
+pub(crate) fn package(catalogue: &Catalogue, upload: &Upload, change: &UploadChange) -> AuditedPackage {
     let record = change.record.and_then(|position| upload.records.get(position));
     let first = record.and_then(|record| record.files.first()).map(|file| &file.name);
     let file = first.or_else(|| change.was.as_ref().map(|was| &was.name));

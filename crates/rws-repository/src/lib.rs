@@ -7,15 +7,18 @@
 //! * [`intake`]: an upload becomes a promise; [`removal`]: so does a removal.
 //! * [`plan`]: a generation and changes become the next generation; pure.
 //! * [`render`]: its index files, block by block; pure.
+//! * [`events`]: what receivers of webhooks are told.
 //! * [`publish`]: the publisher, the only one that writes public files.
 //! * [`scheduler`]: which repositories are reconciled when.
 //! * [`token`]: what somebody may log in with besides a password.
+//! * [`backup`]: a copy of repositories in another store.
 //! * [`tree`]: what readers see.
 
 pub mod actor;
 pub mod areas;
 pub mod aside;
 pub mod audit;
+pub mod backup;
 mod blocks;
 pub mod catalogue;
 mod configuration_fingerprint;
@@ -25,6 +28,7 @@ mod digest_names;
 mod disk_format;
 pub mod entries;
 mod error;
+pub mod events;
 mod existing;
 mod foreign;
 mod gather;

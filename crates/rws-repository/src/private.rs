@@ -5,10 +5,11 @@ use rws_store::Key;
 use rws_store::private::MALFORMED;
 pub use rws_store::private::{
     ASIDE, CLAIMS, CLOSED, FAILED, GENERATIONS, HEADS, IDENTITIES, INCOMING, PENDING, PINS, PREFIX, PROBES, PURGED,
-    TOKEN_USES, TOKENS, UPLOADS,
+    TOKEN_USES, TOKENS, UPLOADS, WEBHOOKS,
 };
 
 use crate::aside::Sender;
+use crate::events::EventId;
 use crate::{GenerationId, UploadId};
 
 /// Whether a path is not for the public: no public name of RWS has a part that starts with a dot, so that neither this
@@ -78,6 +79,36 @@ pub fn token_id(key: &Key) -> Option<&str> {
 /// When a token was used last.
 pub fn token_use(id: &str) -> Key {
     key(format!("{TOKEN_USES}{id}"))
+}
+
+/// Where the events are that wait for a subscriber.
+pub fn events(subscriber: &str) -> String {
+    format!("{WEBHOOKS}{subscriber}/events/")
+}
+
+/// An event that waits for a subscriber.
+pub fn event(subscriber: &str, id: &EventId) -> Key {
+    key(format!("{}{id}.json", events(subscriber)))
+}
+
+/// The event that this object is.
+pub fn event_id(key: &Key) -> Option<EventId> {
+    EventId::parse(key.as_str().strip_prefix(WEBHOOKS)?.rsplit('/').next()?.strip_suffix(".json")?)
+}
+
+/// The note that a subscriber has been told of a warning about a key.
+pub fn said(subscriber: &str, id: &EventId) -> Key {
+    key(format!("{WEBHOOKS}{subscriber}/said/{id}"))
+}
+
+/// Whether this is such a note.
+pub fn is_said(key: &Key) -> bool {
+    key.as_str().strip_prefix(WEBHOOKS).is_some_and(|rest| rest.split('/').nth(1) == Some("said"))
+}
+
+/// Which replica delivers to a subscriber.
+pub fn webhook_lease(subscriber: &str) -> Key {
+    key(format!("{WEBHOOKS}{subscriber}/lease.json"))
 }
 
 /// The record of a purge.

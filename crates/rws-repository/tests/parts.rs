@@ -28,17 +28,9 @@ fn focal() -> RepositoryId {
 
 fn settings() -> RepositorySettings {
     RepositorySettings {
-        snapshots: None,
         architectures: vec!["amd64".to_owned(), "arm64".to_owned()],
         compression: vec![Compression::Zstd],
-        origin: String::new(),
-        label: String::new(),
-        suite: None,
-        description: String::new(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
+        ..RepositorySettings::default()
     }
 }
 

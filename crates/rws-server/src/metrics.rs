@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use metrics::gauge;
+use jiff::Timestamp;
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::service::Service;
@@ -43,6 +44,7 @@ impl Metrics {
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|error| MetricsError(error.to_string()))?;
         declared::describe();
+        begin();
         Ok(Self(handle))
     }
 
@@ -56,7 +58,8 @@ impl Metrics {
     }
 
     /// All that was counted, in the text form of Prometheus.
-    pub fn text(&self, service: &Service) -> String {
+    pub fn text(&self, service: &Service, is_ready: bool) -> String {
+        gauge!("rws_ready").set(f64::from(u8::from(is_ready)));
         gauge!("rws_build_info", "version" => service.version).set(1.0);
         gauge!("rws_repositories_failing").set(service.scheduler.failing().len() as f64);
         gauge!("rws_writable").set(f64::from(u8::from(service.writing.borrow().is_allowed())));
@@ -73,12 +76,37 @@ impl Metrics {
         }
         gauge!("rws_repositories_overruled").set(service.scheduler.overruled() as f64);
         let budgets = &service.budgets;
+        let (pending, oldest) = service.scheduler.pending();
+        gauge!("rws_uploads_pending").set(pending as f64);
+        let age = oldest.map_or(0, |seconds| (Timestamp::now().as_second() - seconds).max(0));
+        gauge!("rws_upload_oldest_pending_seconds").set(age as f64);
+        for (name, directory) in &service.disks {
+            if let Ok(disk) = rustix::fs::statvfs(directory) {
+                let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize) as f64;
+                gauge!("rws_disk_free_bytes", "directory" => *name).set(bytes(disk.f_bavail));
+                gauge!("rws_disk_size_bytes", "directory" => *name).set(bytes(disk.f_blocks));
+            }
+        }
         gauge!("rws_uploads_open").set(budgets.uploads.in_use() as f64);
         gauge!("rws_http_connections").set(budgets.connections.in_use() as f64);
         gauge!("rws_http_answer_bytes").set(budgets.answers.in_use() as f64);
         of_process();
         self.0.render()
     }
+}
+
+/// What counts failures is there from the start: a rate needs a value before the first one.
+fn begin() {
+    for outcome in ["published", "unchanged", "failed"] {
+        counter!("rws_publishes_total", "outcome" => outcome).increment(0);
+    }
+    for outcome in ["right", "wrong"] {
+        counter!("rws_logins_total", "outcome" => outcome).increment(0);
+    }
+    for limit in ["connections", "requests"] {
+        counter!("rws_http_refused_total", "limit" => limit).increment(0);
+    }
+    counter!("rws_lost_commits_total").increment(0);
 }
 
 /// What the kernel says of this process (proc(5)); nothing where it does not.

@@ -29,7 +29,7 @@ use crate::schema::{
 use crate::service::{KeyState, Service};
 use crate::table::{Endpoint, Route};
 use crate::target_setup::TargetSetup;
-use crate::{at, past, pins};
+use crate::{at, changelogs, past, pins};
 
 /// How long the store is waited for by who asks for the status, which says more than what is in the store.
 const LONGEST_LIST: Duration = Duration::from_secs(2);
@@ -76,7 +76,7 @@ async fn answer(
     match row.endpoint {
         Endpoint::Health => Ok(Some(health())),
         Endpoint::Ready => ready(service).await.map(Some),
-        Endpoint::Metrics => Ok(Some(metrics(service))),
+        Endpoint::Metrics => Ok(Some(metrics(service).await)),
         Endpoint::Version => Ok(Some(version(service))),
         Endpoint::OpenApi => Ok(Some(openapi())),
         Endpoint::Repositories => repositories(service, reader).await.map(Some),
@@ -94,6 +94,7 @@ async fn answer(
         Endpoint::UploadStatus => upload(service, reader, route.rest).await,
         Endpoint::Key => Ok(key(service, route.rest)),
         Endpoint::ClientFile => client_file(service, reader, base, (route.rest, parts.uri.query())).await,
+        Endpoint::Changelog => changelogs::get(service, reader, client, route.rest).await,
         Endpoint::Mirrorlist => mirrorlist(service, reader, base, route.rest).await,
         _ => Ok(None),
     }
@@ -134,8 +135,9 @@ async fn ready(service: &Service) -> Result<Answer, Problem> {
 
 /// Counters and gauges of this process, for Prometheus.
 #[utoipa::path(get, path = "/-/metrics", tag = "operation", responses((status = 200, description = "The text format of Prometheus.", body = String, content_type = "text/plain")))]
-fn metrics(service: &Service) -> Answer {
-    text(StatusCode::OK, METRICS, service.metrics.text(service))
+async fn metrics(service: &Service) -> Answer {
+    let is_ready = timeout(LONGEST_LIST, ready(service)).await.is_ok_and(|answer| answer.is_ok());
+    text(StatusCode::OK, METRICS, service.metrics.text(service, is_ready))
 }
 
 /// Which program this is.

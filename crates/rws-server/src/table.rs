@@ -70,6 +70,7 @@ pub enum Endpoint {
     ClientFile,
     /// `own::mirrorlist`
     Mirrorlist,
+    Changelog,
     /// Nobody: there is nothing.
     Nothing,
     /// `metadata::put`
@@ -136,7 +137,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 36] = [
+pub static ROWS: [Row; 37] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -153,6 +154,7 @@ pub static ROWS: [Row; 36] = [
     row(Method::GET, "/-/keys/{name}", Right::Read, Resource::Key, Endpoint::Key),
     row(Method::GET, "/-/setup/{target.file}", Right::Read, Resource::Target, Endpoint::ClientFile),
     row(Method::GET, "/-/mirrorlist/{repository}", Right::Read, Resource::Target, Endpoint::Mirrorlist),
+    row(Method::GET, "/-/changelogs/{target/path}", Right::Read, Resource::Target, Endpoint::Changelog),
     row(Method::PUT, "/-/metadata/{target/architecture/name}", Right::Write, Resource::Targets, Endpoint::PutMetadata),
     row(
         Method::DELETE,

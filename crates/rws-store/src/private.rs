@@ -5,6 +5,9 @@
 //! .rws/generations/REPOSITORY/GENERATION     a manifest
 //! .rws/pins/NAME.json                        a pin: a name for states of repositories
 //! .rws/purged/SHA256.json                    the record of a purge
+//! .rws/webhooks/SHA256/events/EVENT.json     an event that waits for the receiver of a webhook
+//! .rws/webhooks/SHA256/said/EVENT            a warning about a key that the receiver has been told of
+//! .rws/webhooks/SHA256/lease.json            which replica delivers
 //! .rws/pending/REPOSITORY/UPLOAD             a pointer: this upload has changes for this repository
 //! .rws/uploads/UPLOAD.json                   an upload: all its changes
 //! .rws/incoming/UPLOAD/NAME                  a package file of an upload
@@ -13,6 +16,7 @@
 //! .rws/malformed/REPOSITORY.txt              malformed packages that a comparison with the store stopped at
 //! .rws/identities/REPOSITORY/SHA256          what a package is about to become (where other bytes are refused)
 //! .rws/claims/PATH                           what a public path is about to hold (S3 only)
+//! .rws/backup.json                           this store is a backup: RWS copies to it again
 //! .rws/lease.json                            who may write (only where S3 keeps no conditions)
 //! .rws/probe/                                what is tried at start (S3 only)
 //! .rws/local/                                temporary and lock files of a local store
@@ -43,6 +47,12 @@ pub const TOKEN_USES: &str = ".rws/token-uses/";
 
 /// Where all records of purges are.
 pub const PURGED: &str = ".rws/purged/";
+
+/// Where the events are that wait for the receivers of webhooks.
+pub const WEBHOOKS: &str = ".rws/webhooks/";
+
+/// The note that a store is a backup.
+pub const BACKUP: &str = ".rws/backup.json";
 
 /// Where all pointers are.
 pub const PENDING: &str = ".rws/pending/";

@@ -35,6 +35,9 @@ pub struct PromoteArguments {
     /// Kinds of metadata that come along, such as updateinfo
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     metadata: Vec<String>,
+    /// Component of apt repositories that they go to, such as contrib [default: the one that each has]
+    #[arg(long, value_name = "NAME")]
+    component: Option<String>,
     /// Promote to a target that more people may read
     #[arg(long)]
     disclose: bool,
@@ -84,11 +87,12 @@ pub struct RollbackArguments {
 
 /// Copies packages to other targets.
 pub async fn promote(arguments: PromoteArguments, environment: &Environment) -> Result<(), ClientError> {
-    let PromoteArguments { change, from, to, packages, all, no_sources, replace, metadata, disclose } = arguments;
+    let PromoteArguments { change, from, to, packages, all, no_sources, replace, metadata, disclose, component } =
+        arguments;
     let packages: Value = if all { json!("all") } else { json!(packages) };
     let body = json!({
         "from": from, "to": to, "packages": packages, "sources": !no_sources, "replace": replace, "metadata": metadata,
-        "disclose": disclose, "dry_run": change.dry_run,
+        "disclose": disclose, "dry_run": change.dry_run, "component": component,
     });
     post(&change, environment, "/-/promote", &body).await
 }

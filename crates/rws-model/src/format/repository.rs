@@ -11,8 +11,8 @@ use crate::{Algorithm, Digests, Identity, Partition, RepositoryId, RepositorySet
 
 /// How a repository of a format looks.
 pub trait RepositoryFormat: Send + Sync {
-    /// The repositories of a target: all that can exist, with these architectures configured.
-    fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId>;
+    /// The repositories of a target: all that can exist, as it is configured.
+    fn repositories(&self, target: &Target, settings: &RepositorySettings) -> Vec<RepositoryId>;
 
     /// The architectures of a target for which none are configured; none where those count that its packages have.
     fn default_architectures(&self) -> &'static [&'static str] {
@@ -26,6 +26,11 @@ pub trait RepositoryFormat: Send + Sync {
 
     /// Where the files of a repository live.
     fn layout(&self, repository: &RepositoryId) -> Layout;
+
+    /// Another path than [`Layout::metadata`] under which clients find the metadata, where the settings say one.
+    fn other_metadata(&self, _repository: &RepositoryId, _settings: &RepositorySettings) -> Option<String> {
+        None
+    }
 
     /// How a directory is recognised that belongs to no installation and has packages of this format (`rws index`).
     fn plain_directory(&self) -> PlainDirectory;

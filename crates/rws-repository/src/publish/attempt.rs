@@ -89,6 +89,9 @@ impl Attempt<'_> {
         if let Some(outcome) = self.left_to_a_later_replica(&observed) {
             return Ok(Ended::Done(Box::new(outcome)));
         }
+        // before anything else: their pointers are there as long as nobody has done so
+        let (events, catalogue) = (self.publisher.events(), self.publisher.catalogue());
+        events.note_uploads(self.at.store(), catalogue, (self.at.repository, &observed.pending.uploads)).await?;
         let mut compared = self.compare(&observed).await?;
         self.note_malformed(&observed, &mut compared.comparison).await?;
 
@@ -107,7 +110,8 @@ impl Attempt<'_> {
         let committer = Committer::new(self.at, &state).await?;
         let due = state.head().map(|head| head.due(now)).unwrap_or_default();
         if !due.is_empty() {
-            self.at.store().delete(&due).await?;
+            let elsewhere: Vec<Key> = due.iter().filter_map(|key| self.at.key_elsewhere(key)).collect();
+            self.at.store().delete(&[due.as_slice(), &elsewhere].concat()).await?;
         }
         let clean_up = triggers.has(Trigger::CleanUp);
         let unused = committer.all_unused(&state, self.unused.clone(), clean_up, now).await?;

@@ -21,6 +21,7 @@ impl StoredRepository<'_> {
         failed: &[(UploadId, String)],
     ) -> Result<(), RepositoryError> {
         let mut keys: Vec<Key> = Vec::new();
+        self.events.note_failed_uploads(self.store(), (self.target, self.repository), failed).await?;
         for (id, reason) in failed {
             let aside = private::failed(self.repository, id);
             let write = Write { condition: Condition::Always, kind: ObjectClass::Private };

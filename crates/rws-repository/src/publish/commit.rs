@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::TRANSFERS_AT_ONCE;
 use super::stored_repository::{CurrentState, StoredRepository};
+use crate::events::EventObject;
 use crate::gather::gather;
 use crate::generation::{Generation, Head, Heads, Past, Swap, Tables, Trimmed, path_order};
 use crate::pending::Pending;
@@ -140,7 +141,10 @@ impl Committer<'_> {
         };
         let manifest = generation.to_bytes().map_err(|error| RepositoryError::damaged(&generation.id, error))?;
         let written = rendered.files.iter().map(|file| self.at.key(&file.name)).collect::<Result<Vec<_>, _>>()?;
-        self.write_all(&generation.id, &rendered.files, manifest).await?;
+        let previous = state.head().map(|head| &head.generation);
+        let events = self.at.events.of_commit(self.at.target, &generation, (previous, published_at));
+        let told: Vec<Key> = events.iter().map(|(key, _)| key.clone()).collect();
+        self.write_all(&generation.id, &rendered.files, (manifest, events)).await?;
         drop(rendered.files);
         let taken_over =
             if step.take_over { self.at.digests(&self.plain_names(&generation)).await? } else { Vec::new() };
@@ -155,6 +159,10 @@ impl Committer<'_> {
         if current.is_some_and(|head| head.keeps(&generation.id)) {
             // it was won, and somebody has published, or has changed the head, since
             return Ok(Commit::Won(Box::new(won)));
+        }
+        if !told.is_empty() {
+            // whoever delivers waits for the commit of those that stay
+            _ = self.at.store().delete(&told).await;
         }
         let manifest = private::manifest(self.at.repository, &generation.id);
         Ok(Commit::Lost(written.into_iter().chain([manifest]).collect()))
@@ -206,10 +214,16 @@ impl Committer<'_> {
         Ok(next.max(now / 1000))
     }
 
-    /// Writes index files, whose names hold their digest, and the manifest.
-    async fn write_all(&self, id: &GenerationId, files: &[NewFile], manifest: Vec<u8>) -> Result<(), RepositoryError> {
+    /// Writes index files, whose names hold their digest, the manifest, and the events of the commit.
+    async fn write_all(
+        &self,
+        id: &GenerationId,
+        files: &[NewFile],
+        (manifest, events): (Vec<u8>, Vec<EventObject>),
+    ) -> Result<(), RepositoryError> {
         let mut objects =
             vec![(private::manifest(self.at.repository, id), Body::from(manifest), ObjectClass::PrivateImmutable)];
+        objects.extend(events.into_iter().map(|(key, bytes)| (key, Body::from(bytes), ObjectClass::Private)));
         for file in files {
             let key = self.at.key(&file.name)?;
             let body = file.content.body().map_err(|error| StoreError::from_io("read", key.as_str(), error))?;

@@ -36,6 +36,7 @@ use rws_store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::catalogue::{Catalogue, ConfiguredTarget};
+use crate::events::Events;
 use crate::foreign::ForeignRoots;
 use crate::generation::Head;
 use crate::{GenerationId, RepositoryError, UploadId};
@@ -103,6 +104,7 @@ pub struct Publisher {
     large: Arc<Semaphore>,
     /// Entries that were rendered again.
     ready: stale::Ready,
+    events: Arc<Events>,
     /// When it was made, in milliseconds since 1970.
     started_at: i64,
 }
@@ -116,7 +118,8 @@ impl Publisher {
         let (foreign, ready) = (Arc::default(), stale::Ready::default());
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started_at = i64::try_from(started.as_millis()).unwrap_or(i64::MAX);
-        Self { store, catalogue, malformed, exposed, progress, foreign, scratch, large, ready, started_at }
+        let events = Arc::default();
+        Self { store, catalogue, malformed, exposed, progress, foreign, scratch, large, ready, events, started_at }
     }
 
     /// The same with a local directory for index files that are large, instead of that of the system: best on the file
@@ -124,6 +127,17 @@ impl Publisher {
     #[must_use]
     pub fn with_scratch(self, scratch: PathBuf) -> Self {
         Self { scratch, ..self }
+    }
+
+    /// The same, telling others of what happens.
+    #[must_use]
+    pub fn with_events(self, events: Arc<Events>) -> Self {
+        Self { events, ..self }
+    }
+
+    /// What others are told.
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// The turn of what takes much memory: making records of large entries, publishing large batches. One at a time.
@@ -200,9 +214,11 @@ impl Publisher {
             repository,
             target,
             tree: target.format.layout(repository).tree,
+            other_metadata: self.catalogue.other_metadata(repository),
             scratch: &self.scratch,
             started_at: self.started_at,
             exposed: &self.exposed,
+            events: &self.events,
         };
         let (mut triggers, mut lost_commits, mut unused) = (triggers, 0, BTreeSet::new());
         let (mut keeps_entries, mut takes_over) = (false, false);

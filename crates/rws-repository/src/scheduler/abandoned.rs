@@ -12,6 +12,12 @@ use crate::generation::Heads;
 use crate::publish::{Trigger, Triggers};
 use crate::{RepositoryError, aside, private};
 
+/// Events of receivers that are not configured any more are deleted after this time.
+const UNDELIVERED_MILLISECONDS: i64 = 7 * ABANDONED_MILLISECONDS;
+
+/// Who has been told of a warning about a key is told again after this time.
+const SAID_MILLISECONDS: i64 = 400 * ABANDONED_MILLISECONDS;
+
 impl Scheduler {
     /// Wakes the repositories with manifests that are older than any publish takes and that their heads do not know.
     pub(super) async fn look_for_dead_publishers(self: &Arc<Self>, now: i64) -> Result<(), RepositoryError> {
@@ -64,6 +70,11 @@ impl Scheduler {
         for (prefix, kept) in prefixes.chain([(private::ASIDE, staged)]) {
             let listed = self.publisher.store().list(prefix).await?.into_iter();
             expired.extend(listed.filter(|one| now - one.stat.modified_milliseconds > kept).map(|one| one.key));
+        }
+        for one in self.publisher.store().list(private::WEBHOOKS).await? {
+            // whoever delivers gives up much earlier: these are of receivers that are not configured any more
+            let kept = if private::is_said(&one.key) { SAID_MILLISECONDS } else { UNDELIVERED_MILLISECONDS };
+            expired.extend((now - one.stat.modified_milliseconds > kept).then_some(one.key));
         }
         Ok(expired)
     }

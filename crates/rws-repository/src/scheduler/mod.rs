@@ -12,6 +12,7 @@ mod slot;
 mod stale;
 mod stored;
 mod sweep;
+mod telling;
 mod uploads;
 
 use std::collections::{HashMap, HashSet};
@@ -88,6 +89,13 @@ pub struct Scheduler {
     changed: watch::Sender<u64>,
     /// An object of a later version of RWS that was met, and by what this process only reads since.
     later_object: OnceLock<String>,
+}
+
+/// Whether another try may succeed without anybody doing anything.
+fn is_passing(error: &RepositoryError) -> bool {
+    let is_passing = matches!(error, RepositoryError::Store(StoreError::Failed { .. }) | RepositoryError::Contended(_));
+    // a signer that is elsewhere comes back
+    is_passing || matches!(error, RepositoryError::Sign(_))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -178,6 +186,7 @@ impl Scheduler {
             let Some(triggers) = self.next(&repository) else { return };
             if let Err(error) = self.reconcile(&repository, triggers).await {
                 let pause = self.failed(&repository, triggers, &error);
+                self.tell_failure(&repository, &error).await;
                 // somebody who asks may have mended it; one try in a second is no burden
                 tokio::time::sleep(pause.min(FIRST_PAUSE)).await;
                 let asked = || lock(&self.slots).get(&repository).filter(|slot| slot.asked).map(|_| ());
@@ -239,8 +248,9 @@ impl Scheduler {
             if outcome.looked {
                 slot.malformed = None;
             }
-            if let Err(error) = &outcome.synchronised {
-                slot.note_error(error);
+            match &outcome.synchronised {
+                Ok(()) => slot.told = None,
+                Err(error) => slot.note_error(error),
             }
             // a root has a second of its own
             let next = outcome.published_at.map(|second| ((second + 1) * 1000 - now).clamp(0, 1000).unsigned_abs());
@@ -265,6 +275,9 @@ impl Scheduler {
                 %repository, %generation, uploads = outcome.applied.len(), lost_commits = outcome.lost_commits,
                 milliseconds = started.elapsed().as_millis() as u64, "published"
             );
+        }
+        if outcome.published_at.is_some() || !outcome.failed.is_empty() {
+            self.publisher.events().wake();
         }
         self.note(repository, &outcome, expected).await?;
         outcome.synchronised
@@ -353,10 +366,7 @@ impl Scheduler {
         let is_said = slot.failures.is_power_of_two() || slot.error() != Some(&error.to_string());
         slot.note_error(error);
         // what a person has to mend first is tried again when somebody asks, or when the sweep finds anything pending
-        let passing =
-            matches!(error, RepositoryError::Store(StoreError::Failed { .. }) | RepositoryError::Contended(_));
-        // a signer that is elsewhere comes back
-        let passing = passing || matches!(error, RepositoryError::Sign(_));
+        let passing = is_passing(error);
         if passing {
             slot.again = Some(slot.again.unwrap_or_default().and(triggers));
         }
@@ -423,6 +433,11 @@ impl Scheduler {
             return Ok(known);
         }
         stored::progress(self.publisher.store(), upload).await
+    }
+
+    /// How many uploads of this process are on their way, and since when the oldest is, in seconds since 1970.
+    pub fn pending(&self) -> (usize, Option<i64>) {
+        lock(&self.uploads).pending()
     }
 
     /// Waits until an upload of this process ended, or the time is up.

@@ -18,6 +18,8 @@ pub(super) struct Slot {
     pub(super) not_before: Option<Instant>,
     pub(super) failures: u32,
     pub(super) last_error: Option<String>,
+    /// The failure that receivers of webhooks were told of last, until there is a success.
+    pub(super) told: Option<String>,
     /// What the last comparison with the store found, which stays so whatever is published, until there is another one.
     pub(super) malformed: Option<MalformedPackage>,
 }

@@ -50,6 +50,11 @@ impl Uploads {
         open.or_else(|| self.ended.get(upload).cloned())
     }
 
+    /// How many are on their way, and since when the oldest is, in seconds since 1970.
+    pub fn pending(&self) -> (usize, Option<i64>) {
+        (self.open.len(), self.open.keys().map(UploadId::seconds).min())
+    }
+
     /// The uploads that are not known to be in a repository yet.
     pub fn expected(&self, repository: &RepositoryId) -> Vec<UploadId> {
         let open = self.open.iter().filter(|(_, open)| open.missing.contains(repository));

@@ -28,6 +28,11 @@ pub struct Metric {
 
 /// All metrics of a server.
 pub const METRICS: &[Metric] = &[
+    gauge("rws_ready", None, "Whether this replica is ready: what `/-/ready` answers."),
+    gauge("rws_uploads_pending", None, "Uploads that this replica accepted and that are not published yet."),
+    gauge("rws_upload_oldest_pending_seconds", Some(Unit::Seconds), "For how long the oldest of them is pending."),
+    gauge("rws_disk_free_bytes", Some(Unit::Bytes), "Free bytes of the file system of a directory."),
+    gauge("rws_disk_size_bytes", Some(Unit::Bytes), "Size of the file system of a directory."),
     gauge("rws_build_info", None, "The version of the program."),
     gauge("rws_http_connections", None, "Connections that are open."),
     gauge("rws_http_answer_bytes", Some(Unit::Bytes), "Memory of running requests and answers."),
@@ -66,6 +71,14 @@ pub const METRICS: &[Metric] = &[
         "rws_store_request_seconds",
         Some(Unit::Seconds),
         "How long the S3 service took to answer, by operation.",
+    ),
+    counter("rws_webhook_deliveries_total", None, "Tries to deliver an event, by webhook and outcome."),
+    counter("rws_webhook_given_up_total", None, "Events that RWS gave up, by webhook."),
+    gauge("rws_webhook_pending", None, "Events that wait, by webhook."),
+    gauge(
+        "rws_webhook_oldest_pending_seconds",
+        Some(Unit::Seconds),
+        "For how long the oldest event waits, by webhook.",
     ),
     gauge("process_resident_memory_bytes", None, "Resident memory."),
     gauge("process_cpu_seconds_total", None, "User and system time."),

@@ -39,6 +39,9 @@ pub struct PromoteRequest {
     /// Whether a target may be open to more readers than the source.
     #[serde(default)]
     pub disclose: bool,
+    /// The component of apt repositories that all packages go to. Without it each keeps its own. With it packages can be promoted
+    /// from a target to itself.
+    pub component: Option<String>,
     /// Whether only the plan is wanted.
     #[serde(default)]
     pub dry_run: bool,

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 pub mod config;
 mod generate;
 mod hash_password;
@@ -65,6 +66,10 @@ enum Command {
     Sign(RepositoriesArguments),
     /// Publish plain directories or bucket prefixes, one repository each, without a server and without its configuration
     Index(index::IndexArguments),
+    /// Copy all repositories to a directory or a bucket: consistent, while servers run; again copies only what changed
+    Backup(backup::BackupArguments),
+    /// Copy all repositories back from a backup, while no server runs
+    Restore(backup::BackupArguments),
     /// Read a password from the terminal or from standard input and print its hash
     HashPassword {
         /// Algorithm and format of the hash
@@ -158,6 +163,8 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
             let _log = Log::start("warn", configuration.server.log_format);
             runtime()?.block_on(sync::run(&configuration, &paths))
         }
+        Command::Backup(arguments) => copy(backup::Direction::Backup, &arguments, file, (environment, formats)),
+        Command::Restore(arguments) => copy(backup::Direction::Restore, &arguments, file, (environment, formats)),
         Command::ReleasePackage(arguments) => {
             let data_directory = arguments.data_dir.clone();
             let configuration = load(Overrides { file, data_directory, without_users: true }, environment, formats)?;
@@ -177,6 +184,18 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
             runtime()?.block_on(verify::run(&configuration, &paths, &verify::Wish { deep, repair }))
         }
     }
+}
+
+fn copy(
+    direction: backup::Direction,
+    arguments: &backup::BackupArguments,
+    file: Option<PathBuf>,
+    (environment, formats): (&Environment, &Formats),
+) -> anyhow::Result<()> {
+    let overrides = Overrides { file, data_directory: arguments.data_dir.clone(), without_users: true };
+    let configuration = load(overrides, environment, formats)?;
+    let _log = Log::start("warn", configuration.server.log_format);
+    runtime()?.block_on(backup::run(direction, arguments, &configuration, (environment, formats)))
 }
 
 fn load(overrides: Overrides, environment: &Environment, formats: &Formats) -> anyhow::Result<Configuration> {

@@ -10,7 +10,7 @@ const DRAWN: Duration = Duration::from_millis(200);
 
 /// Draws a line on the terminal while `work` compares repositories with the store; nothing where standard error is none.
 pub async fn shown<T>(publisher: &Publisher, work: impl Future<Output = T>) -> T {
-    if !std::io::stderr().is_terminal() {
+    if !is_drawn() {
         return work.await;
     }
     let mut work = std::pin::pin!(work);
@@ -33,8 +33,13 @@ pub async fn shown<T>(publisher: &Publisher, work: impl Future<Output = T>) -> T
     }
 }
 
+/// Whether there is a terminal to draw on.
+pub fn is_drawn() -> bool {
+    std::io::stderr().is_terminal()
+}
+
 /// Puts a text in place of the line; a terminal that has gone is no reason to stop.
-fn draw(text: &str) {
+pub fn draw(text: &str) {
     let mut terminal = std::io::stderr().lock();
     _ = write!(terminal, "\r\x1b[K{text}").and_then(|()| terminal.flush());
 }

@@ -1,5 +1,6 @@
 //! `rws serve`: takes uploads and serves the repositories.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use rws_repository::scheduler::Scheduler;
 use rws_repository::tree::Tree;
 use rws_server::{
     Budgets, Certificate, Gate, Keys, Logins, Metrics, Network, ObjectAccess, PageCache, Quotas, Releases, Service,
-    WaitingFiles,
+    WaitingFiles, Webhooks,
 };
 use rws_store::ContentTypes;
 use tokio::net::TcpListener;
@@ -18,7 +19,7 @@ use tokio::sync::mpsc;
 use super::output::say;
 use super::reload::{Load, Reload};
 use super::service_manager;
-use crate::configuration::{Configuration, ListeningAddress};
+use crate::configuration::{Configuration, ListeningAddress, StoreConfiguration};
 use crate::installation::access::AccessMaker;
 use crate::installation::{Installation, Use, now};
 
@@ -80,9 +81,14 @@ pub async fn run(
         waiting: WaitingFiles::default(),
         quotas: Quotas::new(&configuration.server.service.limits),
         spool: installation.place.spool.clone(),
+        changelogs: Default::default(),
+        disks: disks(&configuration, &installation),
         pages: PageCache::default(),
         version: env!("CARGO_PKG_VERSION"),
     });
+
+    let webhooks = Webhooks::new(&configuration.webhooks, &installation.place.store, &installation.events);
+    let webhooks = webhooks.context("webhooks in the configuration cannot be used")?;
 
     // whoever reads the next line may send one at once
     let signals = Signals::new()?;
@@ -109,6 +115,7 @@ pub async fn run(
         tokio::spawn(closing.keep(installation.place.writing()));
     }
     if !read_only {
+        webhooks.keep(Arc::clone(&service));
         tokio::spawn(scheduler.watch(configuration.sync_on_start, installation.place.writing()));
     }
     let (asked, asks) = mpsc::channel(1);
@@ -117,6 +124,15 @@ pub async fn run(
     serve(Network { listener, certificate }, service, signals, asked).await;
     installation.place.release().await;
     Ok(())
+}
+
+/// The directories whose disks may become full.
+fn disks(configuration: &Configuration, installation: &Installation) -> Vec<(&'static str, PathBuf)> {
+    let data = match &configuration.store {
+        StoreConfiguration::Local { directory, .. } => Some(("data", directory.clone())),
+        StoreConfiguration::S3 { .. } => None,
+    };
+    data.into_iter().chain([("spool", installation.place.spool.clone())]).collect()
 }
 
 /// Whoever changes the address has to know where it is set.

@@ -1,6 +1,6 @@
 //! The keys of all objects of the configuration file, for the documentation and its tests.
 
-use super::{access, credentials, file, keys, model, oidc, pages, process, repositories, store};
+use super::{access, credentials, file, keys, model, oidc, pages, process, repositories, store, webhooks};
 
 /// The keys of each object; where it stands comes first.
 pub const KEYS: &[(&str, &[&str])] = &[
@@ -22,6 +22,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("an item of `oidc`", &oidc::KEYS),
     ("an item of `oidc.rules`", &oidc::RULE_KEYS),
     ("`pages`", &pages::PAGES_KEYS),
+    ("an item of `webhooks`", &webhooks::KEYS),
     ("`audit`", &file::AUDIT_KEYS),
     ("an item of `repositories`", &repositories::KEYS),
     ("`keys` of `repositories`", &keys::TARGET_KEYS),

@@ -37,6 +37,10 @@ variables! {
     RWS_SPOOL_DIR: Public,
         "Local directory for files that RWS is receiving. Default: .rws/spool in the data directory; with \
          S3 rws-spool in the temporary directory of the system.";
+    RWS_BACKUP_S3_URL: Public, "URL of the S3 service that has the bucket of `rws backup` and `rws restore`, instead of S3_URL.";
+    RWS_BACKUP_S3_REGION: Public, "Region of that bucket, instead of S3_REGION.";
+    RWS_BACKUP_S3_ACCESS_KEY: Public, "Access key id for that bucket, instead of S3_ACCESS_KEY.";
+    RWS_BACKUP_S3_SECRET_KEY: Secret, "Secret access key for that bucket, instead of S3_SECRET_KEY.";
     RWS_CREDENTIALS: Secret,
         "Users who may write, as JSON: {\"name\": \"hash\"} or {\"name\": {\"hash\": \"…\", \"allow\": [\"live/*\"]}}.";
     RWS_FORCE_SYNC: Public, "Skip malformed packages when synchronising instead of stopping. Default: false.";

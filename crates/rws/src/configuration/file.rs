@@ -15,7 +15,7 @@ use super::{Overrides, store};
 const BUILT_IN: &str = include_str!("../../../../config.default");
 
 /// The keys at the top of the file.
-pub const KEYS: [&str; 15] = [
+pub const KEYS: [&str; 16] = [
     "common",
     "model",
     "anchors",
@@ -24,6 +24,7 @@ pub const KEYS: [&str; 15] = [
     "htpasswd",
     "access_file",
     "oidc",
+    "webhooks",
     "repositories",
     "keys",
     "server",

@@ -30,6 +30,7 @@ mod signing;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use rws_model::{Format, Formats, Readers, RepositorySettings, Target, TargetPattern};
 use rws_repository::catalogue::Policy;
 use rws_repository::retention::Retention;
+use rws_server::WebhookSettings;
 pub use rws_store::Addressing;
 
 pub use self::credentials::{User, Users};
@@ -109,6 +111,8 @@ pub struct Configuration {
     pub warnings: Vec<String>,
     /// How many days the audit goes back; `None`: a week, as uploads are kept in any case.
     pub audit_days: Option<u32>,
+    /// Who is told of what happens.
+    pub webhooks: Vec<WebhookSettings>,
     rules: Vec<repositories::Rule>,
 }
 
@@ -145,6 +149,7 @@ impl Configuration {
         };
         let (sync_on_start, create_empty) = (of_all("sync_on_start")?, of_all("create_empty")?);
         let audit_days = file::audit_days(&file, &mut warnings)?;
+        let webhooks = webhooks::read(&file)?;
         let section = file::model(&file, &mut warnings)?;
         let force_sync = match section.get("force_sync") {
             Some(node) => node.boolean()?,
@@ -170,6 +175,7 @@ impl Configuration {
             access::read(&file, common.as_ref(), environment, &mut warnings)?;
         warnings.extend(users.iter().flat_map(|users| credentials::useless(users, &model)));
         warnings.extend(oidc::useless(&oidc, &model));
+        warnings.extend(webhooks::useless(&webhooks, &model));
         warnings.extend(repositories::unknown_readers(&rules, users.as_ref(), &groups, &oidc));
         Ok(Self {
             credentials: match overrides.without_users {
@@ -193,6 +199,7 @@ impl Configuration {
             sync_on_start,
             create_empty,
             audit_days,
+            webhooks,
             model,
             server,
             formats: formats.clone(),
@@ -225,7 +232,9 @@ impl Configuration {
     pub fn settings_for(&self, target: &Target, format: &dyn Format) -> RepositorySettings {
         let public_url = self.server.service.public_url.as_ref().filter(|_| format.names_snapshots());
         let snapshots = public_url.map(|url| format!("{url}/-/at/@SNAPSHOTID@"));
-        RepositorySettings { snapshots, ..repositories::settings(&self.rules, target, format) }
+        let with_changelogs = public_url.filter(|_| repositories::has_changelogs(&self.rules, target));
+        let changelogs = with_changelogs.map(|url| format!("{url}/-/changelogs"));
+        RepositorySettings { snapshots, changelogs, ..repositories::settings(&self.rules, target, format) }
     }
 
     /// Who may read which repositories, as far as anything is said of it: later ones win.

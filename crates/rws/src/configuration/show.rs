@@ -26,6 +26,7 @@ impl Configuration {
             "users": self.credentials.iter().flatten().map(|(name, one)| (name.clone(), user(one))).collect::<Value>(),
             "groups": self.groups,
             "oidc": self.oidc.iter().map(super::oidc::show).collect::<Value>(),
+            "webhooks": self.webhooks.iter().map(super::webhooks::show).collect::<Value>(),
             "main_key": key(self.main_key.as_ref()),
             "modules_key": key(self.modules_key.as_ref()),
             "keys": self.keys.iter().map(|(name, key)| (name.clone(), super::keys::show(key))).collect::<Value>(),

@@ -12,6 +12,7 @@ mod repositories;
 mod secrets;
 mod users;
 mod variables;
+mod webhooks;
 
 use std::path::PathBuf;
 

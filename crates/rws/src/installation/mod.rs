@@ -11,11 +11,13 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use rws_model::RepositoryId;
+use rws_model::{RepositoryId, Signer};
 use rws_repository::areas::Areas;
 use rws_repository::catalogue::{Catalogue, Configured, Distribution, Model};
+use rws_repository::events::Events;
 use rws_repository::publish::{Malformed, Publisher};
 use rws_repository::read_rules::PublicPaths;
+use rws_server::WebhookSettings;
 
 use crate::configuration::{Configuration, StoreConfiguration};
 pub use bucket::Use;
@@ -35,6 +37,8 @@ pub struct Installation {
     pub keys: Arc<SigningKeys>,
     /// What the embedded default made for itself; none with a bucket.
     pub secrets: Option<Secrets>,
+    /// What is written down for the receivers of webhooks.
+    pub events: Arc<Events>,
     malformed: Malformed,
 }
 
@@ -56,13 +60,15 @@ impl Installation {
         let paths = Arc::clone(&public);
         place.limit_public(Arc::new(move |path| paths.has(path)));
         let malformed = if configuration.force_sync { Malformed::Skip } else { Malformed::Stop };
-        Ok(Self { place, catalogue, public, keys, secrets, malformed })
+        let events = configuration.webhooks.iter().map(WebhookSettings::subscriber).collect();
+        let events = Arc::new(Events::new(events));
+        Ok(Self { place, catalogue, public, keys, secrets, events, malformed })
     }
 
     /// What publishes.
     pub fn publisher(&self) -> Publisher {
         let publisher = Publisher::new(Arc::clone(&self.place.store), Arc::clone(&self.catalogue), self.malformed);
-        publisher.with_scratch(self.place.spool.clone())
+        publisher.with_scratch(self.place.spool.clone()).with_events(Arc::clone(&self.events))
     }
 
     /// The repositories of some paths, anchors too; those of all that is configured for none.
@@ -92,21 +98,35 @@ pub fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// All repositories that a configuration allows.
-pub fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
+/// What a configuration says there can be.
+fn model(configuration: &Configuration) -> Model {
     let known = &configuration.model;
     let distribution = |known: &crate::configuration::Distribution| Distribution {
         format: configuration.formats.named(&known.base).cloned().ok_or_else(|| known.base.clone()),
         versions: known.versions.clone(),
     };
-    let model = Model {
+    Model {
         kinds: known.kinds.clone(),
         series: known.series.clone(),
         enabled: known.enabled.clone(),
         distributions: known.distributions.iter().map(|(name, known)| (name.clone(), distribution(known))).collect(),
         anchors: known.anchors.clone(),
-    };
-    let catalogue = Catalogue::new(model, |target, format| Configured {
+    }
+}
+
+/// The repositories that a configuration allows and who may read them, for those who sign nothing.
+pub fn layout(configuration: &Configuration) -> (Arc<Catalogue>, PublicPaths) {
+    let catalogue = Catalogue::new(model(configuration), |target, format| {
+        (configuration.settings_for(target, format), None::<Arc<dyn Signer>>)
+    });
+    let catalogue = Arc::new(catalogue.with_formats(configuration.formats.clone()));
+    let public = PublicPaths::new(Areas::new(Arc::clone(&catalogue)), access::read_rules(configuration));
+    (catalogue, public)
+}
+
+/// All repositories that a configuration allows.
+pub fn catalogue(configuration: &Configuration, keys: &SigningKeys) -> Catalogue {
+    let catalogue = Catalogue::new(model(configuration), |target, format| Configured {
         settings: configuration.settings_for(target, format),
         policy: configuration.policy_for(target),
         signer: format.signer(keys.signer_of(configuration, target).as_slice()),

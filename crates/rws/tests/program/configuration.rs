@@ -150,7 +150,7 @@ fn the_option_wins_over_the_variable_and_warnings_are_lines() {
         let output = rws(directory.path(), &arguments, &[("RWS_CFG", "absent")]);
         let expected = "\
             warning: rws.json: note is unknown and ignored; known are common, model, anchors, users, groups, htpasswd, \
-            access_file, oidc, repositories, keys, server, store, publish, audit, pages\n\
+            access_file, oidc, webhooks, repositories, keys, server, store, publish, audit, pages\n\
             warning: rws.json: model.supported_repos.distrs.alpine.base is \"apk\"; RWS refuses uploads there; allowed \
             is \"deb\" or \"rpm\"\n\
             ok: rws.json: 1 target in the directory ./rws-data, 0 users\n";

@@ -1,0 +1,5 @@
+//! Webhooks: real servers tell real receivers, which fail, are slow, and are not there.
+
+mod kills;
+pub mod receiver;
+mod telling;
