@@ -205,10 +205,15 @@ pub fn the_guides_of_the_service() {
     assert!(run(&guide.next(&[])).contains("ok: "));
     let ask =
         "curl --silent --output /dev/null --write-out '%{http_code}' -u root:secret http://127.0.0.1:8080/-/audit";
-    let is_taken = || (system.run(&["sh", "-c", ask]).1 == "200").then_some(());
+    let service_answers = || system.run(&["sh", "-c", ask]).1;
+    let is_taken = || (service_answers() == "200").then_some(());
     wait::until("the user to be taken", wait::BOUND, is_taken);
     // metrics
     assert!(run(&guide.next(&[])).contains("rws_repositories_failing 0\n"));
+    // another directory
+    run(&guide.next(&[]));
+    assert!(system.system().path("srv/rws/.rws/secrets").is_dir());
+    assert_eq!(service_answers(), "200");
     // an upgrade, and a restart
     let process = || system.succeed(&["systemctl", "show", "--value", "--property", "MainPID", "rws.service"]);
     let before = process();
@@ -219,7 +224,7 @@ pub fn the_guides_of_the_service() {
     assert_eq!(system.succeed(&["dpkg-query", "-W", "rws"]), "rws\t7.2.0-1\n");
     run(&guide.next(&[]));
     assert_ne!(process(), upgraded);
-    assert_eq!(system.run(&["sh", "-c", ask]).1, "200", "the upgrade lost the user");
+    assert_eq!(service_answers(), "200", "the upgrade lost the user");
     // a command beside the service
     assert!(run(&guide.next(&[])).contains("ok: /etc/rws/config.json"));
 
