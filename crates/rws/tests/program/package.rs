@@ -114,7 +114,7 @@ fn without_trace(said: &str) -> String {
 }
 
 /// What docs/how-to/install.md says.
-const FOR_RPM: &str = "dnf install ./rws-*.x86_64.rpm\nsystemctl enable --now rws.socket rws.service";
+const FOR_RPM: &str = "dnf install ./packages/rws-*.x86_64.rpm\nsystemctl enable --now rws.socket rws.service";
 
 const DNF: &str = "
 rm -rf /var/lib/rpm /usr/lib/sysimage/rpm /root/.rpmdb /var/cache/dnf
@@ -159,7 +159,7 @@ fn dnf_installs_upgrades_and_removes_rws() {
     let setup = curl::get(&server.url(&format!("/-/setup{RPM_TARGET}.repo"))).expect_status(200).body;
     // no systemd runs there
     let documented = FOR_RPM.replace("enable --now", "enable");
-    let package = (file_name(&first), read_file(&first));
+    let package = (format!("packages/{}", file_name(&first)), read_file(&first));
     let files = [("setup", setup), (package.0.as_str(), package.1)];
     let mut machine = Machine::start(Chroot::here(), &files, &DNF.replace("DOCUMENTED", &documented));
     machine.until(1);

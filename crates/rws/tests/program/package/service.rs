@@ -173,9 +173,8 @@ pub fn the_guides_of_the_service() {
         said
     };
     let place = |deb: &Path| {
-        system.system().write("root/.made", "");
-        run("rm -f rws_*.deb");
-        std::fs::copy(deb, system.system().path("root").join(file_name(deb))).unwrap();
+        run("rm -rf packages");
+        system.system().write(&format!("root/packages/{}", file_name(deb)), read_file(deb));
     };
     let install = ("apt-get install", "apt-get install --yes --quiet");
     // install
