@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use crate::private_system::PrivateSystem;
 
 /// Starts systemd as the first process of a process namespace, with a control group, devices and `/run` of its own, and what it could
-/// change of this kernel read-only. The network is that of this machine.
+/// change of this kernel read-only.
 const BOOT: &str = "set -e
-place=$1 group=$2
+place=$1 group=$2 network=$3
 mkdir \"$place/groups\"
 mount -t cgroup2 cgroup2 \"$place/groups\"
 mkdir \"$place/groups/$group\"
 echo $$ >\"$place/groups/$group/cgroup.procs\"
-exec unshare --cgroup --pid --fork --kill-child --mount --uts --ipc -- sh -c '
+exec unshare --cgroup --pid --fork --kill-child --mount --uts --ipc $network -- sh -c '
 set -e
 place=$1
 root=$place/root
@@ -37,6 +37,7 @@ mkdir \"$root/dev/pts\"
 mount -t devpts -o newinstance,ptmxmode=666 devpts \"$root/dev/pts\"
 ln -s pts/ptmx \"$root/dev/ptmx\"
 ln -s /proc/self/fd \"$root/dev/fd\"
+ip link set lo up
 cd \"$root\"
 mkdir -p old
 # not chroot: there, units could have no user namespace of their own (PrivateUsers=)
@@ -60,17 +61,30 @@ pub struct BootedSystem {
 }
 
 impl BootedSystem {
-    /// Boots a system.
+    /// Boots a system in the network of this machine.
     ///
     /// # Panics
     ///
     /// When systemd does not start: the test needs root, cgroup2, and the package systemd.
     pub fn boot(system: PrivateSystem) -> Self {
+        Self::boot_in(system, "")
+    }
+
+    /// Boots a system that has all ports for itself, and reaches nobody.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::boot`].
+    pub fn boot_alone(system: PrivateSystem) -> Self {
+        Self::boot_in(system, "--net")
+    }
+
+    fn boot_in(system: PrivateSystem, network: &str) -> Self {
         let group = format!("rws-test-{}", uuid::Uuid::new_v4().simple());
         system.write("etc/machine-id", format!("{}\n", uuid::Uuid::new_v4().simple()));
         let log = std::fs::File::create(system.place().join("boot.log")).expect("a log is made");
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--", "sh", "-c", BOOT, "sh"]).arg(system.place()).arg(&group);
+        command.args(["--mount", "--", "sh", "-c", BOOT, "sh"]).arg(system.place()).args([&group, network]);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log is shared")).stderr(log);
         let unshare = command.spawn().expect("unshare of util-linux runs");
         let mut booted = Self { system, unshare, init: String::new(), group };
@@ -107,9 +121,16 @@ impl BootedSystem {
     /// A program that is run inside.
     pub fn command(&self, program: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        command
-            .args(["--target", &self.init, "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--root", "--wd", "--"]);
-        command.args(["/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root"]);
+        command.args([
+            "--target", &self.init, "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--root", "--wd", "--",
+        ]);
+        command.args([
+            "/usr/bin/env",
+            "-i",
+            "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL=C.UTF-8",
+            "HOME=/root",
+        ]);
         command.args(["DEBIAN_FRONTEND=noninteractive"]).args(program).stdin(Stdio::null());
         command
     }

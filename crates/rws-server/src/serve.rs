@@ -287,3 +287,26 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let reasons = std::iter::successors(Some(error), |error| error.source());
     reasons.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_may_have_a_request_on_its_way_stays() {
+        let idle =
+            |has_asked, milliseconds| ConnectionState::Idle { has_asked, quiet: Duration::from_millis(milliseconds) };
+        let ends = [
+            (idle(false, 4_000), false, false),
+            (idle(false, 4_000), true, false),
+            (idle(false, 6_000), false, true),
+            (idle(true, 500), false, false),
+            (idle(true, 500), true, true),
+            (idle(true, 2_000), false, true),
+            (ConnectionState::Working, false, true),
+        ];
+        for (state, is_http2, expected) in ends {
+            assert_eq!(may_end(state, is_http2), expected, "{state:?} {is_http2}");
+        }
+    }
+}

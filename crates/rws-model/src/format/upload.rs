@@ -53,7 +53,7 @@ pub trait UploadFormat: Send + Sync {
     /// Names the file that does not fit the target or the other files.
     fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal>;
 
-    /// What is asked of the name of the product ([`Placement::product`]), where the directory of a package depends on it.
+    /// What is asked of the name of the product ([`PackagePlace::product`]), where the directory of a package depends on it.
     fn product_rule(&self) -> Option<ProductRule> {
         None
     }

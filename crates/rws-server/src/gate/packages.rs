@@ -203,7 +203,7 @@ impl Gate {
         stored.of(&package.row).await
     }
 
-    /// The bytes of a package at a public path that [`ReadablePackage`] has; `None` where it is gone.
+    /// The bytes of a package at a public path that `ReadablePackage` has; `None` where it is gone.
     ///
     /// # Errors
     ///

@@ -3,6 +3,7 @@
 
 pub mod load;
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -125,6 +126,29 @@ fn a_connection_whose_request_is_on_its_way_when_the_process_stops_is_answered()
     connection.write(&request.head(&server));
     let answer = connection.answer(&request);
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{}", answer.transcript);
+    assert_eq!(server.terminate().code(), Some(0));
+}
+
+/// A stream that is under way ends, and the connection with it.
+#[test]
+fn a_download_over_http_2_outlives_the_stop() {
+    let (mut server, directory) = (Server::start(), temporary_directory());
+    // more than is kept between both ends
+    let noise: Vec<u8> = (0..16_u32 << 20).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    let path = server.data_dir().join("live/1.10/el/9/x86_64/Packages/large.rpm");
+    write_file(&path, &noise);
+    let url = server.url("/live/1.10/el/9/x86_64/Packages/large.rpm");
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--no-buffer", "--http2-prior-knowledge", &url]).env("no_proxy", "*");
+    let mut curl = curl.current_dir(directory.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut taken = vec![0; 1 << 10];
+    let mut body = curl.stdout.take().unwrap();
+    body.read_exact(&mut taken).unwrap();
+    server.signal("TERM");
+    server.wait_for_log("stopping: waiting for running requests");
+    body.read_to_end(&mut taken).unwrap();
+    assert!(taken == noise, "{} bytes of {}", taken.len(), noise.len());
+    assert!(curl.wait().unwrap().success());
     assert_eq!(server.terminate().code(), Some(0));
 }
 

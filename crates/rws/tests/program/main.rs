@@ -22,6 +22,7 @@ mod forged_answers;
 mod format_boundary;
 mod former_version;
 mod full_disk;
+mod guides;
 mod hand_over;
 mod judges_rpm;
 mod keys;

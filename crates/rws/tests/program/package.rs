@@ -2,7 +2,7 @@
 //! one that all tests run.
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-mod service;
+pub mod service;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::support::machine::Machine;
 use crate::support::packages::rpm::Rpm;
 use crate::support::program::Program;
 use crate::support::server::Server;
-use crate::support::{files_in, project_root, temporary_directory, test_cache};
+use crate::support::{file_name, files_in, project_root, read_file, temporary_directory, test_cache};
 
 const DEB_TARGET: &str = "/live/1.10/debian/bookworm";
 const RPM_TARGET: &str = "/live/1.10/el/9";
@@ -113,6 +113,9 @@ fn without_trace(said: &str) -> String {
     said.lines().filter(|line| !line.starts_with('+')).map(|line| format!("{line}\n")).collect()
 }
 
+/// What docs/how-to/install.md says.
+const FOR_RPM: &str = "dnf install ./packages/rws-*.x86_64.rpm\nsystemctl enable --now rws.socket rws.service";
+
 const DNF: &str = "
 rm -rf /var/lib/rpm /usr/lib/sysimage/rpm /root/.rpmdb /var/cache/dnf
 mkdir -p /etc/yum.repos.d /etc/dnf /var/lib/rpm; rm -f /etc/yum.repos.d/*
@@ -134,6 +137,9 @@ rpm -V rws || true
 dnf remove rws
 echo removed; ls /etc/rws; test ! -e /usr/bin/rws
 cat /var/lib/rws/rws-data/file; id -u rws >/dev/null
+cd $T
+DOCUMENTED
+systemctl is-enabled rws.socket rws.service
 echo END";
 
 #[test]
@@ -151,7 +157,11 @@ fn dnf_installs_upgrades_and_removes_rws() {
         Upload::to(&format!("{RPM_TARGET}?wait=60")).file(package).send(&server).expect_created();
     }
     let setup = curl::get(&server.url(&format!("/-/setup{RPM_TARGET}.repo"))).expect_status(200).body;
-    let mut machine = Machine::start(Chroot::here(), &[("setup", setup)], DNF);
+    // no systemd runs there
+    let documented = FOR_RPM.replace("enable --now", "enable");
+    let package = (format!("packages/{}", file_name(&first)), read_file(&first));
+    let files = [("setup", setup), (package.0.as_str(), package.1)];
+    let mut machine = Machine::start(Chroot::here(), &files, &DNF.replace("DOCUMENTED", &documented));
     machine.until(1);
     Upload::to(&format!("{RPM_TARGET}?wait=60")).file(&second).send(&server).expect_created();
     machine.go(1);
@@ -165,6 +175,7 @@ fn dnf_installs_upgrades_and_removes_rws() {
         "upgraded root:rws 750 /etc/rws\n",
         "removed\nenvironment.rpmsave\n",
         "kept\n",
+        "enabled\nenabled\n",
         "END\n",
     ] {
         assert!(without_trace(&said).contains(part), "{part:?} is not in\n{said}");

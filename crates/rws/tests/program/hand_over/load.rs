@@ -80,7 +80,8 @@ pub fn limits() -> serde_json::Value {
 enum Kind {
     /// Small files, each on a connection of its own.
     Anew,
-    /// Small files on a connection that is kept. One that the server has ended before it sent a byte is opened again, as curl does.
+    /// Small files on a connection that is kept, unless the server says that it ends, or has ended it. One that the server ends in the
+    /// very moment in which the client asks is opened again, as curl does; such requests are counted.
     Kept,
     /// A large file, of which it takes the rest once the process is told to stop.
     Slow,
@@ -233,7 +234,9 @@ impl Stage {
             let kind = Kind::of(client);
             for _ in 0..if is_held(kind) { 1 } else { REQUESTS } {
                 let done = match kind {
-                    Kind::Anew => self.connect(&address).and_then(|mut connection| self.small(&mut connection)),
+                    Kind::Anew => {
+                        self.connect(&address).and_then(|mut connection| self.small(&mut connection)).map(|_| ())
+                    }
                     Kind::Kept => self.kept(&address, &mut kept),
                     Kind::Slow => self.slow(&address, turn),
                     Kind::Upload => self.upload(&address, client, turn),
@@ -251,23 +254,30 @@ impl Stage {
         Connection::try_open_from(&self.host, address).map_err(|error| format!("no connection: {error}"))
     }
 
-    fn small(&self, connection: &mut Connection) -> Result<(), String> {
+    /// Says whether the connection may be kept.
+    fn small(&self, connection: &mut Connection) -> Result<bool, String> {
         let request = Request::get(&self.small.0);
         connection.write(&request.head_for(&self.host));
         let answer = connection.answer(&request);
         let is_right = answer.status == 200 && answer.body == self.small.1;
-        if is_right { Ok(()) } else { Err(format!("{} {}", answer.status, answer.transcript)) }
+        let is_kept = answer.header("connection") != Some("close");
+        if is_right { Ok(is_kept) } else { Err(format!("{} {}", answer.status, answer.transcript)) }
     }
 
     fn kept(&self, address: &str, kept: &mut Option<Connection>) -> Result<(), String> {
-        if let Some(connection) = kept {
-            match self.small(connection) {
+        if let Some(mut connection) = kept.take().filter(|connection| !connection.is_ended()) {
+            match self.small(&mut connection) {
                 Err(failure) if failure.starts_with("0 ") => _ = self.again.fetch_add(1, Ordering::Relaxed),
-                done => return done,
+                done => {
+                    *kept = Some(connection).filter(|_| done == Ok(true));
+                    return done.map(|_| ());
+                }
             }
         }
-        let connection = kept.insert(self.connect(address)?);
-        self.small(connection)
+        let mut connection = self.connect(address)?;
+        let is_kept = self.small(&mut connection)?;
+        *kept = Some(connection).filter(|_| is_kept);
+        Ok(())
     }
 
     fn slow(&self, address: &str, turn: usize) -> Result<(), String> {

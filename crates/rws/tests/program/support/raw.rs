@@ -166,6 +166,14 @@ impl Connection {
         }
     }
 
+    /// Whether the server has ended it already: clients look before they send a further request.
+    pub fn is_ended(&self) -> bool {
+        let stream = self.stream.get_ref();
+        let seen = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+        stream.set_nonblocking(false).expect("a connection can wait again");
+        !seen.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
     /// Reads the interim answer that asks for the body.
     #[track_caller]
     pub fn expect_continue(&mut self) {
