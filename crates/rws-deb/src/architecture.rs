@@ -1,5 +1,18 @@
 //! The architectures that dpkg knows (`dpkg-architecture --list-known`; its `cputable` and `tupletable`).
 
+/// The architecture that a variant is one of: `amd64` of `amd64v3`, whose packages run on newer processors of it only (dpkg,
+/// `Architecture-Variant`). `None` for what is no variant.
+pub(crate) fn base_of(variant: &str) -> Option<&str> {
+    let (base, level) = variant.rsplit_once('v')?;
+    let is_level = (1..=2).contains(&level.len()) && level.bytes().all(|byte| byte.is_ascii_digit());
+    (is_level && base != ALL && is_basic(base)).then_some(base)
+}
+
+/// Whether dpkg knows the architecture, or it is a variant of one that dpkg knows.
+pub(crate) fn is_known(name: &str) -> bool {
+    is_basic(name) || base_of(name).is_some()
+}
+
 /// Every machine.
 pub(crate) const ALL: &str = "all";
 
@@ -82,7 +95,7 @@ const SYSTEMS: [&str; 14] = [
 const OTHERS: [&str; 3] = ["loongarch64", "lpia", "uclinux-armel"];
 
 /// Whether dpkg knows an architecture, or `all`.
-pub(crate) fn is_known(name: &str) -> bool {
+pub(crate) fn is_basic(name: &str) -> bool {
     let of_cpu = |name: &str| CPUS.contains(&name);
     let of_system = || {
         SYSTEMS
@@ -94,7 +107,7 @@ pub(crate) fn is_known(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_known;
+    use super::{base_of, is_known};
 
     /// Nothing that the dpkg of this machine knows is missing.
     #[test]
@@ -104,6 +117,14 @@ mod tests {
             String::from_utf8(listed.expect("dpkg-architecture is installed: run tests/setup").stdout).unwrap();
         let unknown: Vec<&str> = listed.lines().filter(|name| !is_known(name)).collect();
         assert!(unknown.is_empty() && listed.lines().count() > 500, "{unknown:?}");
+    }
+
+    #[test]
+    fn variants_have_an_architecture() {
+        assert_eq!(base_of("amd64v3"), Some("amd64"));
+        for other in ["amd64", "riscv64", "allv3", "amd64v", "amd64v123", "amd64vx", "v3", "amd64v3v3", "xv3"] {
+            assert_eq!(base_of(other), None, "{other}");
+        }
     }
 
     #[test]

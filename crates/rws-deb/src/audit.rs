@@ -3,7 +3,7 @@
 use rws_model::{Codec, Digests, ListedFile, ListedPackage, ListedRole, RepositoryId, RootFile, Sha256, Signer};
 
 use crate::architecture::{self, ALL};
-use crate::{control, layout, package_relations};
+use crate::{component, control, layout, package_relations};
 
 /// The file of a root with this name.
 fn file<'a>(repository: &RepositoryId, root: &'a [RootFile], name: &str) -> Option<&'a str> {
@@ -60,8 +60,19 @@ pub(crate) fn field(repository: &RepositoryId, root: &[RootFile], name: &str) ->
 /// itself: in sources.list(5) `all` is none.
 pub(crate) fn architectures(repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
     let named = field(repository, root, "Architectures").unwrap_or_default();
+    // where some are named, apt takes no variant of them, and if it is named, apt that knows nothing of variants reads both
+    if named.split_whitespace().any(|name| architecture::base_of(name).is_some()) {
+        return Vec::new();
+    }
     let named = named.split_whitespace().filter(|name| ![ALL, "source"].contains(name));
-    named.filter(|name| architecture::is_known(name)).map(str::to_owned).collect()
+    named.filter(|name| architecture::is_basic(name)).map(str::to_owned).collect()
+}
+
+/// `Components` of `Release`, without those of debug symbols.
+pub(crate) fn components(repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
+    let named = field(repository, root, "Components").unwrap_or_default();
+    let named = named.split_whitespace().filter(|name| component::is_component(name));
+    named.map(str::to_owned).collect()
 }
 
 /// `Date` of `Release` (RFC 5322, whatever the form of its zone).

@@ -146,9 +146,6 @@ fn check_strangers(stanza: &Stanza<'_>) -> Result<(), Fault> {
             return refuse(name, "dpkg would install another version than the index says; it belongs into Version");
         }
     }
-    if stanza.field("Architecture-Variant").is_some() {
-        return refuse("Architecture-Variant", "packages for variants of an architecture cannot be published yet");
-    }
     let words = |name: &str| {
         stanza.value(name).split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).count()
     };

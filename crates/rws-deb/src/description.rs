@@ -2,8 +2,8 @@
 
 use rws_model::{ChangelogItem, Entry, EntryTopic, NamedRelation, PackageDescription, PackageName, RelationList};
 
-use crate::layout;
 use crate::stanza::Stanza;
+use crate::{component, layout, phasing, translation};
 
 /// Fields that pages show, with the names that people know them by.
 const FACTS: [(&str, &str); 7] = [
@@ -38,9 +38,11 @@ const RELATIONS: [&str; 16] = [
 
 /// What entries of a partition tell.
 pub(crate) fn topic(partition: &str) -> Option<EntryTopic> {
-    match layout::is_contents(&partition.to_owned()) {
-        true => Some(EntryTopic::Files),
-        false => Some(EntryTopic::Description),
+    match component::split(partition).1 {
+        name if phasing::is_mark(name) => None,
+        translation::PARTITION => Some(EntryTopic::LongDescription),
+        _ if layout::is_contents(partition) => Some(EntryTopic::Files),
+        _ => Some(EntryTopic::Description),
     }
 }
 
@@ -72,10 +74,22 @@ pub(crate) fn of(entries: &[Entry]) -> PackageDescription {
     for entry in entries {
         match topic(&entry.partition) {
             Some(EntryTopic::Files) => description.files.extend(lines(&entry.text).filter_map(installed)),
+            Some(EntryTopic::LongDescription) | None => {}
             _ => read(&entry.text, &mut description),
         }
     }
+    for entry in entries.iter().filter(|entry| topic(&entry.partition) == Some(EntryTopic::LongDescription)) {
+        if let Some(whole) = translation::whole(&entry.text) {
+            description.text = long_text(&String::from_utf8_lossy(&whole));
+        }
+    }
     description
+}
+
+/// The long part of a description.
+fn long_text(description: &str) -> String {
+    let (_, rest) = description.split_once('\n').unwrap_or((description, ""));
+    rest.lines().map(paragraph_line).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 /// The path of a line of `Contents`.
@@ -86,10 +100,8 @@ fn installed(line: std::borrow::Cow<'_, str>) -> Option<String> {
 fn read(text: &[u8], description: &mut PackageDescription) {
     let Ok(stanza) = Stanza::parse(text, "its index entry") else { return };
     let value = |name: &str| String::from_utf8_lossy(stanza.value(name)).trim().to_owned();
-    let long = value("Description");
-    let (_, rest) = long.split_once('\n').unwrap_or((&long, ""));
     description.summary = summary(text);
-    description.text = rest.lines().map(paragraph_line).collect::<Vec<_>>().join("\n").trim_end().to_owned();
+    description.text = long_text(&value("Description"));
     let known = FACTS.into_iter().map(|(field, name)| (name, one_line(&value(field))));
     description.facts = known.filter(|(_, fact)| !fact.is_empty()).collect();
     if let Ok(kibibytes) = value("Installed-Size").parse::<u64>() {

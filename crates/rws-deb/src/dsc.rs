@@ -4,7 +4,7 @@ use rws_model::{Digests, Entry, FileName, Inspected, Inspector, RecordFile, Refu
 
 use crate::clear_text::clear_text;
 use crate::fault::Fault;
-use crate::file_kind::{FileKind, is_skipped};
+use crate::file_kind::{FileKind, is_ddeb};
 use crate::file_list::{FilesForm, named_files};
 use crate::package_file_name::{Claims, compare_source};
 use crate::stanza::Stanza;
@@ -63,8 +63,7 @@ fn inspected(bytes: &[u8], file: RecordFile) -> Result<Inspected, Fault> {
     let names = named_files(&stanza, FilesForm::Source)?;
     let packages = [FileKind::Binary, FileKind::Source, FileKind::Changes, FileKind::Buildinfo];
     if let Some(other) = names.iter().find(|named| {
-        is_skipped(named.name.as_str())
-            || FileKind::of(named.name.as_str()).is_some_and(|kind| packages.contains(&kind))
+        is_ddeb(named.name.as_str()) || FileKind::of(named.name.as_str()).is_some_and(|kind| packages.contains(&kind))
     }) {
         let what = format!("{} can be no part of a source package", other.name);
         return Err(Fault::FileList { field: "Files", what });

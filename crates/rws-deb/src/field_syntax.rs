@@ -1,5 +1,6 @@
 //! What names, versions and architectures may look like (Debian Policy 5.6).
 
+use crate::architecture;
 use crate::fault::{Fault, printable};
 use crate::stanza::Stanza;
 
@@ -9,6 +10,7 @@ const LONGEST_BYTES: usize = 255;
 const NAME_RULE: &str = "a-z 0-9 + - ., the first of them a letter or digit (Debian Policy 5.6.7)";
 const VERSION_RULE: &str =
     "[epoch:]upstream[-revision], the upstream part starting with a digit (Debian Policy 5.6.12)";
+const VARIANT_RULE: &str = "the architecture followed by v and a number, as amd64v3 of amd64";
 const ARCHITECTURE_RULE: &str = "one architecture of a-z 0-9 -, as amd64 or all (Debian Policy 5.6.8)";
 
 /// The package name in `field`: `Package` or `Source`.
@@ -21,15 +23,20 @@ pub(crate) fn version(stanza: &Stanza<'_>) -> Result<String, Fault> {
     legal(stanza, "Version", is_version, VERSION_RULE)
 }
 
-/// The value of `Architecture` of a binary package.
+/// The value of `Architecture` of a binary package, or, of one for a variant of that, of `Architecture-Variant`.
 pub(crate) fn architecture(stanza: &Stanza<'_>) -> Result<String, Fault> {
-    legal(stanza, "Architecture", is_architecture, ARCHITECTURE_RULE)
+    let base = legal(stanza, "Architecture", is_architecture, ARCHITECTURE_RULE)?;
+    if stanza.value("Architecture-Variant").is_empty() {
+        return Ok(base);
+    }
+    let is_variant = |text: &str| architecture::base_of(text) == Some(base.as_str());
+    legal(stanza, "Architecture-Variant", is_variant, VARIANT_RULE)
 }
 
 fn legal(
     stanza: &Stanza<'_>,
     field: &'static str,
-    is_legal: fn(&str) -> bool,
+    is_legal: impl Fn(&str) -> bool,
     rule: &'static str,
 ) -> Result<String, Fault> {
     let value = stanza.value(field);

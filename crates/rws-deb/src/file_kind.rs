@@ -21,7 +21,7 @@ const PART_ENDS: &[&str] =
 impl FileKind {
     /// The kind of a file with this name; none for names that no upload has. Upper and lower case are different.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        if name.ends_with(".deb") || name.ends_with(".udeb") {
+        if [".deb", ".udeb", ".ddeb"].iter().any(|end| name.ends_with(end)) {
             Some(Self::Binary)
         } else if name.ends_with(".dsc") {
             Some(Self::Source)
@@ -37,7 +37,7 @@ impl FileKind {
     }
 }
 
-/// Whether the name is that of a package of debug symbols (`.ddeb`), which uploads skip.
-pub(crate) fn is_skipped(name: &str) -> bool {
+/// Whether the name is that of a package of debug symbols as Ubuntu names them, which no list need have.
+pub(crate) fn is_ddeb(name: &str) -> bool {
     name.ends_with(".ddeb")
 }

@@ -2,7 +2,7 @@
 //! memory and time.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bzip2::write::BzDecoder;
 use flate2::write::MultiGzDecoder;
@@ -49,8 +49,17 @@ enum Unpacker {
 impl DataMember {
     /// Of a member of this name and size, whose names are kept or not.
     pub(crate) fn new(name: &[u8], size_bytes: u64, keeps: bool, memory: Arc<dyn Memory>) -> Result<Self, Fault> {
+        Self::of(name, size_bytes, (keeps, None), memory)
+    }
+
+    fn of(
+        name: &[u8],
+        size_bytes: u64,
+        (keeps, capturing): (bool, Option<Capturing>),
+        memory: Arc<dyn Memory>,
+    ) -> Result<Self, Fault> {
         let limit_bytes = UNPACKED_LIMIT_BYTES.saturating_add(size_bytes.saturating_mul(UNPACKED_TIMES));
-        let names = Names::new(limit_bytes, keeps, Arc::clone(&memory));
+        let names = Names { capturing, ..Names::new(limit_bytes, keeps, Arc::clone(&memory)) };
         let xz = |stream: Result<Stream, liblzma::stream::Error>, names| -> io::Result<Unpacker> {
             Ok(Unpacker::Xz(XzDecoder::new_stream(names, stream?)))
         };
@@ -64,6 +73,17 @@ impl DataMember {
         };
         let unpacker = unpacker.map_err(|error| fault(member, &error))?;
         Ok(Self { member, unpacker, start: Some(Vec::new()), memory })
+    }
+
+    /// The same, which keeps the content of a file instead of names.
+    pub(crate) fn capturing(
+        name: &[u8],
+        size_bytes: u64,
+        (wanted, limit_bytes, found): (Wanted, u64, Arc<Mutex<Capture>>),
+        memory: Arc<dyn Memory>,
+    ) -> Result<Self, Fault> {
+        let capturing = Capturing { wanted, limit_bytes, left_bytes: 0, found };
+        Self::of(name, size_bytes, (false, Some(capturing)), memory)
     }
 
     /// Takes the next bytes of the member.
@@ -178,7 +198,58 @@ struct Names {
     long_name: Option<Vec<u8>>,
     /// Whether there was any entry: each package has its root directory.
     has_entries: bool,
+    capturing: Option<Capturing>,
     state: State,
+}
+
+/// How well a path fits, the more the better; `None` for one that does not.
+pub(crate) type Wanted = Box<dyn Fn(&[u8]) -> Option<u8> + Send>;
+
+/// The content of the file that fits best.
+#[derive(Default)]
+pub(crate) struct Capture {
+    /// How well it fits; `None`: there is none yet.
+    pub(crate) rank: Option<u8>,
+    /// Its content, as much of it as is kept.
+    pub(crate) content: Vec<u8>,
+}
+
+/// What looks for the content of a file.
+struct Capturing {
+    wanted: Wanted,
+    limit_bytes: u64,
+    /// So many bytes of the present file are kept yet.
+    left_bytes: u64,
+    found: Arc<Mutex<Capture>>,
+}
+
+impl Capturing {
+    /// A file begins.
+    fn begin(&mut self, path: &[u8], size_bytes: u64) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let rank = (self.wanted)(relative(path)).filter(|rank| found.rank.is_none_or(|known| *rank > known));
+        if rank.is_some() {
+            *found = Capture { rank, content: Vec::new() };
+            self.left_bytes = size_bytes.min(self.limit_bytes);
+        }
+    }
+
+    /// The next bytes of a file and of its padding.
+    fn take(&mut self, bytes: &[u8]) {
+        let length = usize::try_from(self.left_bytes).unwrap_or(usize::MAX).min(bytes.len());
+        if let Some(kept) = bytes.get(..length).filter(|kept| !kept.is_empty()) {
+            self.left_bytes -= length as u64;
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).content.extend_from_slice(kept);
+        }
+    }
+}
+
+/// A path without what stands at the start of all paths of an archive.
+fn relative(mut path: &[u8]) -> &[u8] {
+    while let Some(rest) = path.strip_prefix(b"./").or_else(|| path.strip_prefix(b"/")) {
+        path = rest;
+    }
+    path
 }
 
 enum State {
@@ -202,6 +273,7 @@ impl Names {
             memory,
             long_name: None,
             has_entries: false,
+            capturing: None,
             state,
         }
     }
@@ -259,15 +331,17 @@ impl Names {
         if header.entry_type() != tar::EntryType::Directory {
             self.keep(&name)?;
         }
+        if header.entry_type() == tar::EntryType::Regular
+            && let Some(capturing) = &mut self.capturing
+        {
+            capturing.begin(&name, size_bytes);
+        }
         // links, devices and directories have no content whatever their header says
         if header.entry_type() == tar::EntryType::Regular { body(None) } else { Ok(State::start()) }
     }
 
     fn keep(&mut self, name: &[u8]) -> io::Result<()> {
-        let mut name = name;
-        while let Some(rest) = name.strip_prefix(b"./").or_else(|| name.strip_prefix(b"/")) {
-            name = rest;
-        }
+        let name = relative(name);
         // a line cannot hold a line break
         if !self.keeps || name.is_empty() || name.ends_with(b"/") || name.iter().any(|byte| byte.is_ascii_control()) {
             return Ok(());
@@ -318,6 +392,9 @@ impl Write for Names {
                     let (now, later) = rest.split_at(length);
                     rest = later;
                     *left_bytes -= length as u64;
+                    if let Some(capturing) = &mut self.capturing {
+                        capturing.take(now);
+                    }
                     if let Some((name, size_bytes)) = name {
                         let wanted = usize::try_from(*size_bytes).unwrap_or(usize::MAX) - name.len();
                         name.extend_from_slice(&now[..wanted.min(now.len())]);

@@ -2,23 +2,25 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rws_model::{
-    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic, FileByFile, FileName,
-    Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage, PackageDescription,
-    PackageName, PackageRelations, Partition, Placement, PlainDirectory, ProductRule, Reading, Refusal, ReleasePackage,
-    RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target,
-    UploadFormat,
+    Assembled, BuiltPackage, ChangelogReader, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic,
+    FileByFile, FileName, Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage,
+    Memory, NameRule, PackageDescription, PackageName, PackagePlace, PackageRelations, Partition, Placement,
+    PlainDirectory, ProductRule, Reading, Record, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
+    RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
+use crate::changelog::Changelog;
 use crate::changes::{Buildinfo, Changes};
 use crate::dsc::{Dsc, Text};
-use crate::file_kind::{FileKind, is_skipped};
+use crate::file_kind::{FileKind, is_ddeb};
 use crate::part::Part;
 use crate::{
-    RENDERER, audit, description, identity, install_ways, layout, package_relations, product, published_names, release,
-    release_package, setup_files, upload,
+    RENDERER, audit, changelog, component, description, identity, install_ways, layout, package_relations, phasing,
+    product, published_names, release, release_package, setup_files, upload,
 };
 
 /// The Debian package format: `base` `deb` of the configuration.
@@ -49,8 +51,8 @@ impl UploadFormat for Deb {
         &[".deb", ".dsc", ".xz", ".gz"]
     }
 
-    fn skips(&self, name: &str) -> Option<&'static str> {
-        is_skipped(name).then_some(".ddeb packages of debug symbols are skipped here")
+    fn skips(&self, name: &str, settings: &RepositorySettings) -> Option<&'static str> {
+        (is_ddeb(name) && !settings.debug_packages).then_some(".ddeb packages of debug symbols are skipped here")
     }
 
     /// `%3a` is how apt and dpkg write the colon of an epoch in names of files: debootstrap, debmirror and wget ask for such a
@@ -79,8 +81,16 @@ impl UploadFormat for Deb {
         Some(product::RULE)
     }
 
-    fn product_of<'directory>(&self, directory: &'directory str) -> Option<&'directory str> {
-        layout::product_of(directory)
+    fn place_of(&self, directory: &str) -> PackagePlace {
+        layout::place_of(directory)
+    }
+
+    fn component_rule(&self) -> Option<NameRule> {
+        Some(NameRule { rule: component::RULE, check: component::is_component })
+    }
+
+    fn check_component(&self, component: Option<&str>, settings: &RepositorySettings) -> Result<(), String> {
+        component::chosen(component, settings).map(drop)
     }
 
     fn file_by_file(&self) -> Option<FileByFile> {
@@ -89,7 +99,7 @@ impl UploadFormat for Deb {
 }
 
 impl RepositoryFormat for Deb {
-    fn repositories(&self, target: &Target, _architectures: &[String]) -> Vec<RepositoryId> {
+    fn repositories(&self, target: &Target, _settings: &RepositorySettings) -> Vec<RepositoryId> {
         layout::repository(target).into_iter().collect()
     }
 
@@ -99,6 +109,10 @@ impl RepositoryFormat for Deb {
 
     fn layout(&self, repository: &RepositoryId) -> Layout {
         layout::layout(repository)
+    }
+
+    fn other_metadata(&self, repository: &RepositoryId, settings: &RepositorySettings) -> Option<String> {
+        layout::suite_directory(repository, settings)
     }
 
     fn plain_directory(&self) -> PlainDirectory {
@@ -132,6 +146,18 @@ impl RepositoryFormat for Deb {
 
     fn needs_reading(&self, partitions: &BTreeMap<Partition, u64>, settings: &RepositorySettings) -> bool {
         layout::needs_reading(partitions, settings)
+    }
+
+    fn is_phased(&self, entries: &[(Partition, u64)]) -> bool {
+        entries.iter().any(|(partition, _)| component::split(partition).1.starts_with("binary-"))
+    }
+
+    fn phased(&self, record: &Record, percentage: u8) -> Option<Record> {
+        phasing::with(record, percentage)
+    }
+
+    fn carried(&self, record: &Record, before: &[(Partition, u64)]) -> Option<Record> {
+        phasing::carried(record, before)
     }
 
     fn names_snapshots(&self) -> bool {
@@ -247,6 +273,28 @@ impl ClientFormat for Deb {
         description::topic(partition)
     }
 
+    fn source_of(&self, entry: &[u8]) -> Option<String> {
+        package_relations::source_of_entry(entry)
+    }
+
+    fn changelog_source(&self, path: &str) -> Option<(String, String)> {
+        changelog::source_in(path)
+    }
+
+    fn is_changelog_of(&self, called: &str, source: (&str, &str)) -> bool {
+        changelog::is_of(called, source)
+    }
+
+    fn changelog_reader(
+        &self,
+        file: &FileName,
+        package: &PackageName,
+        memory: Arc<dyn Memory>,
+    ) -> Option<Box<dyn ChangelogReader>> {
+        let is_binary = FileKind::of(file.as_str()) == Some(FileKind::Binary);
+        is_binary.then(|| Box::new(Changelog::new(file, package, memory)) as Box<dyn ChangelogReader>)
+    }
+
     fn summary(&self, entry: &[u8]) -> String {
         description::summary(entry)
     }
@@ -269,5 +317,9 @@ impl ClientFormat for Deb {
 
     fn architectures(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
         audit::architectures(repository, root)
+    }
+
+    fn components(&self, repository: &RepositoryId, root: &[RootFile]) -> Vec<String> {
+        audit::components(repository, root)
     }
 }

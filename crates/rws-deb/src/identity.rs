@@ -59,6 +59,12 @@ pub(crate) fn ranges(name: &str) -> Vec<(Identity, Identity)> {
     ["deb", "udeb", "source"].map(range).to_vec()
 }
 
+/// Whether a package has debug symbols that were split from another one (debhelper, dh_strip(1)).
+pub(crate) fn is_of_debug_symbols(identity: &Identity) -> bool {
+    let (kind, name, ..) = split(&identity.0);
+    kind == "deb" && name.ends_with("-dbgsym")
+}
+
 /// The version of a package of this name; `None` where the identity is of another one.
 pub(crate) fn version_of(identity: &Identity, name: &str) -> Option<String> {
     let (kind, of, version, _) = split(&identity.0);

@@ -72,6 +72,8 @@ mod tests {
                 base: "https://rws.example.org",
                 target: &target,
                 architectures: &[],
+                components: &[],
+                debug_packages: false,
                 packages_are_signed: false,
                 key: None,
                 at: None,

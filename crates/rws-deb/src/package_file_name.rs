@@ -16,7 +16,7 @@ pub(crate) struct Claims<'a> {
 
 /// Compares the name of a binary package's file with the package. Names of other forms say nothing.
 pub(crate) fn compare_binary(file_name: &str, claims: Claims<'_>, architecture: &str) -> Result<(), String> {
-    let stem = file_name.strip_suffix(".deb").or_else(|| file_name.strip_suffix(".udeb")).unwrap_or(file_name);
+    let stem = package_stem(file_name).unwrap_or(file_name);
     let Some((rest, named)) = stem.rsplit_once('_') else { return Ok(()) };
     let standard = standard_form(rest).filter(|_| is_architecture(named));
     if (standard.is_some() || architecture::is_known(named)) && named != architecture {
@@ -35,9 +35,14 @@ pub(crate) fn compare_source(file_name: &str, claims: Claims<'_>) -> Result<(), 
 pub(crate) fn version(file_name: &str) -> Option<String> {
     let stem = match file_name.strip_suffix(".dsc") {
         Some(stem) => stem,
-        None => file_name.strip_suffix(".deb").or_else(|| file_name.strip_suffix(".udeb"))?.rsplit_once('_')?.0,
+        None => package_stem(file_name)?.rsplit_once('_')?.0,
     };
     standard_form(stem).map(|(_, version)| version)
+}
+
+/// The name of a package's file without its end.
+fn package_stem(file_name: &str) -> Option<&str> {
+    [".deb", ".udeb", ".ddeb"].iter().find_map(|end| file_name.strip_suffix(end))
 }
 
 /// A name and a decoded version.

@@ -29,6 +29,15 @@ pub(crate) fn source_of(package: &str, version: &str, source: &str) -> String {
     called(if name.is_empty() { package } else { name }, version)
 }
 
+/// The same, of the entry of a binary package in an index.
+pub(crate) fn source_of_entry(entry: &[u8]) -> Option<String> {
+    let stanza = Stanza::parse(entry, "its index entry").ok()?;
+    let value = |name: &str| String::from_utf8_lossy(stanza.value(name)).trim().to_owned();
+    let (package, version) = (value("Package"), value("Version"));
+    let is_binary = !package.is_empty() && stanza.field("Filename").is_some();
+    is_binary.then(|| source_of(&package, &version, &value("Source")))
+}
+
 /// What binary packages call a source.
 pub(crate) fn source_name(source: &Identity) -> Option<String> {
     let package = identity::package_name(source, None).filter(|package| package.architecture == "source")?;

@@ -8,6 +8,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const CONTENT_TYPES: &[(&str, &str)] = &[
     (".deb", "application/vnd.debian.binary-package"),
     (".udeb", "application/vnd.debian.binary-package"),
+    (".ddeb", "application/vnd.debian.binary-package"),
     (".dsc", TEXT),
     (".changes", TEXT),
     (".gz", "application/gzip"),
@@ -25,7 +26,7 @@ pub(crate) const CONTENT_TYPES: &[(&str, &str)] = &[
 ];
 
 /// What the files of packages end in.
-const PACKAGE_ENDS: &[&str] = &[".deb", ".udeb", ".dsc", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".asc"];
+const PACKAGE_ENDS: &[&str] = &[".deb", ".udeb", ".ddeb", ".dsc", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".asc"];
 
 /// What else lies in the tree is somebody else's.
 pub(crate) fn is_package(path: &str) -> bool {

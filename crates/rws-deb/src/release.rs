@@ -8,7 +8,8 @@ use rws_model::{Algorithm, Codec, DraftFile, Index, IndexFile, RootInput, Signin
 
 use crate::architecture::ALL;
 use crate::audit;
-use crate::layout::{COMPONENT, architecture_of, layout, metadata};
+use crate::layout::{architecture_of, layout, metadata};
+use crate::{changelog, component};
 
 /// The files of the root, in the order in which they are put in place: the one that clients ask for first comes first.
 pub(crate) fn root(input: &RootInput<'_>) -> Vec<DraftFile> {
@@ -42,9 +43,12 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     if let Some(snapshots) = &settings.snapshots {
         push_field(&mut text, "Snapshots", &format!("{snapshots}/{}/", layout(input.repository).tree));
     }
+    if let Some(changelogs) = &settings.changelogs {
+        push_field(&mut text, "Changelogs", &format!("{changelogs}/{}/{}", input.repository, changelog::ADDRESS));
+    }
     push_field(&mut text, "No-Support-for-Architecture-all", "Packages");
     push_field(&mut text, "Architectures", &architectures(input).join(" "));
-    push_field(&mut text, "Components", COMPONENT);
+    push_field(&mut text, "Components", &components(input).join(" "));
     push_field(&mut text, "Description", &settings.description);
     // sources.list(5), "Signed-By": once apt has it, it takes no release that other keys signed
     push_field(&mut text, "Signed-By", &input.signed_by.join(", "));
@@ -68,6 +72,13 @@ fn architectures<'a>(input: &RootInput<'a>) -> Vec<&'a str> {
     let is_named = |index: &&Index| architecture_of(index) != Some(ALL) || !is_empty(index);
     let architectures: BTreeSet<&str> = input.indexes.iter().filter(is_named).filter_map(architecture_of).collect();
     architectures.into_iter().collect()
+}
+
+/// The components that have an index, in the order of the indexes.
+fn components<'a>(input: &RootInput<'a>) -> Vec<&'a str> {
+    let mut components: Vec<&str> = input.indexes.iter().map(|index| component::of_index(index).0).collect();
+    components.dedup();
+    components
 }
 
 /// What is configured; else what clients know, as apt before 2.1.10 refuses a root whose suite changes; else the codename.

@@ -2,10 +2,17 @@
 
 use rws_model::{ClientKey, ClientSetup, with_digest};
 
+use crate::component;
+
 /// The address of the archive, with a slash at its end.
 pub(crate) fn archive(setup: &ClientSetup<'_>) -> String {
     let target = setup.target;
     format!("{}/{}/{}/{}/", setup.trees(), target.kind, target.series, target.distribution)
+}
+
+/// The components that clients read.
+fn components(setup: &ClientSetup<'_>) -> String {
+    if setup.components.is_empty() { component::MAIN.to_owned() } else { setup.components.join(" ") }
 }
 
 /// `.sources`: deb822 form with the key inline.
@@ -17,9 +24,10 @@ pub(crate) fn sources(setup: &ClientSetup<'_>) -> String {
 pub(crate) fn sources_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> String {
     let version = &setup.target.version;
     let mut file = format!(
-        "# save as /etc/apt/sources.list.d/{}.sources\nTypes: deb deb-src\nURIs: {}\nSuites: {version}\nComponents: main\n",
+        "# save as /etc/apt/sources.list.d/{}.sources\nTypes: deb deb-src\nURIs: {}\nSuites: {version}\nComponents: {}\n",
         setup.name(),
         archive(setup),
+        components(setup),
     );
     if !setup.architectures.is_empty() {
         file.push_str(&format!("Architectures: {}\n", setup.architectures.join(" ")));
@@ -70,8 +78,9 @@ pub(crate) fn list_with(setup: &ClientSetup<'_>, keyring: Option<&str>) -> Strin
         options.push(format!("signed-by=/usr/share/keyrings/{name}.asc"));
     }
     let options = if options.is_empty() { String::new() } else { format!(" [{}]", options.join(" ")) };
+    let components = components(setup);
     for kind in ["deb", "deb-src"] {
-        file.push_str(&format!("{kind}{options} {archive} {version} main\n"));
+        file.push_str(&format!("{kind}{options} {archive} {version} {components}\n"));
     }
     with_digest(&file)
 }

@@ -7,9 +7,9 @@ use rws_model::{
     RepositoryId, Role,
 };
 
-use crate::file_kind::{FileKind, is_skipped};
+use crate::file_kind::{FileKind, is_ddeb};
 use crate::layout::{pool_directory, repository};
-use crate::{architecture, layout, sources};
+use crate::{architecture, component, identity, layout, sources, translation};
 
 /// The records of an upload, in the order of its files; parts that no `.dsc` names come last.
 pub(crate) fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
@@ -49,6 +49,7 @@ pub(crate) fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result
 struct Upload<'a> {
     files: BTreeMap<&'a FileName, &'a Inspected>,
     placement: &'a Placement<'a>,
+    component: &'a str,
     directory: String,
     repository: RepositoryId,
 }
@@ -56,7 +57,7 @@ struct Upload<'a> {
 impl<'a> Upload<'a> {
     fn new(files: &'a [Inspected], placement: &'a Placement<'a>, first: &FileName) -> Result<Self, Refusal> {
         let refuse = |reason: String| Refusal::new(first.as_str(), reason);
-        let product = placement.product.ok_or_else(|| {
+        let product = placement.place.product.as_deref().ok_or_else(|| {
             refuse("the form field \"product\" is missing".to_owned())
                 .with_hint("the product names the directory of the files: pool/<codename>/main/<letter>/<product>")
         })?;
@@ -64,10 +65,15 @@ impl<'a> Upload<'a> {
             .map_err(|refusal| refuse(format!("the form field \"product\" is no plain name: {}", refusal.reason)))?;
         let repository = repository(placement.target)
             .ok_or_else(|| refuse(format!("{} is not a legal name of a repository", placement.target)))?;
+        let component = placement.place.component.as_deref();
+        let component = component::chosen(component, placement.settings).map_err(|known| {
+            refuse(format!("{} is no component of {}: {known}", component.unwrap_or_default(), placement.target))
+        })?;
         Ok(Self {
             files: files.iter().map(|inspected| (&inspected.file.name, inspected)).collect(),
             placement,
-            directory: pool_directory(&placement.target.version, product),
+            directory: pool_directory(&placement.target.version, component, product),
+            component,
             repository,
         })
     }
@@ -95,7 +101,7 @@ impl<'a> Upload<'a> {
         for named in &listing.names {
             match self.files.get(&named.name) {
                 Some(found) => refusals.extend(check_stated(named, &found.file, lister).err()),
-                None if is_skipped(named.name.as_str()) => {}
+                None if is_ddeb(named.name.as_str()) => {}
                 // another upload brought it, and took it along
                 None if self.placement.listed == Listed::InUploadOrPool && self.is_pooled(named, lister) => {}
                 None => missing.push(named.name.as_str()),
@@ -142,8 +148,15 @@ impl<'a> Upload<'a> {
         }
         self.check_name(inspected)?;
         // one file may be read for several repositories, of which some want it
-        let is_wanted = |entry: &&Entry| self.placement.contents || !layout::is_contents(&entry.partition);
-        let entries = inspected.entries.iter().filter(is_wanted).cloned().collect();
+        let is_wanted = |entry: &&Entry| self.placement.settings.contents || !layout::is_contents(&entry.partition);
+        let debug = self.is_debug(inspected).then(|| component::of_debug(self.component));
+        let component = debug.as_deref().unwrap_or(self.component);
+        let entries = inspected.entries.iter().filter(is_wanted).map(|entry| self.entry(component, entry.clone()));
+        let entries: Vec<Entry> = entries.collect();
+        let entries = match self.placement.settings.translations {
+            true => entries.into_iter().flat_map(|entry| split_description(component, entry)).collect(),
+            false => entries,
+        };
         Ok(self.record(inspected, vec![inspected.file.clone()], entries))
     }
 
@@ -177,9 +190,20 @@ impl<'a> Upload<'a> {
         let mut entries = Vec::with_capacity(dsc.entries.len());
         for entry in &dsc.entries {
             let text = sources::complete(&entry.text, &files).map_err(|fault| fault.refuse(&dsc.file.name))?;
-            entries.push(Entry { partition: entry.partition.clone(), text });
+            entries.push(self.entry(self.component, Entry { partition: entry.partition.clone(), text }));
         }
         Ok(self.record(dsc, files, entries))
+    }
+
+    /// An entry in its component.
+    fn entry(&self, component: &str, entry: Entry) -> Entry {
+        Entry { partition: component::partition(component, &entry.partition), ..entry }
+    }
+
+    /// Whether a package of debug symbols goes apart from the others.
+    fn is_debug(&self, inspected: &Inspected) -> bool {
+        let is_dbgsym = self.placement.settings.debug_packages && identity::is_of_debug_symbols(&inspected.identity);
+        is_dbgsym || is_ddeb(inspected.file.name.as_str())
     }
 
     /// A name that says other things than the package is refused where the configuration asks for that.
@@ -217,9 +241,21 @@ impl<'a> Upload<'a> {
     }
 }
 
+/// An entry with its description apart, if it has one.
+fn split_description(component: &str, entry: Entry) -> Vec<Entry> {
+    let apart = if layout::is_contents(&entry.partition) { None } else { translation::split(&entry.text) };
+    match apart {
+        Some((text, translation)) => {
+            let partition = component::partition(component, translation::PARTITION);
+            vec![Entry { text, ..entry }, Entry { partition, text: translation }]
+        }
+        None => vec![entry],
+    }
+}
+
 /// Whether a file of this name, once in an upload, gets into the repository.
 fn is_published(name: &str) -> bool {
-    !is_skipped(name) && !matches!(FileKind::of(name), Some(FileKind::Buildinfo | FileKind::Changes))
+    !is_ddeb(name) && !matches!(FileKind::of(name), Some(FileKind::Buildinfo | FileKind::Changes))
 }
 
 /// Compares a file with what `namer` says of it: the size and every digest that is stated.

@@ -7,11 +7,13 @@
 //! - [`Chroot`]: the clients of another Debian.
 //! - [`Gpg`]: keys and signatures of gpg.
 //! - [`PrivateSystem`]: a system in which a test installs packages.
+//! - [`BootedSystem`]: the same with systemd.
 //! - [`rpm`]: rpm packages, written byte by byte.
 //! - [`HttpServer`]: answers as a test says: an issuer of tokens, a service that hands out credentials.
 //! - [`Proxy`]: stands between a client and a server, shows every request, and breaks the ones that a test names.
 #![expect(clippy::expect_used, clippy::panic, reason = "test support: a panic names what is wrong")]
 
+mod booted_system;
 mod chroot;
 mod curl;
 mod fixture;
@@ -24,6 +26,7 @@ pub mod rpm;
 mod server;
 mod sts_gateway;
 
+pub use booted_system::BootedSystem;
 pub use chroot::Chroot;
 pub use fixture::{fixture, real_packages};
 pub use gpg::Gpg;

@@ -63,6 +63,11 @@ impl PrivateSystem {
         Self { place, base: base.to_owned() }
     }
 
+    /// The directory that has all of it.
+    pub(crate) fn place(&self) -> &Path {
+        self.place.path()
+    }
+
     /// Where a path of this system is on this machine. What is below `/usr` is not found there.
     pub fn path(&self, path: &str) -> PathBuf {
         self.place.path().join("root").join(path.trim_start_matches('/'))

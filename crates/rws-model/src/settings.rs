@@ -19,7 +19,7 @@ pub enum Compression {
 }
 
 /// What the configuration says of one repository, defaults filled in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositorySettings {
     /// The architectures that exist even without packages (deb: `amd64`; rpm: `x86_64`). Never `all`, `noarch`, `src`.
     pub architectures: Vec<String>,
@@ -41,6 +41,15 @@ pub struct RepositorySettings {
     pub digests: Vec<Algorithm>,
     /// Whether there are indexes of the files that packages install, `Contents` (deb).
     pub contents: bool,
+    /// The URL below which clients find changelogs, without a slash at its end; the target follows. Release field `Changelogs` (deb);
+    /// absent when none.
+    pub changelogs: Option<String>,
+    /// Whether whole descriptions stand in an index of their own, `Translation-en` (deb).
+    pub translations: bool,
+    /// The components that packages can be sent to (deb), the one for those that name none first; empty stands for `main`.
+    pub components: Vec<String>,
+    /// Whether packages of debug symbols are published apart from the others.
+    pub debug_packages: bool,
     /// The URL of earlier states, in which `@SNAPSHOTID@` stands for one, without a slash at its end. The path of the archive
     /// follows. Release field `Snapshots` (deb); absent when none.
     pub snapshots: Option<String>,

@@ -105,7 +105,7 @@ pub struct ConfiguredTarget {
 impl ConfiguredTarget {
     /// Its repositories: all that can exist.
     pub fn repositories(&self) -> Vec<RepositoryId> {
-        self.format.repositories(&self.target, &self.settings.architectures)
+        self.format.repositories(&self.target, &self.settings)
     }
 
     /// Whether uploaded packages are signed, or their signatures verified.
@@ -206,6 +206,8 @@ pub struct Catalogue {
     metadata: HashMap<String, PublicTree>,
     /// The lengths of these paths: most parts of most paths have another one.
     lengths: BTreeSet<usize>,
+    /// Other paths of metadata, each with the one in `metadata`; `None` for those that several repositories claim.
+    others: HashMap<String, Option<String>>,
     /// Repositories by the public path of their packages.
     packages: HashMap<String, RepositoryId>,
     /// All formats that there are, whether a repository has them or not.
@@ -272,6 +274,7 @@ impl Catalogue {
             repositories: BTreeMap::new(),
             metadata: HashMap::new(),
             lengths: BTreeSet::new(),
+            others: HashMap::new(),
             packages: HashMap::new(),
             formats: Formats::default(),
         };
@@ -288,6 +291,10 @@ impl Catalogue {
         let path = format!("{}/{}", layout.tree, layout.metadata);
         let packages = join(&layout.tree, &layout.packages).trim_end_matches('/').to_owned();
         self.packages.insert(packages, repository.clone());
+        if let Some(other) = target.format.other_metadata(&repository, &target.settings) {
+            let claims = self.others.entry(join(&layout.tree, &other));
+            claims.and_modify(|claimed| *claimed = None).or_insert_with(|| Some(path.clone()));
+        }
         let public = PublicTree { tree: layout.tree, root_names, repository: repository.clone() };
         self.lengths.insert(path.len());
         self.metadata.insert(path, public);
@@ -332,6 +339,36 @@ impl Catalogue {
             prefix = before;
         }
         None
+    }
+
+    /// The path under which a repository has its metadata, for one that names it by another path; `None` for all others.
+    pub fn path_of_metadata(&self, path: &str) -> Option<String> {
+        if self.others.is_empty() || self.by_metadata(path).is_some() {
+            return None;
+        }
+        let mut prefix = path;
+        loop {
+            if let Some(own) = self.others.get(prefix) {
+                // a repository of this name comes first
+                let own = own.as_ref().filter(|_| !self.metadata.contains_key(prefix))?;
+                return Some(format!("{own}{}", &path[prefix.len()..]));
+            }
+            (prefix, _) = prefix.rsplit_once('/')?;
+        }
+    }
+
+    /// The directory below its tree that has the metadata of a repository once more; `None` where there is none of its own.
+    pub fn other_metadata(&self, repository: &RepositoryId) -> Option<String> {
+        let target = self.repositories.get(repository)?;
+        let other = target.format.other_metadata(repository, &target.settings)?;
+        let path = join(&target.format.layout(repository).tree, &other);
+        let is_own = !self.metadata.contains_key(&path) && self.others.get(&path).is_some_and(Option::is_some);
+        is_own.then_some(other)
+    }
+
+    /// Other paths of metadata that several repositories claim, so that none has them.
+    pub fn claimed_twice(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().filter(|(_, own)| own.is_none()).map(|(path, _)| path.as_str())
     }
 
     /// The repository that has its packages where a public path is, its target, and the rest of the path below its tree.

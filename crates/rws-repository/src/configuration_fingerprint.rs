@@ -31,6 +31,18 @@ struct Shape<'a> {
     /// The same.
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshots: Option<&'a str>,
+    /// The same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changelogs: Option<&'a str>,
+    /// The same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    translations: bool,
+    /// The same.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    components: &'a [String],
+    /// The same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    debug_packages: bool,
 }
 
 fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&str>, bool)) -> String {
@@ -47,6 +59,10 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
         digests,
         contents,
         snapshots,
+        changelogs,
+        translations,
+        components,
+        debug_packages,
     } = settings;
     let shape = Shape {
         edition: EDITION,
@@ -64,6 +80,10 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
         contents: *contents,
         signed_by,
         snapshots: snapshots.as_deref(),
+        changelogs: changelogs.as_deref(),
+        translations: *translations,
+        components,
+        debug_packages: *debug_packages,
     };
     serde_json::to_string(&shape).unwrap_or_default()
 }
@@ -77,13 +97,7 @@ impl ConfiguredTarget {
 
     /// Whether a generation whose head states this digest was made as one would be now.
     pub fn matches_fingerprint(&self, digest: &Sha256) -> bool {
-        *digest == self.configuration_fingerprint() || (!self.policy.signed_by && *digest == self.former_fingerprint())
-    }
-
-    /// What versions before 0.2 stated of the same: a digest of Rust's debug form.
-    fn former_fingerprint(&self) -> Sha256 {
-        let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
-        sha256(format!("{EDITION} {} {:?} {key:?}", self.format.name(), self.settings).as_bytes())
+        *digest == self.configuration_fingerprint()
     }
 }
 
@@ -106,6 +120,10 @@ mod tests {
             digests: vec![Algorithm::Sha512],
             contents: true,
             snapshots: None,
+            changelogs: None,
+            translations: false,
+            components: Vec::new(),
+            debug_packages: false,
         };
         assert_eq!(
             text("deb", &settings, (Some("0123ABCD"), false)),

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
-use rws_model::{Assembled, FileName, Inspected, Listed, Placement, Record, RecordFile, Refusal, RepositoryId, Role};
+use rws_model::{
+    Assembled, FileName, Inspected, Listed, PackagePlace, Placement, Record, RecordFile, Refusal, RepositoryId, Role,
+};
 use rws_store::{Body, Condition, Key, LocalFile, ObjectClass, Span, Stat, Store, StoreError, Version, Write};
 
 use crate::catalogue::ConfiguredTarget;
@@ -46,8 +48,8 @@ pub struct ReceivedFile {
     pub file: FileLocation,
     /// What its inspector saw.
     pub inspected: Inspected,
-    /// The name of the product that it belongs to, where the format asks for one.
-    pub product: Option<String>,
+    /// Where its sender wants it.
+    pub place: PackagePlace,
 }
 
 /// Where the bytes of a file are.
@@ -155,9 +157,9 @@ pub async fn accept(
         return Err(IntakeError::TooSlow);
     }
     let mut upload = UploadBuilder::new(reception.id().clone(), to.by.actor);
-    let mut products = Vec::new();
-    let parts = files.into_iter().map(|ReceivedFile { file, inspected, product }| {
-        products.push(product);
+    let mut places = Vec::new();
+    let parts = files.into_iter().map(|ReceivedFile { file, inspected, place }| {
+        places.push(place);
         (file, inspected)
     });
     let (files, inspected): (Vec<FileLocation>, Vec<Inspected>) = parts.unzip();
@@ -169,7 +171,7 @@ pub async fn accept(
         to.by.limits.check_upload(target, inspected)?;
         let mut presences = Presences::new(reception.store(), target);
         let pool = Pool::load(&mut presences, target, inspected, listed).await?;
-        let mut assembled = assemble(target, listed, (inspected, &products), &pool)?;
+        let mut assembled = assemble(target, listed, (inspected, &places), &pool)?;
         let is_reserved = |one: &&Assembled| is_reserved(target, &one.record.identity);
         if let Some(file) = assembled.iter().find(is_reserved).filter(|_| !to.is_release) {
             let file = file.record.files.first().map(|file| file.name.to_string()).unwrap_or_default();
@@ -373,33 +375,36 @@ pub(crate) async fn restore(
     Ok(promise(reception.store(), upload).await?)
 }
 
-/// The records of an upload for one target: those of each product by themselves.
+/// The records of an upload for one target: those of each place by themselves, without files that the target does not keep.
 pub(crate) fn assemble(
     target: &ConfiguredTarget,
     listed: Listed,
-    (inspected, products): (&[Inspected], &[Option<String>]),
+    (inspected, places): (&[Inspected], &[PackagePlace]),
     pool: &Pool,
 ) -> Result<Vec<Assembled>, Refusal> {
-    let of_product = |product: Option<&str>, files: &[Inspected]| {
+    let of_place = |place: &PackagePlace, files: &[Inspected]| {
         let placement = Placement {
             target: &target.target,
-            product,
+            place,
             architectures: &target.settings.architectures,
-            contents: target.settings.contents,
+            settings: &target.settings,
             pool: &|path| pool.get(path),
             listed,
             strict_names: target.policy.strict_names,
         };
         target.format.assemble(files, &placement)
     };
-    let different: BTreeSet<Option<&str>> = products.iter().map(Option::as_deref).collect();
-    if different.len() <= 1 {
-        return of_product(different.first().copied().flatten(), inspected);
+    let is_kept = |file: &Inspected| target.format.skips(file.file.name.as_str(), &target.settings).is_none();
+    let different: BTreeSet<&PackagePlace> = places.iter().collect();
+    if let (1, Some(place)) = (different.len(), different.first())
+        && inspected.iter().all(is_kept)
+    {
+        return of_place(place, inspected);
     }
     let mut assembled = Vec::new();
-    for product in different {
-        let files = inspected.iter().zip(products).filter(|(_, of)| of.as_deref() == product);
-        assembled.extend(of_product(product, &files.map(|(file, _)| file.clone()).collect::<Vec<_>>())?);
+    for place in different {
+        let files = inspected.iter().zip(places).filter(|(file, of)| *of == place && is_kept(file));
+        assembled.extend(of_place(place, &files.map(|(file, _)| file.clone()).collect::<Vec<_>>())?);
     }
     Ok(assembled)
 }

@@ -46,6 +46,7 @@ pub mod package_list;
 pub mod package_lists;
 pub mod package_signing;
 mod pending;
+pub mod phasing;
 pub mod pin;
 pub mod plan;
 mod presence;

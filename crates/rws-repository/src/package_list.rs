@@ -37,6 +37,8 @@ pub struct ListedName {
     pub name: Box<str>,
     /// What the package is, in a few words.
     pub summary: Box<str>,
+    /// The name of the source that it is built from, where that is another one.
+    pub source: Option<Box<str>>,
     /// The versions, newest first, each once.
     pub versions: Vec<Box<str>>,
     /// The architectures, as positions in [`PackageList::architectures`] in its order; those behind the 64th are left out.
@@ -50,6 +52,7 @@ pub struct TooLarge;
 #[derive(Default)]
 struct Gathered {
     summary: String,
+    source: Option<String>,
     is_of_source: bool,
     versions: Vec<String>,
     architectures: Vec<String>,
@@ -102,6 +105,11 @@ impl PackageList {
             let Some(package) = format.package_name(&Identity(row.identity.clone()), row.files.first()) else { return };
             let is_of_source = !format.is_installable(&package);
             let Some(gathered) = names.get_mut(&package.name) else { return };
+            let source = format.source_of(text).map(|source| format.source_package(&source).to_owned());
+            if let Some(source) = source.filter(|source| *source != package.name && gathered.source.is_none()) {
+                bytes += source.len();
+                gathered.source = Some(source);
+            }
             if bytes <= max_bytes && (gathered.summary.is_empty() || gathered.is_of_source || !is_of_source) {
                 let summary: String = format.summary(text).chars().take(SUMMARY_CHARACTERS).collect();
                 bytes = (bytes + summary.len()).saturating_sub(gathered.summary.len());
@@ -114,13 +122,19 @@ impl PackageList {
         }
         let positions: Vec<&String> = architectures.keys().collect();
         let listed = names.into_iter().map(|(name, gathered)| {
-            let Gathered { summary, versions, architectures, .. } = gathered;
+            let Gathered { summary, source, versions, architectures, .. } = gathered;
             let has = |(position, known): (usize, &&String)| {
                 (position < 64 && architectures.contains(known)).then_some(1 << position)
             };
             let architectures = positions.iter().enumerate().filter_map(has).fold(0_u64, |all, one: u64| all | one);
             let versions = versions.into_iter().rev().map(String::into_boxed_str).collect();
-            ListedName { name: name.into(), summary: summary.into(), versions, architectures }
+            ListedName {
+                name: name.into(),
+                summary: summary.into(),
+                source: source.map(String::into_boxed_str),
+                versions,
+                architectures,
+            }
         });
         let names = listed.collect();
         Ok(Ok(Self { generation: generation.id.clone(), names, architectures, bytes }))

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rws_model::{
-    BuiltPackage, ClientSetup, Identity, Reading, ReleasePackage, RepositoryId, Sha256, release_version, released_at,
-    sha256,
+    BuiltPackage, ClientSetup, Identity, PackagePlace, Reading, ReleasePackage, RepositoryId, Sha256, release_version,
+    released_at, sha256,
 };
 use rws_store::{LocalFile, Store};
 
@@ -100,7 +100,7 @@ pub async fn release(
         ..Destination::all(std::slice::from_ref(target), Requester::unlimited(&RELEASE))
     };
     let location = FileLocation::Disk(LocalFile::whole(&*path));
-    let files = vec![ReceivedFile { file: location, inspected, product: Some(name.to_owned()) }];
+    let files = vec![ReceivedFile { file: location, inspected, place: PackagePlace::of_product(name) }];
     let accepted = intake::accept(reception, to, files).await?;
     Ok(Released::Made { file: file.to_string(), accepted })
 }

@@ -204,7 +204,10 @@ impl PlannedRollback<'_> {
 }
 
 /// The record of a package of an earlier generation, and where its files are.
-async fn restore(packages: &StoredPackages<'_>, row: PackageRow) -> Result<(Record, Vec<FileLocation>), RollbackError> {
+pub(crate) async fn restore(
+    packages: &StoredPackages<'_>,
+    row: PackageRow,
+) -> Result<(Record, Vec<FileLocation>), RollbackError> {
     let unreadable =
         |path: &str, reason: String| RollbackError::Unreadable { path: format!("/{}", packages.public(path)), reason };
     let (mut locations, mut record) = (Vec::new(), None);
@@ -231,7 +234,10 @@ async fn restore(packages: &StoredPackages<'_>, row: PackageRow) -> Result<(Reco
     }
     let identity = Identity(row.identity.clone());
     let record = match record {
-        Some(record) => Record { identity, signature: row.signature, ..record },
+        Some(record) => {
+            let record = packages.target.format.carried(&record, &row.entries).unwrap_or(record);
+            Record { identity, signature: row.signature, ..record }
+        }
         None if !is_package => {
             let text = packages.generation.root_entries.get(&row.identity).cloned();
             let entry = |text| Entry { partition: ROOT.to_owned(), text };

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use rws_model::{FileName, Reading, Refusal, RepositoryId};
+use rws_model::{FileName, PackagePlace, Reading, Refusal, RepositoryId};
 use rws_store::{Key, LocalFile, Span, Store};
 use tempfile::TempPath;
 
@@ -156,7 +156,7 @@ async fn fetch(
     let path = file.into_temp_path();
     let received = |inspected| {
         let file = FileLocation::Disk(LocalFile::whole(&*path));
-        ReceivedFile { file, inspected, product: None }
+        ReceivedFile { file, inspected, place: PackagePlace::default() }
     };
     Ok(inspection.finish().map(received).map(|received| (received, path)))
 }

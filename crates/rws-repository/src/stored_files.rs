@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use rws_model::{
-    Assembled, ContentDigester, Digests, FileName, Format, Inspected, Listed as ListedFiles, Placement, Reading,
-    Record, RecordFile, Refusal,
+    Assembled, ContentDigester, Digests, FileName, Format, Inspected, Listed as ListedFiles, PackagePlace, Placement,
+    Reading, Record, RecordFile, Refusal,
 };
 use rws_store::{Listed, Span, Stat, Store, Version};
 
@@ -162,13 +162,16 @@ pub(crate) fn assemble(
 ) -> Result<Record, Refusal> {
     let directory = file.path.rsplit_once('/').map_or("", |(directory, _)| directory);
     let pool = |path: &str| beside(&join(directory, path.rsplit('/').next().unwrap_or(path)));
+    // the directory is where the file is; of the component it says only one that there is
+    let component = target.format.place_of(directory).component;
+    let is_component = |name: &String| target.format.check_component(Some(name), &target.settings).is_ok();
+    let place = PackagePlace { component: component.filter(is_component), ..PackagePlace::of_product("unknown") };
     let placement = Placement {
         target: &target.target,
-        // the directory is where the file is
-        product: Some("unknown"),
+        place: &place,
         // a package belongs where it was put
         architectures: std::slice::from_ref(&file.inspected.architecture),
-        contents: target.settings.contents,
+        settings: &target.settings,
         pool: &pool,
         listed: ListedFiles::InUpload,
         strict_names: false,

@@ -28,17 +28,9 @@ fn focal() -> RepositoryId {
 
 fn settings() -> RepositorySettings {
     RepositorySettings {
-        snapshots: None,
         architectures: vec!["amd64".to_owned(), "arm64".to_owned()],
         compression: vec![Compression::Zstd],
-        origin: String::new(),
-        label: String::new(),
-        suite: None,
-        description: String::new(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
+        ..RepositorySettings::default()
     }
 }
 
@@ -85,7 +77,16 @@ struct Next {
 fn next(scratch: &Path, before: Option<(&Generation, &PresentFiles)>, changes: &Changes, part: PartSize) -> Next {
     let (generation, settings) = (before.map(|(generation, _)| generation), settings());
     let taken = BTreeSet::new();
-    let present = Present { format: &Deb, generation, retired: &[], taken: &taken, package_keys: None, scratch, part };
+    let present = Present {
+        format: &Deb,
+        generation,
+        former: None,
+        retired: &[],
+        taken: &taken,
+        package_keys: None,
+        scratch,
+        part,
+    };
     let plan = plan(&present, changes, &StoreObservations::default()).unwrap();
     let tables = plan.tables(&Deb, generation).unwrap();
     let repository = focal();

@@ -56,7 +56,7 @@ pub fn of(entries: &[Entry]) -> PackageDescription {
             Some(EntryTopic::Description) => read(&text, &mut description),
             Some(EntryTopic::Files) => description.files = files(&text),
             Some(EntryTopic::Changelog) => description.changelog = changelog(&text),
-            None => {}
+            Some(EntryTopic::LongDescription) | None => {}
         }
     }
     description

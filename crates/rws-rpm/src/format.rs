@@ -83,8 +83,8 @@ impl UploadFormat for Rpm {
 }
 
 impl RepositoryFormat for Rpm {
-    fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId> {
-        placement::repositories(target, architectures)
+    fn repositories(&self, target: &Target, settings: &RepositorySettings) -> Vec<RepositoryId> {
+        placement::repositories(target, settings)
     }
 
     fn default_architectures(&self) -> &'static [&'static str] {

@@ -40,6 +40,12 @@ fn parts(identity: &Identity) -> Option<Parts<'_>> {
     Some(parts)
 }
 
+/// Whether a package has debug symbols, or sources for them, as rpmbuild splits them from others (find-debuginfo(1)).
+pub fn is_debug(identity: &Identity) -> bool {
+    let name = parts(identity).map(|parts| parts.name).unwrap_or_default();
+    name.ends_with("-debuginfo") || name.ends_with("-debugsource") || name.contains("-debuginfo-common")
+}
+
 /// What a package is to people: the version as the file's name has it, if that is `NAME-VERSION-RELEASE.ARCHITECTURE.rpm`.
 pub fn package_name(identity: &Identity, file: Option<&FileName>) -> Option<PackageName> {
     let Parts { name, epoch, version, release, architecture } = parts(identity)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rws_model::{Assembled, Inspected, Placement, Record, Refusal, RepositoryId, Role, Target};
+use rws_model::{Assembled, Inspected, Placement, Record, Refusal, RepositoryId, RepositorySettings, Role, Target};
 
 use crate::identity;
 
@@ -12,11 +12,19 @@ const DIRECTORY: &str = "Packages";
 /// The repository of sources, beside those of the architectures.
 const SOURCES: &str = "SRPMS";
 
-/// The repositories of a target: one for each architecture, and one for sources.
-pub fn repositories(target: &Target, architectures: &[String]) -> Vec<RepositoryId> {
-    let names = architectures.iter().map(String::as_str).chain([SOURCES]);
-    let mut repositories = Vec::with_capacity(architectures.len() + 1);
-    for repository in names.filter_map(|name| repository(target, name)) {
+/// What the name of a repository of debug symbols adds to that of the architecture. dnf's plugin debuginfo-install looks for
+/// identifiers of repositories that end so.
+pub const DEBUG: &str = "-debuginfo";
+
+/// The repositories of a target: one for each architecture, one for sources, and, where packages of debug symbols are published
+/// apart, one more for those of each architecture.
+pub fn repositories(target: &Target, settings: &RepositorySettings) -> Vec<RepositoryId> {
+    let of_debug =
+        settings.architectures.iter().filter(|_| settings.debug_packages).map(|name| format!("{name}{DEBUG}"));
+    let names: Vec<String> =
+        settings.architectures.iter().cloned().chain([SOURCES.to_owned()]).chain(of_debug).collect();
+    let mut repositories = Vec::with_capacity(names.len());
+    for repository in names.iter().filter_map(|name| repository(target, name)) {
         if !repositories.contains(&repository) {
             repositories.push(repository);
         }
@@ -57,7 +65,9 @@ fn destinations(file: &Inspected, placement: &Placement<'_>) -> Vec<RepositoryId
         (_, "noarch") => configured.collect(),
         (_, own) => configured.filter(|name| *name == own).collect(),
     };
-    names.into_iter().filter_map(|name| repository(placement.target, name)).collect()
+    let is_debug = placement.settings.debug_packages && file.role == Role::Binary && identity::is_debug(&file.identity);
+    let end = if is_debug { DEBUG } else { "" };
+    names.into_iter().filter_map(|name| repository(placement.target, &format!("{name}{end}"))).collect()
 }
 
 fn repository(target: &Target, name: &str) -> Option<RepositoryId> {

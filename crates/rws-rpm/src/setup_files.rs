@@ -2,6 +2,8 @@
 
 use rws_model::{ClientKey, ClientSetup, with_digest};
 
+use crate::placement::DEBUG;
+
 /// Who reads a `.repo` file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
@@ -28,7 +30,10 @@ pub fn repo_with(setup: &ClientSetup<'_>, client: Client, keys: Option<&str>) ->
         let others = format!("{base}/-/setup/{target}");
         file.push_str(&format!("# zypper: {others}.zypper.repo; yum on EL 6 and 7: {others}.yum.repo\n"));
     }
-    for (suffix, title, architecture, enabled) in [("", "", "$basearch", 1), ("-source", ", sources", "SRPMS", 0)] {
+    let debug = format!("$basearch{DEBUG}");
+    let debug = setup.debug_packages.then_some((DEBUG, ", debug symbols", debug.as_str(), 0));
+    let others = [("", "", "$basearch", 1), ("-source", ", sources", "SRPMS", 0)];
+    for (suffix, title, architecture, enabled) in others.into_iter().chain(debug) {
         let plain = format!("baseurl={trees}/{target}/{architecture}/");
         let address = match client {
             Client::Dnf if has_mirror_list => {

@@ -29,6 +29,7 @@ pub async fn get(
 ) -> Result<Option<Answer>, Problem> {
     let Some((state, path)) = rest.split_once('/') else { return Ok(None) };
     let Some(path) = path::normalized(path) else { return Ok(None) };
+    let path = service.gate.canonical(path.into_owned());
     let wanted = download::wanted(&parts.method, &parts.headers);
     let (state, found) = service.gate.readable_at(reader, (state, &path), wanted).await?;
     let Some(file) = found else {

@@ -79,6 +79,8 @@ pub struct Budgets {
     pub metadata: Arc<FairBudget<String>>,
     /// Files of metadata that are unpacked and checked, by user.
     pub checking: Arc<FairBudget<String>>,
+    /// Packages whose changelogs are read at the same time.
+    pub changelogs: Arc<FairBudget<Network>>,
     /// Directories that are listed in several parts.
     pub listings: Arc<FairBudget<Network>>,
     /// Parts of such listings that are read at the same time.
@@ -103,6 +105,9 @@ const RENDERED: u64 = 2;
 /// Files of metadata that are checked at the same time: one takes up to 200 MB.
 const CHECKED: u64 = 1;
 
+/// Packages whose changelogs are read: of each all may be unpacked.
+const CHANGELOGS: u64 = 2;
+
 /// Bytes of files of metadata.
 const METADATA_BYTES: u64 = 32 << 20;
 
@@ -122,6 +127,7 @@ impl Budgets {
             accepting: FairBudget::new("accepting", 2 * limits.entries_bytes),
             metadata: FairBudget::new("metadata", METADATA_BYTES),
             checking: FairBudget::new("checking", CHECKED),
+            changelogs: FairBudget::new("changelogs", CHANGELOGS),
             listings: FairBudget::new("listings", LISTINGS),
             listing_parts: Semaphore::new(LISTING_PARTS),
         }

@@ -14,7 +14,7 @@ use rws_store::low_priority;
 use tokio::sync::oneshot;
 
 use crate::budgets::Network;
-use crate::passwords::{PasswordHash, Workspace};
+use rws_passwords::{PasswordHash, Workspace};
 
 /// How many checks of a kind wait; for a further one the one from where most guesses come is given up.
 const MOST_WAITING: usize = 1024;
@@ -215,7 +215,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::passwords::Method;
+    use rws_passwords::Method;
 
     fn hash(password: &str) -> PasswordHash {
         PasswordHash::parse(&PasswordHash::create(Method::Argon2id, password.as_bytes(), &[7; 16]).unwrap()).unwrap()

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::Stream;
 use rws_model::{FileName, Format, Formats, Reading};
 use rws_repository::IncomingFiles;
+use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::inspection::Inspection;
 
 use crate::answer::Problem;
@@ -46,8 +47,10 @@ impl Form {
 }
 
 /// What the sender is told of a file that is taken and not kept; `None` for one that is kept.
-pub fn skipped_warning(formats: &Formats, name: &str) -> Option<String> {
-    formats.skips(name).map(|reason| format!("{name}: it is not kept: {reason}"))
+pub fn skipped_warning(formats: &Formats, targets: &[Arc<ConfiguredTarget>], name: &str) -> Option<String> {
+    let skips = |target: &Arc<ConfiguredTarget>| formats.skips(name, &target.settings);
+    let reason = targets.first().and_then(skips).filter(|_| targets.iter().all(|target| skips(target).is_some()));
+    reason.map(|reason| format!("{name}: it is not kept: {reason}"))
 }
 
 /// Where the files of a form go.
@@ -56,6 +59,8 @@ pub struct Destination<'a> {
     pub place: SpoolContext<'a>,
     /// What large ones go to at once.
     pub reception: &'a mut IncomingFiles,
+    /// The targets.
+    pub targets: &'a [Arc<ConfiguredTarget>],
     /// What they have to be.
     pub format: &'a Arc<dyn Format>,
     /// All formats that there are.
@@ -109,7 +114,7 @@ pub async fn read(mut to: Destination<'_>, mut parser: MultipartParser, body: &m
                     part = if is_product { Part::Product(Vec::new()) } else { Part::Ignored };
                 }
                 Event::PartBegin { file_name: Some(file_name), .. } => {
-                    part = if let Some(warning) = skipped_warning(to.formats, &file_name) {
+                    part = if let Some(warning) = skipped_warning(to.formats, to.targets, &file_name) {
                         form.skipped.push(warning);
                         Part::Ignored
                     } else {

@@ -131,6 +131,15 @@ impl Gate {
         }
     }
 
+    /// The same path with the codename in place of a suite: all that is asked of a path is asked of this one.
+    pub fn canonical(&self, path: String) -> String {
+        let place = Self::place(&path);
+        match self.catalogue.path_of_metadata(place) {
+            Some(own) => format!("{}{own}", path.strip_suffix(place).unwrap_or_default()),
+            None => path,
+        }
+    }
+
     /// Whether somebody may know of what is at a path without slashes at its ends, or of a repository of that name.
     pub fn may_see(&self, reader: &Reader, path: &str) -> bool {
         !reader.is_limited() || reader.may_see(path, &self.areas.of(path))

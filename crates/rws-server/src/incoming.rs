@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use futures::TryStreamExt;
-use rws_model::{FileByFile, FileName, Listed, Refusal, Verb};
+use rws_model::{FileByFile, FileName, Listed, PackagePlace, Refusal, Verb};
 use rws_repository::actor::Actor;
 use rws_repository::aside::{self, Sender};
 use rws_repository::catalogue::{ConfiguredTarget, normal_path};
@@ -74,7 +74,7 @@ pub async fn put(
     let permit = permit(service, user).await?;
     let place = place(service, user, path)?;
     let name = place.name.as_str();
-    if let Some(warning) = skipped_warning(service.gate.formats(), name) {
+    if let Some(warning) = skipped_warning(service.gate.formats(), place.writable.targets(), name) {
         // as in a form
         while body.next().await?.is_some() {}
         return Ok(with_notes(message(StatusCode::CREATED, "OK"), &[warning]));
@@ -203,6 +203,7 @@ async fn commit(
     let mut to = Destination {
         place: service.place(sender.user),
         reception: &mut reception,
+        targets: writable.targets(),
         format: &target.format,
         formats: service.gate.formats(),
         reading: reading(writable.targets()),
@@ -221,9 +222,9 @@ async fn commit(
     let user = sender.user.to_owned();
     let taken: Vec<AsideFile> = list.names().map(|name| waiting(&sender, name)).collect();
     files.push(list);
-    let product = Some(sender.product.to_owned());
+    let to_place = PackagePlace::of_product(sender.product);
     let to = writable.clone();
-    let batch = Batch { user, actor, reception, to, product, files, listed: Listed::InUploadOrPool, aside };
+    let batch = Batch { user, actor, reception, to, place: to_place, files, listed: Listed::InUploadOrPool, aside };
     let accepted = batch.take(service).await?;
     taken.iter().for_each(|file| service.quotas.forget(file));
     Ok(accepted)

@@ -4,10 +4,14 @@ use std::fs;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::service::Service;
+
+mod declared;
+
+pub use declared::{METRICS, Metric, MetricKind};
 
 /// The upper ends of the buckets of durations, in seconds: from an answer out of memory to a large upload.
 const SECONDS: [f64; 12] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0];
@@ -39,7 +43,7 @@ impl Metrics {
         let recorder = builder.map_err(|error| MetricsError(error.to_string()))?.build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|error| MetricsError(error.to_string()))?;
-        describe();
+        declared::describe();
         begin();
         Ok(Self(handle))
     }
@@ -103,65 +107,6 @@ fn begin() {
         counter!("rws_http_refused_total", "limit" => limit).increment(0);
     }
     counter!("rws_lost_commits_total").increment(0);
-}
-
-fn describe() {
-    describe_gauge!("rws_ready", "Whether this replica is ready: what `/-/ready` answers.");
-    describe_gauge!("rws_uploads_pending", "Uploads that this replica accepted and that are not published yet.");
-    describe_gauge!("rws_upload_oldest_pending_seconds", Unit::Seconds, "For how long the oldest of them is pending.");
-    describe_gauge!("rws_disk_free_bytes", Unit::Bytes, "Free bytes of the file system of a directory.");
-    describe_gauge!("rws_disk_size_bytes", Unit::Bytes, "Size of the file system of a directory.");
-    describe_gauge!("rws_build_info", "The version of the program.");
-    describe_gauge!("rws_http_connections", "Connections that are open.");
-    describe_gauge!("rws_http_answer_bytes", Unit::Bytes, "Memory of running requests and answers.");
-    describe_counter!("rws_http_refused_total", "Connections and requests that RWS refused, by limit.");
-    describe_histogram!("rws_http_waited_seconds", Unit::Seconds, "How long requests waited for a limit, by limit.");
-    describe_counter!("rws_http_requests_total", "Requests that RWS answered, by kind and status.");
-    describe_histogram!(
-        "rws_http_request_seconds",
-        Unit::Seconds,
-        "Time from the headers of a request to the last byte of its answer."
-    );
-    describe_counter!("rws_http_received_bytes_total", "Bytes of the bodies of requests.");
-    describe_counter!("rws_http_sent_bytes_total", "Bytes of the bodies of answers.");
-    describe_counter!("rws_logins_total", "Password checks, by outcome, without remembered passwords.");
-    describe_gauge!("rws_uploads_open", "Uploads that RWS is receiving.");
-    describe_gauge!("rws_writable", "Whether this replica may write to the store.");
-    describe_gauge!("rws_repositories_failing", "Repositories whose last publish failed.");
-    describe_gauge!(
-        "rws_key_usable",
-        "Whether a key can sign now: its last signature was made, and it is not expired."
-    );
-    describe_gauge!("rws_key_warnings", "How many warnings there are about a key; `rws key check` prints them.");
-    describe_gauge!("rws_key_expiry_timestamp_seconds", Unit::Seconds, "When a key expires, since 1970.");
-    describe_gauge!(
-        "rws_repositories_unchecked",
-        "Repositories that RWS has not compared with its settings and keys since its start."
-    );
-    describe_gauge!(
-        "rws_repositories_overruled",
-        "Repositories that a replica with other settings or keys published, which started later."
-    );
-    describe_counter!("rws_publishes_total", "Publisher runs, by outcome.");
-    describe_histogram!("rws_publish_seconds", Unit::Seconds, "Duration of the runs that published a generation.");
-    describe_counter!("rws_lost_commits_total", "Commits that lost to another publisher (write contention).");
-    describe_counter!("rws_store_requests_total", "Requests to the S3 service, by operation and outcome.");
-    describe_histogram!(
-        "rws_store_request_seconds",
-        Unit::Seconds,
-        "How long the S3 service took to answer, by operation."
-    );
-    describe_counter!("rws_webhook_deliveries_total", "Tries to deliver an event, by webhook and outcome.");
-    describe_counter!("rws_webhook_given_up_total", "Events that RWS gave up, by webhook.");
-    describe_gauge!("rws_webhook_pending", "Events that wait, by webhook.");
-    describe_gauge!(
-        "rws_webhook_oldest_pending_seconds",
-        Unit::Seconds,
-        "For how long the oldest event waits, by webhook."
-    );
-    describe_gauge!("process_resident_memory_bytes", "Resident memory.");
-    describe_gauge!("process_cpu_seconds_total", "User and system time.");
-    describe_gauge!("process_open_fds", "Open file descriptors.");
 }
 
 /// What the kernel says of this process (proc(5)); nothing where it does not.

@@ -4,7 +4,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::contents::{packages, search};
-use crate::{audit, incoming, metadata, own, past, pins, promote, purge, retain, rollback, tokens, upload};
+use crate::{
+    audit, changelogs, incoming, metadata, own, past, phase, pins, promote, purge, retain, rollback, tokens, upload,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,9 +18,9 @@ use crate::{audit, incoming, metadata, own, past, pins, promote, purge, retain, 
     ),
     paths(
         own::health, own::ready, own::metrics, own::version, own::openapi, own::overview, own::repositories,
-        own::upload, search::get, packages::get, own::key, own::client_file, own::mirrorlist, upload::put, incoming::put,
+        own::upload, search::get, packages::get, own::key, own::client_file, own::mirrorlist, changelogs::get, upload::put, incoming::put,
         metadata::put, metadata::remove,
-        promote::post, rollback::post, retain::post, audit::get, tokens::get, tokens::post,
+        promote::post, rollback::post, retain::post, phase::post, audit::get, tokens::get, tokens::post,
         tokens::delete, purge::post, pins::get, pins::post, pins::delete, past::generations, past::diff,
     ),
     modifiers(&Passwords),

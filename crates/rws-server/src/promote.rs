@@ -20,7 +20,7 @@ use crate::gate::{Visible, Writable};
 use crate::json_request;
 use crate::schema::{ChangeProblems, Message, Packages, Plan, PlanProblem, PromoteRequest, Wait};
 use crate::service::Service;
-use crate::upload::{answer, permit};
+use crate::upload::{answer, check_component, permit};
 use crate::wait;
 
 /// Copies packages of one target to others. All of them, or none.
@@ -48,7 +48,10 @@ pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mu
     if request.dry_run {
         to.visible()?;
     }
-    if to.targets().iter().any(|target| target.target == from.target) {
+    if let Some(component) = &request.component {
+        check_component(component, to.targets())?;
+    }
+    if request.component.is_none() && to.targets().iter().any(|target| target.target == from.target) {
         let message = format!("Packages of {} cannot be promoted to the same target.", from.target);
         return Err(Problem::bad_request("onto-itself", message));
     }
@@ -79,6 +82,7 @@ pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mu
             packages: &packages,
             sources: request.sources,
             replace: request.replace,
+            component: request.component.as_deref(),
             metadata: &request.metadata,
             spool: &promoting.spool,
             max_entries_bytes: promoting.settings.limits.entries_bytes,

@@ -45,7 +45,7 @@ impl RawFile {
     ) -> Result<Self, Problem> {
         // as it stands: a product has no blanks, and names such as libstdc++ have this sign
         let product = parts.uri.query().and_then(|text| query(Some(&text.replace('+', "%2B")), "product"));
-        if let Some(warning) = skipped_warning(formats, name) {
+        if let Some(warning) = skipped_warning(formats, targets, name) {
             return Ok(Self { name: Err(warning), product });
         }
         let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };

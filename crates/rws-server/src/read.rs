@@ -32,7 +32,7 @@ pub async fn get(service: &Arc<Service>, reader: &Reader, client: &Client, parts
         return file.unwrap_or_else(|| missing(false));
     }
     let is_json = || wants_json(&parts.headers, parts.uri.query());
-    let Some(path) = named(raw) else { return missing(is_json()) };
+    let Some(path) = named(service, raw) else { return missing(is_json()) };
     let readable = match service.gate.readable(reader, &path) {
         Ok(readable) => readable,
         Err(Closed::LogIn) => return Problem::unauthorized().answer(),
@@ -47,16 +47,17 @@ pub async fn get(service: &Arc<Service>, reader: &Reader, client: &Client, parts
 }
 
 /// The path without slashes at its ends that a URL names; `None` for what can be none.
-fn named(raw: &str) -> Option<String> {
+fn named(service: &Service, raw: &str) -> Option<String> {
     let decoded = path::decoded(raw)?;
     let path = path::normalized(&decoded)?;
-    Some(if path == "index" { String::new() } else { path.into_owned() })
+    Some(if path == "index" { String::new() } else { service.gate.canonical(path.into_owned()) })
 }
 
 /// Whether it matters who reads this.
 pub fn depends_on_reader(service: &Service, reader: &Reader, parts: &Parts) -> bool {
     let raw = path::absolute(parts.uri.path());
-    !raw.starts_with("/static/") && named(raw).is_some_and(|path| service.gate.depends_on_reader(reader, &path))
+    !raw.starts_with("/static/")
+        && named(service, raw).is_some_and(|path| service.gate.depends_on_reader(reader, &path))
 }
 
 /// JSON for programs, a page for people, with the same status.

@@ -24,7 +24,7 @@ use crate::path_token::PathToken;
 use crate::service::Service;
 use crate::table::{Endpoint, Resource, Right, Route, Row};
 use crate::{
-    audit, incoming, metadata, own, pages, path, pins, promote, purge, read, remove, retain, rollback, schedule,
+    audit, incoming, metadata, own, pages, path, phase, pins, promote, purge, read, remove, retain, rollback, schedule,
     tokens, upload, wait,
 };
 
@@ -281,6 +281,7 @@ async fn write(
         Endpoint::PutIncoming => incoming::put(service, &user, &rest("-/incoming/"), parts, body).await?,
         Endpoint::Promote => promote::post(service, &user, parts, body).await?,
         Endpoint::Rollback => rollback::post(service, &user, parts, body).await?,
+        Endpoint::Phase => phase::post(service, &user, parts, body).await?,
         Endpoint::Retain => retain::post(service, &user, parts, body).await?,
         Endpoint::Purge => purge::post(service, &user, parts, body).await?,
         Endpoint::CreatePin => pins::post(service, &user, parts, body).await?,

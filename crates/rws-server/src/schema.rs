@@ -55,6 +55,16 @@ pub struct Product {
     product: Option<String>,
 }
 
+/// Where in an apt repository the packages go.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "for the document only")]
+pub struct Component {
+    /// One of the configured components of the repository. Without it: the first of them, which is `main` where none is
+    /// configured.
+    component: Option<String>,
+}
+
 /// Which file of metadata.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]

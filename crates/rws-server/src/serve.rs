@@ -4,10 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -63,6 +64,17 @@ const PING: Duration = Duration::from_secs(30);
 /// How often it is looked whether all requests have ended, when the service stops.
 const ENDED: Duration = Duration::from_millis(20);
 
+/// How often a connection looks for a reason to end, when the service stops.
+const LOOK_AT_END: Duration = Duration::from_millis(50);
+
+/// How long after it was opened a connection waits for its first request, when the service stops: the client has sent it, or is about
+/// to, and knows of no other server.
+const FIRST_REQUEST: Duration = Duration::from_secs(5);
+
+/// How long after its last answer a connection waits for a further request, when the service stops: that answer says that the
+/// connection ends. A client that is quiet for longer learns it from the end itself, before it asks again.
+const FURTHER_REQUEST: Duration = Duration::from_secs(1);
+
 /// The pause when the system gives no more connections.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -112,8 +124,10 @@ impl Network {
             // an error means that whoever stops is gone, which is a reason to stop as well
             _ = stopped.wait_for(|stop| *stop) => {}
         }
+        // a socket of the service manager stays open there: who connects now waits for the next process
         drop(self.listener);
-        while places.in_use() > 0 {
+        // who was accepted last may have no place yet
+        while places.in_use() > 0 || newcomers.available_permits() < NEWCOMERS {
             tokio::time::sleep(ENDED).await;
         }
     }
@@ -187,11 +201,14 @@ impl Open {
         let activity = Arc::clone(&self.listed.activity);
         let (service, connection) = (Arc::clone(&self.service), self.connection);
         let of_requests = Arc::clone(&activity);
+        let is_http2 = Arc::new(AtomicBool::new(false));
+        let (is_told_version, stop) = (Arc::clone(&is_http2), self.stop.clone());
         let requests = service_fn(move |request: Request<Incoming>| {
+            is_told_version.store(request.version() == Version::HTTP_2, Ordering::Relaxed);
             // with HTTP/2 the client sends of a body before it is read
             let ahead_bytes = if request.body().is_end_stream() { 0 } else { UNREAD_BYTES };
             let begun = of_requests.begin(u64::from(HEADER_BYTES) + u64::from(ahead_bytes));
-            let ends = is_nearly_full(&service);
+            let ends = *stop.borrow() || is_nearly_full(&service);
             let service = Arc::clone(&service);
             let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
             async move { handle(service, connection, request, begun, ends).await }
@@ -213,7 +230,7 @@ impl Open {
         let mut answering = pin!(builder.serve_connection(TokioIo::new(stream), requests));
         let stalled = self.service.settings.limits.stalled;
         let mut look = tokio::time::interval(LOOK.min(stalled));
-        let mut is_stopping = false;
+        let (mut is_stopping, mut is_ending) = (false, false);
         loop {
             tokio::select! {
                 biased;
@@ -223,22 +240,39 @@ impl Open {
                     }
                     return;
                 }
-                _ = look.tick() => match activity.state() {
-                    ConnectionState::Sending { quiet } if quiet > stalled => return,
-                    ConnectionState::Idle { quiet, .. } if quiet > 2 * HEADERS => return,
-                    ConnectionState::Idle { has_asked: false, quiet } if quiet > HEADERS => return,
-                    ConnectionState::Idle { has_asked: true, quiet } if quiet > HEADERS || is_nearly_full(&self.service) => {
+                _ = look.tick() => {
+                    let state = activity.state();
+                    match state {
+                        ConnectionState::Sending { quiet } if quiet > stalled => return,
+                        ConnectionState::Idle { quiet, .. } if quiet > 2 * HEADERS => return,
+                        ConnectionState::Idle { has_asked: false, quiet } if quiet > HEADERS => return,
+                        ConnectionState::Idle { has_asked: true, quiet } if quiet > HEADERS || is_nearly_full(&self.service) => {
+                            answering.as_mut().graceful_shutdown();
+                        }
+                        _ => {}
+                    }
+                    if is_stopping && !is_ending && may_end(state, is_http2.load(Ordering::Relaxed)) {
+                        is_ending = true;
                         answering.as_mut().graceful_shutdown();
                     }
-                    _ => {}
-                },
+                }
                 () = self.listed.gives_way.notified() => return,
                 _ = self.stop.wait_for(|stop| *stop), if !is_stopping => {
                     is_stopping = true;
-                    answering.as_mut().graceful_shutdown();
+                    look = tokio::time::interval(LOOK_AT_END);
                 }
             }
         }
+    }
+}
+
+/// Whether a connection may be told to end, when the service stops, without a request being lost. Before its first request hyper would
+/// close it, even with that request on its way; once it is idle, too. HTTP/2 tells the client which requests are still answered.
+fn may_end(state: ConnectionState, is_http2: bool) -> bool {
+    match state {
+        ConnectionState::Idle { has_asked: false, quiet } => quiet > FIRST_REQUEST,
+        ConnectionState::Idle { has_asked: true, quiet } => is_http2 || quiet > FURTHER_REQUEST,
+        ConnectionState::Working | ConnectionState::Sending { .. } | ConnectionState::Waiting { .. } => true,
     }
 }
 
@@ -252,4 +286,27 @@ fn is_nearly_full(service: &Service) -> bool {
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let reasons = std::iter::successors(Some(error), |error| error.source());
     reasons.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_may_have_a_request_on_its_way_stays() {
+        let idle =
+            |has_asked, milliseconds| ConnectionState::Idle { has_asked, quiet: Duration::from_millis(milliseconds) };
+        let ends = [
+            (idle(false, 4_000), false, false),
+            (idle(false, 4_000), true, false),
+            (idle(false, 6_000), false, true),
+            (idle(true, 500), false, false),
+            (idle(true, 500), true, true),
+            (idle(true, 2_000), false, true),
+            (ConnectionState::Working, false, true),
+        ];
+        for (state, is_http2, expected) in ends {
+            assert_eq!(may_end(state, is_http2), expected, "{state:?} {is_http2}");
+        }
+    }
 }

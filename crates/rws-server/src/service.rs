@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::access::Logins;
 use crate::answer::{Problem, busy};
 use crate::budgets::Budgets;
+use crate::changelogs::ReadChangelogs;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::pages::PageCache;
@@ -91,6 +92,8 @@ pub struct Service {
     pub waiting: WaitingFiles,
     /// A local directory for files that are being received; on the file system of a local store.
     pub spool: PathBuf,
+    /// Changelogs that were read lately.
+    pub changelogs: ReadChangelogs,
     /// Directories whose disks may become full, by what they are for: `data`, `spool`.
     pub disks: Vec<(&'static str, PathBuf)>,
     /// Pages that were made lately.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use rws_model::{FileName, Inspected, Md5Pieces, Memory, Refusal, Sha256};
+use rws_model::{FileName, Inspected, Md5Pieces, Memory, PackagePlace, Refusal, Sha256};
 use rws_repository::inspection::{Inspection, InspectionButMd5};
 use rws_repository::intake::{FileLocation, ReceivedFile};
 use rws_store::{Grower, LocalFile};
@@ -136,11 +136,19 @@ pub struct SpoolContext<'a> {
 }
 
 /// The memory that a user takes for reading one file.
-struct MemoryOfUser {
+pub struct MemoryOfUser {
     of: Arc<FairBudget<String>>,
     user: String,
     taken: Mutex<Vec<BudgetShare<String>>>,
     runtime: Handle,
+}
+
+impl MemoryOfUser {
+    /// Nothing is taken yet.
+    pub fn new(budgets: &Budgets, user: &str) -> Self {
+        let (of, user) = (Arc::clone(&budgets.reading), user.to_owned());
+        Self { of, user, taken: Mutex::default(), runtime: Handle::current() }
+    }
 }
 
 impl Memory for MemoryOfUser {
@@ -196,12 +204,12 @@ impl Spooled {
     /// # Errors
     ///
     /// When the disk fails.
-    pub fn into_received(mut self, product: Option<String>) -> io::Result<(TempPath, ReceivedFile)> {
+    pub fn into_received(mut self, place: PackagePlace) -> io::Result<(TempPath, ReceivedFile)> {
         if let Some(path) = self.entries.take() {
             self.inspected.entries = serde_json::from_reader(BufReader::new(File::open(&path)?))?;
         }
         let file = FileLocation::Disk(LocalFile::whole(&*self.path));
-        let received = ReceivedFile { file, inspected: self.inspected, product };
+        let received = ReceivedFile { file, inspected: self.inspected, place };
         Ok((self.path, received))
     }
 
@@ -238,12 +246,7 @@ impl Spool {
     ) -> Result<Self, SpoolError> {
         let SpoolContext { directory, limits, budgets, user } = place;
         let most_bytes = limits.file_bytes;
-        let memory = MemoryOfUser {
-            of: Arc::clone(&budgets.reading),
-            user: user.to_owned(),
-            taken: Mutex::default(),
-            runtime: Handle::current(),
-        };
+        let memory = MemoryOfUser::new(budgets, user);
         let (md5, inspection) = inspection.asking(Arc::new(memory)).halves();
         let directory = directory.to_owned();
         let make_in = directory.clone();

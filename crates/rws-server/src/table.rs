@@ -70,6 +70,7 @@ pub enum Endpoint {
     ClientFile,
     /// `own::mirrorlist`
     Mirrorlist,
+    Changelog,
     /// Nobody: there is nothing.
     Nothing,
     /// `metadata::put`
@@ -84,6 +85,7 @@ pub enum Endpoint {
     Rollback,
     /// `retain::post`
     Retain,
+    Phase,
     /// `audit::get`
     Audit,
     /// `contents::search::get`
@@ -136,7 +138,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 36] = [
+pub static ROWS: [Row; 38] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -153,6 +155,7 @@ pub static ROWS: [Row; 36] = [
     row(Method::GET, "/-/keys/{name}", Right::Read, Resource::Key, Endpoint::Key),
     row(Method::GET, "/-/setup/{target.file}", Right::Read, Resource::Target, Endpoint::ClientFile),
     row(Method::GET, "/-/mirrorlist/{repository}", Right::Read, Resource::Target, Endpoint::Mirrorlist),
+    row(Method::GET, "/-/changelogs/{target/path}", Right::Read, Resource::Target, Endpoint::Changelog),
     row(Method::PUT, "/-/metadata/{target/architecture/name}", Right::Write, Resource::Targets, Endpoint::PutMetadata),
     row(
         Method::DELETE,
@@ -164,6 +167,7 @@ pub static ROWS: [Row; 36] = [
     row(Method::PUT, "/-/incoming/{target/product/file}", Right::Write, Resource::Targets, Endpoint::PutIncoming),
     row(Method::POST, "/-/promote", Right::Write, Resource::Targets, Endpoint::Promote),
     row(Method::POST, "/-/rollback", Right::Write, Resource::Targets, Endpoint::Rollback),
+    row(Method::POST, "/-/phase", Right::Write, Resource::Targets, Endpoint::Phase),
     row(Method::POST, "/-/retain", Right::Write, Resource::Targets, Endpoint::Retain),
     row(Method::GET, "/-/pins", Right::Read, Resource::Repositories, Endpoint::Pins),
     row(Method::POST, "/-/pins", Right::Administer, Resource::Targets, Endpoint::CreatePin),

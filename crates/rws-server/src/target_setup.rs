@@ -13,6 +13,8 @@ pub struct TargetSetup {
     base: String,
     target: Target,
     architectures: Vec<String>,
+    components: Vec<String>,
+    debug_packages: bool,
     packages_are_signed: bool,
     keys: Option<KeyTexts>,
     at: Option<String>,
@@ -40,11 +42,12 @@ impl TargetSetup {
         names_architectures: bool,
     ) -> Result<Self, RepositoryError> {
         let configured = readable.configured();
-        let mut architectures = Vec::new();
+        let (mut architectures, mut components) = (Vec::new(), Vec::new());
         if names_architectures {
             for repository in configured.repositories() {
                 let root = readable.root(&repository).await?;
                 architectures.extend(configured.format.architectures(&repository, &root));
+                components.extend(configured.format.components(&repository, &root));
             }
         }
         let target = configured.target.clone();
@@ -53,6 +56,8 @@ impl TargetSetup {
             base,
             target,
             architectures,
+            components,
+            debug_packages: configured.settings.debug_packages,
             packages_are_signed: readable.verifies_packages().await?,
             keys,
             at: None,
@@ -61,7 +66,7 @@ impl TargetSetup {
 
     /// The same for a state of its repositories: nothing of what they have now is said of it.
     pub fn of_state(self, at: String) -> Self {
-        Self { architectures: Vec::new(), packages_are_signed: false, at: Some(at), ..self }
+        Self { architectures: Vec::new(), components: Vec::new(), packages_are_signed: false, at: Some(at), ..self }
     }
 
     /// The same for a format.
@@ -70,6 +75,8 @@ impl TargetSetup {
             base: &self.base,
             target: &self.target,
             architectures: &self.architectures,
+            components: &self.components,
+            debug_packages: self.debug_packages,
             packages_are_signed: self.packages_are_signed,
             key: self.keys.as_ref().map(KeyTexts::client_key),
             at: self.at.as_deref(),

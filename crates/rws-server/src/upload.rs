@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use rws_model::{Format, Listed, Reading, RefusalKind, Verb};
+use rws_model::{Format, Listed, PackagePlace, Reading, RefusalKind, Verb};
 use rws_repository::actor::Actor;
 use rws_repository::aside;
 use rws_repository::catalogue::ConfiguredTarget;
@@ -26,8 +26,9 @@ use crate::exchange::actor;
 use crate::form::{self, Destination, HOW_TO_SEND, content_type};
 use crate::gate::Writable;
 use crate::multipart::{self, MultipartParser};
+use crate::path::query;
 use crate::raw_file::RawFile;
-use crate::schema::{ChangeProblems, FilePath, Message, Product, Wait};
+use crate::schema::{ChangeProblems, Component, FilePath, Message, Product, Wait};
 use crate::service::Service;
 use crate::settings::Limits;
 use crate::shares::BudgetShare;
@@ -59,7 +60,7 @@ enum Content {
 /// sent to the path without a name.
 #[utoipa::path(put, path = "/{kind}/{series}/{distribution}/{version}/{file}", tag = "uploads",
     security(("password" = [])),
-    params(FilePath, Product, Wait),
+    params(FilePath, Product, Component, Wait),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The package."),
     responses(
         (status = 201, description = "RWS has accepted the upload; with `wait` it has published it.", body = Message),
@@ -129,6 +130,7 @@ async fn receive(
     body: &mut Incoming,
 ) -> Result<Option<AcceptedUpload>, Problem> {
     let targets = writable.targets();
+    let component = component(parts, targets)?;
     let Some(first) = targets.first() else { return Err(Problem::bad_request("path", "Invalid URL.")) };
     let signs = targets.iter().any(|target| target.signs_packages());
     let reception = IncomingFiles::begin(Arc::clone(service.gate.store())).await.map_err(Problem::of_intake)?;
@@ -137,19 +139,19 @@ async fn receive(
     let reading = reading(targets);
     let (place, format) = (service.place(&user.name), &first.format);
     let formats = service.gate.formats();
-    let to = Destination { place, reception: &mut reception, format, formats, reading, expected_bytes };
+    let to = Destination { place, reception: &mut reception, targets, format, formats, reading, expected_bytes };
     let mut form = match content {
         Content::Form(parser) => form::read(to, *parser, body).await?,
         Content::File(file) => file.read(to, body).await?,
     };
-    let product = form.product.take();
+    let place = PackagePlace { product: form.product.take(), component };
     if !form.has_files() {
         return Ok(None);
     }
     if !form.files.is_empty() || form.unfit.is_some() {
         // the product is missed before a file of another type is
         for format in targets.iter().map(|target| &target.format) {
-            check_product(product.as_deref(), &**format)?;
+            check_product(place.product.as_deref(), &**format)?;
         }
         if let Some(name) = &form.unfit {
             return Err(unfit(name.as_str(), &*first.format));
@@ -160,7 +162,7 @@ async fn receive(
         actor: actor(user, parts, "upload"),
         reception,
         to: writable,
-        product,
+        place,
         files: form.files,
         listed: Listed::InUpload,
         aside: Vec::new(),
@@ -168,6 +170,36 @@ async fn receive(
     let mut taken = batch.take(service).await?;
     taken.notes.extend(form.skipped);
     Ok(Some(taken))
+}
+
+/// The component that the address names.
+///
+/// # Errors
+///
+/// When a target has none of this name.
+fn component(parts: &Parts, targets: &[Arc<ConfiguredTarget>]) -> Result<Option<String>, Problem> {
+    // as it stands: a name may have a plus sign
+    let text = parts.uri.query().map(|text| text.replace('+', "%2B"));
+    let Some(component) = query(text.as_deref(), "component") else { return Ok(None) };
+    check_component(&component, targets)?;
+    Ok(Some(component))
+}
+
+/// Checks that all targets have a component.
+///
+/// # Errors
+///
+/// The first one that does not.
+pub fn check_component(component: &str, targets: &[Arc<ConfiguredTarget>]) -> Result<(), Problem> {
+    for target in targets {
+        target.format.check_component(Some(component), &target.settings).map_err(|known| {
+            let message = format!("{component:?} is no component of {}: {known}.", target.target);
+            let hint =
+                "Name one of these after component=, or add it to `components` of `repositories` in the configuration";
+            Problem::bad_request("component", message).with_hint(hint)
+        })?;
+    }
+    Ok(())
 }
 
 /// How much is read of what is uploaded to these targets.
@@ -190,8 +222,8 @@ pub struct Batch {
     pub reception: IncomingFiles,
     /// The targets that they go to.
     pub to: Writable,
-    /// The name of the product, where it was sent.
-    pub product: Option<String>,
+    /// Where they are to go there.
+    pub place: PackagePlace,
     /// The files.
     pub files: Vec<Spooled>,
     /// Where the files are that a list among them names.
@@ -245,7 +277,7 @@ impl Batch {
             quotas::give_back(room, Arc::clone(&service.scheduler), accepted.id.clone());
         }
         let replaced = accepted.iter().flat_map(|accepted| &accepted.replaced).map(|Replaced { file, path }| {
-            format!("{file} replaces /{path}, which is the same package under another product or file name")
+            format!("{file} replaces /{path}, which is the same package in another place or under another file name")
         });
         let warnings: Vec<String> = replaced.filter(|_| to.is_visible()).chain(warnings).collect();
         accepted.map(|accepted| AcceptedUpload { accepted, warnings, notes: Vec::new() }).map_err(|error| {
@@ -277,10 +309,10 @@ async fn accept(service: &Arc<Service>, batch: Batch, memory: BudgetShare<String
     let work = async move {
         let _memory = memory;
         let _turn = if is_large { service.scheduler.publisher().turn().await } else { None };
-        let Batch { actor, reception, to, product, files, listed, aside, .. } = batch;
+        let Batch { actor, reception, to, place, files, listed, aside, .. } = batch;
         let (count, bytes) = (files.len(), files.iter().map(Spooled::size_bytes).sum::<u64>());
-        let of_product = move |file: Spooled| file.into_received(product.clone());
-        let received = move || files.into_iter().map(of_product).collect::<io::Result<Vec<_>>>();
+        let to_place = move |file: Spooled| file.into_received(place.clone());
+        let received = move || files.into_iter().map(to_place).collect::<io::Result<Vec<_>>>();
         let received = spawn_blocking(received).await.unwrap_or_else(|error| Err(io::Error::other(error)));
         let received = received.map_err(|error| RepositoryError::damaged("what was received", error))?;
         // the files go when this ends

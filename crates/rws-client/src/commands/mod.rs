@@ -32,6 +32,8 @@ pub enum ClientCommand {
     Delete(states::DeleteArguments),
     /// Apply the rules of retention now
     Retain(states::RetainArguments),
+    /// Change how many machines out of a hundred apt gives packages
+    Phase(states::PhaseArguments),
     /// Publish an earlier state of a target again
     Rollback(states::RollbackArguments),
     /// Keep states of repositories under a name
@@ -54,6 +56,7 @@ impl ClientCommand {
             Self::Status(arguments) => list::status(arguments, environment).await,
             Self::Promote(arguments) => states::promote(arguments, environment).await,
             Self::Delete(arguments) => states::delete(arguments, environment).await,
+            Self::Phase(arguments) => states::phase(arguments, environment).await,
             Self::Retain(arguments) => states::retain(arguments, environment).await,
             Self::Rollback(arguments) => states::rollback(arguments, environment).await,
             Self::Pin(arguments) => pin::run(arguments, environment).await,

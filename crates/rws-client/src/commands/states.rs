@@ -35,6 +35,9 @@ pub struct PromoteArguments {
     /// Kinds of metadata that come along, such as updateinfo
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     metadata: Vec<String>,
+    /// Component of apt repositories that they go to, such as contrib [default: the one that each has]
+    #[arg(long, value_name = "NAME")]
+    component: Option<String>,
     /// Promote to a target that more people may read
     #[arg(long)]
     disclose: bool,
@@ -66,6 +69,22 @@ pub struct RetainArguments {
     targets: Vec<String>,
 }
 
+/// Who gets which packages.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PhaseArguments {
+    #[command(flatten)]
+    change: ChangeArguments,
+    /// Target, such as live/1.10/debian/bookworm
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// Packages: NAME or NAME=VERSION, with * and ?
+    #[arg(value_name = "PACKAGE", required = true)]
+    packages: Vec<String>,
+    /// How many machines out of a hundred get them; at 100 all do
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=100))]
+    percentage: u8,
+}
+
 /// What is published again.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RollbackArguments {
@@ -84,13 +103,21 @@ pub struct RollbackArguments {
 
 /// Copies packages to other targets.
 pub async fn promote(arguments: PromoteArguments, environment: &Environment) -> Result<(), ClientError> {
-    let PromoteArguments { change, from, to, packages, all, no_sources, replace, metadata, disclose } = arguments;
+    let PromoteArguments { change, from, to, packages, all, no_sources, replace, metadata, disclose, component } =
+        arguments;
     let packages: Value = if all { json!("all") } else { json!(packages) };
     let body = json!({
         "from": from, "to": to, "packages": packages, "sources": !no_sources, "replace": replace, "metadata": metadata,
-        "disclose": disclose, "dry_run": change.dry_run,
+        "disclose": disclose, "dry_run": change.dry_run, "component": component,
     });
     post(&change, environment, "/-/promote", &body).await
+}
+
+/// Changes who gets packages that are published.
+pub async fn phase(arguments: PhaseArguments, environment: &Environment) -> Result<(), ClientError> {
+    let PhaseArguments { change, target, packages, percentage } = arguments;
+    let body = json!({ "target": target, "packages": packages, "percentage": percentage, "dry_run": change.dry_run });
+    post(&change, environment, "/-/phase", &body).await
 }
 
 /// Removes packages.

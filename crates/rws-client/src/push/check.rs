@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rws_model::{Digester, FileName, Format, Formats, Inspected, Reading, Refusal, Role};
+use rws_model::{Digester, FileName, Format, Formats, Inspected, Reading, Refusal, RepositorySettings, Role};
 
 use crate::error::ClientError;
 
@@ -47,7 +47,7 @@ struct Candidate {
 /// # Errors
 ///
 /// When a file cannot be read, or the files are no upload: none of them is a package, or they have several formats.
-pub fn check(paths: &[PathBuf], formats: &Formats) -> Result<Checked, ClientError> {
+pub fn check(paths: &[PathBuf], formats: &Formats, settings: &RepositorySettings) -> Result<Checked, ClientError> {
     let (mut notes, mut format, mut next) = (Vec::new(), None::<Arc<dyn Format>>, Vec::new());
     for path in paths {
         let text = path.display();
@@ -57,7 +57,7 @@ pub fn check(paths: &[PathBuf], formats: &Formats) -> Result<Checked, ClientErro
             continue;
         }
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(reason) = formats.skips(name) {
+        if let Some(reason) = formats.skips(name, settings) {
             notes.push(format!("{text} is not sent: {reason}"));
             continue;
         }
@@ -90,14 +90,18 @@ pub fn check(paths: &[PathBuf], formats: &Formats) -> Result<Checked, ClientErro
     let mut checked = Checked { format, files: BTreeMap::new(), refusals: Vec::new(), notes };
     while !next.is_empty() {
         let found = read_all(&next, &*checked.format)?;
-        next = checked.add(found)?;
+        next = checked.add(found, settings)?;
     }
     Ok(checked)
 }
 
 impl Checked {
     /// Adds files that were read; the candidates are those that they name.
-    fn add(&mut self, found: Vec<Result<CheckedFile, Refusal>>) -> Result<Vec<Candidate>, ClientError> {
+    fn add(
+        &mut self,
+        found: Vec<Result<CheckedFile, Refusal>>,
+        settings: &RepositorySettings,
+    ) -> Result<Vec<Candidate>, ClientError> {
         let mut next = BTreeMap::new();
         let mut named_by = Vec::new();
         for file in found {
@@ -123,7 +127,8 @@ impl Checked {
         }
         for (name, path) in named_by {
             let is_known = self.files.contains_key(&name) || self.refusals.iter().any(|bad| bad.file == name.as_str());
-            if !is_known && path.is_file() && self.format.skips(name.as_str()).is_none() && self.format.accepts(&name) {
+            let is_sent = self.format.skips(name.as_str(), settings).is_none() && self.format.accepts(&name);
+            if !is_known && path.is_file() && is_sent {
                 next.insert(name, path);
             }
         }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Method;
-use rws_model::Formats;
+use rws_model::{Formats, RepositorySettings};
 use serde_json::{Value, json};
 
 use self::check::Checked;
@@ -38,6 +38,12 @@ pub struct PushArguments {
     /// Directory in the pool of an apt repository [default: the name of the source package]
     #[arg(long, value_name = "NAME")]
     product: Option<String>,
+    /// Component of an apt repository, such as contrib [default: the first that is configured]
+    #[arg(long, value_name = "NAME")]
+    component: Option<String>,
+    /// Send packages of debug symbols (.ddeb), for a repository that publishes them
+    #[arg(long)]
+    debug_packages: bool,
     /// Check the files and say what would be sent; nothing is
     #[arg(long)]
     dry_run: bool,
@@ -110,7 +116,8 @@ pub async fn run(arguments: PushArguments, environment: &Environment, formats: &
 
 async fn checked(arguments: &PushArguments, formats: &Formats) -> Result<Checked, ClientError> {
     let (paths, formats) = (arguments.files.clone(), formats.clone());
-    let checked = tokio::task::spawn_blocking(move || check::check(&paths, &formats)).await;
+    let settings = RepositorySettings { debug_packages: arguments.debug_packages, ..RepositorySettings::default() };
+    let checked = tokio::task::spawn_blocking(move || check::check(&paths, &formats, &settings)).await;
     checked.unwrap_or_else(|error| Err(ClientError::Failed(format!("the packages could not be checked: {error}"))))
 }
 
@@ -150,7 +157,8 @@ async fn transfer(
     };
     report.step(&format!("Upload to {}/{} {login}", to.service, to.path));
     report.begin_bytes(plan.uploads.iter().map(plan::PlannedUpload::size_bytes).sum());
-    let outcomes = send::send(remote, to, &plan.uploads, (arguments.jobs.into(), report)).await;
+    let outcomes =
+        send::send(remote, to, (&plan.uploads, arguments.component.as_deref()), (arguments.jobs.into(), report)).await;
     report.end_bytes();
     report.end_step();
     let has_some = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Accepted(_)));

@@ -91,6 +91,8 @@ pub fn install(to: &Destination, format: &dyn Format, plan: &Plan<'_>, is_signed
         base,
         target: &target,
         architectures: &[],
+        components: &[],
+        debug_packages: false,
         packages_are_signed: false,
         key: is_signed.then_some(key),
         at: None,

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use rws_model::{Digests, Sha256};
 use rws_model::{
-    FileName, Format, Inspected, Listed, NamedFile, Placement, RecordFile, Refusal, RefusalKind, Role, Target,
+    FileName, Format, Inspected, Listed, NamedFile, PackagePlace, Placement, RecordFile, Refusal, RefusalKind,
+    RepositorySettings, Role, Target,
 };
 
 use super::check::{Checked, CheckedFile};
@@ -141,9 +142,9 @@ fn refusal(
     };
     let placement = Placement {
         target: target.unwrap_or(&any),
-        product: upload.product.as_deref(),
+        place: &PackagePlace { product: upload.product.clone(), component: None },
         architectures: &[],
-        contents: false,
+        settings: &RepositorySettings::default(),
         pool: &pool,
         listed: Listed::InUpload,
         strict_names: false,

@@ -44,11 +44,12 @@ pub struct Accepted {
 pub async fn send(
     remote: &Remote,
     to: &Destination,
-    uploads: &[PlannedUpload<'_>],
+    (uploads, component): (&[PlannedUpload<'_>], Option<&str>),
     (jobs, report): (usize, &Report),
 ) -> Vec<Outcome> {
     let stop = AtomicBool::new(false);
-    let address = format!("{}/{}", to.service, encoded(&to.path));
+    let component = component.map(|name| format!("?component={}", encoded(name))).unwrap_or_default();
+    let address = format!("{}/{}{component}", to.service, encoded(&to.path));
     let send = async |upload: &PlannedUpload<'_>| {
         if stop.load(Ordering::Relaxed) {
             return Outcome::NotSent;

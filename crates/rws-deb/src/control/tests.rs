@@ -54,7 +54,7 @@ fn what_dpkg_or_apt_refuse() {
         ("Revision: 7", "Revision"),
         ("Filename:", "Filename"),
         ("Filename: a b\nSize: 1", "Filename"),
-        ("Architecture-Variant: amd64v3", "Architecture-Variant"),
+        ("Architecture-Variant: i386v3", "Architecture-Variant"),
         ("Conffiles: /etc/x", "Conffiles"),
         ("X: 1", "X"),
         ("Depends:\n foo", "Depends"),

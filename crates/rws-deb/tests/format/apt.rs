@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use crate::support::{inspect, run};
 use rws_deb::Deb;
 use rws_model::{
-    Codec, DraftContent, DraftFile, Entry, IndexFile, Listed, Placement, RecordFile, RepositoryFormat, RepositoryId,
-    RepositorySettings, RootError, RootInput, Target, UploadFormat, fill_slot, sha256,
+    Codec, DraftContent, DraftFile, Entry, IndexFile, Listed, PackagePlace, Placement, RecordFile, RepositoryFormat,
+    RepositoryId, RepositorySettings, RootError, RootInput, Target, UploadFormat, fill_slot, sha256,
 };
 
 /// The files of one upload for `live/1.10/debian/bookworm`, published below a directory.
@@ -30,9 +30,9 @@ fn publish(root: &Path, upload: &Path) {
     let nothing = |_: &str| -> Option<RecordFile> { None };
     let placement = Placement {
         target: &target,
-        product: Some("hello"),
+        place: &PackagePlace::of_product("hello"),
         architectures: &architectures,
-        contents: false,
+        settings: &RepositorySettings::default(),
         pool: &nothing,
         listed: Listed::InUpload,
         strict_names: false,
@@ -59,17 +59,11 @@ fn publish(root: &Path, upload: &Path) {
         }));
     }
     let settings = RepositorySettings {
-        snapshots: None,
         architectures: architectures.to_vec(),
-        compression: Vec::new(),
         origin: "RWS".to_owned(),
         label: "test".to_owned(),
-        suite: None,
         description: "a test".to_owned(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
+        ..RepositorySettings::default()
     };
     let partitions: BTreeSet<_> = entries.iter().map(|entry| entry.partition.clone()).collect();
     let indexes = Deb.indexes(&partitions, &settings, &[]);

@@ -28,7 +28,7 @@ const EXCEPTIONS: [(&str, &str); 12] = [
     ("illegal version", "the same in a relation"),
     ("the field Architecture has", "dpkg warns only of a name that cannot be one"),
     ("Revision", "dpkg would install another version than the index says"),
-    ("Architecture-Variant", "cannot be published yet"),
+    ("Architecture-Variant", "one of another architecture: no client looks for it"),
     ("Conffiles", "a field of dpkg's own records"),
     ("Class", "an old name of Priority"),
 ];
@@ -102,7 +102,7 @@ const RELATIONS: [&str; 11] = [
 ];
 
 /// Other fields and their values, good and bad.
-const OTHERS: [&str; 56] = [
+const OTHERS: [&str; 57] = [
     "Multi-Arch: same",
     "Multi-Arch: Same",
     "Multi-Arch: weird",
@@ -155,6 +155,7 @@ const OTHERS: [&str; 56] = [
     "Revision: 7",
     "Class: optionalx",
     "Architecture-Variant: amd64v3",
+    "Architecture-Variant: amd64",
     "Bugs: é",
     "Essential:",
     "depends: (",

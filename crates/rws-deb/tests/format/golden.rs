@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{inspect, run};
 use rws_deb::Deb;
-use rws_model::{Assembled, Inspected, Listed, Placement, RecordFile, Target, UploadFormat, fill_slot};
+use rws_model::{
+    Assembled, Inspected, Listed, PackagePlace, Placement, RecordFile, RepositorySettings, Target, UploadFormat,
+    fill_slot,
+};
 
 /// The stanzas that `apt-ftparchive` writes for the files in `directory/pool`.
 fn reference(command: &str, directory: &Path, pool: &str) -> Vec<Vec<u8>> {
@@ -80,9 +83,9 @@ fn compare_sources(directory: &Path, pool: &str) -> usize {
         };
         let placement = Placement {
             target: &target,
-            product: Some("p"),
+            place: &PackagePlace::of_product("p"),
             architectures: &[],
-            contents: false,
+            settings: &RepositorySettings::default(),
             pool: &lookup,
             listed: Listed::InUpload,
             strict_names: false,

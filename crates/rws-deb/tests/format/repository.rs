@@ -14,16 +14,10 @@ use rws_model::{
 fn settings() -> RepositorySettings {
     RepositorySettings {
         architectures: vec!["arm64".to_owned(), "amd64".to_owned()],
-        compression: Vec::new(),
         origin: "Tarantool".to_owned(),
         label: "tarantool.org".to_owned(),
-        suite: None,
         description: "Tarantool DBMS and Tarantool modules".to_owned(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
-        snapshots: None,
+        ..RepositorySettings::default()
     }
 }
 
@@ -99,8 +93,8 @@ fn a_target_is_one_codename_of_an_archive() {
         distribution: "ubuntu".to_owned(),
         version: "focal".to_owned(),
     };
-    assert_eq!(Deb.repositories(&target, &["amd64".to_owned()]), [focal()]);
-    assert!(Deb.repositories(&Target { version: "../x".to_owned(), ..target }, &[]).is_empty());
+    assert_eq!(Deb.repositories(&target, &settings()), [focal()]);
+    assert!(Deb.repositories(&Target { version: "../x".to_owned(), ..target }, &settings()).is_empty());
     let layout = Deb.layout(&focal());
     assert_eq!(layout.tree, "release/2.8/ubuntu");
     assert_eq!(layout.metadata, "dists/focal");

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 use crate::support::{CONTROL, inspect, package};
 use rws_deb::Deb;
-use rws_model::{Assembled, Inspected, Listed, Placement, RecordFile, Refusal, Target, UploadFormat};
+use rws_model::{
+    Assembled, Inspected, Listed, PackagePlace, Placement, RecordFile, Refusal, RepositorySettings, Target,
+    UploadFormat,
+};
 
 const DIRECTORY: &str = "pool/focal/main/h/hello";
 
@@ -42,9 +45,9 @@ impl Upload {
             &self.files,
             &Placement {
                 target: &target,
-                product: self.product,
+                place: &PackagePlace { product: self.product.map(str::to_owned), component: None },
                 architectures: &architectures,
-                contents: false,
+                settings: &RepositorySettings::default(),
                 pool: &pool,
                 listed: self.listed,
                 strict_names: false,

@@ -2,7 +2,9 @@
 
 use super::description::{EntryTopic, InstallWay, PackageDescription};
 use super::release_package::{BuiltPackage, ReleasePackage};
-use crate::{Entry, FileName, Identity, Inspected, RepositoryId, RootFile, Sha256, Target};
+use std::sync::Arc;
+
+use crate::{Entry, FileName, Identity, Inspected, Memory, Refusal, RepositoryId, RootFile, Sha256, Target};
 
 /// What clients of a format are told.
 ///
@@ -89,6 +91,33 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
+    /// The source that a package was built from, as [`PackageRelations::source`] has it, by an entry of the topic
+    /// [`EntryTopic::Description`] of one that can be installed.
+    fn source_of(&self, _entry: &[u8]) -> Option<String> {
+        None
+    }
+
+    /// The name and the version of the source whose changelog clients ask for by this path; `None` for a path of something else, and
+    /// where clients of the format do not ask so.
+    fn changelog_source(&self, _path: &str) -> Option<(String, String)> {
+        None
+    }
+
+    /// Whether that is the source that [`PackageRelations::source`] names.
+    fn is_changelog_of(&self, _called: &str, _source: (&str, &str)) -> bool {
+        false
+    }
+
+    /// Reads the changelog that is inside of a package, where it is so.
+    fn changelog_reader(
+        &self,
+        _file: &FileName,
+        _package: &PackageName,
+        _memory: Arc<dyn Memory>,
+    ) -> Option<Box<dyn ChangelogReader>> {
+        None
+    }
+
     /// The line of an entry of the topic [`EntryTopic::Description`] that says in a few words what the package is.
     fn summary(&self, _entry: &[u8]) -> String {
         String::new()
@@ -114,11 +143,30 @@ pub trait ClientFormat: Send + Sync {
         None
     }
 
+    /// The components that a root of any tool has, as clients name them in their settings, without those of debug symbols; none where
+    /// there are no components.
+    fn components(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need
     /// not be told.
     fn architectures(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// Reads the changelog of a package while the package streams past, in bounded memory.
+pub trait ChangelogReader: Send {
+    /// Takes the next bytes of the package.
+    ///
+    /// # Errors
+    ///
+    /// When it is seen to be broken. After an error no further call is made but to `finish`.
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal>;
+
+    /// The text; `None` where none was found.
+    fn finish(self: Box<Self>) -> Option<Vec<u8>>;
 }
 
 /// What a package is to people.
@@ -149,6 +197,10 @@ pub struct ClientSetup<'a> {
     pub target: &'a Target,
     /// [`ClientFormat::architectures`] of its repositories; none: not known, or not asked for.
     pub architectures: &'a [String],
+    /// [`ClientFormat::components`] of its repositories; none: the usual one.
+    pub components: &'a [String],
+    /// Whether packages of debug symbols are published apart.
+    pub debug_packages: bool,
     /// Whether all packages that are there, and those that will come, have signatures that clients can verify.
     pub packages_are_signed: bool,
     /// What signs it; `None` where nothing does.

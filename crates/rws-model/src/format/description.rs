@@ -5,6 +5,8 @@
 pub enum EntryTopic {
     /// What the package is, and what it needs.
     Description,
+    /// All that its builder wrote of it, where that is apart.
+    LongDescription,
     /// The files that it installs.
     Files,
     /// What changed from version to version.

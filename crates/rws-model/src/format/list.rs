@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Format;
-use crate::Sha256;
+use crate::{RepositorySettings, Sha256};
 
 /// The formats of an installation: what they say together of names of files, and which one has a name. Where two of them
 /// say something else of one name, the first counts.
@@ -47,8 +47,8 @@ impl Formats {
     }
 
     /// [`crate::UploadFormat::skips`] of any.
-    pub fn skips(&self, name: &str) -> Option<&'static str> {
-        self.iter().find_map(|format| format.skips(name))
+    pub fn skips(&self, name: &str, settings: &RepositorySettings) -> Option<&'static str> {
+        self.iter().find_map(|format| format.skips(name, settings))
     }
 
     /// [`crate::RepositoryFormat::no_architectures`] of all.

@@ -9,7 +9,7 @@ mod root;
 mod signing;
 mod upload;
 
-pub use client::{ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName, PackageRelations};
+pub use client::{ChangelogReader, ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName, PackageRelations};
 pub use description::{ChangelogItem, EntryTopic, InstallWay, NamedRelation, PackageDescription, RelationList};
 pub use list::Formats;
 pub use release_package::{
@@ -21,8 +21,8 @@ pub use repository::{
 pub use root::{DraftContent, DraftFile, RootError, RootFile, RootInput};
 pub use signing::{FrontError, PackageFront, PackageSigning, SignatureAlgorithm};
 pub use upload::{
-    Assembled, FileByFile, Inspected, Inspector, Listed, Metadata, MetadataOffer, MetadataOrigin, NamedFile, Placement,
-    ProductRule, Reading, Role, UploadFormat,
+    Assembled, FileByFile, Inspected, Inspector, Listed, Metadata, MetadataOffer, MetadataOrigin, NameRule, NamedFile,
+    PackagePlace, Placement, ProductRule, Reading, Role, UploadFormat,
 };
 
 /// A package format: reads files into records ([`UploadFormat`]), says how a repository of it looks

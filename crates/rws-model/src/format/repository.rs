@@ -7,12 +7,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::root::{DraftFile, RootError, RootFile, RootInput};
-use crate::{Algorithm, Digests, Identity, Partition, RepositoryId, RepositorySettings, Sha256, Signer, Target};
+use crate::{
+    Algorithm, Digests, Identity, Partition, Record, RepositoryId, RepositorySettings, Sha256, Signer, Target,
+};
 
 /// How a repository of a format looks.
 pub trait RepositoryFormat: Send + Sync {
-    /// The repositories of a target: all that can exist, with these architectures configured.
-    fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId>;
+    /// The repositories of a target: all that can exist, as it is configured.
+    fn repositories(&self, target: &Target, settings: &RepositorySettings) -> Vec<RepositoryId>;
 
     /// The architectures of a target for which none are configured; none where those count that its packages have.
     fn default_architectures(&self) -> &'static [&'static str] {
@@ -26,6 +28,11 @@ pub trait RepositoryFormat: Send + Sync {
 
     /// Where the files of a repository live.
     fn layout(&self, repository: &RepositoryId) -> Layout;
+
+    /// Another path than [`Layout::metadata`] under which clients find the metadata, where the settings say one.
+    fn other_metadata(&self, _repository: &RepositoryId, _settings: &RepositorySettings) -> Option<String> {
+        None
+    }
 
     /// How a directory is recognised that belongs to no installation and has packages of this format (`rws index`).
     fn plain_directory(&self) -> PlainDirectory;
@@ -71,6 +78,22 @@ pub trait RepositoryFormat: Send + Sync {
     /// `partitions` has the number of packages with entries of each.
     fn needs_reading(&self, _partitions: &BTreeMap<Partition, u64>, _settings: &RepositorySettings) -> bool {
         false
+    }
+
+    /// Whether a package with entries of these partitions is one that clients update in phases.
+    fn is_phased(&self, _entries: &[(Partition, u64)]) -> bool {
+        false
+    }
+
+    /// The record of a package for so many machines out of a hundred; `None` where clients of the format know no phases.
+    fn phased(&self, _record: &Record, _percentage: u8) -> Option<Record> {
+        None
+    }
+
+    /// The record of a package that is there already, with what was said of it since it was uploaded: its entries before have these
+    /// partitions. `None` where there is nothing to add.
+    fn carried(&self, _record: &Record, _before: &[(Partition, u64)]) -> Option<Record> {
+        None
     }
 
     /// Whether a root says where earlier states of the repository are ([`RepositorySettings::snapshots`]).

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::signing::PackageSigning;
 use crate::{
-    Digests, Entry, FileName, Identity, Memory, PackageName, Record, RecordFile, Refusal, RepositoryId, Target,
+    Digests, Entry, FileName, Identity, Memory, PackageName, Record, RecordFile, Refusal, RepositoryId,
+    RepositorySettings, Target,
 };
 
 /// What a format takes from those who upload.
@@ -25,9 +26,9 @@ pub trait UploadFormat: Send + Sync {
     /// The ends of file names that are listed to who sends a file that no format takes, each with its dot.
     fn extensions(&self) -> &'static [&'static str];
 
-    /// Why a file of this name is taken and not kept, whatever the format of the repository that it was sent to: the end
-    /// of a sentence about it. `None` for all others.
-    fn skips(&self, _name: &str) -> Option<&'static str> {
+    /// Why a file of this name is taken and not kept, whatever the format of the repository with these settings that it was sent
+    /// to: the end of a sentence about it. `None` for all others.
+    fn skips(&self, _name: &str, _settings: &RepositorySettings) -> Option<&'static str> {
         None
     }
 
@@ -52,14 +53,28 @@ pub trait UploadFormat: Send + Sync {
     /// Names the file that does not fit the target or the other files.
     fn assemble(&self, files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal>;
 
-    /// What is asked of the name of the product ([`Placement::product`]), where the directory of a package depends on it.
+    /// What is asked of the name of the product ([`PackagePlace::product`]), where the directory of a package depends on it.
     fn product_rule(&self) -> Option<ProductRule> {
         None
     }
 
-    /// The product whose packages are in this directory, where the directory of a package depends on it.
-    fn product_of<'directory>(&self, _directory: &'directory str) -> Option<&'directory str> {
+    /// Where the packages in this directory were sent to, as far as the directory says it.
+    fn place_of(&self, _directory: &str) -> PackagePlace {
+        PackagePlace::default()
+    }
+
+    /// What is asked of the names of components, where repositories have any.
+    fn component_rule(&self) -> Option<NameRule> {
         None
+    }
+
+    /// Checks the component that packages are sent to, where one is named.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, as the end of a sentence.
+    fn check_component(&self, component: Option<&str>, _settings: &RepositorySettings) -> Result<(), String> {
+        component.map_or(Ok(()), |_| Err("repositories of this kind have no components".to_owned()))
     }
 
     /// How an upload comes whose files are sent one by one, where clients of this format send any so.
@@ -111,6 +126,15 @@ pub trait UploadFormat: Send + Sync {
     fn metadata_identity(&self, kind: &str) -> Identity {
         Identity(format!("metadata {kind}"))
     }
+}
+
+/// What is asked of names that somebody chooses.
+#[derive(Clone, Copy, Debug)]
+pub struct NameRule {
+    /// What good ones are, as the end of a sentence.
+    pub rule: &'static str,
+    /// Whether a name is good.
+    pub check: fn(&str) -> bool,
 }
 
 /// What is asked of the name of a product.
@@ -231,16 +255,32 @@ pub struct Inspected {
     pub unsaid: Option<&'static str>,
 }
 
+/// Where in the repositories of a target a package goes, as far as its sender chooses that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackagePlace {
+    /// The form's `product`, a single plain name, where the format asks for one.
+    pub product: Option<String>,
+    /// The component; `None` for the one of packages that name none.
+    pub component: Option<String>,
+}
+
+impl PackagePlace {
+    /// The directory of a product, where nothing else is said.
+    pub fn of_product(product: impl Into<String>) -> Self {
+        Self { product: Some(product.into()), component: None }
+    }
+}
+
 /// Where an upload goes, for [`UploadFormat::assemble`].
 pub struct Placement<'a> {
     /// The target.
     pub target: &'a Target,
-    /// The form's `product`, a single plain name, where the format asks for one.
-    pub product: Option<&'a str>,
-    /// The architectures that the target's configuration lists.
+    /// What its sender says.
+    pub place: &'a PackagePlace,
+    /// The architectures that are taken; none: all that exist.
     pub architectures: &'a [String],
-    /// Whether its indexes list the files that packages install.
-    pub contents: bool,
+    /// What the configuration says of the target.
+    pub settings: &'a RepositorySettings,
     /// Looks up a file that is in the repository already, by its path below [`crate::Layout::tree`].
     pub pool: &'a dyn Fn(&str) -> Option<RecordFile>,
     /// Where the files are that a list of the upload names.

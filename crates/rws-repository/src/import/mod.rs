@@ -123,6 +123,8 @@ pub struct Importer<'a> {
     pub format: &'a dyn Format,
     /// The product of all of them, instead of the name of the source package.
     pub product: Option<&'a str>,
+    /// The component of all of them, instead of the first one of the repository.
+    pub component: Option<&'a str>,
     /// A local directory.
     pub scratch: &'a Path,
     /// How far it is.

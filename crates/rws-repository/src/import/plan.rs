@@ -126,9 +126,11 @@ impl Importer<'_> {
             )));
         };
         let name = |path: &str| FileName::parse(path.rsplit('/').next().unwrap_or(path)).ok();
-        let is_package = |path: &str| {
-            name(path).is_some_and(|name| self.format.accepts(&name) && self.format.skips(name.as_str()).is_none())
+        // what one of the targets keeps
+        let is_kept = |name: &FileName| {
+            self.targets.iter().any(|target| self.format.skips(name.as_str(), &target.settings).is_none())
         };
+        let is_package = |path: &str| name(path).is_some_and(|name| self.format.accepts(&name) && is_kept(&name));
         let files = all.into_iter().filter(|(path, _)| Key::parse(path).is_some() && is_package(path));
         let files: Vec<PlannedFile> =
             files.map(|(path, size_bytes)| PlannedFile { path, size_bytes, sha256: None }).collect();

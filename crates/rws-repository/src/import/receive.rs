@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
 use futures::StreamExt;
-use rws_model::{FileName, Inspected, Reading, Role, Sha256};
+use rws_model::{FileName, Inspected, PackagePlace, Reading, Role, Sha256};
 use rws_store::LocalFile;
 use tempfile::TempPath;
 
@@ -74,7 +74,8 @@ impl Importer<'_> {
             Ok(product) => product,
             Err(reason) => return Ok(Group::Refused(reason)),
         };
-        group.iter_mut().for_each(|one| one.received.product.clone_from(&product));
+        let place = PackagePlace { product, component: self.component.map(str::to_owned) };
+        group.iter_mut().for_each(|one| one.received.place.clone_from(&place));
         Ok(Group::Package(group))
     }
 
@@ -131,7 +132,7 @@ impl Importer<'_> {
         }
         let path = spooled.into_temp_path();
         let location = FileLocation::Disk(LocalFile::whole(&*path));
-        let received = ReceivedFile { file: location, inspected, product: None };
+        let received = ReceivedFile { file: location, inspected, place: PackagePlace::default() };
         Ok(Ok(Received { path: file.path.clone(), received, _file: path }))
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Draft<'a> {
     /// The tables before the changes below.
     packages_before: TableReader<PackageRow>,
     files_before: TableReader<FileRow>,
+    /// Those of [`Present::former`].
+    former: Option<(TableReader<PackageRow>, TableReader<FileRow>)>,
     packages: BTreeMap<String, Edit>,
     files: FileEdits,
     entries_bytes: usize,
@@ -44,9 +46,14 @@ impl<'a> Draft<'a> {
         let now = |now: &Generation| (now.partitions.clone(), now.renderers.clone(), now.signatures.clone());
         let (partitions, renderers, signatures) = present.generation.map(now).unwrap_or_default();
         let root_entries = present.generation.map(|now| now.root_entries.clone()).unwrap_or_default();
+        let readers = |former: &Generation| {
+            let tables = former.tables();
+            (TableReader::new(tables.packages), TableReader::new(tables.files))
+        };
         Self {
             present,
             order,
+            former: present.former.map(readers),
             packages_before: TableReader::new(tables.packages),
             files_before: TableReader::new(tables.files),
             packages: BTreeMap::new(),
@@ -76,6 +83,8 @@ impl<'a> Draft<'a> {
             }
             return Ok(());
         };
+        let carried = self.carried(old.as_ref(), record)?;
+        let record = carried.as_ref().unwrap_or(record);
         let digest = record_digest(record)?;
         if let Origin::Rendered(of) = planned.origin {
             if let Some(old) = old.filter(|old| old.record == of)
@@ -132,6 +141,24 @@ impl<'a> Draft<'a> {
         };
         self.set_entries(row, record, &digest);
         Ok(())
+    }
+
+    /// The same package with what was said of it since it was uploaded.
+    fn carried(&self, old: Option<&PackageRow>, record: &Record) -> io::Result<Option<Record>> {
+        if let Some(old) = old {
+            let carried = self.present.format.carried(record, &old.entries);
+            return Ok(if carried.is_some() && self.has_files_of(old, record)? { carried } else { None });
+        }
+        let Some((packages, files)) = &self.former else { return Ok(None) };
+        let Some(former) = packages.get(&record.identity.0, self.order)? else { return Ok(None) };
+        let Some(carried) = self.present.format.carried(record, &former.entries) else { return Ok(None) };
+        for (name, file) in former.files.iter().zip(&record.files) {
+            let known = files.get(&join(&former.directory, name.as_str()), &path_order)?;
+            if known.is_none_or(|known| known.digests.sha256 != file.digests.sha256) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(carried))
     }
 
     /// Gives a package, which stays where it is, the entries of a record.

@@ -116,6 +116,8 @@ pub struct Present<'a> {
     pub format: &'a dyn Format,
     /// The current generation, if there is one.
     pub generation: Option<&'a Generation>,
+    /// The generation before, where all is planned anew: what was said of packages since they were uploaded stays.
+    pub former: Option<&'a Generation>,
     /// Files that only earlier generations refer to.
     pub retired: &'a [Retired],
     /// Public paths that are known to hold something else.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use rws_model::{Assembled, FileName, Identity, Inspected, Listed, PackageName, RepositoryId};
+use rws_model::{Assembled, FileName, Identity, Inspected, Listed, PackageName, PackagePlace, Record, RepositoryId};
 use rws_store::{Store, StoreError};
 
 use self::choice::Source;
@@ -43,6 +43,8 @@ pub struct Promotion<'a> {
     pub sources: bool,
     /// Whether other bytes for a package that is there take its place, where the configuration allows that.
     pub replace: bool,
+    /// The component that all packages go to; `None`: the one that each has.
+    pub component: Option<&'a str>,
     /// Kinds of metadata that come along.
     pub metadata: &'a [String],
     /// A local directory, for packages that are signed.
@@ -233,10 +235,10 @@ async fn assemble(
     let before = refused.len();
     loop {
         let files = packages.iter().flat_map(|package| &package.files);
-        let (inspected, products): (Vec<Inspected>, Vec<Option<String>>) =
-            files.map(|file| (file.inspected.clone(), file.product.clone())).unzip();
+        let (inspected, places): (Vec<Inspected>, Vec<PackagePlace>) =
+            files.map(|file| (file.inspected.clone(), file.place.clone())).unzip();
         let pool = Pool::load(presences, target, &inspected, Listed::InUpload).await?;
-        let refusal = match intake::assemble(target, Listed::InUpload, (&inspected, &products), &pool) {
+        let refusal = match intake::assemble(target, Listed::InUpload, (&inspected, &places), &pool) {
             Ok(assembled) => return Ok(assembled),
             Err(refusal) => refusal,
         };
@@ -267,6 +269,9 @@ fn compare<'r>(
         let Some(planned) = planned(promotion.from, record) else { continue };
         match presence.content(&record.identity)? {
             None => plan.added.push(planned),
+            Some(present) if present == planned.sha256 && moves(promotion, presence, record)? => {
+                plan.replaced.push(planned)
+            }
             Some(present) if present == planned.sha256 => {}
             Some(_) if promotion.replace && !refuses => plan.replaced.push(planned),
             Some(present) => refused.push(RefusedPackage {
@@ -281,7 +286,15 @@ fn compare<'r>(
     Ok(plan)
 }
 
-fn planned(target: &ConfiguredTarget, record: &rws_model::Record) -> Option<PlannedPackage> {
+/// Whether a package that is there goes to another component.
+fn moves(promotion: &Promotion<'_>, presence: &Presence<'_>, record: &Record) -> Result<bool, RepositoryError> {
+    let Some(component) = promotion.component else { return Ok(false) };
+    let placed = presence.placed(&record.identity)?;
+    let present = placed.and_then(|(directory, _)| presence.target().format.place_of(&directory).component);
+    Ok(present.is_some_and(|present| present != component))
+}
+
+fn planned(target: &ConfiguredTarget, record: &Record) -> Option<PlannedPackage> {
     let package = target.format.package_name(&record.identity, record.files.first().map(|file| &file.name))?;
     Some(PlannedPackage { package, file: record.files.first()?.name.clone(), sha256: record.uploaded()? })
 }

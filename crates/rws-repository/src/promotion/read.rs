@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use rws_model::{FileName, PackageRelations, Reading, Role};
+use rws_model::{FileName, PackagePlace, PackageRelations, Reading, Role};
 use rws_store::{Key, LocalFile, Span, Store};
 use tempfile::TempPath;
 
@@ -145,7 +145,9 @@ async fn read(
         generation,
         depth: if contents { Reading::Contents } else { Reading::Entries },
     };
-    let product = format.product_of(&chosen.row.directory).map(str::to_owned);
+    let of_source = format.place_of(&chosen.row.directory);
+    let component = promotion.component.map(str::to_owned).or(of_source.component);
+    let place = PackagePlace { component, ..of_source };
     let is_signed = promotion.to.iter().any(|target| target.signs_packages());
     let (mut files, mut spooled, mut own) = (Vec::new(), Vec::new(), None);
     for name in &chosen.row.files {
@@ -167,7 +169,7 @@ async fn read(
             }
             false => FileLocation::Store(key, version),
         };
-        files.push(ReceivedFile { file, inspected, product: product.clone() });
+        files.push(ReceivedFile { file, inspected, place: place.clone() });
     }
     let Some((file, relations)) = own else { return Ok((chosen, Err("it has no file of a package".to_owned()))) };
     let planned = PlannedPackage { package: chosen.package.clone(), file: file.name, sha256: file.digests.sha256 };

@@ -99,7 +99,7 @@ impl Attempt<'_> {
         let changes = self.changes(&mut compared.comparison, &mut observed, rendered.as_deref());
         let changes = changes.map_err(RepositoryError::generation(self.at.repository))?;
         let noticed = std::mem::take(&mut compared.comparison.noticed);
-        let Some(plan) = self.plan_and_place(&observed.state, changes, &noticed).await? else {
+        let Some(plan) = self.plan_and_place(&observed, changes, &noticed).await? else {
             return Ok(Ended::Lost(BTreeSet::new()));
         };
         let failed = plan.failed.clone();
@@ -110,7 +110,8 @@ impl Attempt<'_> {
         let committer = Committer::new(self.at, &state).await?;
         let due = state.head().map(|head| head.due(now)).unwrap_or_default();
         if !due.is_empty() {
-            self.at.store().delete(&due).await?;
+            let elsewhere: Vec<Key> = due.iter().filter_map(|key| self.at.key_elsewhere(key)).collect();
+            self.at.store().delete(&[due.as_slice(), &elsewhere].concat()).await?;
         }
         let clean_up = triggers.has(Trigger::CleanUp);
         let unused = committer.all_unused(&state, self.unused.clone(), clean_up, now).await?;
@@ -291,10 +292,11 @@ impl Attempt<'_> {
     /// avoided, and the plan made again. `None` when another publisher was faster.
     async fn plan_and_place(
         &self,
-        state: &CurrentState,
+        observed: &Observed,
         mut changes: Changes,
         noticed: &StoreObservations,
     ) -> Result<Option<Plan>, RepositoryError> {
+        let Observed { state, read_again, .. } = observed;
         let mut taken = self.at.condemned_paths(state);
         let package_keys = self.at.target.package_keys();
         let mut failed = Vec::new();
@@ -302,6 +304,7 @@ impl Attempt<'_> {
             let present = Present {
                 format: &*self.at.target.format,
                 generation: state.generation.as_ref(),
+                former: read_again.as_ref().or(state.former.as_ref()),
                 retired: state.head().map(|head| head.retired.as_slice()).unwrap_or_default(),
                 taken: &taken,
                 package_keys: package_keys.as_ref(),

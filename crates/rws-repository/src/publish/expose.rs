@@ -77,26 +77,58 @@ impl Exposer<'_> {
     /// Brings all plain-named files in line with a head, or leaves that to the publisher of a later one. `look` compares
     /// also those files that this process remembers.
     pub(super) async fn expose(&self, head: &Head, look: bool) -> Result<(), RepositoryError> {
+        if self.bring(head, look, self.wanted(head)).await? {
+            self.foreign.is_own(self.at.repository);
+        }
+        if let Some(other) = &self.at.other_metadata {
+            // what others have put there is no reason to hold up the repository
+            if let Err(error) = self.bring(head, look, self.wanted_below(head, other)).await {
+                tracing::warn!(repository = %self.at.repository, directory = other, %error, "RWS could not bring a second path of the metadata up to date");
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings files in line with a head; not when a later one is there.
+    async fn bring(&self, head: &Head, look: bool, wanted: Vec<(String, Wanted<'_>)>) -> Result<bool, RepositoryError> {
         for _ in 0..TRIES {
-            let Comparison::Differences(differences) = self.compare(head, look).await? else { return Ok(()) };
+            let Comparison::Differences(differences) = self.compare(head, look, &wanted).await? else {
+                return Ok(false);
+            };
             if self.write_differences(&differences).await? {
-                self.foreign.is_own(self.at.repository);
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(RepositoryError::Contended(self.at.repository.clone()))
     }
 
-    async fn compare<'a>(&self, head: &'a Head, look: bool) -> Result<Comparison<'a>, RepositoryError> {
+    /// All plain-named files as a head has them.
+    fn wanted<'a>(&self, head: &'a Head) -> Vec<(String, Wanted<'a>)> {
         let mut wanted: Vec<(String, Wanted<'a>)> = Vec::new();
         for name in self.at.target.format.root_names(self.at.repository) {
             let file = head.root.iter().find(|file| file.name == name);
             wanted.push((name, file.map_or(Wanted::Absent, |file| Wanted::Bytes(&file.content))));
         }
         wanted.extend(head.plain.iter().map(|(name, stored)| (name.clone(), Wanted::CopyOf(stored))));
+        wanted
+    }
+
+    /// The same below another directory, with the index files under the names that never change, too.
+    fn wanted_below<'a>(&self, head: &'a Head, other: &str) -> Vec<(String, Wanted<'a>)> {
+        let stored = head.plain.values().map(|stored| (stored.clone(), Wanted::CopyOf(stored)));
+        let all = self.wanted(head).into_iter().chain(stored);
+        all.filter_map(|(name, wanted)| Some((self.at.name_below(&name, other)?, wanted))).collect()
+    }
+
+    async fn compare<'a>(
+        &self,
+        head: &Head,
+        look: bool,
+        wanted: &[(String, Wanted<'a>)],
+    ) -> Result<Comparison<'a>, RepositoryError> {
         let mut seen = Vec::new();
         for (name, wanted) in wanted {
-            seen.push(self.see(name, wanted, look).boxed());
+            seen.push(self.see(name.clone(), *wanted, look).boxed());
         }
         let mut differences = Vec::new();
         let mut is_current = None;

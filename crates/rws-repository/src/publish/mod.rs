@@ -214,6 +214,7 @@ impl Publisher {
             repository,
             target,
             tree: target.format.layout(repository).tree,
+            other_metadata: self.catalogue.other_metadata(repository),
             scratch: &self.scratch,
             started_at: self.started_at,
             exposed: &self.exposed,

@@ -25,6 +25,8 @@ pub(super) struct StoredRepository<'a> {
     pub(super) target: &'a ConfiguredTarget,
     /// Where the files of the repository are.
     pub(super) tree: String,
+    /// Another directory for the metadata, below the tree: [`rws_model::RepositoryFormat::other_metadata`].
+    pub(super) other_metadata: Option<String>,
     /// The local directory for index files that are large.
     pub(super) scratch: &'a Path,
     /// When this process started, in milliseconds since 1970.
@@ -91,6 +93,18 @@ impl StoredRepository<'_> {
     pub(super) fn key(&self, name: &str) -> Result<Key, RepositoryError> {
         let path = join(&self.tree, name);
         Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is not a file name"))
+    }
+
+    /// The name that a file of the metadata has below another directory.
+    pub(super) fn name_below(&self, name: &str, other: &str) -> Option<String> {
+        let metadata = self.target.format.layout(self.repository).metadata;
+        Some(format!("{other}{}", name.strip_prefix(&metadata).filter(|rest| rest.starts_with('/'))?))
+    }
+
+    /// The key that a file of the metadata has below [`StoredRepository::other_metadata`].
+    pub(super) fn key_elsewhere(&self, key: &Key) -> Option<Key> {
+        let name = key.as_str().strip_prefix(&self.tree)?.strip_prefix('/')?;
+        self.key(&self.name_below(name, self.other_metadata.as_deref()?)?).ok()
     }
 
     /// Reads the head and its generation, but for one that is to be made anew.

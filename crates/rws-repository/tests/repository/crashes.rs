@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::support::{Crash, World, check_plain, id, observed, read_deb, read_deb_but};
-use rws_model::TargetPattern;
+use crate::support::{Crash, World, catalogue_of, check_plain, id, observed, read_deb, read_deb_but, settings};
+use rws_model::{RepositorySettings, TargetPattern};
+use rws_repository::catalogue::Policy;
 use rws_repository::events::{EventKind, Events, Outbox, Subscriber};
 use rws_repository::publish::{Publisher, Trigger, Triggers};
 use rws_repository::scheduler::Scheduler;
@@ -28,6 +29,9 @@ enum Work {
     Anchor,
     /// The same while a receiver is told of everything: it gets an event for each upload and each generation.
     Told,
+    /// Publishing new packages and other bytes in a repository with components, debug symbols apart, whole descriptions apart, and
+    /// a suite that is a path.
+    Components,
     /// Taking a package out whose file somebody deleted.
     Removal,
     /// Taking up bytes that somebody wrote over a package.
@@ -68,8 +72,32 @@ impl Work {
     fn packages(self) -> usize {
         match self {
             Self::Upload | Self::Anchor | Self::Told | Self::Replacement | Self::Rebuild => 3,
+            Self::Components => 5,
             Self::Removal => 2,
             Self::Condemning | Self::Deletion => 2,
+        }
+    }
+
+    /// The codenames, and suites, below which the metadata stands.
+    fn directories(self) -> &'static [&'static str] {
+        match self {
+            Self::Components => &["focal", "stable"],
+            _ => &["focal"],
+        }
+    }
+
+    /// A world in which nothing was uploaded.
+    fn world(self) -> World {
+        let of_components = |architectures: &[&str]| RepositorySettings {
+            components: vec!["main".to_owned(), "contrib".to_owned()],
+            debug_packages: true,
+            translations: true,
+            suite: Some("stable".to_owned()),
+            ..settings(architectures)
+        };
+        match self {
+            Self::Components => World::with(catalogue_of(of_components, Policy::default(), None)),
+            _ => World::new(),
         }
     }
 
@@ -107,6 +135,12 @@ impl Work {
                 _ => {}
             }
         }
+        if self == Self::Components {
+            let (debug, dd) = (world.deb("aa-dbgsym", "1", "amd64", "d"), world.deb("dd", "1", "amd64", "d"));
+            // `bb` goes from one component to the other
+            world.upload_in(path, "contrib", &[dd, world.deb("bb", "1", "all", "b")]).await.unwrap();
+            world.upload(path, &[debug, world.deb("aa", "1", "amd64", "other")]).await.unwrap();
+        }
         if matches!(self, Self::Upload | Self::Anchor | Self::Told) {
             let files = [world.deb("aa", "1", "amd64", "other"), world.deb("bb", "1", "all", "other")];
             world.upload(path, &files).await.unwrap();
@@ -136,6 +170,11 @@ async fn read(world: &World, work: Work) -> Vec<(String, Vec<String>)> {
     for tree in work.trees() {
         let root = world.root(tree, "focal").await.unwrap();
         let packages = read_deb_but(&*world.memory, tree, "focal", &root, work.spoilt()).await;
+        // who reads by the suite has the same, or what was there before
+        for suite in work.directories().iter().skip(1) {
+            let root = world.root(tree, suite).await.unwrap();
+            read_deb(&*world.memory, tree, suite, &root).await;
+        }
         all.push((root, packages));
     }
     all
@@ -143,8 +182,10 @@ async fn read(world: &World, work: Work) -> Vec<(String, Vec<String>)> {
 
 async fn expect_old_readers(world: &World, work: Work, old: &[(String, Vec<String>)], context: &str) {
     for (tree, (root, packages)) in work.trees().iter().zip(old) {
-        let now = read_deb_but(&*world.memory, tree, "focal", root, work.spoilt()).await;
-        assert_eq!(now, *packages, "{context}");
+        for directory in work.directories() {
+            let now = read_deb_but(&*world.memory, tree, directory, root, work.spoilt()).await;
+            assert_eq!(now, *packages, "{context}");
+        }
     }
 }
 
@@ -201,7 +242,13 @@ async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option
         let root = world.root(tree, "focal").await.unwrap();
         let packages = read_deb(&*world.memory, tree, "focal", &root).await;
         assert_eq!(packages.len(), work.packages(), "{context}: {packages:?}");
-        check_plain(&*world.memory, tree, "focal").await;
+        for directory in work.directories() {
+            check_plain(&*world.memory, tree, directory).await;
+            assert!(
+                world.root(tree, directory).await.as_ref() == Some(&root),
+                "{context}: {directory} has another root"
+            );
+        }
         let head = Heads(&*world.memory).read(&id(&format!("{tree}/focal"))).await.unwrap().unwrap().0;
         assert!(
             head.root.iter().any(|file| file.text() == Some(&root)),
@@ -217,13 +264,13 @@ async fn die(world: &World, work: Work, number: usize, moment: Moment) -> Option
 
 /// Takes every crash point of some work.
 async fn every_crash_point(work: Work, at_least: usize) {
-    let undisturbed = World::new();
+    let undisturbed = work.world();
     assert_eq!(die(&undisturbed, work, usize::MAX, Moment::Before).await, None);
     let expected = stored(&undisturbed).await;
     let mut points = 0;
     for number in 0.. {
         for moment in [Moment::Before, Moment::After] {
-            let world = World::new();
+            let world = work.world();
             let Some(operation) = die(&world, work, number, moment).await else {
                 assert!(points >= at_least, "{work:?}: only {points} crash points");
                 println!("{work:?}: {points} crash points");
@@ -254,6 +301,11 @@ async fn anchor() {
 }
 
 #[tokio::test]
+async fn components() {
+    every_crash_point(Work::Components, 80).await;
+}
+
+#[tokio::test]
 async fn removal() {
     every_crash_point(Work::Removal, 30).await;
 }
@@ -276,4 +328,30 @@ async fn condemning() {
 #[tokio::test]
 async fn deletion() {
     every_crash_point(Work::Deletion, 6).await;
+}
+
+#[tokio::test]
+async fn index_names_below_a_suite_go_with_the_first_ones() {
+    let (world, work) = (Work::Components.world(), Work::Components);
+    let path = "release/2.8/ubuntu/focal";
+    let run = async || work.run_all(&world, &world.publisher(world.store()), Triggers::NONE).await.unwrap();
+    let names = async |directory: &str| {
+        let start = format!("release/2.8/ubuntu/dists/{directory}/");
+        let names = world.keys(&start).await.into_iter();
+        let names = names.filter(|name| name.contains("/by-hash/"));
+        names.map(|name| name.replacen(&start, "", 1)).collect::<Vec<_>>()
+    };
+    for text in ["1", "2", "3", "4", "5", "6"] {
+        world.upload(path, &[world.deb("aa", "1", "amd64", text)]).await.unwrap();
+        run().await;
+    }
+    let before = names("stable").await;
+    assert_eq!(before, names("focal").await);
+    world.pass(25 * 60 * 60);
+    run().await;
+    world.pass(11 * 60);
+    run().await;
+    let after = names("stable").await;
+    assert_eq!(after, names("focal").await);
+    assert!(after.len() < before.len(), "{after:?}");
 }

@@ -1,6 +1,9 @@
 use std::cmp::Ordering;
 
-use rws_model::{Digester, FileName, Identity, Inspected, Listed, Placement, RecordFile, Refusal, Role, Target};
+use rws_model::{
+    Digester, FileName, Identity, Inspected, Listed, PackagePlace, Placement, RecordFile, Refusal, RepositorySettings,
+    Role, Target,
+};
 
 use super::{assemble, repositories};
 use crate::identity::compare;
@@ -31,9 +34,9 @@ fn places(files: &[Inspected]) -> Result<Vec<String>, Refusal> {
     let target = target();
     let placement = Placement {
         target: &target,
-        product: None,
+        place: &PackagePlace::default(),
         architectures: &architectures,
-        contents: false,
+        settings: &RepositorySettings::default(),
         pool: &|_| None,
         listed: Listed::InUpload,
         strict_names: false,
@@ -46,8 +49,18 @@ fn places(files: &[Inspected]) -> Result<Vec<String>, Refusal> {
 #[test]
 fn a_target_has_a_repository_for_each_architecture_and_one_for_sources() {
     let architectures = ["x86_64", "aarch64", "x86_64"].map(str::to_owned);
-    let names: Vec<_> = repositories(&target(), &architectures).iter().map(ToString::to_string).collect();
-    assert_eq!(names, ["live/1.10/el/7/x86_64", "live/1.10/el/7/aarch64", "live/1.10/el/7/SRPMS"]);
+    let settings = |debug_packages| RepositorySettings {
+        architectures: architectures.to_vec(),
+        debug_packages,
+        ..RepositorySettings::default()
+    };
+    let names = |settings: RepositorySettings| {
+        repositories(&target(), &settings).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let usual = ["live/1.10/el/7/x86_64", "live/1.10/el/7/aarch64", "live/1.10/el/7/SRPMS"];
+    assert_eq!(names(settings(false)), usual);
+    let of_debug = ["live/1.10/el/7/x86_64-debuginfo", "live/1.10/el/7/aarch64-debuginfo"];
+    assert_eq!(names(settings(true)), [&usual[..], &of_debug[..]].concat());
 }
 
 #[test]

@@ -6,19 +6,7 @@ use rws_model::{
 use super::{escape_directory, frame, indexes, root};
 
 fn settings(compression: Vec<Compression>) -> RepositorySettings {
-    RepositorySettings {
-        snapshots: None,
-        architectures: vec!["x86_64".to_owned()],
-        compression,
-        origin: String::new(),
-        label: String::new(),
-        suite: None,
-        description: String::new(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
-    }
+    RepositorySettings { architectures: vec!["x86_64".to_owned()], compression, ..RepositorySettings::default() }
 }
 
 #[test]

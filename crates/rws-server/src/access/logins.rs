@@ -18,7 +18,7 @@ use super::{Access, Account, Login};
 use crate::budgets::Network;
 use crate::checks::Checks;
 use crate::failures::{LoginKey, LoginThrottle};
-use crate::passwords::PasswordHash;
+use rws_passwords::PasswordHash;
 
 /// For how long a password that was right is good without a further check, from its last use on: a burst of a CI job, and a
 /// machine that asks from time to time, pay for one.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rws_model::{Allowed, Readers, Target, Verb};
 use rws_repository::read_rules::ReadRules;
 
-use crate::passwords::PasswordHash;
+use rws_passwords::PasswordHash;
 
 pub use self::jobs::Jobs;
 pub use self::logins::{Denied, Logins};

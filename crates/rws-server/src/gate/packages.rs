@@ -11,7 +11,7 @@ use rws_repository::promotion;
 use rws_repository::publication::{self, Publication};
 use rws_repository::tree::Published;
 use rws_repository::{Generation, PackageRow, RepositoryError};
-use rws_store::Key;
+use rws_store::{Content, Key, Span};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
@@ -201,6 +201,16 @@ impl Gate {
         let generation = self.generation_of(contents).await?;
         let stored = StoredEntries { store: self.store(), target: &contents.target, generation: &generation };
         stored.of(&package.row).await
+    }
+
+    /// The bytes of a package at a public path that `ReadablePackage` has; `None` where it is gone.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn package_content(&self, path: &str) -> Result<Option<Content>, RepositoryError> {
+        let Some(key) = Key::parse(path) else { return Ok(None) };
+        Ok(self.store().read(&key, Span::Whole).await?)
     }
 
     /// When a file was put where it is, in seconds since 1970.

@@ -39,6 +39,9 @@ pub struct PromoteRequest {
     /// Whether a target may be open to more readers than the source.
     #[serde(default)]
     pub disclose: bool,
+    /// The component of apt repositories that all packages go to. Without it each keeps its own. With it packages can be promoted
+    /// from a target to itself.
+    pub component: Option<String>,
     /// Whether only the plan is wanted.
     #[serde(default)]
     pub dry_run: bool,
@@ -62,6 +65,24 @@ pub struct RollbackRequest {
     pub repository: Option<String>,
     /// A generation, a time like `20260301T120000Z` (the generation that was current then), or a pin.
     pub to: String,
+    /// Whether only the plan is wanted.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// The current generations of repositories, by their names, if the request was planned on them.
+    #[serde(default)]
+    pub if_generation: BTreeMap<String, String>,
+}
+
+/// How many machines out of a hundred get which packages.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseRequest {
+    /// The path of the targets; an anchor, too.
+    pub target: String,
+    /// Selectors of packages that are published.
+    pub packages: Vec<String>,
+    /// From 0 to 100. At 100 all machines get them.
+    pub percentage: u8,
     /// Whether only the plan is wanted.
     #[serde(default)]
     pub dry_run: bool,

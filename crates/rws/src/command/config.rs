@@ -2,8 +2,8 @@
 
 use anyhow::bail;
 use rws_model::Formats;
+use rws_passwords::PasswordHash;
 use rws_server::KeyState;
-use rws_server::passwords::PasswordHash;
 
 use super::output::say;
 use crate::configuration::{Configuration, Environment, ListeningAddress, Overrides};
@@ -44,6 +44,11 @@ pub fn run(action: Action, overrides: &Overrides, environment: &Environment, for
                 }
             }
             let catalogue = catalogue(&configuration, &keys);
+            for path in catalogue.claimed_twice() {
+                say(format_args!(
+                    "warning: several repositories have the suite of {path}, so that it is the path of none of them"
+                ))?;
+            }
             let mut problems: Vec<String> = Vec::new();
             for target in catalogue.targets() {
                 let problem = target.signing_problem.as_ref().map(|problem| format!("{}: {problem}", target.target));

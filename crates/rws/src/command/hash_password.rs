@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Stdin, stdin};
 
 use anyhow::{Context, bail};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
-use rws_server::passwords::{Method, PasswordHash};
+use rws_passwords::{Method, PasswordHash};
 
 use super::output::{complain, say};
 

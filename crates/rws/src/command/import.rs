@@ -36,6 +36,9 @@ pub struct ImportArguments {
     /// Directory in the pool of an apt repository for all packages [default: the name of the source package of each]
     #[arg(long, value_name = "NAME")]
     product: Option<String>,
+    /// Component of an apt repository for all packages [default: the first one of the repository]
+    #[arg(long, value_name = "NAME")]
+    component: Option<String>,
     /// PEM file of certificate authorities to trust for https beside those of the system
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -76,6 +79,7 @@ pub async fn run(arguments: &ImportArguments, configuration: &Configuration) -> 
         targets: &targets,
         format: &*first.format,
         product: arguments.product.as_deref(),
+        component: arguments.component.as_deref(),
         scratch: &installation.place.spool,
         progress: &progress,
     };

@@ -2,6 +2,7 @@
 
 mod backup;
 pub mod config;
+mod generate;
 mod hash_password;
 mod health;
 mod import;
@@ -14,6 +15,7 @@ mod progress;
 mod release_package;
 mod reload;
 mod serve;
+mod service_manager;
 mod sign;
 mod sync;
 mod verify;
@@ -99,6 +101,12 @@ enum Command {
         #[command(subcommand)]
         action: config::Action,
     },
+    /// Make manual pages, completions and reference of the program itself
+    #[command(hide = true)]
+    Generate {
+        #[command(subcommand)]
+        what: generate::What,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -133,6 +141,7 @@ struct RepositoriesArguments {
 pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -> anyhow::Result<()> {
     let file = arguments.config;
     match arguments.command {
+        Command::Generate { what } => generate::run(&what),
         Command::HashPassword { format } => hash_password::run(format),
         Command::Health { listen } => health::run(&ListeningAddress::resolve(listen.as_deref(), environment)?),
         Command::Index(arguments) => {
@@ -153,8 +162,9 @@ pub fn run(arguments: Arguments, environment: &Environment, formats: &Formats) -
             let (environment_then, formats) = (environment.clone(), formats.clone());
             let again = Box::new(move || Configuration::load(&overrides, &environment_then, &formats));
             let listen = ListeningAddress::resolve(listen.as_deref(), environment)?;
+            let inherited = service_manager::inherited_listener()?;
             let _log = Log::start("info", configuration.server.log_format);
-            runtime()?.block_on(serve::run(listen, configuration, again))
+            runtime()?.block_on(serve::run(listen, inherited, configuration, again))
         }
         Command::Sync(RepositoriesArguments { paths, data_dir, .. }) => {
             let configuration =

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::output::say;
 use super::reload::{Load, Reload};
+use super::service_manager;
 use crate::configuration::{Configuration, ListeningAddress, StoreConfiguration};
 use crate::installation::access::AccessMaker;
 use crate::installation::{Installation, Use, now};
@@ -28,15 +29,23 @@ const RENEWED: Duration = Duration::from_secs(60);
 /// How long running requests may go on after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// Serves until it is told to stop.
+/// Serves until it is told to stop, on the socket of the service manager where there is one.
 ///
 /// # Errors
 ///
 /// When the address cannot be listened on, the data directory cannot be written, or a key is not fit to sign.
-pub async fn run(listen: ListeningAddress, configuration: Configuration, again: Load) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen.as_str())
-        .await
-        .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?;
+pub async fn run(
+    listen: ListeningAddress,
+    inherited: Option<std::net::TcpListener>,
+    configuration: Configuration,
+    again: Load,
+) -> anyhow::Result<()> {
+    let listener = match inherited {
+        Some(listener) => from_service_manager(listener)?,
+        None => TcpListener::bind(listen.as_str())
+            .await
+            .with_context(|| format!("cannot listen on {listen}; choose another address with --listen"))?,
+    };
     let address = listener.local_addr()?;
     let certificate = certificate(&configuration)?;
     raise_file_limit();
@@ -72,6 +81,7 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
         waiting: WaitingFiles::default(),
         quotas: Quotas::new(&configuration.server.service.limits),
         spool: installation.place.spool.clone(),
+        changelogs: Default::default(),
         disks: disks(&configuration, &installation),
         pages: PageCache::default(),
         version: env!("CARGO_PKG_VERSION"),
@@ -86,6 +96,8 @@ pub async fn run(listen: ListeningAddress, configuration: Configuration, again: 
     if let Some(made) = made {
         made.print(address)?;
     }
+    service_manager::is_ready(address);
+    tokio::spawn(service_manager::feed_watchdog());
     tokio::spawn(service.metrics.clone().keep());
     let read_only = configuration.server.service.read_only;
     installation.place.connect(if read_only { Use::Read } else { Use::Write });
@@ -123,6 +135,13 @@ fn disks(configuration: &Configuration, installation: &Installation) -> Vec<(&'s
     data.into_iter().chain([("spool", installation.place.spool.clone())]).collect()
 }
 
+/// Whoever changes the address has to know where it is set.
+fn from_service_manager(listener: std::net::TcpListener) -> anyhow::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    tracing::info!("systemd chose the address (rws.socket); --listen, RWS_LISTEN and PORT are not used");
+    Ok(TcpListener::from_std(listener)?)
+}
+
 /// What the process is told from outside.
 struct Signals {
     terminate: Signal,
@@ -147,6 +166,7 @@ async fn serve(network: Network, service: Arc<Service>, signals: Signals, reload
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("stopping: waiting for running requests");
+        service_manager::is_stopping();
         stop.send_replace(true);
     });
     tokio::spawn(renew(network.certificate.clone(), hangup, reload));

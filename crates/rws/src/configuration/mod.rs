@@ -5,6 +5,7 @@ mod access;
 mod aws;
 mod connection;
 mod credentials;
+mod declared_keys;
 pub mod environment;
 mod explain;
 mod file;
@@ -41,11 +42,13 @@ use rws_server::WebhookSettings;
 pub use rws_store::Addressing;
 
 pub use self::credentials::{User, Users};
+pub use self::declared_keys::KEYS;
 pub use self::environment::Environment;
 pub use self::file::Source;
 pub use self::listening_address::ListeningAddress;
 pub use self::mistake::Mistake;
 pub use self::model::{Distribution, Model};
+pub use self::node::Secrecy;
 pub use self::oidc::OidcIssuer;
 pub use self::process::{LogFormat, ServerSettings};
 pub use self::signing::SigningKey;
@@ -229,7 +232,9 @@ impl Configuration {
     pub fn settings_for(&self, target: &Target, format: &dyn Format) -> RepositorySettings {
         let public_url = self.server.service.public_url.as_ref().filter(|_| format.names_snapshots());
         let snapshots = public_url.map(|url| format!("{url}/-/at/@SNAPSHOTID@"));
-        RepositorySettings { snapshots, ..repositories::settings(&self.rules, target, format) }
+        let with_changelogs = public_url.filter(|_| repositories::has_changelogs(&self.rules, target));
+        let changelogs = with_changelogs.map(|url| format!("{url}/-/changelogs"));
+        RepositorySettings { snapshots, changelogs, ..repositories::settings(&self.rules, target, format) }
     }
 
     /// Who may read which repositories, as far as anything is said of it: later ones win.

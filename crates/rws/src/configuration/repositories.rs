@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use rws_model::{Algorithm, Compression, Format, Formats, Readers, RepositorySettings, Target, TargetPattern};
+use rws_model::{
+    Algorithm, Compression, Format, Formats, NameRule, Readers, RepositorySettings, Target, TargetPattern,
+};
 use rws_repository::catalogue::{OnConflict, Policy, SignPackages};
 use rws_repository::retention::Retention;
 use serde_json::{Value, json};
@@ -18,7 +20,7 @@ use super::pattern;
 use super::readers;
 
 /// The keys of one entry.
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 26] = [
     "match",
     "architectures",
     "compression",
@@ -32,6 +34,10 @@ pub const KEYS: [&str; 22] = [
     "valid_until_seconds",
     "create_empty",
     "contents",
+    "components",
+    "debug_packages",
+    "changelogs",
+    "translations",
     "keep",
     "file_names",
     "keys",
@@ -68,6 +74,10 @@ pub struct Rule {
     on_conflict: Option<OnConflict>,
     create_empty: Option<bool>,
     contents: Option<bool>,
+    components: Option<Vec<String>>,
+    debug_packages: Option<bool>,
+    changelogs: Option<bool>,
+    translations: Option<bool>,
     keep: Option<Keep>,
     strict_names: Option<bool>,
     keys: Option<TargetKeys>,
@@ -117,6 +127,10 @@ impl Rule {
             "on_conflict": on_conflict,
             "create_empty": self.create_empty,
             "contents": self.contents,
+            "components": self.components,
+            "debug_packages": self.debug_packages.map(|publish| if publish { "publish" } else { "skip" }),
+            "changelogs": self.changelogs,
+            "translations": self.translations,
             "keep": self.keep.map(|keep| keep.show()),
             "keys": self.keys.as_ref().map(TargetKeys::show),
             "sign_packages": self.sign_packages.map(word),
@@ -152,16 +166,10 @@ impl Keep {
 pub fn settings(rules: &[Rule], target: &Target, format: &dyn Format) -> RepositorySettings {
     let mut settings = RepositorySettings {
         architectures: format.default_architectures().iter().map(|&name| name.to_owned()).collect(),
-        compression: Vec::new(),
         origin: "Tarantool".to_owned(),
         label: "tarantool.org".to_owned(),
-        suite: None,
         description: "Tarantool DBMS and Tarantool modules".to_owned(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
-        snapshots: None,
+        ..RepositorySettings::default()
     };
     for rule in rules.iter().filter(|rule| rule.pattern.matches(target)) {
         replace(&mut settings.architectures, rule.architectures.as_ref());
@@ -170,12 +178,21 @@ pub fn settings(rules: &[Rule], target: &Target, format: &dyn Format) -> Reposit
         replace(&mut settings.label, rule.label.as_ref());
         replace(&mut settings.description, rule.description.as_ref());
         replace(&mut settings.contents, rule.contents.as_ref());
+        replace(&mut settings.translations, rule.translations.as_ref());
+        replace(&mut settings.components, rule.components.as_ref());
+        replace(&mut settings.debug_packages, rule.debug_packages.as_ref());
         replace(&mut settings.digests, rule.digests.as_ref());
         settings.suite = rule.suite.clone().or(settings.suite);
         settings.version = rule.version.clone().or(settings.version);
         settings.valid_until_seconds = rule.valid_until_seconds.or(settings.valid_until_seconds);
     }
     settings
+}
+
+/// Whether clients of a target find changelogs.
+pub fn has_changelogs(rules: &[Rule], target: &Target) -> bool {
+    rules.iter().filter(|rule| rule.pattern.matches(target)).filter_map(|rule| rule.changelogs).next_back()
+        == Some(true)
 }
 
 /// The policy of a target; `create_empty` holds for those of which nothing else is said.
@@ -301,6 +318,10 @@ fn rule(entry: &Object<'_>, known: &Known<'_>, warnings: &mut Vec<String>) -> Re
         on_conflict: entry.get("on_conflict").map(|node| on_conflict(&node)).transpose()?,
         create_empty: entry.get("create_empty").map(|node| node.boolean()).transpose()?,
         contents: entry.get("contents").map(|node| node.boolean()).transpose()?,
+        components: entry.get("components").map(|node| components(&node, known.formats)).transpose()?,
+        debug_packages: entry.get("debug_packages").map(|node| debug_packages(&node)).transpose()?,
+        changelogs: entry.get("changelogs").map(|node| changelogs(&node, known)).transpose()?,
+        translations: entry.get("translations").map(|node| node.boolean()).transpose()?,
         keep: entry.get("keep").map(|node| keep(&node)).transpose()?,
         strict_names: entry.get("file_names").map(|node| file_names(&node)).transpose()?,
         keys: entry.get("keys").map(|node| keys::of_target(&node, known.keys)).transpose()?,
@@ -342,6 +363,45 @@ fn compression(node: &Node<'_>) -> Result<Vec<Compression>, Mistake> {
         forms.push(form);
     }
     Ok(forms)
+}
+
+/// The components of apt repositories.
+fn components(node: &Node<'_>, formats: &Formats) -> Result<Vec<String>, Mistake> {
+    let rules: Vec<NameRule> = formats.iter().filter_map(|format| format.component_rule()).collect();
+    let allowed = "is a list of components, each once; packages that name none go to the first";
+    let mut names: Vec<String> = Vec::new();
+    for item in node.list(allowed)? {
+        let name = item.text(allowed)?;
+        if let Some(rule) = rules.iter().find(|rule| !(rule.check)(name)) {
+            return Err(item.mistake(rule.rule));
+        }
+        if names.iter().any(|known| known == name) {
+            return Err(item.mistake(allowed));
+        }
+        names.push(name.to_owned());
+    }
+    if names.is_empty() { Err(node.problem("is empty", allowed)) } else { Ok(names) }
+}
+
+/// Whether clients find changelogs.
+fn changelogs(node: &Node<'_>, known: &Known<'_>) -> Result<bool, Mistake> {
+    let wanted = node.boolean()?;
+    if wanted && !known.has_public_url {
+        return Err(
+            node.problem("needs the address at which clients reach the service", "is false, or set server.public_url")
+        );
+    }
+    Ok(wanted)
+}
+
+/// Whether packages of debug symbols are published.
+fn debug_packages(node: &Node<'_>) -> Result<bool, Mistake> {
+    let allowed = "is \"skip\" or \"publish\"";
+    match node.text(allowed)? {
+        "skip" => Ok(false),
+        "publish" => Ok(true),
+        _ => Err(node.mistake(allowed)),
+    }
 }
 
 fn digests(node: &Node<'_>) -> Result<Vec<Algorithm>, Mistake> {

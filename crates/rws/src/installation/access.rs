@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rws_model::Target;
 use rws_oidc::{IssuerSettings, Issuers};
+use rws_passwords::PasswordHash;
 use rws_repository::read_rules::{PublicPaths, ReadRules};
-use rws_server::passwords::PasswordHash;
 use rws_server::{Access, Account, Jobs, User};
 
 use crate::configuration::{self, Configuration};

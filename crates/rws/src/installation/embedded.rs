@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use rws_model::Allowed;
 use rws_openpgp::SigningKey;
-use rws_server::passwords::{Method, PasswordHash};
+use rws_passwords::{Method, PasswordHash};
 use rws_server::{Account, User};
 use rws_store::private;
 

@@ -24,7 +24,7 @@ use crate::support::program::Program;
 use crate::support::server::{Credentials, Options, Server};
 use crate::support::storage::Storage;
 use crate::support::zypper::{self, Zypper};
-use crate::support::{project_root, temporary_directory, wait, write_file};
+use crate::support::{configuration_file, project_root, temporary_directory, wait, write_file};
 
 pub const DEB: &str = "/live/1.10/debian/bookworm";
 const ARCHIVE: &str = "/live/1.10/debian";
@@ -40,20 +40,32 @@ pub fn number(variable: &str, otherwise: usize) -> usize {
     if text.is_empty() { otherwise } else { text.parse().expect("a number") }
 }
 
+/// A repository with components, debug symbols apart and a suite that is a path.
+fn configuration(directory: &Path) -> String {
+    configuration_file(directory, |file| {
+        file["repositories"] = serde_json::json!([{
+            "match": "live/*/debian/bookworm", "components": ["main", "contrib"], "debug_packages": "publish",
+            "suite": "stable",
+        }]);
+    })
+}
+
 /// Three servers over one store, and the address at which its archive can be read without any of them.
 #[track_caller]
-fn replicas(storage: Storage) -> (Vec<Server>, String) {
+fn replicas(storage: Storage, directory: &Path) -> (Vec<Server>, String) {
+    let configuration = configuration(directory);
     match storage {
         Storage::Ceph => {
-            let bucket = Bucket::on_ceph().with("S3_PUBLIC_READ", "true");
+            let bucket = Bucket::on_ceph().with("S3_PUBLIC_READ", "true").with("RWS_CFG", &configuration);
             let archive = bucket.url(ARCHIVE.trim_start_matches('/'));
             ((0..3).map(|_| bucket.serve()).collect(), archive)
         }
         Storage::Directory => {
-            let first = Server::start();
+            let environment = || vec![("RWS_CFG".to_owned(), configuration.clone())];
+            let first = Server::start_with(Options { environment: environment(), ..Options::default() });
             let other = || {
                 let (data_dir, credentials) = (Some(first.data_dir()), Some(first.credentials().clone()));
-                Server::start_with(Options { data_dir, credentials, ..Options::default() })
+                Server::start_with(Options { data_dir, credentials, environment: environment(), ..Options::default() })
             };
             let (second, third) = (other(), other());
             let archive = format!("file:{}{ARCHIVE}", first.data_dir().display());
@@ -200,24 +212,30 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
     let mut expected = BTreeMap::new();
     let mut packages = VecDeque::new();
     for at in 0..uploads {
-        let name = format!("rws-{}-{at}", if at % 2 == 0 { "deb" } else { "rpm" });
-        packages.push_back(match at % 2 {
-            0 => (DEB, Deb::new(&name, "1.0-1", "amd64").build(directory.path())),
-            _ => (RPM, Rpm::new(&name, "1.0", "1").build(directory.path())),
+        let name = match at % 6 {
+            0 | 2 => format!("rws-deb-{at}"),
+            4 => format!("rws-deb-{at}-dbgsym"),
+            _ => format!("rws-rpm-{at}"),
+        };
+        packages.push_back(match at % 6 {
+            0 => (format!("{DEB}?component=main"), Deb::new(&name, "1.0-1", "amd64").build(directory.path())),
+            2 => (format!("{DEB}?component=contrib"), Deb::new(&name, "1.0-1", "amd64").build(directory.path())),
+            4 => (format!("{DEB}?"), Deb::new(&name, "1.0-1", "amd64").build(directory.path())),
+            _ => (format!("{RPM}?"), Rpm::new(&name, "1.0", "1").build(directory.path())),
         });
         expected.insert(name, 1);
     }
-    let (mut servers, direct) = replicas(storage);
+    let (mut servers, direct) = replicas(storage, directory.path());
     let credentials = servers[0].credentials().clone();
     let addresses = Addresses::new(&servers, directory.path());
     for _ in 0..2 {
         let (path, package) = packages.pop_front().expect("two packages at least");
-        upload(&format!("{path}?wait=60"), &package, &addresses, 0, &credentials);
+        upload(&format!("{path}&wait=60"), &package, &addresses, 0, &credentials);
     }
     // the first server is not killed: clients that have its address read on
     let key = curl::get(&servers[0].url("/-/keys/main.asc")).expect_status(200).body;
     let apt = Apt::signed_by(&servers[0].url(ARCHIVE), "bookworm", &key);
-    let apt_of_store = Apt::signed_by(&direct, "bookworm", &key);
+    let apt_of_store = Apt::signed_by(&direct, "stable", &key);
     let repo = curl::get(&servers[0].url("/-/setup/live/1.10/el/7.repo")).expect_status(200).text();
     assert!(repo.contains("mirrorlist=") && repo.contains("repo_gpgcheck=1"), "{repo}");
     let dnf = Dnf::new(&repo, "7");
@@ -236,7 +254,7 @@ fn what_is_answered_is_kept_and_no_reader_stumbles(storage: Storage) {
                     loop {
                         let next = queue.lock().expect("nobody panicked").pop_front();
                         let Some((path, package)) = next else { return };
-                        upload(path, &package, addresses, first, credentials);
+                        upload(&path, &package, addresses, first, credentials);
                         thread::sleep(Duration::from_millis(random() / 4));
                     }
                 })

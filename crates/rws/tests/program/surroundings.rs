@@ -3,6 +3,8 @@
 
 mod container;
 mod documentation;
+mod generated;
 mod passwords;
 mod stand;
+mod unit;
 mod upload_action;

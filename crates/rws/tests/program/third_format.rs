@@ -61,7 +61,7 @@ impl UploadFormat for Toy {
                 renderer,
                 signature: None,
             },
-            repositories: self.repositories(placement.target, &[]),
+            repositories: self.repositories(placement.target, placement.settings),
         };
         Ok(files.iter().cloned().map(assembled).collect())
     }
@@ -97,7 +97,7 @@ impl Inspector for Reader {
 }
 
 impl RepositoryFormat for Toy {
-    fn repositories(&self, target: &Target, _architectures: &[String]) -> Vec<RepositoryId> {
+    fn repositories(&self, target: &Target, _settings: &RepositorySettings) -> Vec<RepositoryId> {
         RepositoryId::parse(&target.to_string()).into_iter().collect()
     }
 

@@ -18,6 +18,7 @@ use tokio::task::spawn_blocking;
 use super::Malformed;
 use super::progress::{self, Comparing};
 use super::stored_repository::{CurrentState, StoredRepository};
+use crate::catalogue::ConfiguredTarget;
 use crate::generation::{FileRow, PackageRow};
 use crate::plan::{ChangeWriter, Origin, PlannedChange, StoreObservations, join};
 use crate::render::StoredIndex;
@@ -108,7 +109,7 @@ impl Comparer<'_> {
             }
             let Some(path) = key.strip_prefix(&format!("{}/", layout.tree)).map(str::to_owned) else { continue };
             match FileName::parse(listed.key.file_name()) {
-                Ok(name) if self.at.target.format.accepts(&name) => stored.push(StoredFile::new(&layout.tree, listed)),
+                Ok(name) if self.is_of_package(&name) => stored.push(StoredFile::new(&layout.tree, listed)),
                 Ok(_) => {}
                 Err(refusal) if self.would_be_package(listed.key.file_name()) => {
                     self.malformed(path, refusal, malformed, found)?;
@@ -124,7 +125,13 @@ impl Comparer<'_> {
         let name: String =
             name.chars().map(|one| if one.is_ascii_graphic() && one != '\\' { one } else { '-' }).collect();
         let name = name.trim_start_matches('.');
-        FileName::parse(name).is_ok_and(|name| self.at.target.format.accepts(&name))
+        FileName::parse(name).is_ok_and(|name| self.is_of_package(&name))
+    }
+
+    /// Whether the repository has files of this name, as it is configured.
+    fn is_of_package(&self, name: &FileName) -> bool {
+        let ConfiguredTarget { format, settings, .. } = self.at.target;
+        format.accepts(name) && format.skips(name.as_str(), settings).is_none()
     }
 
     /// The identities of packages whose files are gone: those that the listing does not have, and that asking for says so of.

@@ -95,8 +95,8 @@ impl<F: UploadFormat> UploadFormat for Later<F> {
 }
 
 impl<F: RepositoryFormat> RepositoryFormat for Later<F> {
-    fn repositories(&self, target: &Target, architectures: &[String]) -> Vec<RepositoryId> {
-        self.0.repositories(target, architectures)
+    fn repositories(&self, target: &Target, settings: &RepositorySettings) -> Vec<RepositoryId> {
+        self.0.repositories(target, settings)
     }
 
     fn layout(&self, repository: &RepositoryId) -> Layout {

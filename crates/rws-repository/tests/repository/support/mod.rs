@@ -100,17 +100,11 @@ pub fn catalogue_in(
 /// What the configuration says of a repository.
 pub fn settings(architectures: &[&str]) -> RepositorySettings {
     RepositorySettings {
-        snapshots: None,
         architectures: architectures.iter().map(|&name| name.to_owned()).collect(),
-        compression: Vec::new(),
         origin: "Origin".to_owned(),
         label: "Label".to_owned(),
-        suite: None,
         description: "Description".to_owned(),
-        valid_until_seconds: None,
-        contents: false,
-        version: None,
-        digests: Vec::new(),
+        ..RepositorySettings::default()
     }
 }
 
@@ -175,7 +169,11 @@ pub fn received_as(target: &ConfiguredTarget, files: &[PathBuf], reading: Readin
         let mut inspection = Inspection::new(&*target.format, &name, reading);
         inspection.push(&std::fs::read(path).unwrap()).unwrap();
         let file = FileLocation::Disk(LocalFile::whole(path));
-        ReceivedFile { file, inspected: inspection.finish().unwrap(), product: Some("product".to_owned()) }
+        ReceivedFile {
+            file,
+            inspected: inspection.finish().unwrap(),
+            place: rws_model::PackagePlace::of_product("product"),
+        }
     };
     files.iter().map(read).collect()
 }
@@ -251,6 +249,15 @@ impl World {
         self.tick();
         let targets = self.catalogue.resolve(path).unwrap();
         let files = received(&targets[0], files);
+        accept(&self.store(), &targets, files).await
+    }
+
+    /// The same into a component.
+    pub async fn upload_in(&self, path: &str, component: &str, files: &[PathBuf]) -> Result<Accepted, IntakeError> {
+        self.tick();
+        let targets = self.catalogue.resolve(path).unwrap();
+        let mut files = received(&targets[0], files);
+        files.iter_mut().for_each(|file| file.place.component = Some(component.to_owned()));
         accept(&self.store(), &targets, files).await
     }
 
@@ -456,9 +463,9 @@ pub fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
     inspection.push(&std::fs::read(file).unwrap()).unwrap();
     let placement = rws_model::Placement {
         target: &target.target,
-        product: Some("product"),
+        place: &rws_model::PackagePlace::of_product("product"),
         architectures: &target.settings.architectures,
-        contents: target.settings.contents,
+        settings: &target.settings,
         pool: &|_| None,
         listed: rws_model::Listed::InUpload,
         strict_names: false,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::configuration::KEYS;
 use crate::configuration::environment::VARIABLES;
-use crate::configuration::{credentials, file, keys, model, oidc, pages, process, repositories, store, webhooks};
 
 const DOCUMENT: &str = include_str!("../../../../../docs/configuration.md");
 
@@ -41,31 +41,7 @@ fn every_variable_has_its_row() {
 #[test]
 fn every_key_is_named() {
     let text = section("File");
-    let keys = [
-        &file::KEYS[..],
-        &file::COMMON_KEYS,
-        &file::MODEL_KEYS,
-        &store::KEYS,
-        &model::KEYS,
-        &model::DISTRIBUTION_KEYS,
-        &process::SERVER_KEYS,
-        &process::TLS_KEYS,
-        &process::LIMIT_KEYS,
-        &process::STORE_KEYS,
-        &credentials::KEYS,
-        &keys::KEYS,
-        &keys::AGENT_KEYS,
-        &keys::TARGET_KEYS,
-        &oidc::KEYS,
-        &pages::PAGES_KEYS,
-        &oidc::RULE_KEYS,
-        &repositories::KEYS,
-        &repositories::KEEP_KEYS,
-        &repositories::RETAIN_KEYS,
-        &repositories::RELEASE_PACKAGE_KEYS,
-        &webhooks::KEYS,
-    ];
-    for key in keys.concat() {
+    for key in KEYS.iter().flat_map(|(_, keys)| *keys) {
         // `key`, `.key`, `above.key`, `key.below`, {"key": …}
         let forms =
             [format!("`{key}`"), format!(".{key}`"), format!("`{key}."), format!(".{key}."), format!("\"{key}\":")];

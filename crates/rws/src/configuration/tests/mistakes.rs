@@ -150,8 +150,8 @@ fn mistakes_in_repositories() {
         (
             json!({ "match": "live", "architecture": ["amd64"] }),
             "repositories[0].architecture is unknown; allowed are match, architectures, compression, on_conflict, \
-             origin, label, suite, version, description, digests, valid_until_seconds, create_empty, contents, keep, \
-             file_names, keys, sign_packages, package_keys, release_package, signed_by, retain, read"
+             origin, label, suite, version, description, digests, valid_until_seconds, create_empty, contents, \
+             components, debug_packages, changelogs, translations, keep, file_names, keys, sign_packages, package_keys, release_package, signed_by, retain, read"
                 .to_owned(),
         ),
         (

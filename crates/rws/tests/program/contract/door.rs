@@ -171,7 +171,7 @@ fn what_takes_clients_down_is_refused_with_its_field() {
         ("Depends", "${misc:Depends}"),
         ("Multi-Arch", "everywhere"),
         ("Description-md5", "zz"),
-        ("Architecture-Variant", "amd64v3"),
+        ("Architecture-Variant", "arm64v3"),
     ] {
         rows.row(&format!("{field}: {value}"), || {
             let file = by_hand(&format!("{field}: {value}\n"));

@@ -210,7 +210,7 @@ fn what_is_wrong_changes_nothing() {
         (json!({ "from": RPM_TARGET, "to": [DEB_TARGET], "packages": "all" }), 400, "deb packages"),
         (json!({ "from": RPM_TARGET, "to": to, "packages": "all", "colour": 1 }), 400, "colour"),
         (json!({ "from": RPM_TARGET, "to": to, "packages": "all", "metadata": ["comps"] }), 404, "no-metadata"),
-        (json!({ "from": RPM_TARGET, "to": to, "packages": "all", "component": "main" }), 400, "json"),
+        (json!({ "from": RPM_TARGET, "to": to, "packages": "all", "component": "main" }), 400, "component"),
         (json!({ "from": "live/2.8/el/8", "to": [RPM_TARGET], "packages": "all" }), 404, "live/2.8/el/8"),
         (json!({ "from": "../x", "to": to, "packages": "all" }), 400, "from"),
         (json!([1]), 400, "JSON"),

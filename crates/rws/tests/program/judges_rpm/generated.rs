@@ -12,7 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rws_lab::Chroot;
-use rws_model::{Digester, FileName, Inspected, Listed, Placement, Reading, Target, UploadFormat as _, fill_slot};
+use rws_model::{
+    Digester, FileName, Inspected, Listed, PackagePlace, Placement, Reading, RepositorySettings, Target,
+    UploadFormat as _, fill_slot,
+};
 
 use self::headers::Generated;
 use self::judges::{Nevra, System, Verdict};
@@ -107,9 +110,9 @@ fn inspect(name: &str, bytes: &[u8]) -> Result<Inspected, rws_model::Refusal> {
     let target = Target { kind, series, distribution, version };
     let placement = Placement {
         target: &target,
-        product: None,
+        place: &PackagePlace::default(),
         architectures: std::slice::from_ref(&inspected.architecture),
-        contents: false,
+        settings: &RepositorySettings::default(),
         pool: &|_| None,
         listed: Listed::InUpload,
         strict_names: false,

@@ -2,7 +2,6 @@
 //! The clients are real, on a copy of this machine or of Debian sid.
 
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
 use rws_lab::Chroot;
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use super::stand::{APT, DNF, Stand, keys};
 use crate::support::curl::{self, Upload};
 use crate::support::gpgv::SecretKey;
+use crate::support::machine::Machine;
 use crate::support::packages::rpm::Rpm;
 use crate::support::program::{Program, Ran};
 use crate::support::{temporary_directory, wait, write_file};
@@ -142,57 +142,6 @@ fn fetch(stand: &Stand, directory: &Path) -> [PathBuf; 2] {
         write_file(&file, curl::get(&stand.server.url(&path)).expect_status(200).body);
         file
     })
-}
-
-/// A client on a copy of a system, that goes from phase to phase as the test says.
-struct Machine {
-    directory: tempfile::TempDir,
-    thread: Option<JoinHandle<Ran>>,
-}
-
-impl Machine {
-    /// Runs a script; it calls `phase N` where it waits for the test.
-    fn start(system: Chroot, files: &[(&str, Vec<u8>)], script: &str) -> Self {
-        let directory = temporary_directory();
-        for (name, content) in files {
-            write_file(&directory.path().join(name), content);
-        }
-        let here = directory.path().display().to_string();
-        let script = format!(
-            "set -e\nexec 2>&1\nset -x\nT={here}\nphase() {{ set +x; touch $T/at-$1; until [ -e $T/go-$1 ]; do sleep 0.1; done; set -x; }}\n\
-             export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8\nexec </dev/null\n{script}\n"
-        );
-        let home = directory.path().to_owned();
-        let thread = std::thread::spawn(move || {
-            let mut words = system.copied("sh").into_iter();
-            Program::new(words.next().expect("a word"), &home).args(words).arg("-c").arg(script).run()
-        });
-        Self { directory, thread: Some(thread) }
-    }
-
-    /// Waits until the script is at a phase.
-    #[track_caller]
-    fn until(&mut self, phase: u32) {
-        let at = self.directory.path().join(format!("at-{phase}"));
-        let arrived = wait::until_or(wait::BOUND * 3, || {
-            (at.exists() || self.thread.as_ref().is_some_and(JoinHandle::is_finished)).then_some(())
-        });
-        if arrived.is_none() || !at.exists() {
-            let ran = self.thread.take().expect("it runs").join().expect("it ends");
-            panic!("it did not come to phase {phase}:\n{}", ran.transcript());
-        }
-    }
-
-    /// Lets it go on from a phase.
-    fn go(&self, phase: u32) {
-        write_file(&self.directory.path().join(format!("go-{phase}")), "");
-    }
-
-    /// What it did.
-    #[track_caller]
-    fn end(mut self) -> String {
-        self.thread.take().expect("it runs").join().expect("it ends").expect_success().output()
-    }
 }
 
 /// What a client has before it gets the release package.

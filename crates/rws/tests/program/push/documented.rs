@@ -94,3 +94,17 @@ fn from_github_and_gitlab() {
     let said = ran.env("RWS_ID_TOKEN", place.token_of_gitlab()).succeed().output();
     assert!(said.contains("apt-get install"), "{said}");
 }
+
+#[test]
+fn from_jenkins() {
+    let (server, directory) = (Server::start(), with_a_package());
+    let create = block("From Jenkins", "sh").replace(ADDRESS, server.base_url());
+    let token = logged_in(shell(&create, directory.path()), server.credentials()).succeed().output();
+    let token = token.split_whitespace().find(|word| word.starts_with("rws_")).unwrap().to_owned();
+    let pipeline = block("From Jenkins", "groovy");
+    assert!(pipeline.contains("RWS_TOKEN = credentials('rws-token')"), "{pipeline}");
+    let command = pipeline.lines().find_map(|line| line.trim().strip_prefix("sh '")?.strip_suffix('\'')).unwrap();
+    let ran = shell(&command.replace(ADDRESS, server.base_url()), directory.path()).env("RWS_TOKEN", token);
+    let said = ran.env("CI", "true").env("JENKINS_URL", "https://jenkins.example.org").succeed().output();
+    assert!(said.contains("apt-get install"), "{said}");
+}

@@ -80,7 +80,8 @@ impl Request {
         self.head_for(host(server))
     }
 
-    fn head_for(&self, host: &str) -> Vec<u8> {
+    /// The same for a server `HOST:PORT`.
+    pub fn head_for(&self, host: &str) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -127,12 +128,17 @@ impl Connection {
     /// A connection of another client: all of 127.0.0.0/8 is this machine.
     #[track_caller]
     pub fn open_from(server: &Server, address: &str) -> Self {
+        Self::try_open_from(host(server), address).expect("the server accepts connections")
+    }
+
+    /// The same to a server `HOST:PORT`, which need not take it.
+    pub fn try_open_from(host: &str, address: &str) -> Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("there are sockets");
         let from: SocketAddr = format!("{address}:0").parse().expect("an address");
         socket.bind(&from.into()).expect("the address is one of this machine");
-        let to: SocketAddr = host(server).parse().expect("an address");
-        socket.connect(&to.into()).expect("the server accepts connections");
-        Self::of(TcpStream::from(socket))
+        let to: SocketAddr = host.parse().expect("an address");
+        socket.connect(&to.into())?;
+        Ok(Self::of(TcpStream::from(socket)))
     }
 
     fn of(stream: TcpStream) -> Self {
@@ -150,6 +156,22 @@ impl Connection {
     pub fn takes(&mut self, bytes: usize) -> Option<Vec<u8>> {
         let mut taken = vec![0; bytes];
         self.stream.read_exact(&mut taken).ok().map(|()| taken)
+    }
+
+    /// Waits for the first bytes of an answer, and leaves them to be read.
+    pub fn begins(&mut self) -> Result<()> {
+        match self.stream.fill_buf()? {
+            [] => Err(Error::other("the server closed the connection")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the server has ended it already: clients look before they send a further request.
+    pub fn is_ended(&self) -> bool {
+        let stream = self.stream.get_ref();
+        let seen = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+        stream.set_nonblocking(false).expect("a connection can wait again");
+        !seen.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
     /// Reads the interim answer that asks for the body.

@@ -5,6 +5,8 @@ use super::{curl, temporary_directory, wait};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -27,7 +29,12 @@ pub struct Options {
     /// what starts the program, where that is not done directly: it is told `serve` and no more, and has its own address,
     /// data directory and spool
     pub launcher: Option<Vec<String>>,
+    /// a socket that listens, and that the program gets as systemd passes it (`sd_listen_fds(3)`)
+    pub socket: Option<TcpListener>,
 }
+
+/// Gives a program its standard input as the descriptor that systemd would pass.
+const PASS_SOCKET: &str = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
 
 impl Options {
     fn is_on_bucket(&self) -> bool {
@@ -172,11 +179,13 @@ impl Server {
         let program = self.options.program.as_ref().map(|program| program.display().to_string());
         let direct = vec![program.unwrap_or_else(|| env!("CARGO_BIN_EXE_rws").to_owned())];
         let launcher = self.options.launcher.as_ref().unwrap_or(&direct);
-        let mut command = Command::new(&launcher[0]);
+        let passes: &[&str] = if self.options.socket.is_some() { &["sh", "-c", PASS_SOCKET, "sh"] } else { &[] };
+        let mut words = passes.iter().copied().chain(launcher.iter().map(String::as_str));
+        let mut command = Command::new(words.next().expect("there is a program"));
         for name in own_variables() {
             command.env_remove(&name);
         }
-        command.args(&launcher[1..]).arg("serve");
+        command.args(words).arg("serve");
         if self.options.launcher.is_none() {
             command.args(["--listen", address]);
             if self.options.is_on_bucket() {
@@ -188,7 +197,9 @@ impl Server {
         command.args(&self.options.arguments);
         command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.directory.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let socket = self.options.socket.as_ref().map(|socket| socket.try_clone().expect("a socket is cloned"));
+        command.stdin(socket.map_or_else(Stdio::null, |socket| Stdio::from(OwnedFd::from(socket))));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("the log can be written");
         let log = Arc::new(Mutex::new(log));

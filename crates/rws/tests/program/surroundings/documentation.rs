@@ -2,11 +2,11 @@
 //! passwords and keys, as they stand there
 //! but for address, user, password and what stands for a value of one's own.
 
-use std::path::Path;
-
+use crate::contract::stage::configured;
 use crate::support::apt::{Apt, Sources};
 use crate::support::bucket::{Bucket, expect_ready};
 use crate::support::curl;
+use crate::support::documents::{blocks, document, replaced, shell};
 use crate::support::packages::deb::Deb;
 use crate::support::packages::real::real_source;
 use crate::support::packages::rpm::Rpm;
@@ -14,36 +14,8 @@ use crate::support::packages::source::SourcePackage;
 use crate::support::packages::upload::BuiltPackage;
 use crate::support::private_root::PrivateRoot;
 use crate::support::program::Program;
-use crate::support::server::{Credentials, Options, Server, own_variables};
+use crate::support::server::{Credentials, Options, Server};
 use crate::support::{copy_files, file_name, project_root, read_file, temporary_directory, write_file};
-
-#[track_caller]
-fn document(path: &str) -> String {
-    String::from_utf8(read_file(&project_root().join(path))).unwrap()
-}
-
-/// The shell commands of a text, block by block.
-fn blocks(text: &str) -> Vec<&str> {
-    let after = text.split("```sh\n").skip(1);
-    after.map(|block| block.split("\n```").next().unwrap()).collect()
-}
-
-/// Runs commands in a directory, `rws` being the program; the first that fails ends them.
-fn shell(commands: &str, directory: &Path) -> Program {
-    let program = Path::new(env!("CARGO_BIN_EXE_rws")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let shell = Program::new("bash", directory).args(["-euc", commands]).env("PATH", path).current_dir(directory);
-    own_variables().into_iter().fold(shell, Program::env_remove)
-}
-
-/// The text with other words; each has to stand in it.
-#[track_caller]
-fn replaced(text: &str, words: &[(&str, &str)]) -> String {
-    words.iter().fold(text.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "{from:?} is not in\n{text}");
-        text.replace(from, to)
-    })
-}
 
 fn host(server: &Server) -> &str {
     server.base_url().trim_start_matches("http://")
@@ -52,7 +24,8 @@ fn host(server: &Server) -> &str {
 #[test]
 fn the_readme_has_no_other_commands() {
     let readme = document("README.md");
-    let [two_commands, _, _] = blocks(&readme)[..] else { panic!("other blocks in\n{readme}") };
+    let all = blocks(&readme);
+    let [two_commands, _, _] = all.as_slice() else { panic!("other blocks in\n{readme}") };
     let commands: Vec<&str> = two_commands.lines().map(|line| line.split("  ").next().unwrap()).collect();
     // all tests start the program so, and are run by the other one
     assert_eq!(commands, ["cargo run --release --bin rws -- serve", "tests/run"]);
@@ -67,7 +40,7 @@ fn the_walk_through() {
     let sources = apt.path("etc/apt/sources.list.d/");
     let readme = document("README.md");
     let commands = replaced(
-        blocks(&readme)[1],
+        &blocks(&readme)[1],
         &[
             ("PASSWORD", &server.credentials().password),
             ("127.0.0.1:5000", host(&server)),
@@ -94,7 +67,7 @@ fn the_start_with_a_bucket() {
     write_file(&key, value("GPG_SIGN_KEY_ARMORED"));
     let readme = document("README.md");
     let commands = replaced(
-        blocks(&readme)[2],
+        &blocks(&readme)[2],
         &[
             ("https://s3.example.org", &bucket.s3.url),
             ("S3_BUCKET=packages", &format!("S3_BUCKET={}", bucket.name)),
@@ -120,8 +93,11 @@ fn the_start_with_a_bucket() {
 
 #[test]
 fn putting_packages_and_updating_metadata() {
-    let server = Server::start();
     let directory = temporary_directory();
+    let server = configured(directory.path(), |file| {
+        let components = serde_json::json!(["main", "contrib"]);
+        file["repositories"] = serde_json::json!([{ "match": "release/*/ubuntu", "components": components }]);
+    });
     let rpm = Rpm::new("cartridge-cli", "1.8.0.0", "1.el7");
     rpm.build(directory.path());
     rpm.build_source(directory.path());
@@ -139,8 +115,8 @@ fn putting_packages_and_updating_metadata() {
         let commands = replaced(block, &[named, &[("127.0.0.1:5000", host(&server))]].concat());
         shell(&commands, directory.path()).succeed()
     };
-    let [changes @ .., promotion, listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
-    assert_eq!(changes.len(), 5);
+    let [changes @ .., promotion, phase, listings] = blocks.as_slice() else { panic!("no commands in docs/usage.md") };
+    assert_eq!(changes.len(), 6);
     for block in changes {
         let ran = run(block, &[("user_name:password", &user)]);
         assert_eq!(ran.output(), "{\"message\":\"OK\"}\n", "{}", ran.transcript());
@@ -154,6 +130,7 @@ fn putting_packages_and_updating_metadata() {
     server.wait_for_body("/release/1.10/el/7/?recursive=1", |files| {
         files.contains("x86_64/Packages/cartridge-cli-1.8.0.0-1.el7.x86_64.rpm")
     });
+    assert_eq!(run(phase, &[("user_name:password", &user)]).output(), "{\"message\":\"OK\"}\n");
     let ran = run(listings, &[]);
     let (first, rest) = ran.output().split_once('\n').map(|(first, rest)| (first.to_owned(), rest.to_owned())).unwrap();
     assert!(first.starts_with("{\"path\":\"live/1.10\",\"entries\":[{\"name\":\"el\""), "{}", ran.transcript());
@@ -174,7 +151,7 @@ fn an_upload_file_by_file() {
     let by_hand = blocks(&clients).into_iter().find(|block| block.contains("-T \"$changes\"")).unwrap();
     let user = format!("{}:{}", server.credentials().user, server.credentials().password);
     let commands = replaced(
-        by_hand,
+        &by_hand,
         &[
             ("https://rws.example.org", server.base_url()),
             ("ci:PASSWORD", &user),

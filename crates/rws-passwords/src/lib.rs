@@ -148,7 +148,7 @@ impl PasswordHash {
     }
 
     /// What the right password gives: another one for each hash.
-    pub(crate) fn digest(&self) -> &[u8] {
+    pub fn digest(&self) -> &[u8] {
         &self.digest
     }
 
