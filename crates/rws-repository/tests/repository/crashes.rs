@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::support::{Crash, World, catalogue_of, check_plain, id, observed, read_deb, read_deb_but, settings};
-use rws_model::{RepositorySettings, TargetPattern};
+use rws_model::{Compression, RepositorySettings, TargetPattern};
 use rws_repository::catalogue::Policy;
 use rws_repository::events::{EventKind, Events, Outbox, Subscriber};
 use rws_repository::publish::{Publisher, Trigger, Triggers};
@@ -78,6 +78,10 @@ impl Work {
         }
     }
 
+    fn other_architecture(self) -> &'static str {
+        if self == Self::Components { "amd64" } else { "arm64" }
+    }
+
     /// The codenames, and suites, below which the metadata stands.
     fn directories(self) -> &'static [&'static str] {
         match self {
@@ -88,12 +92,14 @@ impl Work {
 
     /// A world in which nothing was uploaded.
     fn world(self) -> World {
-        let of_components = |architectures: &[&str]| RepositorySettings {
+        // few indexes: each is some operations more of which the process can die
+        let of_components = |_: &[&str]| RepositorySettings {
             components: vec!["main".to_owned(), "contrib".to_owned()],
             debug_packages: true,
             translations: true,
             suite: Some("stable".to_owned()),
-            ..settings(architectures)
+            compression: vec![Compression::Gz],
+            ..settings(&["amd64"])
         };
         match self {
             Self::Components => World::with(catalogue_of(of_components, Policy::default(), None)),
@@ -121,7 +127,7 @@ impl Work {
                 }
             }
             _ => {
-                world.upload(path, &[world.deb("cc", "1", "arm64", "c")]).await.unwrap();
+                world.upload(path, &[world.deb("cc", "1", self.other_architecture(), "c")]).await.unwrap();
                 self.run_all(world, &self.publisher(world, world.store()), Triggers::NONE).await.unwrap();
             }
         }
