@@ -402,3 +402,51 @@ fn apt_of_sid_takes_packages_for_its_processor() {
         assert!(uris.contains("rws-plain_1.0-1_amd64.deb") && uris.contains("rws-newer_2.0-1_amd64.deb"), "{uris}");
     }
 }
+
+/// The packages of an index, each with what tells it from others.
+fn packages_in(text: &str) -> Vec<Vec<String>> {
+    let wanted = ["Package", "Version", "Architecture", "Section", "Size", "SHA256"];
+    let stanzas = text.split("\n\n").filter(|stanza| !stanza.trim().is_empty());
+    let fields = |stanza: &str| {
+        let mut fields: Vec<String> = stanza
+            .lines()
+            .filter(|line| wanted.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))))
+            .map(str::to_owned)
+            .collect();
+        fields.sort();
+        fields
+    };
+    let mut packages: Vec<_> = stanzas.map(fields).collect();
+    packages.sort();
+    packages
+}
+
+#[test]
+fn components_have_what_those_of_reprepro_have() {
+    let directory = temporary_directory();
+    let server = server(directory.path(), json!({ "match": "live", "components": ["main", "contrib"] }));
+    let place = directory.path().join("reprepro");
+    let text = "Codename: focal\nSuite: focal\nComponents: main contrib\nArchitectures: amd64 source\n";
+    write_file(&place.join("conf/distributions"), text);
+    for (component, name, architecture) in
+        [("main", "rws-one", "amd64"), ("contrib", "rws-two", "all"), ("contrib", "rws-three", "amd64")]
+    {
+        let deb = Deb::new(name, "1.0-1", architecture).field("Section", "utils").field("Priority", "optional");
+        let deb = deb.build(directory.path());
+        send(&server, &format!("&component={component}"), std::slice::from_ref(&deb));
+        Program::new("reprepro", directory.path())
+            .args(["--basedir", place.to_str().unwrap(), "--component", component, "includedeb", "focal"])
+            .arg(&deb)
+            .succeed();
+    }
+    let theirs = |name: &str| std::fs::read_to_string(place.join("dists/focal").join(name)).unwrap();
+    for component in ["main", "contrib"] {
+        let name = format!("{component}/binary-amd64/Packages");
+        let packed = curl::get(&server.url(&format!("{SUITE}/{name}.gz"))).expect_status(200).body;
+        let mut ours = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(packed.as_slice()), &mut ours).unwrap();
+        assert_eq!(packages_in(&ours), packages_in(&theirs(&name)), "{component}");
+    }
+    let line = |text: &str| text.lines().find(|line| line.starts_with("Components: ")).unwrap().to_owned();
+    assert_eq!(line(&release(&server)), line(&theirs("Release")));
+}
