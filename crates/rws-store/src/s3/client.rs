@@ -63,6 +63,10 @@ fn count<T>(operation: &'static str, started: Instant, attempted: &Result<T, Fai
         Err(Failure { status: Some(409 | 412), .. }) => "conflict",
         Err(_) => "failed",
     };
+    // a rate needs a value before the first failure
+    for failure in ["failed", "unanswered"] {
+        counter!("rws_store_requests_total", "operation" => operation, "outcome" => failure).increment(0);
+    }
     counter!("rws_store_requests_total", "operation" => operation, "outcome" => outcome).increment(1);
     histogram!("rws_store_request_seconds", "operation" => operation).record(started.elapsed().as_secs_f64());
 }
