@@ -4,20 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rws_store::{Key, Store};
+use rws_store::Store;
 
 use crate::actor::Actor;
 use crate::catalogue::ConfiguredTarget;
 use crate::error::{IntakeError, RepositoryError};
 use crate::generation::{Heads, PackageRow};
 use crate::history;
-use crate::intake::{self, Accepted, FileLocation};
-use crate::reception::IncomingFiles;
+use crate::intake::{self, Accepted};
 use crate::rollback::{self, RollbackError};
 use crate::selection::{ChangePlan, RepositoryPlan, Selector};
 use crate::stored_packages::StoredPackages;
 use crate::upload::UploadBuilder;
-use crate::{GenerationId, private, reading};
+use crate::{GenerationId, UploadId, reading};
 use rws_model::{Identity, RepositoryId};
 
 /// So many packages change at once.
@@ -118,15 +117,14 @@ pub async fn plan<'a>(store: &Arc<dyn Store>, phasing: Phasing<'a>) -> Result<Pl
 }
 
 impl PlannedPhasing<'_> {
-    /// Promises the upload.
+    /// Promises the upload. It brings no files: a package that goes meanwhile does not come back by it.
     ///
     /// # Errors
     ///
     /// When a package is not there any more, and as for any upload. Then nothing of it counts.
     pub async fn carry_out(self, store: &Arc<dyn Store>, actor: &Actor) -> Result<Accepted, PhasingError> {
-        let reception = IncomingFiles::begin(Arc::clone(store)).await?;
-        let mut upload = UploadBuilder::new(reception.id().clone(), actor);
-        let mut files: BTreeMap<Key, FileLocation> = BTreeMap::new();
+        let now = store.clock_milliseconds().await.map_err(IntakeError::from)?;
+        let mut upload = UploadBuilder::new(UploadId::next(now), actor);
         for (target, repository, id, rows) in self.rows {
             let generation = reading::generation(&**store, &repository, &id).await?;
             let packages = StoredPackages {
@@ -137,14 +135,12 @@ impl PlannedPhasing<'_> {
                 depth: target.depth(),
             };
             for row in rows {
-                let (record, locations) = rollback::restore(&packages, row).await?;
-                let Some(record) = target.format.phased(&record, self.phasing.percentage) else { continue };
-                for (file, location) in record.files.iter().zip(locations) {
-                    files.insert(private::record_file(reception.id(), &record, file), location);
+                let (record, _) = rollback::restore(&packages, row).await?;
+                if let Some(record) = target.format.phased(&record, self.phasing.percentage) {
+                    upload.add(record, std::slice::from_ref(&repository));
                 }
-                upload.add(record, std::slice::from_ref(&repository));
             }
         }
-        Ok(intake::restore(reception, upload.finish(), files.into_iter().collect()).await?)
+        Ok(intake::announce(&**store, upload.finish()).await?)
     }
 }

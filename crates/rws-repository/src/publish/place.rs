@@ -61,6 +61,10 @@ impl StoredRepository<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+        // what brings no file is about one that is in its place
+        if let Place::Done(version) = self.present_file(&to, file).await? {
+            return Ok(Place::Done(version));
+        }
         Ok(Place::Missing(format!("{} is no longer in the upload and no longer in the repository", file.path)))
     }
 

@@ -75,6 +75,9 @@ fn machines_get_updates_in_phases() {
     assert_eq!(field(&server, "rws-a"), None);
     phase(&server, &["rws-a=2.*"], 0).expect_status(201);
     assert_eq!(upgraded(&apt), ["rws-b"]);
+    // once more: nothing changes
+    phase(&server, &["rws-a=2.*"], 0).expect_status(201);
+    assert_eq!(upgraded(&apt), ["rws-b"]);
     phase(&server, &["rws-a"], 100).expect_status(201);
     assert_eq!(upgraded(&apt), ["rws-a", "rws-b"]);
     assert_eq!(field(&server, "rws-a"), None);
