@@ -156,6 +156,10 @@ impl RepositoryFormat for Deb {
         phasing::with(record, percentage)
     }
 
+    fn is_of_present(&self, record: &Record) -> bool {
+        record.entries.iter().any(|entry| phasing::is_mark(&entry.partition))
+    }
+
     fn carried(&self, record: &Record, before: &[(Partition, u64)]) -> Option<Record> {
         phasing::carried(record, before)
     }

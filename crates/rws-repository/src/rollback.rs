@@ -234,10 +234,7 @@ pub(crate) async fn restore(
     }
     let identity = Identity(row.identity.clone());
     let record = match record {
-        Some(record) => {
-            let record = packages.target.format.carried(&record, &row.entries).unwrap_or(record);
-            Record { identity, signature: row.signature, ..record }
-        }
+        Some(record) => Record { identity, signature: row.signature, ..record },
         None if !is_package => {
             let text = packages.generation.root_entries.get(&row.identity).cloned();
             let entry = |text| Entry { partition: ROOT.to_owned(), text };

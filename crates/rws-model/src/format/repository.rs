@@ -90,6 +90,11 @@ pub trait RepositoryFormat: Send + Sync {
         None
     }
 
+    /// Whether a record only says something of a package that is there: where it is not, nothing is to be done.
+    fn is_of_present(&self, _record: &Record) -> bool {
+        false
+    }
+
     /// The record of a package that is there already, with what was said of it since it was uploaded: its entries before have these
     /// partitions. `None` where there is nothing to add.
     fn carried(&self, _record: &Record, _before: &[(Partition, u64)]) -> Option<Record> {

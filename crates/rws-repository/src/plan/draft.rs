@@ -83,6 +83,9 @@ impl<'a> Draft<'a> {
             }
             return Ok(());
         };
+        if old.is_none() && matches!(planned.origin, Origin::Upload(_)) && self.present.format.is_of_present(record) {
+            return Ok(());
+        }
         let carried = self.carried(old.as_ref(), record)?;
         let record = carried.as_ref().unwrap_or(record);
         let digest = record_digest(record)?;

@@ -5,6 +5,7 @@ mod catalogue;
 mod crashes;
 mod incremental;
 mod package_lists;
+mod phasing;
 mod pins;
 mod promotion;
 mod publish;

@@ -129,7 +129,8 @@ fn tell(arguments: &ImportArguments, imported: &Imported) -> anyhow::Result<()> 
         return say(json!(imported));
     }
     let Imported { files, present, imported, refused, missing, .. } = imported;
-    let counts = format!("{imported} packages imported, {present} of {files} files were there");
+    let noun = if *imported == 1 { "package" } else { "packages" };
+    let counts = format!("{imported} {noun} imported, {present} of {files} files were there");
     say(format_args!("{counts}, {} refused, {} missing", refused.len(), missing.len()))
 }
 
