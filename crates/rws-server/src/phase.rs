@@ -15,8 +15,7 @@ use crate::json_request;
 use crate::promote::{Outcome, generations, moved, not_now};
 use crate::schema::{ChangeProblems, Message, PhaseRequest, Plan, PlanProblem, Wait};
 use crate::service::Service;
-use crate::upload::{answer, permit};
-use crate::wait;
+use crate::upload::permit;
 
 /// Changes to how many machines out of a hundred apt gives packages that are published already, without a new upload.
 #[utoipa::path(post, path = "/-/phase", tag = "repositories",
@@ -65,10 +64,7 @@ pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mu
         working.scheduler.take(&accepted);
         Ok::<_, Problem>(Outcome::Accepted(accepted))
     });
-    match work.await?? {
-        Outcome::Answered(answer) => Ok(answer),
-        Outcome::Accepted(accepted) => Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await),
-    }
+    Ok(work.await??.answer(service, parts).await)
 }
 
 impl From<PhasingError> for Problem {

@@ -104,10 +104,7 @@ pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mu
         promoting.scheduler.take(&accepted);
         Ok::<_, Problem>(Outcome::Accepted(accepted))
     });
-    match work.await?? {
-        Outcome::Answered(answer) => Ok(answer),
-        Outcome::Accepted(accepted) => Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await),
-    }
+    Ok(work.await??.answer(service, parts).await)
 }
 
 /// How a planned change ended.
@@ -116,6 +113,16 @@ pub enum Outcome {
     Answered(Answer),
     /// It is a promise.
     Accepted(Accepted),
+}
+
+impl Outcome {
+    /// The answer to the request for the change.
+    pub async fn answer(self, service: &Service, parts: &Parts) -> Answer {
+        match self {
+            Self::Answered(answer) => answer,
+            Self::Accepted(accepted) => answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await,
+        }
+    }
 }
 
 /// What stands in the way of a change, with the plan where that may be read.

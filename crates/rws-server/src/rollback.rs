@@ -17,8 +17,7 @@ use crate::json_request;
 use crate::promote::{Outcome, generations, moved, not_now};
 use crate::schema::{ChangeProblems, Message, Plan, PlanProblem, RollbackRequest, Wait};
 use crate::service::Service;
-use crate::upload::{answer, permit};
-use crate::wait;
+use crate::upload::permit;
 
 /// Publishes the packages of an earlier generation again. The generations since stay in the history.
 #[utoipa::path(post, path = "/-/rollback", tag = "repositories",
@@ -78,10 +77,7 @@ pub async fn post(service: &Arc<Service>, user: &Login, parts: &Parts, body: &mu
         working.scheduler.take(&accepted);
         Ok::<_, Problem>(Outcome::Accepted(accepted))
     });
-    match work.await?? {
-        Outcome::Answered(answer) => Ok(answer),
-        Outcome::Accepted(accepted) => Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await),
-    }
+    Ok(work.await??.answer(service, parts).await)
 }
 
 impl From<NoState> for Problem {
