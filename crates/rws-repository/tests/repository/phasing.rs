@@ -1,7 +1,5 @@
 //! Changes of phases beside other changes.
 
-#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
-
 use rws_repository::limits::Requester;
 use rws_repository::phasing::{self, Phasing};
 use rws_repository::selection::{self, Selector};
