@@ -14,7 +14,6 @@ use crate::fault::{Fault, printable};
 use crate::file_names::DataMember;
 use crate::package_file_name::{Claims, compare_binary};
 use crate::stanza::Stanza;
-use crate::window::window_bytes;
 use crate::{RENDERER, contents, control, identity, layout, maintainer_files, packages};
 
 /// deb(5): one line with the version, which may be followed by others in the future.
@@ -132,7 +131,7 @@ impl ar::Members for Package {
             Kept::Names(member) => self.installed = Some(member.finish()?),
             Kept::FormatVersion => check_format_version(&bytes)?,
             Kept::Control(packing) => {
-                ask(&*self.memory, window_bytes(packing.member().as_bytes(), &bytes))?;
+                ask(&*self.memory, packing.window_bytes(&bytes))?;
                 let files = control_member::control_files(packing, &bytes)?;
                 files.others.iter().try_for_each(|(name, content)| maintainer_files::check(name, content))?;
                 self.control = files.control;

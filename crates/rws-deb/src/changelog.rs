@@ -4,11 +4,10 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::read::MultiGzDecoder;
+use rws_archive::{FileSink, relative};
 use rws_model::{ChangelogReader, FileName, Memory, PackageName, Refusal};
 
-use crate::ar;
-use crate::fault::Fault;
-use crate::file_names::{Capture, DataMember};
+use crate::data_files::DataFiles;
 use crate::version;
 
 /// No changelog is larger, packed or not; of a longer one the newest part is shown.
@@ -37,23 +36,55 @@ pub(crate) fn is_of(called: &str, (source, version): (&str, &str)) -> bool {
 /// Reads the changelog while the package streams past.
 pub(crate) struct Changelog {
     name: FileName,
-    archive: ar::Reader,
-    package: Package,
+    files: DataFiles,
+    found: Arc<Mutex<Capture>>,
 }
 
-struct Package {
+/// The content of the file that fits best.
+#[derive(Default)]
+struct Capture {
+    /// How well it fits; `None`: there is none yet.
+    rank: Option<u8>,
+    /// Its content, as much of it as is kept.
+    content: Vec<u8>,
+}
+
+/// Keeps the changelog among the files of a package.
+struct Best {
     directory: Vec<u8>,
-    data: Option<DataMember>,
+    /// So many bytes of the present file are kept yet.
+    left_bytes: u64,
     found: Arc<Mutex<Capture>>,
-    memory: Arc<dyn Memory>,
 }
 
 impl Changelog {
     /// The changelog of a package in a file.
     pub(crate) fn new(file: &FileName, package: &PackageName, memory: Arc<dyn Memory>) -> Self {
         let directory = format!("usr/share/doc/{}/", package.name).into_bytes();
-        let package = Package { directory, data: None, found: Arc::default(), memory };
-        Self { name: file.clone(), archive: ar::Reader::new(), package }
+        let found: Arc<Mutex<Capture>> = Arc::default();
+        let best = Best { directory, left_bytes: 0, found: Arc::clone(&found) };
+        Self { name: file.clone(), files: DataFiles::new(Box::new(best), memory), found }
+    }
+}
+
+impl FileSink for Best {
+    fn begin(&mut self, path: &[u8], size_bytes: u64) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let rank = rank(&self.directory, relative(path));
+        let rank = rank.filter(|rank| found.rank.is_none_or(|known| *rank > known));
+        self.left_bytes = 0;
+        if rank.is_some() {
+            *found = Capture { rank, content: Vec::new() };
+            self.left_bytes = size_bytes.min(LIMIT_BYTES);
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        let length = usize::try_from(self.left_bytes).unwrap_or(usize::MAX).min(bytes.len());
+        if let Some(kept) = bytes.get(..length).filter(|kept| !kept.is_empty()) {
+            self.left_bytes -= length as u64;
+            self.found.lock().unwrap_or_else(PoisonError::into_inner).content.extend_from_slice(kept);
+        }
     }
 }
 
@@ -66,35 +97,13 @@ fn rank(directory: &[u8], path: &[u8]) -> Option<u8> {
     }
 }
 
-impl ar::Members for Package {
-    fn begin(&mut self, name: &[u8], size_bytes: u64) -> Result<(), Fault> {
-        self.data = None;
-        if name.starts_with(b"data.tar") {
-            let directory = self.directory.clone();
-            let wanted = Box::new(move |path: &[u8]| rank(&directory, path));
-            let found = Arc::clone(&self.found);
-            let memory = Arc::clone(&self.memory);
-            self.data = Some(DataMember::capturing(name, size_bytes, (wanted, LIMIT_BYTES, found), memory)?);
-        }
-        Ok(())
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.data.as_mut().map_or(Ok(()), |data| data.push(bytes))
-    }
-
-    fn end(&mut self) -> Result<(), Fault> {
-        self.data.take().map_or(Ok(()), |data| data.finish().map(drop))
-    }
-}
-
 impl ChangelogReader for Changelog {
     fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        self.archive.push(bytes, &mut self.package).map_err(|fault| fault.refuse(&self.name))
+        self.files.push(bytes).map_err(|fault| fault.refuse(&self.name))
     }
 
     fn finish(self: Box<Self>) -> Option<Vec<u8>> {
-        let mut found = self.package.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let content = std::mem::take(&mut found.content);
         found.rank?;
         if !content.starts_with(&[0x1f, 0x8b]) {

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use rws_archive::{XZ_MEMORY_BYTES, ZSTD_WINDOW_LOG, window_bytes};
+
 use crate::fault::{Fault, printable};
 
 /// The largest control member that is kept while a package streams past.
@@ -12,10 +14,6 @@ const UNPACKED_LIMIT_BYTES: u64 = 64 << 20;
 const CONTROL_LIMIT_BYTES: u64 = 1 << 20;
 /// The largest extension of a header: a long name, a pax header.
 const EXTENSION_LIMIT_BYTES: u64 = 64 << 10;
-/// xz -9 asks for 65 MiB.
-pub(crate) const XZ_MEMORY_BYTES: u64 = 80 << 20;
-/// zstd --ultra -22 asks for 2^27 bytes.
-pub(crate) const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// How the control member is packed: what dpkg-deb can unpack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +42,17 @@ impl Packing {
             Self::Xz => "control.tar.xz",
             Self::Zstd => "control.tar.zst",
         }
+    }
+
+    /// How much memory it takes to unpack a member that starts with these bytes.
+    pub(crate) fn window_bytes(self, start: &[u8]) -> u64 {
+        let packing = match self {
+            Self::Plain => rws_archive::Packing::Plain,
+            Self::Gzip => rws_archive::Packing::Gzip,
+            Self::Xz => rws_archive::Packing::Xz,
+            Self::Zstd => rws_archive::Packing::Zstd,
+        };
+        window_bytes(packing, start)
     }
 
     fn unpack<'a>(self, packed: &'a [u8]) -> io::Result<Box<dyn Read + 'a>> {

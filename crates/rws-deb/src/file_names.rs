@@ -2,18 +2,12 @@
 //! memory and time.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use bzip2::write::BzDecoder;
-use flate2::write::MultiGzDecoder;
-use liblzma::stream::Stream;
-use liblzma::write::XzDecoder;
+use rws_archive::{FileSink, Packing, UnpackError, Unpacker, relative};
 use rws_model::Memory;
-use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
-use crate::control_member::{XZ_MEMORY_BYTES, ZSTD_WINDOW_LOG};
 use crate::fault::Fault;
-use crate::window::{KNOWN_FROM_BYTES, window_bytes};
 
 const BLOCK_BYTES: usize = 512;
 /// The names of a whole system take less.
@@ -27,23 +21,11 @@ const NAME_LIMIT_BYTES: u64 = 64 << 10;
 /// What any data archive may unpack to, beside this many times its size.
 const UNPACKED_LIMIT_BYTES: u64 = 1 << 30;
 const UNPACKED_TIMES: u64 = 200;
-const ZSTD_BUFFER_BYTES: usize = 128 << 10;
 
 /// The data member while it streams past.
 pub(crate) struct DataMember {
     member: &'static str,
-    unpacker: Unpacker,
-    /// Its first bytes, until enough are there to tell how much memory it takes to unpack it.
-    start: Option<Vec<u8>>,
-    memory: Arc<dyn Memory>,
-}
-
-enum Unpacker {
-    Plain(Names),
-    Gzip(MultiGzDecoder<Names>),
-    Bzip2(BzDecoder<Names>),
-    Xz(XzDecoder<Names>),
-    Zstd(Box<ZstdFrame>),
+    unpacker: Unpacker<Names>,
 }
 
 impl DataMember {
@@ -52,128 +34,54 @@ impl DataMember {
         Self::of(name, size_bytes, (keeps, None), memory)
     }
 
+    /// The same, whose files somebody gets instead.
+    pub(crate) fn giving(
+        name: &[u8],
+        size_bytes: u64,
+        files: Box<dyn FileSink>,
+        memory: Arc<dyn Memory>,
+    ) -> Result<Self, Fault> {
+        Self::of(name, size_bytes, (false, Some(files)), memory)
+    }
+
     fn of(
         name: &[u8],
         size_bytes: u64,
-        (keeps, capturing): (bool, Option<Capturing>),
+        (keeps, files): (bool, Option<Box<dyn FileSink>>),
         memory: Arc<dyn Memory>,
     ) -> Result<Self, Fault> {
         let limit_bytes = UNPACKED_LIMIT_BYTES.saturating_add(size_bytes.saturating_mul(UNPACKED_TIMES));
-        let names = Names { capturing, ..Names::new(limit_bytes, keeps, Arc::clone(&memory)) };
-        let xz = |stream: Result<Stream, liblzma::stream::Error>, names| -> io::Result<Unpacker> {
-            Ok(Unpacker::Xz(XzDecoder::new_stream(names, stream?)))
+        let names = Names { files, ..Names::new(limit_bytes, keeps, Arc::clone(&memory)) };
+        let (member, packing) = match name {
+            b"data.tar.gz" => ("data.tar.gz", Packing::Gzip),
+            b"data.tar.bz2" => ("data.tar.bz2", Packing::Bzip2),
+            b"data.tar.xz" => ("data.tar.xz", Packing::Xz),
+            b"data.tar.lzma" => ("data.tar.lzma", Packing::Lzma),
+            b"data.tar.zst" => ("data.tar.zst", Packing::Zstd),
+            _ => ("data.tar", Packing::Plain),
         };
-        let (member, unpacker) = match name {
-            b"data.tar.gz" => ("data.tar.gz", Ok(Unpacker::Gzip(MultiGzDecoder::new(names)))),
-            b"data.tar.bz2" => ("data.tar.bz2", Ok(Unpacker::Bzip2(BzDecoder::new(names)))),
-            b"data.tar.xz" => ("data.tar.xz", xz(Stream::new_stream_decoder(XZ_MEMORY_BYTES, 0), names)),
-            b"data.tar.lzma" => ("data.tar.lzma", xz(Stream::new_lzma_decoder(XZ_MEMORY_BYTES), names)),
-            b"data.tar.zst" => ("data.tar.zst", ZstdFrame::new(names).map(|frame| Unpacker::Zstd(Box::new(frame)))),
-            _ => ("data.tar", Ok(Unpacker::Plain(names))),
-        };
-        let unpacker = unpacker.map_err(|error| fault(member, &error))?;
-        Ok(Self { member, unpacker, start: Some(Vec::new()), memory })
-    }
-
-    /// The same, which keeps the content of a file instead of names.
-    pub(crate) fn capturing(
-        name: &[u8],
-        size_bytes: u64,
-        (wanted, limit_bytes, found): (Wanted, u64, Arc<Mutex<Capture>>),
-        memory: Arc<dyn Memory>,
-    ) -> Result<Self, Fault> {
-        let capturing = Capturing { wanted, limit_bytes, left_bytes: 0, found };
-        Self::of(name, size_bytes, (false, Some(capturing)), memory)
+        let unpacker = Unpacker::new(packing, names, memory).map_err(|error| fault(member, &error))?;
+        Ok(Self { member, unpacker })
     }
 
     /// Takes the next bytes of the member.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let Some(start) = &mut self.start else { return self.unpack(bytes) };
-        let (first, rest) = bytes.split_at(bytes.len().min(KNOWN_FROM_BYTES - start.len()));
-        start.extend_from_slice(first);
-        if start.len() < KNOWN_FROM_BYTES {
-            return Ok(());
-        }
-        self.begin()?;
-        self.unpack(rest)
-    }
-
-    /// Takes the memory that unpacking takes, and unpacks what was held back.
-    fn begin(&mut self) -> Result<(), Fault> {
-        let Some(start) = self.start.take() else { return Ok(()) };
-        let bytes = window_bytes(self.member.as_bytes(), &start);
-        if bytes > 0 && !self.memory.take(bytes) {
-            return Err(Fault::Memory);
-        }
-        self.unpack(&start)
-    }
-
-    fn unpack(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let written = match &mut self.unpacker {
-            Unpacker::Plain(names) => names.write_all(bytes),
-            Unpacker::Gzip(decoder) => decoder.write_all(bytes),
-            Unpacker::Bzip2(decoder) => decoder.write_all(bytes),
-            Unpacker::Xz(decoder) => decoder.write_all(bytes),
-            Unpacker::Zstd(decoder) => decoder.push(bytes),
-        };
-        written.map_err(|error| match error.kind() {
-            // dpkg reads the first compressed stream only
-            io::ErrorKind::WriteZero => fault(self.member, &io::Error::other(BEHIND)),
-            _ => fault(self.member, &error),
-        })
+        self.unpacker.push(bytes).map_err(|error| unpack_fault(self.member, &error))
     }
 
     /// The names in it, sorted: paths without a slash at their start. Directories are left out.
-    pub(crate) fn finish(mut self) -> Result<Vec<Vec<u8>>, Fault> {
-        self.begin()?;
-        let names = match self.unpacker {
-            Unpacker::Plain(names) => Ok(names),
-            Unpacker::Gzip(decoder) => decoder.finish(),
-            Unpacker::Bzip2(mut decoder) => decoder.finish(),
-            Unpacker::Xz(decoder) => decoder.finish(),
-            Unpacker::Zstd(decoder) => decoder.finish(),
-        };
-        names.and_then(Names::finish).map_err(|error| fault(self.member, &error))
+    pub(crate) fn finish(self) -> Result<Vec<Vec<u8>>, Fault> {
+        let names = self.unpacker.finish().map_err(|error| unpack_fault(self.member, &error))?;
+        names.finish().map_err(|error| fault(self.member, &error))
     }
 }
 
-/// What is wrong with a member whose compressed stream is not all of it.
-const BEHIND: &str = "more bytes stand behind its compressed stream, where dpkg does not look";
-
-/// One frame of Zstandard, which is all that dpkg reads.
-struct ZstdFrame {
-    decoder: zstd::stream::raw::Decoder<'static>,
-    names: Names,
-    buffer: Vec<u8>,
-    has_ended: bool,
-}
-
-impl ZstdFrame {
-    fn new(names: Names) -> io::Result<Self> {
-        let mut decoder = zstd::stream::raw::Decoder::new()?;
-        decoder.set_parameter(zstd::stream::raw::DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
-        Ok(Self { decoder, names, buffer: vec![0; ZSTD_BUFFER_BYTES], has_ended: false })
-    }
-
-    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut input = InBuffer::around(bytes);
-        loop {
-            if self.has_ended {
-                return if input.pos() == bytes.len() { Ok(()) } else { Err(io::Error::other(BEHIND)) };
-            }
-            let mut output = OutBuffer::around(self.buffer.as_mut_slice());
-            let left = self.decoder.run(&mut input, &mut output)?;
-            let (written, is_full) = (output.pos(), output.pos() == output.capacity());
-            self.names.write_all(&self.buffer[..written])?;
-            self.has_ended = left == 0;
-            if !is_full && !self.has_ended && input.pos() == bytes.len() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn finish(self) -> io::Result<Names> {
-        if self.has_ended { Ok(self.names) } else { Err(io::Error::other("it is cut")) }
+fn unpack_fault(member: &'static str, error: &UnpackError) -> Fault {
+    match error {
+        UnpackError::Memory => Fault::Memory,
+        // dpkg reads the first compressed stream only
+        UnpackError::Behind => Fault::Member { member, what: format!("{error}, where dpkg does not look") },
+        UnpackError::Failed(error) => fault(member, error),
     }
 }
 
@@ -198,58 +106,8 @@ struct Names {
     long_name: Option<Vec<u8>>,
     /// Whether there was any entry: each package has its root directory.
     has_entries: bool,
-    capturing: Option<Capturing>,
+    files: Option<Box<dyn FileSink>>,
     state: State,
-}
-
-/// How well a path fits, the more the better; `None` for one that does not.
-pub(crate) type Wanted = Box<dyn Fn(&[u8]) -> Option<u8> + Send>;
-
-/// The content of the file that fits best.
-#[derive(Default)]
-pub(crate) struct Capture {
-    /// How well it fits; `None`: there is none yet.
-    pub(crate) rank: Option<u8>,
-    /// Its content, as much of it as is kept.
-    pub(crate) content: Vec<u8>,
-}
-
-/// What looks for the content of a file.
-struct Capturing {
-    wanted: Wanted,
-    limit_bytes: u64,
-    /// So many bytes of the present file are kept yet.
-    left_bytes: u64,
-    found: Arc<Mutex<Capture>>,
-}
-
-impl Capturing {
-    /// A file begins.
-    fn begin(&mut self, path: &[u8], size_bytes: u64) {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let rank = (self.wanted)(relative(path)).filter(|rank| found.rank.is_none_or(|known| *rank > known));
-        if rank.is_some() {
-            *found = Capture { rank, content: Vec::new() };
-            self.left_bytes = size_bytes.min(self.limit_bytes);
-        }
-    }
-
-    /// The next bytes of a file and of its padding.
-    fn take(&mut self, bytes: &[u8]) {
-        let length = usize::try_from(self.left_bytes).unwrap_or(usize::MAX).min(bytes.len());
-        if let Some(kept) = bytes.get(..length).filter(|kept| !kept.is_empty()) {
-            self.left_bytes -= length as u64;
-            self.found.lock().unwrap_or_else(PoisonError::into_inner).content.extend_from_slice(kept);
-        }
-    }
-}
-
-/// A path without what stands at the start of all paths of an archive.
-fn relative(mut path: &[u8]) -> &[u8] {
-    while let Some(rest) = path.strip_prefix(b"./").or_else(|| path.strip_prefix(b"/")) {
-        path = rest;
-    }
-    path
 }
 
 enum State {
@@ -273,7 +131,7 @@ impl Names {
             memory,
             long_name: None,
             has_entries: false,
-            capturing: None,
+            files: None,
             state,
         }
     }
@@ -332,9 +190,9 @@ impl Names {
             self.keep(&name)?;
         }
         if header.entry_type() == tar::EntryType::Regular
-            && let Some(capturing) = &mut self.capturing
+            && let Some(files) = &mut self.files
         {
-            capturing.begin(&name, size_bytes);
+            files.begin(&name, size_bytes);
         }
         // links, devices and directories have no content whatever their header says
         if header.entry_type() == tar::EntryType::Regular { body(None) } else { Ok(State::start()) }
@@ -392,8 +250,8 @@ impl Write for Names {
                     let (now, later) = rest.split_at(length);
                     rest = later;
                     *left_bytes -= length as u64;
-                    if let Some(capturing) = &mut self.capturing {
-                        capturing.take(now);
+                    if let Some(files) = &mut self.files {
+                        files.bytes(now);
                     }
                     if let Some((name, size_bytes)) = name {
                         let wanted = usize::try_from(*size_bytes).unwrap_or(usize::MAX) - name.len();

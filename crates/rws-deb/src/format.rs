@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rws_model::{
-    Assembled, BuiltPackage, ChangelogReader, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic,
-    FileByFile, FileName, Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage,
-    Memory, NameRule, PackageDescription, PackageName, PackagePlace, PackageRelations, Partition, Placement,
-    PlainDirectory, ProductRule, Reading, Record, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
+    Assembled, BuiltPackage, ChangelogReader, ClientFormat, ClientSetup, Codec, DebugFormat, DraftFile, Entry,
+    EntryTopic, FileByFile, FileName, Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile,
+    ListedPackage, Memory, NameRule, PackageDescription, PackageName, PackagePlace, PackageRelations, Partition,
+    Placement, PlainDirectory, ProductRule, Reading, Record, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
     RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
 use crate::changelog::Changelog;
 use crate::changes::{Buildinfo, Changes};
+use crate::debug::DebDebug;
 use crate::dsc::{Dsc, Text};
 use crate::file_kind::{FileKind, is_ddeb};
 use crate::part::Part;
@@ -157,11 +158,15 @@ impl RepositoryFormat for Deb {
     }
 
     fn is_of_present(&self, record: &Record) -> bool {
-        record.entries.iter().any(|entry| phasing::is_mark(&entry.partition))
+        phasing::is_of_present(record)
     }
 
     fn carried(&self, record: &Record, before: &[(Partition, u64)]) -> Option<Record> {
         phasing::carried(record, before)
+    }
+
+    fn brought(&self, there: &[(Partition, u64)]) -> Option<Entry> {
+        phasing::brought(there)
     }
 
     fn names_snapshots(&self) -> bool {
@@ -297,6 +302,10 @@ impl ClientFormat for Deb {
     ) -> Option<Box<dyn ChangelogReader>> {
         let is_binary = FileKind::of(file.as_str()) == Some(FileKind::Binary);
         is_binary.then(|| Box::new(Changelog::new(file, package, memory)) as Box<dyn ChangelogReader>)
+    }
+
+    fn debug(&self) -> Option<&dyn DebugFormat> {
+        Some(&DebDebug)
     }
 
     fn summary(&self, entry: &[u8]) -> String {

@@ -11,6 +11,8 @@ mod component;
 mod contents;
 mod control;
 mod control_member;
+mod data_files;
+mod debug;
 mod description;
 mod dsc;
 mod fault;
@@ -40,7 +42,6 @@ mod stanza;
 mod translation;
 mod upload;
 mod version;
-mod window;
 
 pub use format::Deb;
 

@@ -20,24 +20,90 @@ pub(crate) fn is_mark(partition: &str) -> bool {
     partition.starts_with(MARK)
 }
 
+/// What a mark says beside the number: how it got there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// Somebody said it of a package that is there.
+    Said,
+    /// The package had it before: here, or where it comes from.
+    Kept,
+}
+
+impl Source {
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Said => b"said\n",
+            Self::Kept => b"kept\n",
+        }
+    }
+}
+
+/// The mark of a record.
+fn mark(record: &Record) -> Option<(u8, Source)> {
+    let entry = record.entries.iter().find(|entry| is_mark(&entry.partition))?;
+    let source = if entry.text == Source::Kept.text() { Source::Kept } else { Source::Said };
+    Some((percentage(&entry.partition)?, source))
+}
+
+fn percentage(partition: &str) -> Option<u8> {
+    partition.strip_prefix(MARK)?.parse().ok()
+}
+
+/// What the entries of a package, of which these are the partitions, say.
+fn said(before: &[(Partition, u64)]) -> Option<u8> {
+    before.iter().find_map(|(partition, _)| percentage(partition))
+}
+
 /// The record of a binary package for so many machines out of a hundred; `None` for what is no binary package.
 pub(crate) fn with(record: &Record, percentage: u8) -> Option<Record> {
+    marked(record, Some((percentage, Source::Said)))
+}
+
+/// Whether a record only says something of a package that is there.
+pub(crate) fn is_of_present(record: &Record) -> bool {
+    mark(record).is_some_and(|(_, source)| source == Source::Said)
+}
+
+/// The record with a mark and what that says in its entry, or without.
+fn marked(record: &Record, mark: Option<(u8, Source)>) -> Option<Record> {
     let is_binary = |entry: &&Entry| component::split(&entry.partition).1.starts_with("binary-");
     record.entries.iter().find(is_binary)?;
     let mut entries: Vec<Entry> = Vec::with_capacity(record.entries.len() + 1);
+    let percentage = mark.map_or(ALL_MACHINES, |(percentage, _)| percentage);
     for entry in record.entries.iter().filter(|entry| !is_mark(&entry.partition)) {
         let text = if is_binary(&entry) { stated(&entry.text, percentage) } else { entry.text.clone() };
         entries.push(Entry { text, partition: entry.partition.clone() });
     }
-    entries.push(Entry { partition: format!("{MARK}{percentage}"), text: format!("{percentage}\n").into_bytes() });
+    let entry = |(percentage, source): (u8, Source)| Entry {
+        partition: format!("{MARK}{percentage}"),
+        text: source.text().to_vec(),
+    };
+    entries.extend(mark.map(entry));
     Some(Record { entries, ..record.clone() })
 }
 
-/// The record with what was said of the same package before, unless it says that itself; `None` where there is nothing to add.
+/// The record of a package that is there already, or was. What somebody says now counts, else what was said before. `None` where
+/// there is nothing to add.
 pub(crate) fn carried(record: &Record, before: &[(Partition, u64)]) -> Option<Record> {
-    let said = before.iter().find_map(|(partition, _)| partition.strip_prefix(MARK))?;
-    let says = record.entries.iter().any(|entry| is_mark(&entry.partition));
-    if says { None } else { with(record, said.parse().ok()?) }
+    let before = said(before).map(|percentage| (percentage, Source::Kept));
+    match mark(record) {
+        Some((percentage, Source::Said)) => marked(record, Some((percentage, Source::Kept))),
+        None if before.is_none() => None,
+        known if known == before => None,
+        _ => marked(record, before),
+    }
+}
+
+/// The mark of a package that comes from elsewhere, where its entries have these partitions.
+pub(crate) fn brought(there: &[(Partition, u64)]) -> Option<Entry> {
+    let percentage = said(there)?;
+    Some(Entry { partition: format!("{MARK}{percentage}"), text: Source::Kept.text().to_vec() })
+}
+
+/// A record whose entries have such a mark, with what that says.
+pub(crate) fn completed(record: Record) -> Record {
+    let with = mark(&record).and_then(|mark| marked(&record, Some(mark)));
+    with.unwrap_or(record)
 }
 
 /// The entry with the field, at its end, or without it.
@@ -94,15 +160,35 @@ mod tests {
         assert_eq!(with(&of_source, 1), None);
     }
 
+    fn partitions(record: &Record) -> Vec<(Partition, u64)> {
+        record.entries.iter().map(|entry| (entry.partition.clone(), entry.text.len() as u64)).collect()
+    }
+
     #[test]
     fn what_was_said_stays_until_something_else_is_said() {
         let plain = record("Package: a\n\n");
-        let before = |record: &Record| -> Vec<(Partition, u64)> {
-            record.entries.iter().map(|entry| (entry.partition.clone(), entry.text.len() as u64)).collect()
-        };
         let phased = with(&plain, 20).unwrap();
-        assert_eq!(carried(&plain, &before(&phased)).as_ref(), Some(&phased));
-        assert_eq!(carried(&plain, &before(&plain)), None);
-        assert_eq!(carried(&with(&plain, 30).unwrap(), &before(&phased)), None);
+        assert!(is_of_present(&phased));
+        // how a package stands does not depend on how the number got there
+        let kept = carried(&plain, &partitions(&phased)).unwrap();
+        assert_eq!(carried(&phased, &partitions(&plain)).as_ref(), Some(&kept));
+        assert_eq!(carried(&kept, &partitions(&kept)), None);
+        assert_eq!(carried(&plain, &partitions(&plain)), None);
+        let more = carried(&with(&plain, 30).unwrap(), &partitions(&kept)).unwrap();
+        assert_eq!(mark(&more), Some((30, Source::Kept)));
+        assert!(!is_of_present(&kept) && text(&kept).contains("Percentage: 20"));
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_gives_way() {
+        let plain = record("Package: a\n\n");
+        let kept = |percentage| marked(&plain, Some((percentage, Source::Kept))).unwrap();
+        let mut brought_here = plain.clone();
+        brought_here.entries.extend(brought(&partitions(&kept(20))));
+        let brought_here = completed(brought_here);
+        assert_eq!(brought_here, kept(20));
+        assert_eq!(carried(&brought_here, &partitions(&kept(50))), Some(kept(50)));
+        let without = carried(&brought_here, &partitions(&plain)).unwrap();
+        assert_eq!((without.entries.len(), text(&without)), (2, text(&plain)));
     }
 }

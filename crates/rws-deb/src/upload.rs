@@ -9,7 +9,7 @@ use rws_model::{
 
 use crate::file_kind::{FileKind, is_ddeb};
 use crate::layout::{pool_directory, repository};
-use crate::{architecture, component, identity, layout, sources, translation};
+use crate::{architecture, component, identity, layout, phasing, sources, translation};
 
 /// The records of an upload, in the order of its files; parts that no `.dsc` names come last.
 pub(crate) fn assemble(files: &[Inspected], placement: &Placement<'_>) -> Result<Vec<Assembled>, Refusal> {
@@ -157,7 +157,7 @@ impl<'a> Upload<'a> {
             true => entries.into_iter().flat_map(|entry| split_description(component, entry)).collect(),
             false => entries,
         };
-        Ok(self.record(inspected, vec![inspected.file.clone()], entries))
+        Ok(phasing::completed(self.record(inspected, vec![inspected.file.clone()], entries)))
     }
 
     /// A source package: its `.dsc` and all that it names, from the upload or from the pool, where an orig tarball
@@ -197,6 +197,9 @@ impl<'a> Upload<'a> {
 
     /// An entry in its component.
     fn entry(&self, component: &str, entry: Entry) -> Entry {
+        if phasing::is_mark(&entry.partition) {
+            return entry;
+        }
         Entry { partition: component::partition(component, &entry.partition), ..entry }
     }
 

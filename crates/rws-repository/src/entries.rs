@@ -79,15 +79,15 @@ impl StoredEntries<'_> {
         Ok(found)
     }
 
-    /// Gives all entries of the topic [`EntryTopic::Description`], each once, index by index; a run of blocks is in memory at a time.
+    /// Gives all entries of a topic, each once, index by index; a run of blocks is in memory at a time.
     ///
     /// # Errors
     ///
     /// As for one package.
-    pub async fn descriptions(&self, take: &mut Take<'_>) -> Result<(), RepositoryError> {
+    pub async fn of_topic(&self, topic: EntryTopic, take: &mut Take<'_>) -> Result<(), RepositoryError> {
         let mut wanted: BTreeMap<&str, (&IndexState, Vec<&Partition>)> = BTreeMap::new();
         for partition in self.generation.partitions.keys() {
-            if self.target.format.entry_topic(partition) != Some(EntryTopic::Description) {
+            if self.target.format.entry_topic(partition) != Some(topic) {
                 continue;
             }
             let Some(state) = self.index_of(partition) else { continue };
@@ -217,6 +217,25 @@ pub fn of_name(
         (package.name == name).then_some((package, row))
     };
     Ok(rows.into_iter().filter_map(named).collect())
+}
+
+/// The package of an identity in a generation.
+///
+/// # Errors
+///
+/// When the manifest is damaged.
+pub fn of_identity(
+    target: &ConfiguredTarget,
+    generation: &Generation,
+    identity: &str,
+) -> Result<Option<(PackageName, PackageRow)>, RepositoryError> {
+    let row = generation.packages.get(identity, &package_order(&*target.format));
+    let row = row.map_err(RepositoryError::generation(&generation.repository))?;
+    let named = |row: PackageRow| {
+        let name = target.format.package_name(&Identity(row.identity.clone()), row.files.first())?;
+        Some((name, row))
+    };
+    Ok(row.and_then(named))
 }
 
 /// Whether a generation has a package made of the same record.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rws_model::{Identity, PackageName};
+use rws_model::{EntryTopic, Identity, PackageName};
 use rws_store::Store;
 
 use crate::catalogue::ConfiguredTarget;
 use crate::entries::StoredEntries;
 use crate::generation::Generation;
+use crate::generation_lists::{GenerationList, TooLarge};
 use crate::{GenerationId, RepositoryError};
 
 /// So many characters of a summary are kept.
@@ -45,10 +46,6 @@ pub struct ListedName {
     architectures: u64,
 }
 
-/// A list is larger than it may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLarge;
-
 #[derive(Default)]
 struct Gathered {
     summary: String,
@@ -58,13 +55,9 @@ struct Gathered {
     architectures: Vec<String>,
 }
 
-impl PackageList {
+impl GenerationList for PackageList {
     /// Reads the names from the manifest, and the summaries from the indexes.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails, or the generation is damaged; within it, when the list would take more memory than `max_bytes`.
-    pub async fn read(
+    async fn read(
         store: &Arc<dyn Store>,
         target: &ConfiguredTarget,
         generation: &Arc<Generation>,
@@ -116,7 +109,7 @@ impl PackageList {
                 (gathered.summary, gathered.is_of_source) = (summary, is_of_source);
             }
         };
-        entries.descriptions(&mut take).await?;
+        entries.of_topic(EntryTopic::Description, &mut take).await?;
         if bytes > max_bytes {
             return Ok(Err(TooLarge));
         }
@@ -140,11 +133,16 @@ impl PackageList {
         Ok(Ok(Self { generation: generation.id.clone(), names, architectures, bytes }))
     }
 
-    /// About how much memory it takes.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    fn generation(&self) -> &GenerationId {
+        &self.generation
     }
 
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl PackageList {
     /// What is known of a name.
     pub fn named(&self, name: &str) -> Option<&ListedName> {
         let found = self.names.binary_search_by(|one| (*one.name).cmp(name)).ok()?;

@@ -248,7 +248,8 @@ pub(crate) async fn restore(
         }
         None => return Err(unreadable(&row.directory, "it has no file of a package".to_owned())),
     };
-    Ok((record, locations))
+    let carried = packages.target.format.carried(&record, &row.entries);
+    Ok((carried.unwrap_or(record), locations))
 }
 
 /// Where a file is that is no package; `None` where it is gone.

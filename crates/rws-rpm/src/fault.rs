@@ -119,6 +119,9 @@ pub enum Fault {
     /// Others use the memory that reading it takes.
     #[error("there is no memory to read it now, as others use it")]
     Memory,
+    /// The payload cannot be unpacked.
+    #[error("its payload is damaged: {0}")]
+    Payload(String),
     /// The text for one index.
     #[error("the package's entry in an index would be larger than {0} bytes")]
     EntrySize(usize),

@@ -17,7 +17,7 @@ const MOST_PATH_BYTES: usize = 64 * 1024 * 1024;
 const EACH_FILE: [u32; 15] = [1028, 5008, 1030, 1033, 1034, 1035, 1036, 1037, 1039, 1040, 1045, 1095, 1096, 1097, 5010];
 
 /// The file is not in the payload (rpm: `RPMFILE_GHOST`).
-const GHOST: u64 = 1 << 6;
+pub const GHOST: u64 = 1 << 6;
 
 /// What the indexes tell files apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

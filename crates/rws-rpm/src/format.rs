@@ -4,13 +4,14 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use rws_model::{
-    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DraftFile, Entry, EntryTopic, FileName, Format, Frame,
-    Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage, Metadata, MetadataOffer,
-    PackageDescription, PackageName, PackageRelations, PackageSigning, Partition, Placement, PlainDirectory, Reading,
-    Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput,
-    Sha256, Signer, Target, UploadFormat,
+    Assembled, BuiltPackage, ClientFormat, ClientSetup, Codec, DebugFormat, DraftFile, Entry, EntryTopic, FileName,
+    Format, Frame, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile, ListedPackage, Metadata,
+    MetadataOffer, PackageDescription, PackageName, PackageRelations, PackageSigning, Partition, Placement,
+    PlainDirectory, Reading, Refusal, ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError,
+    RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
 };
 
+use crate::debug::RpmDebug;
 use crate::inspector::{RENDERER, RpmInspector};
 use crate::setup_files::Client;
 use crate::signing::RpmSigning;
@@ -214,6 +215,14 @@ impl ClientFormat for Rpm {
 
     fn entry_topic(&self, partition: &str) -> Option<EntryTopic> {
         description::topic(partition)
+    }
+
+    fn source_of(&self, entry: &[u8]) -> Option<String> {
+        package_relations::source_of_entry(entry)
+    }
+
+    fn debug(&self) -> Option<&dyn DebugFormat> {
+        Some(&RpmDebug)
     }
 
     fn summary(&self, entry: &[u8]) -> String {

@@ -3,6 +3,7 @@
 mod audit;
 mod changelog;
 mod checksum;
+mod debug;
 mod dependency;
 mod description;
 mod evr;
@@ -22,6 +23,7 @@ mod metadata;
 mod other;
 mod package;
 mod package_relations;
+mod payload;
 mod placement;
 mod primary;
 mod published_names;

@@ -18,6 +18,12 @@ pub fn of(package: &Inspected) -> PackageRelations {
     }
 }
 
+/// The source in the entry of a package in `primary`.
+pub fn source_of_entry(entry: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(entry).ok()?;
+    between(text, "<rpm:sourcerpm>", "</rpm:sourcerpm>").map(str::to_owned)
+}
+
 /// Packages name the file of their source.
 pub fn source_name(source: &Identity, file: &FileName) -> Option<String> {
     let package = identity::package_name(source, None)?;

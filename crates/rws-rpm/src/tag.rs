@@ -69,8 +69,12 @@ pub const URL: u32 = 1020;
 pub const ARCHITECTURE: u32 = 1022;
 /// Whole paths (format 3).
 pub const OLD_FILE_NAMES: u32 = 1027;
+/// Sizes of files, 32 bits.
+pub const FILE_SIZES: u32 = 1028;
 /// Modes as in `stat`.
 pub const FILE_MODES: u32 = 1030;
+/// What symbolic links refer to; of other files nothing.
+pub const FILE_LINKS: u32 = 1036;
 /// Flags of files: [`crate::files`].
 pub const FILE_FLAGS: u32 = 1037;
 /// Owners of files.
@@ -89,6 +93,10 @@ pub const CHANGELOG_NAME: u32 = 1081;
 pub const CHANGELOG_TEXT: u32 = 1082;
 /// Set in source packages.
 pub const SOURCE_PACKAGE: u32 = 1106;
+/// Devices of files.
+pub const FILE_DEVICES: u32 = 1095;
+/// Inodes of files, each of one package.
+pub const FILE_INODES: u32 = 1096;
 /// For each file the place of its directory in [`DIRECTORY_NAMES`].
 pub const DIRECTORY_INDEXES: u32 = 1116;
 /// For each file the last part of its path.
@@ -99,8 +107,12 @@ pub const DIRECTORY_NAMES: u32 = 1118;
 pub const RELOCATED_BASE_NAMES: u32 = 1120;
 /// `cpio`; `drpm` for deltas.
 pub const PAYLOAD_FORMAT: u32 = 1124;
+/// How the payload is compressed: `xz`.
+pub const PAYLOAD_COMPRESSOR: u32 = 1125;
 /// The packages that a patch package of SuSE applies to.
 pub const PATCHES_NAME: u32 = 1133;
+/// Sizes of files, 64 bits.
+pub const LONG_FILE_SIZES: u32 = 5008;
 /// Installed size, 64 bits.
 pub const LONG_SIZE: u32 = 5009;
 /// What starts scripts when files come or go.

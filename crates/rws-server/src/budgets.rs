@@ -81,6 +81,8 @@ pub struct Budgets {
     pub checking: Arc<FairBudget<String>>,
     /// Packages whose changelogs are read at the same time.
     pub changelogs: Arc<FairBudget<Network>>,
+    /// Files that are read out of packages for debuggers at the same time.
+    pub debuginfod: Arc<FairBudget<Network>>,
     /// Directories that are listed in several parts.
     pub listings: Arc<FairBudget<Network>>,
     /// Parts of such listings that are read at the same time.
@@ -108,6 +110,9 @@ const CHECKED: u64 = 1;
 /// Packages whose changelogs are read: of each all may be unpacked.
 const CHANGELOGS: u64 = 2;
 
+/// Files that are read out of packages: each holds the window of its package, which [`Budgets::reading`] bounds.
+const DEBUGINFOD: u64 = 8;
+
 /// Bytes of files of metadata.
 const METADATA_BYTES: u64 = 32 << 20;
 
@@ -128,6 +133,7 @@ impl Budgets {
             metadata: FairBudget::new("metadata", METADATA_BYTES),
             checking: FairBudget::new("checking", CHECKED),
             changelogs: FairBudget::new("changelogs", CHANGELOGS),
+            debuginfod: FairBudget::new("debuginfod", DEBUGINFOD),
             listings: FairBudget::new("listings", LISTINGS),
             listing_parts: Semaphore::new(LISTING_PARTS),
         }

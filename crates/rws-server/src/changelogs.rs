@@ -2,21 +2,20 @@
 //! the source, so that packages have one however they came: uploaded, promoted, or published before RWS.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use futures::StreamExt;
-use rws_model::{EntryTopic, FileName, Sha256};
+use rws_model::{ChangelogReader, EntryTopic, FileName, Sha256};
 use rws_repository::RepositoryError;
-use rws_store::low_priority;
-use tokio::runtime::Handle;
 
 use crate::access::Reader;
 use crate::answer::{Answer, Problem, busy, text};
 use crate::connection::Client;
 use crate::contents::packages::named;
+use crate::extraction;
 use crate::gate::{ReadableContents, ReadablePackage};
 use crate::schema::{StoreProblems, TargetPath};
 use crate::service::Service;
@@ -136,24 +135,20 @@ async fn changelog(
         return Ok(known);
     }
     let memory = Arc::new(MemoryOfUser::new(&service.budgets, "changelogs"));
-    let reader = contents.target().format.changelog_reader(&file.name, &package.name, memory);
-    let Some(mut reader) = reader else { return Ok(None) };
-    let (work, runtime) = (service.gate.package_content(path), Handle::current());
-    let Some(mut content) = work.await? else { return Ok(None) };
+    let looking = contents.target().format.changelog_reader(&file.name, &package.name, memory);
+    let Some(looking) = looking else { return Ok(None) };
     let name: FileName = file.name.clone();
-    // to unpack a large package takes seconds
-    let read = low_priority::run(move || {
-        while let Some(piece) = runtime.block_on(content.bytes.next()) {
-            let pushed = reader.push(&piece?);
-            if let Err(refusal) = pushed {
-                tracing::debug!(file = %name, %refusal, "RWS cannot read the changelog of a package");
-                break;
-            }
+    let take = move |looking: &mut Box<dyn ChangelogReader>, piece: Option<&[u8]>| match piece
+        .map(|piece| looking.push(piece))
+    {
+        None | Some(Ok(())) => ControlFlow::Continue(()),
+        Some(Err(refusal)) => {
+            tracing::debug!(file = %name, %refusal, "RWS cannot read the changelog of a package");
+            ControlFlow::Break(())
         }
-        Ok::<_, rws_store::StoreError>(reader.finish().map(Bytes::from))
-    });
-    let failed = |error: std::io::Error| RepositoryError::damaged(path, error);
-    let found = read.await.map_err(failed)?.map_err(RepositoryError::from)?;
+    };
+    let Some(looking) = extraction::read(service, path, looking, take).await? else { return Ok(None) };
+    let found = looking.finish().map(Bytes::from);
     service.changelogs.keep(sha256, found.clone());
     Ok(found)
 }

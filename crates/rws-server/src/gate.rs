@@ -1,6 +1,7 @@
 //! The only way from a request to a repository: handlers take what the gate makes, and nothing else can make it. A check that is
 //! forgotten does not compile.
 
+mod debug;
 mod packages;
 mod readable;
 mod writable;
@@ -13,9 +14,11 @@ use futures::Stream;
 use rws_model::{Formats, RepositoryId};
 use rws_repository::areas::{Area, Areas};
 use rws_repository::audit::{self, AuditFilter, AuditRecord};
+use rws_repository::build_ids::BuildIdList;
 use rws_repository::catalogue::{Catalogue, ConfiguredTarget};
+use rws_repository::generation_lists::GenerationLists;
 use rws_repository::history::{self, Commit, PastState};
-use rws_repository::package_lists::PackageLists;
+use rws_repository::package_list::PackageList;
 use rws_repository::pin::{self, Pin};
 use rws_repository::publication::Publication;
 use rws_repository::tree::{FileRequest, PublicFile, Published, Tree};
@@ -34,15 +37,19 @@ pub use self::writable::{Visible, Writable, WritableFile};
 /// So many commits are kept in memory, of at most some kilobytes each.
 const KEPT_COMMITS: usize = 200;
 
-/// How many bytes the names of all packages may take in memory, see [`PackageLists`].
+/// How many bytes the names of all packages may take in memory, see [`GenerationLists`].
 const MAX_LIST_BYTES: usize = 64 << 20;
+
+/// The same for build IDs.
+const MAX_BUILD_ID_BYTES: usize = 16 << 20;
 
 /// What can be read and written. Its parts are nobody else's.
 pub struct Gate {
     catalogue: Arc<Catalogue>,
     areas: Areas,
     commits: Mutex<HashMap<(RepositoryId, GenerationId, bool), Arc<Commit>>>,
-    lists: PackageLists,
+    lists: GenerationLists<PackageList>,
+    build_ids: GenerationLists<BuildIdList>,
     publications: Mutex<HashMap<(RepositoryId, GenerationId), Arc<Publication>>>,
     tree: Tree,
 }
@@ -96,7 +103,8 @@ impl Gate {
             areas: Areas::new(Arc::clone(&catalogue)),
             catalogue,
             commits: Mutex::default(),
-            lists: PackageLists::new(MAX_LIST_BYTES),
+            lists: GenerationLists::new(MAX_LIST_BYTES),
+            build_ids: GenerationLists::new(MAX_BUILD_ID_BYTES),
             publications: Mutex::default(),
             tree,
         }

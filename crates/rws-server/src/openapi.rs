@@ -5,7 +5,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::contents::{packages, search};
 use crate::{
-    audit, changelogs, incoming, metadata, own, past, phase, pins, promote, purge, retain, rollback, tokens, upload,
+    audit, changelogs, debuginfod, incoming, metadata, own, past, phase, pins, promote, purge, retain, rollback,
+    tokens, upload,
 };
 
 #[derive(OpenApi)]
@@ -18,7 +19,7 @@ use crate::{
     ),
     paths(
         own::health, own::ready, own::metrics, own::version, own::openapi, own::overview, own::repositories,
-        own::upload, search::get, packages::get, own::key, own::client_file, own::mirrorlist, changelogs::get, upload::put, incoming::put,
+        own::upload, search::get, packages::get, own::key, own::client_file, own::mirrorlist, changelogs::get, debuginfod::get, upload::put, incoming::put,
         metadata::put, metadata::remove,
         promote::post, rollback::post, retain::post, phase::post, audit::get, tokens::get, tokens::post,
         tokens::delete, purge::post, pins::get, pins::post, pins::delete, past::generations, past::diff,

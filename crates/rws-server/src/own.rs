@@ -29,7 +29,7 @@ use crate::schema::{
 use crate::service::{KeyState, Service};
 use crate::table::{Endpoint, Route};
 use crate::target_setup::TargetSetup;
-use crate::{at, changelogs, past, pins};
+use crate::{at, changelogs, debuginfod, past, pins};
 
 /// How long the store is waited for by who asks for the status, which says more than what is in the store.
 const LONGEST_LIST: Duration = Duration::from_secs(2);
@@ -95,6 +95,7 @@ async fn answer(
         Endpoint::Key => Ok(key(service, route.rest)),
         Endpoint::ClientFile => client_file(service, reader, base, (route.rest, parts.uri.query())).await,
         Endpoint::Changelog => changelogs::get(service, reader, client, route.rest).await,
+        Endpoint::Debuginfod => debuginfod::get(service, reader, client, route.rest).await,
         Endpoint::Mirrorlist => mirrorlist(service, reader, base, route.rest).await,
         _ => Ok(None),
     }

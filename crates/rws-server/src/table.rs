@@ -71,6 +71,8 @@ pub enum Endpoint {
     /// `own::mirrorlist`
     Mirrorlist,
     Changelog,
+    /// `debuginfod::get`
+    Debuginfod,
     /// Nobody: there is nothing.
     Nothing,
     /// `metadata::put`
@@ -138,7 +140,7 @@ const fn row(method: Method, path: &'static str, right: Right, resource: Resourc
 }
 
 /// All rows. The first path that fits counts; rows of the same path stand together.
-pub static ROWS: [Row; 38] = [
+pub static ROWS: [Row; 39] = [
     row(Method::GET, "/-/health", Right::None, Resource::Process, Endpoint::Health),
     row(Method::GET, "/-/ready", Right::None, Resource::Process, Endpoint::Ready),
     row(Method::GET, "/-/metrics", Right::None, Resource::Process, Endpoint::Metrics),
@@ -156,6 +158,7 @@ pub static ROWS: [Row; 38] = [
     row(Method::GET, "/-/setup/{target.file}", Right::Read, Resource::Target, Endpoint::ClientFile),
     row(Method::GET, "/-/mirrorlist/{repository}", Right::Read, Resource::Target, Endpoint::Mirrorlist),
     row(Method::GET, "/-/changelogs/{target/path}", Right::Read, Resource::Target, Endpoint::Changelog),
+    row(Method::GET, "/-/debuginfod/{target/path}", Right::Read, Resource::Target, Endpoint::Debuginfod),
     row(Method::PUT, "/-/metadata/{target/architecture/name}", Right::Write, Resource::Targets, Endpoint::PutMetadata),
     row(
         Method::DELETE,

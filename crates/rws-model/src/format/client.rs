@@ -1,5 +1,6 @@
 //! What clients are told: of files, by their names, and how to set up a repository.
 
+use super::debug::DebugFormat;
 use super::description::{EntryTopic, InstallWay, PackageDescription};
 use super::release_package::{BuiltPackage, ReleasePackage};
 use std::sync::Arc;
@@ -147,6 +148,11 @@ pub trait ClientFormat: Send + Sync {
     /// there are no components.
     fn components(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What its packages have for debuggers.
+    fn debug(&self) -> Option<&dyn DebugFormat> {
+        None
     }
 
     /// The architectures that a root of any tool has packages for, as clients name them in their settings; none where clients need

@@ -1,6 +1,7 @@
 //! What a package format has to know.
 
 mod client;
+mod debug;
 mod description;
 mod list;
 mod release_package;
@@ -10,6 +11,7 @@ mod signing;
 mod upload;
 
 pub use client::{ChangelogReader, ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName, PackageRelations};
+pub use debug::{BuildId, DebugFile, DebugFormat, DebugKind, FileReader, FoundFile, NamedBuildId};
 pub use description::{ChangelogItem, EntryTopic, InstallWay, NamedRelation, PackageDescription, RelationList};
 pub use list::Formats;
 pub use release_package::{

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::root::{DraftFile, RootError, RootFile, RootInput};
 use crate::{
-    Algorithm, Digests, Identity, Partition, Record, RepositoryId, RepositorySettings, Sha256, Signer, Target,
+    Algorithm, Digests, Entry, Identity, Partition, Record, RepositoryId, RepositorySettings, Sha256, Signer, Target,
 };
 
 /// How a repository of a format looks.
@@ -98,6 +98,12 @@ pub trait RepositoryFormat: Send + Sync {
     /// The record of a package that is there already, with what was said of it since it was uploaded: its entries before have these
     /// partitions. `None` where there is nothing to add.
     fn carried(&self, _record: &Record, _before: &[(Partition, u64)]) -> Option<Record> {
+        None
+    }
+
+    /// What was said of a package since it was uploaded, where it comes from: an entry beside those that are made of its file. There
+    /// its entries have these partitions.
+    fn brought(&self, _there: &[(Partition, u64)]) -> Option<Entry> {
         None
     }
 

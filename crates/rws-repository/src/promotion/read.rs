@@ -152,7 +152,7 @@ async fn read(
     let (mut files, mut spooled, mut own) = (Vec::new(), Vec::new(), None);
     for name in &chosen.row.files {
         let path = join(&chosen.row.directory, name.as_str());
-        let ReadFile { version, inspected, .. } = match packages.read(&path).await? {
+        let ReadFile { version, mut inspected, .. } = match packages.read(&path).await? {
             Ok(read) => read,
             Err(reason) => return Ok((chosen.clone(), Err(format!("/{}: {reason}", packages.public(&path))))),
         };
@@ -160,6 +160,7 @@ async fn read(
         let is_package = matches!(inspected.role, Role::Binary | Role::Source);
         if is_package && own.is_none() {
             own = Some((inspected.file.clone(), format.relations(&inspected)));
+            inspected.entries.extend(format.brought(&chosen.row.entries));
         }
         let file = match is_signed && is_package {
             true => {

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use crate::support::{World, id};
-use rws_repository::package_list::{PackageList, TooLarge};
-use rws_repository::package_lists::PackageLists;
+use rws_repository::generation_lists::{GenerationLists, TooLarge};
+use rws_repository::package_list::PackageList;
 use rws_repository::publication::{self, PackageChange};
 use rws_repository::tree::{Published, Tree};
 
@@ -24,7 +24,7 @@ async fn published(tree: &Tree, repository: &str) -> Published {
 
 async fn read(
     world: &World,
-    lists: &PackageLists,
+    lists: &GenerationLists<PackageList>,
     repository: &str,
     is_private: bool,
 ) -> Result<Arc<PackageList>, TooLarge> {
@@ -43,7 +43,7 @@ async fn publish(world: &World, repository: &str, names: &[(&str, &str, &str)]) 
 #[tokio::test]
 async fn a_list_says_what_is_current() {
     let world = World::new();
-    let lists = PackageLists::new(1 << 20);
+    let lists = GenerationLists::<PackageList>::new(1 << 20);
     publish(&world, FOCAL, &[("hello", "1.9", "greets"), ("zebra", "1", "stripes")]).await;
     publish(&world, FOCAL, &[("hello", "1.10", "greets more"), ("hello-dev", "1", "headers")]).await;
     let list = read(&world, &lists, FOCAL, false).await.unwrap();
@@ -84,12 +84,12 @@ async fn where_there_is_no_room_public_lists_stay() {
     let world = World::new();
     publish(&world, FOCAL, &[("hello", "1", "greets")]).await;
     publish(&world, OTHER, &[("hello", "1", "greets"), ("secret", "1", "hides")]).await;
-    let all = PackageLists::new(1 << 20);
+    let all = GenerationLists::<PackageList>::new(1 << 20);
     let one = read(&world, &all, FOCAL, false).await.unwrap();
     let bytes = all.bytes();
     assert!(bytes > 100 && one.names.len() == 1);
     // there is room for the public one, and for the private one alone as well
-    let lists = PackageLists::new(3 * bytes - 1);
+    let lists = GenerationLists::<PackageList>::new(3 * bytes - 1);
     assert!(read(&world, &lists, OTHER, true).await.is_ok());
     assert!(read(&world, &lists, FOCAL, false).await.is_ok());
     let tree = reader_of(&world);
@@ -98,7 +98,7 @@ async fn where_there_is_no_room_public_lists_stay() {
     assert_eq!(read(&world, &lists, OTHER, true).await, Err(TooLarge));
     assert!(lists.bytes() < 3 * bytes);
     // none fits
-    let lists = PackageLists::new(50);
+    let lists = GenerationLists::<PackageList>::new(50);
     assert_eq!(read(&world, &lists, FOCAL, false).await, Err(TooLarge));
     assert_eq!(lists.bytes(), 0);
 }

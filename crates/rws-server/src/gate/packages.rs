@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, PoisonError};
 
-use rws_model::{Identity, PackageName, RecordFile, RepositoryId, Target};
+use rws_model::{Format, Identity, PackageName, RecordFile, RepositoryId, Target};
 use rws_repository::catalogue::ConfiguredTarget;
 use rws_repository::entries::{self, FoundEntries, StoredEntries};
+use rws_repository::generation_lists::{GenerationList, GenerationLists, TooLarge};
 use rws_repository::history::{self, State};
-use rws_repository::package_list::{PackageList, TooLarge};
+use rws_repository::package_list::PackageList;
 use rws_repository::promotion;
 use rws_repository::publication::{self, Publication};
 use rws_repository::tree::Published;
@@ -51,6 +52,11 @@ impl ReadablePackage {
         Identity(self.row.identity.clone())
     }
 
+    /// Whether it has the version and the architecture of another package.
+    pub fn is_like(&self, other: &PackageName, format: &dyn Format) -> bool {
+        self.name.architecture == other.architecture && format.is_same_version(&self.name.version, &other.version)
+    }
+
     /// The fingerprint of the key that signed it, where RWS knows that.
     pub fn signed_by(&self) -> Option<&str> {
         self.row.signature.as_ref().map(|signature| signature.key.as_str()).filter(|key| !key.is_empty())
@@ -72,6 +78,29 @@ impl ReadableContents {
     pub fn is_private(&self) -> bool {
         self.is_private
     }
+
+    /// A package of it.
+    pub(super) fn package(
+        &self,
+        generation: &Generation,
+        name: PackageName,
+        row: PackageRow,
+    ) -> Result<ReadablePackage, RepositoryError> {
+        let repository = &self.published.repository;
+        let tree = self.target.format.layout(repository).tree;
+        let order = |left: &str, right: &str| left.cmp(right);
+        let mut files = Vec::new();
+        for file in &row.files {
+            let path = [row.directory.as_str(), file.as_str()].join("/");
+            let path = path.trim_start_matches('/');
+            let known = generation.files.get(path, &order).map_err(RepositoryError::generation(repository))?;
+            let public = [tree.as_str(), path].join("/");
+            files.extend(
+                known.and_then(|file| Some((public.trim_start_matches('/').to_owned(), file.as_record_file()?))),
+            );
+        }
+        Ok(ReadablePackage { name, files, row })
+    }
 }
 
 impl Gate {
@@ -84,6 +113,7 @@ impl Gate {
         let may_see = |repository: &RepositoryId| self.may_see(reader, repository.as_str());
         let published = self.tree.generations(may_see).await?;
         self.lists.keep_only(&published, may_see);
+        self.build_ids.keep_only(&published, may_see);
         Ok(published.into_iter().filter_map(|published| self.contents(reader, published)).collect())
     }
 
@@ -138,23 +168,32 @@ impl Gate {
         self: &Arc<Self>,
         contents: &ReadableContents,
     ) -> Result<Result<Arc<PackageList>, TooLarge>, Problem> {
+        self.list(contents, |gate| &gate.lists).await
+    }
+
+    /// What is made of all packages of a repository.
+    pub(super) async fn list<L: GenerationList + 'static>(
+        self: &Arc<Self>,
+        contents: &ReadableContents,
+        lists: fn(&Self) -> &GenerationLists<L>,
+    ) -> Result<Result<Arc<L>, TooLarge>, Problem> {
         let ReadableContents { published, is_private, .. } = contents;
-        if let Some(known) = self.lists.known(published, *is_private) {
+        if let Some(known) = lists(self).known(published, *is_private) {
             return Ok(known);
         }
-        let turn = self.lists.turn().await;
+        let turn = lists(self).turn().await;
         // it is read to its end although the one who asked may go: the next one who asks finds it
         let (gate, contents, runtime) = (Arc::clone(self), contents.clone(), Handle::current());
         let reading = spawn_blocking(move || {
             let ReadableContents { target, published, is_private } = &contents;
-            runtime.block_on(gate.lists.read(&turn, &gate.tree, target, published, *is_private))
+            runtime.block_on(lists(&gate).read(&turn, &gate.tree, target, published, *is_private))
         });
         Ok(reading.await??)
     }
 
-    /// How many bytes package lists take.
+    /// How many bytes lists of packages and of build IDs take.
     pub fn list_bytes(&self) -> usize {
-        self.lists.bytes()
+        self.lists.bytes() + self.build_ids.bytes()
     }
 
     /// The packages of a name, as the format orders them: for most the older version first.
@@ -168,24 +207,8 @@ impl Gate {
         name: &str,
     ) -> Result<Vec<ReadablePackage>, RepositoryError> {
         let generation = self.generation_of(contents).await?;
-        let repository = &contents.published.repository;
-        let tree = contents.target.format.layout(repository).tree;
-        let order = |left: &str, right: &str| left.cmp(right);
-        let mut packages = Vec::new();
-        for (name, row) in entries::of_name(&contents.target, &generation, name)? {
-            let mut files = Vec::new();
-            for file in &row.files {
-                let path = [row.directory.as_str(), file.as_str()].join("/");
-                let path = path.trim_start_matches('/');
-                let known = generation.files.get(path, &order).map_err(RepositoryError::generation(repository))?;
-                let public = [tree.as_str(), path].join("/");
-                files.extend(
-                    known.and_then(|file| Some((public.trim_start_matches('/').to_owned(), file.as_record_file()?))),
-                );
-            }
-            packages.push(ReadablePackage { name, files, row });
-        }
-        Ok(packages)
+        let named = entries::of_name(&contents.target, &generation, name)?;
+        named.into_iter().map(|(name, row)| contents.package(&generation, name, row)).collect()
     }
 
     /// The index entries of a package.
@@ -307,7 +330,7 @@ impl Gate {
         Ok(publication)
     }
 
-    async fn generation_of(&self, contents: &ReadableContents) -> Result<Arc<Generation>, RepositoryError> {
+    pub(super) async fn generation_of(&self, contents: &ReadableContents) -> Result<Arc<Generation>, RepositoryError> {
         let Published { repository, generation, .. } = &contents.published;
         self.tree.past_generation(repository, generation).await
     }

@@ -18,6 +18,7 @@ mod commands;
 mod components;
 mod configuration;
 mod contract;
+mod debuginfod;
 mod forged_answers;
 mod format_boundary;
 mod former_version;

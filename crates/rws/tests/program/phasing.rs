@@ -48,7 +48,12 @@ fn upgraded(apt: &Apt) -> Vec<String> {
 }
 
 fn field(server: &Server, package: &str) -> Option<String> {
-    let packed = curl::get(&server.url("/live/2.8/ubuntu/dists/focal/main/binary-amd64/Packages.gz"));
+    field_in(server, "focal", package)
+}
+
+fn field_in(server: &Server, codename: &str, package: &str) -> Option<String> {
+    let path = format!("/live/2.8/ubuntu/dists/{codename}/main/binary-amd64/Packages.gz");
+    let packed = curl::get(&server.url(&path));
     let mut text = String::new();
     let packed = packed.expect_status(200).body;
     std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(packed.as_slice()), &mut text).unwrap();
@@ -138,6 +143,19 @@ fn phases_stay_until_they_are_changed() {
     post_json(&server, "/-/rollback?wait=60", &rollback).expect_status(201);
     assert_eq!(field(&server, "rws-a").as_deref(), Some("20"));
     phase(&server, &["rws-a"], 40).expect_status(201);
+    synchronise(&server);
+    assert_eq!(field(&server, "rws-a").as_deref(), Some("40"));
+    // it goes along where the package goes, and comes back with it
+    let promotion = json!({ "from": TARGET, "to": ["live/2.8/ubuntu/noble"], "packages": ["rws-a"] });
+    post_json(&server, "/-/promote?wait=60", &promotion).expect_status(201);
+    assert_eq!(field_in(&server, "noble", "rws-a").as_deref(), Some("40"));
+    let generations = curl::get(&server.url(&format!("/-/repositories/{TARGET}/generations"))).json();
+    let state = generations["generations"][0]["generation"].as_str().unwrap();
+    let removal = format!("/{TARGET}?name=rws-a&version=2.0&wait=60");
+    let removed = crate::contract::stage::call(&server, "DELETE", &removal);
+    assert!([200, 201].contains(&removed.status), "{}", removed.text());
+    post_json(&server, "/-/rollback?wait=60", &json!({ "target": TARGET, "to": state })).expect_status(201);
+    assert_eq!(field(&server, "rws-a").as_deref(), Some("40"));
     synchronise(&server);
     assert_eq!(field(&server, "rws-a").as_deref(), Some("40"));
     // a new build of it is a new update

@@ -136,6 +136,8 @@ fn addresses(server: &Server) -> BTreeSet<String> {
             addresses.insert(format!("/-/mirrorlist{target}/{architecture}"));
         }
         addresses.insert(format!("/-/repositories{target}/generations"));
+        addresses.insert(format!("/-/changelogs{target}/main/r/rws-one/rws-one_1.0_changelog"));
+        addresses.insert(format!("/-/debuginfod{target}/buildid/0abc/debuginfo"));
     }
     addresses.extend(pages(&repositories));
     let own = ["", "repositories", "status", "pins", "ready", "health", "version", "keys/main.asc", "audit", "nothing"];

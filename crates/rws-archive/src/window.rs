@@ -1,6 +1,6 @@
 //! How much memory it takes to unpack something, read from its first bytes.
 
-use crate::control_member::ZSTD_WINDOW_LOG;
+use crate::unpacker::{Packing, ZSTD_WINDOW_LOG};
 
 /// So many first bytes tell it.
 pub(crate) const KNOWN_FROM_BYTES: usize = 64;
@@ -8,15 +8,14 @@ pub(crate) const KNOWN_FROM_BYTES: usize = 64;
 /// A block of bzip2 and its tables (bzip2(1), "Memory management").
 const BZIP2_BYTES: u64 = 4 << 20;
 
-/// How much memory it takes to unpack a member of this name that starts with these bytes. What is damaged takes nothing: its
-/// decoder says so.
-pub(crate) fn window_bytes(member: &[u8], start: &[u8]) -> u64 {
-    match member.rsplit(|byte| *byte == b'.').next() {
-        Some(b"xz") => xz(start).unwrap_or_default(),
-        Some(b"lzma") => lzma(start).unwrap_or_default(),
-        Some(b"zst") => zstd(start).unwrap_or_default(),
-        Some(b"bz2") => BZIP2_BYTES,
-        _ => 0,
+/// How much memory it takes to unpack what starts with these bytes. What is damaged takes nothing: its decoder says so.
+pub fn window_bytes(packing: Packing, start: &[u8]) -> u64 {
+    match packing {
+        Packing::Xz => xz(start).unwrap_or_default(),
+        Packing::Lzma => lzma(start).unwrap_or_default(),
+        Packing::Zstd => zstd(start).unwrap_or_default(),
+        Packing::Bzip2 => BZIP2_BYTES,
+        Packing::Plain | Packing::Gzip => 0,
     }
 }
 
@@ -94,31 +93,29 @@ mod tests {
             let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), preset);
             encoder.write_all(b"text").unwrap();
             let packed = encoder.finish().unwrap();
-            assert_eq!(window_bytes(b"data.tar.xz", &packed), expected, "xz -{preset}");
+            assert_eq!(window_bytes(Packing::Xz, &packed), expected, "xz -{preset}");
         }
         let options = liblzma::stream::LzmaOptions::new_preset(6).unwrap();
         let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
         let packed = liblzma::write::XzEncoder::new_stream(Vec::new(), stream).finish().unwrap();
-        assert_eq!(window_bytes(b"data.tar.lzma", &packed), 8 << 20);
+        assert_eq!(window_bytes(Packing::Lzma, &packed), 8 << 20);
         for log in [17_u32, 23, 27] {
             let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
             encoder.window_log(log).unwrap();
             encoder.write_all(b"text").unwrap();
             let packed = encoder.finish().unwrap();
-            assert_eq!(window_bytes(b"data.tar.zst", &packed), 1 << log, "zstd with a window of 2^{log}");
+            assert_eq!(window_bytes(Packing::Zstd, &packed), 1 << log, "zstd with a window of 2^{log}");
         }
         let whole = zstd::bulk::compress(&[b'x'; 100_000], 19).unwrap();
-        assert_eq!(window_bytes(b"control.tar.zst", &whole), 100_000);
+        assert_eq!(window_bytes(Packing::Zstd, &whole), 100_000);
     }
 
     #[test]
     fn no_bytes_are_too_odd() {
-        for member in
-            [&b"data.tar.xz"[..], b"data.tar.zst", b"data.tar.lzma", b"data.tar.bz2", b"data.tar.gz", b"data.tar"]
-        {
+        for packing in [Packing::Xz, Packing::Zstd, Packing::Lzma, Packing::Bzip2, Packing::Gzip, Packing::Plain] {
             for fill in [0, 0x7f, 0x80, 0xff] {
                 for length in 0..80 {
-                    _ = window_bytes(member, &vec![fill; length]);
+                    _ = window_bytes(packing, &vec![fill; length]);
                 }
             }
         }

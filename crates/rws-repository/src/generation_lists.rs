@@ -1,21 +1,47 @@
-//! The package lists that are in memory: one for each repository that somebody asked for, within a bound.
+//! What is read of whole generations and stays in memory: one list for each repository that somebody asked for, within a bound.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rws_model::RepositoryId;
+use rws_store::Store;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::catalogue::ConfiguredTarget;
-use crate::package_list::{PackageList, TooLarge};
+use crate::generation::Generation;
 use crate::tree::{Published, Tree};
 use crate::{GenerationId, RepositoryError};
 
+/// Something that is made of all packages of a generation.
+pub trait GenerationList: Sized + Send + Sync {
+    /// Makes it.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the generation is damaged; within it, when the list would take more memory than `max_bytes`.
+    fn read(
+        store: &Arc<dyn Store>,
+        target: &ConfiguredTarget,
+        generation: &Arc<Generation>,
+        max_bytes: usize,
+    ) -> impl Future<Output = Result<Result<Self, TooLarge>, RepositoryError>> + Send;
+
+    /// What it was made of.
+    fn generation(&self) -> &GenerationId;
+
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize;
+}
+
+/// A list is larger than it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
 /// The lists in memory, of at most so many bytes together. Where there is no room for all, those of public repositories stay: which
 /// of them are there does not depend on others, so that nobody learns of what is private.
-pub struct PackageLists {
+pub struct GenerationLists<L> {
     max_bytes: usize,
-    kept: Mutex<Kept>,
+    kept: Mutex<Kept<L>>,
     /// One list is read at a time: each takes the memory of a manifest.
     reading: Arc<tokio::sync::Mutex<()>>,
 }
@@ -23,17 +49,17 @@ pub struct PackageLists {
 /// The order in which lists stay: public ones first, then by name.
 type Rank = (bool, RepositoryId);
 
-#[derive(Default)]
-struct Kept {
-    lists: BTreeMap<Rank, Arc<PackageList>>,
+struct Kept<L> {
+    lists: BTreeMap<Rank, Arc<L>>,
     /// Those for which there was no room.
     refused: BTreeSet<(RepositoryId, GenerationId)>,
 }
 
-impl PackageLists {
+impl<L: GenerationList> GenerationLists<L> {
     /// No list yet, and at most so many bytes of them.
     pub fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, kept: Mutex::default(), reading: Arc::default() }
+        let kept = Kept { lists: BTreeMap::new(), refused: BTreeSet::new() };
+        Self { max_bytes, kept: Mutex::new(kept), reading: Arc::default() }
     }
 
     /// The turn of one that reads a list.
@@ -53,14 +79,14 @@ impl PackageLists {
         target: &ConfiguredTarget,
         published: &Published,
         is_private: bool,
-    ) -> Result<Result<Arc<PackageList>, TooLarge>, RepositoryError> {
+    ) -> Result<Result<Arc<L>, TooLarge>, RepositoryError> {
         let rank = (is_private, published.repository.clone());
         // somebody else may have read it meanwhile
         if let Some(known) = self.known(published, is_private) {
             return Ok(known);
         }
         let generation = tree.past_generation(&published.repository, &published.generation).await?;
-        let read = PackageList::read(tree.store(), target, &generation, self.max_bytes).await?;
+        let read = L::read(tree.store(), target, &generation, self.max_bytes).await?;
         let mut kept = self.lock();
         // who may read it may have changed
         kept.lists.retain(|(_, repository), _| *repository != published.repository);
@@ -73,7 +99,7 @@ impl PackageLists {
         kept.lists.insert(rank.clone(), Arc::clone(&list));
         while kept.bytes() > self.max_bytes {
             let Some(((_, repository), dropped)) = kept.lists.pop_last() else { break };
-            kept.refused.insert((repository, dropped.generation.clone()));
+            kept.refused.insert((repository, dropped.generation().clone()));
         }
         Ok(if kept.lists.contains_key(&rank) { Ok(list) } else { Err(TooLarge) })
     }
@@ -87,7 +113,7 @@ impl PackageLists {
         let stays = |repository: &RepositoryId, generation: &GenerationId| {
             current.get(repository).is_some_and(|current| **current == *generation) || !meant(repository)
         };
-        kept.lists.retain(|(_, repository), list| stays(repository, &list.generation));
+        kept.lists.retain(|(_, repository), list| stays(repository, list.generation()));
         kept.refused.retain(|(repository, generation)| stays(repository, generation));
         // a refused one took more than what was left then
         if kept.bytes() + self.max_bytes / 4 < before {
@@ -101,22 +127,22 @@ impl PackageLists {
     }
 
     /// The list of what is current in a repository, where it is in memory, or known to be too large.
-    pub fn known(&self, published: &Published, is_private: bool) -> Option<Result<Arc<PackageList>, TooLarge>> {
+    pub fn known(&self, published: &Published, is_private: bool) -> Option<Result<Arc<L>, TooLarge>> {
         let Published { repository, generation, .. } = published;
         let kept = self.lock();
         let list = kept.lists.get(&(is_private, repository.clone()));
-        if let Some(list) = list.filter(|list| list.generation == *generation) {
+        if let Some(list) = list.filter(|list| list.generation() == generation) {
             return Some(Ok(Arc::clone(list)));
         }
         kept.refused.contains(&(repository.clone(), generation.clone())).then_some(Err(TooLarge))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Kept<L>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl<L: GenerationList> Kept<L> {
     fn bytes(&self) -> usize {
         self.lists.values().map(|list| list.bytes()).sum()
     }
