@@ -182,3 +182,92 @@ impl Write for Payload {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What was given: paths and contents.
+    #[derive(Clone, Default)]
+    struct Given(Arc<Mutex<Vec<(Vec<u8>, u64, Vec<u8>)>>>);
+
+    impl FileSink for Given {
+        fn begin(&mut self, path: &[u8], size_bytes: u64) {
+            self.0.lock().unwrap().push((path.to_vec(), size_bytes, Vec::new()));
+        }
+
+        fn bytes(&mut self, bytes: &[u8]) {
+            let mut given = self.0.lock().unwrap();
+            let (_, size_bytes, content) = given.last_mut().unwrap();
+            let left = *size_bytes as usize - content.len();
+            content.extend_from_slice(&bytes[..left.min(bytes.len())]);
+        }
+    }
+
+    fn padded(bytes: &[u8]) -> Vec<u8> {
+        let mut padded = bytes.to_vec();
+        padded.resize(bytes.len().next_multiple_of(4), 0);
+        padded
+    }
+
+    fn named(magic: &str, name: &[u8], size_bytes: usize) -> Vec<u8> {
+        let mut numbers = [0_usize; 13];
+        (numbers[6], numbers[11]) = (size_bytes, name.len() + 1);
+        let digits: String = numbers.iter().map(|number| format!("{number:08x}")).collect();
+        padded(&[magic.as_bytes(), digits.as_bytes(), name, b"\0"].concat())
+    }
+
+    fn archive(files: &[(Vec<u8>, Vec<u8>)], is_stripped: bool) -> Vec<u8> {
+        let mut archive = Vec::new();
+        for (place, (name, content)) in files.iter().enumerate() {
+            archive.extend(match is_stripped {
+                true => padded(format!("07070X{place:08x}").as_bytes()),
+                false => named("070701", name, content.len()),
+            });
+            archive.extend(padded(content));
+        }
+        archive.extend(named("070701", TRAILER, 0));
+        archive
+    }
+
+    fn given(archive: &[u8], sizes: Vec<u64>, piece: usize) -> (io::Result<()>, Vec<(Vec<u8>, u64, Vec<u8>)>) {
+        let given = Given::default();
+        let mut payload = Payload::new(Sizes(sizes), Box::new(given.clone()));
+        let written = archive.chunks(piece).try_for_each(|piece| payload.write_all(piece));
+        (written, given.0.lock().unwrap().clone())
+    }
+
+    fn files() -> impl Strategy<Value = Vec<(Vec<u8>, Vec<u8>)>> {
+        let name = proptest::collection::vec(1_u8.., 1..20);
+        proptest::collection::vec((name, proptest::collection::vec(any::<u8>(), 0..50)), 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn files_come_as_they_are(files in files(), is_stripped: bool, piece in 1_usize..60) {
+            let sizes = files.iter().map(|(_, content)| content.len() as u64).collect();
+            let (written, given) = given(&archive(&files, is_stripped), sizes, piece);
+            prop_assert!(written.is_ok());
+            let expected: Vec<_> = files
+                .into_iter()
+                .enumerate()
+                .map(|(place, (name, content))| {
+                    (if is_stripped { place_name(place as u64) } else { name }, content.len() as u64, content)
+                })
+                .collect();
+            prop_assert_eq!(given, expected);
+        }
+
+        #[test]
+        fn no_bytes_are_too_odd(files in files(), is_stripped: bool, at: usize, value: u8, sizes: Vec<u64>) {
+            let mut archive = archive(&files, is_stripped);
+            let at = at % archive.len();
+            archive[at] = value;
+            _ = given(&archive, sizes, 7);
+        }
+    }
+}

@@ -81,6 +81,8 @@ pub struct Scheduler {
     unchecked: Mutex<Option<HashSet<RepositoryId>>>,
     /// Repositories that a replica with other settings or keys published, which started later.
     overruled: Mutex<HashSet<RepositoryId>>,
+    /// Repositories of which nothing has to be done, as far as this process has seen.
+    settled: Mutex<HashMap<RepositoryId, roots::Settled>>,
     /// How many sweeps there were.
     sweeps: AtomicUsize,
     publishing: Semaphore,
@@ -121,6 +123,7 @@ impl Scheduler {
             stale: stale::Work::default(),
             unchecked: Mutex::default(),
             overruled: Mutex::default(),
+            settled: Mutex::default(),
             sweeps: AtomicUsize::new(0),
             publishing: Semaphore::new(PUBLISHED_AT_ONCE),
             patient: Semaphore::new(MAX_BACKGROUND_PUBLISHES),

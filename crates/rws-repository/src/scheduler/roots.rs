@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use rws_model::RepositoryId;
-use rws_store::{Key, Span};
+use rws_model::{RepositoryId, Sha256, sha256};
+use rws_store::{Key, Span, Stat, Version};
 
 use super::{Priority, Scheduler, lock};
 use crate::RepositoryError;
+use crate::catalogue::ConfiguredTarget;
 use crate::generation::{Head, Heads};
 use crate::plan::join;
 use crate::publish::{Trigger, Triggers};
@@ -15,13 +16,42 @@ use crate::publish::{Trigger, Triggers};
 /// One sweep of so many looks at the roots of a repository: about one in ten minutes.
 const SWEEPS: usize = 20;
 
+/// A repository with nothing to be done: as long as the listing has the same version of its head, the head is not read again.
+pub(super) struct Settled {
+    head: Version,
+    /// The root files of the head.
+    roots: Vec<RootCopy>,
+}
+
+/// A root file as it should be in the store.
+#[derive(Clone)]
+struct RootCopy {
+    key: Key,
+    size_bytes: u64,
+    sha256: Sha256,
+}
+
+/// The root files of a head, as they should be in the store.
+fn copies(target: &ConfiguredTarget, repository: &RepositoryId, head: &Head) -> Result<Vec<RootCopy>, RepositoryError> {
+    let tree = target.format.layout(repository).tree;
+    let copy = |file: &rws_model::RootFile| {
+        let path = join(&tree, &file.name);
+        let key = Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is not a file name"))?;
+        Ok(RootCopy { key, size_bytes: file.content.len() as u64, sha256: sha256(&file.content) })
+    };
+    head.root.iter().map(copy).collect()
+}
+
 impl Scheduler {
     /// Wakes repositories whose roots in the store are other than their heads say. Each sweep looks at some of them.
     pub(super) async fn look_at_roots(self: &Arc<Self>, sweep: usize) -> Result<(), RepositoryError> {
         let heads = Heads(self.publisher.store()).list().await?;
         let due = heads.into_iter().enumerate().filter(|(number, _)| number % SWEEPS == sweep % SWEEPS);
-        for (_, (repository, _)) in due {
+        for (_, (repository, stat)) in due {
             if self.publisher.catalogue().repository(&repository).is_none() {
+                continue;
+            }
+            if self.is_settled(&repository, &stat).await? {
                 continue;
             }
             match self.has_another_root(&repository).await {
@@ -40,21 +70,40 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Whether nothing is to be done for a repository: its head is the one that was read, and its root files are as they were written.
+    async fn is_settled(&self, repository: &RepositoryId, stat: &Stat) -> Result<bool, RepositoryError> {
+        let roots = {
+            let settled = lock(&self.settled);
+            let known = settled.get(repository).filter(|known| known.head == stat.version);
+            known.map(|known| known.roots.clone())
+        };
+        match roots {
+            Some(roots) => self.are_there(&roots).await,
+            None => Ok(false),
+        }
+    }
+
     async fn has_another_root(self: &Arc<Self>, repository: &RepositoryId) -> Result<bool, RepositoryError> {
         let store = self.publisher.store();
+        lock(&self.settled).remove(repository);
+        let Some(target) = self.publisher.catalogue().repository(repository) else { return Ok(false) };
         let Some((head, version)) = Heads(store).read(repository).await? else { return Ok(false) };
-        self.look_at_renderer(repository, &head);
-        let target = self.publisher.catalogue().repository(repository);
-        self.note_overruled(repository, target.is_some_and(|target| self.publisher.is_superseded(target, &head)));
-        if target.is_some_and(|target| self.publisher.supersedes(target, &head)) {
+        let is_stale = self.look_at_renderer(repository, &head);
+        let is_overruled = self.publisher.is_superseded(target, &head);
+        self.note_overruled(repository, is_overruled);
+        if self.publisher.supersedes(target, &head) {
             return Ok(true);
         }
-        if self.fits(repository, &head).await? {
+        let roots = copies(target, repository, &head)?;
+        if self.are_there(&roots).await? {
+            if !is_stale && !is_overruled {
+                lock(&self.settled).insert(repository.clone(), Settled { head: version, roots });
+            }
             return Ok(false);
         }
         // a publish that is under way writes its roots after its head
         Ok(Heads(store).read(repository).await?.is_some_and(|(_, now)| now == version)
-            && !self.fits(repository, &head).await?)
+            && !self.are_there(&roots).await?)
     }
 
     /// Says it once when a replica that started later has other settings or keys.
@@ -71,18 +120,18 @@ impl Scheduler {
         if is_overruled { _ = overruled.insert(repository.clone()) } else { _ = overruled.remove(repository) }
     }
 
-    /// Whether the roots in the store are those of a head.
-    async fn fits(&self, repository: &RepositoryId, head: &Head) -> Result<bool, RepositoryError> {
-        let Some(target) = self.publisher.catalogue().repository(repository) else { return Ok(true) };
-        let tree = target.format.layout(repository).tree;
-        for file in &head.root {
-            let path = join(&tree, &file.name);
-            let key = Key::parse(&path).ok_or_else(|| RepositoryError::damaged(&path, "it is not a file name"))?;
-            let Some(content) = self.publisher.store().read(&key, Span::Whole).await? else { return Ok(false) };
-            if content.stat.size_bytes != file.content.len() as u64 || content.collect().await? != file.content {
+    /// Whether the store has all of these root files.
+    async fn are_there(&self, roots: &[RootCopy]) -> Result<bool, RepositoryError> {
+        for copy in roots {
+            if !self.is_there(copy).await? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    async fn is_there(&self, copy: &RootCopy) -> Result<bool, RepositoryError> {
+        let Some(content) = self.publisher.store().read(&copy.key, Span::Whole).await? else { return Ok(false) };
+        Ok(content.stat.size_bytes == copy.size_bytes && sha256(&content.collect().await?) == copy.sha256)
     }
 }

@@ -89,12 +89,13 @@ impl Scheduler {
     }
 
     /// Wakes a repository whose head says that it has such entries: another replica published it, of an earlier version.
-    pub(super) fn look_at_renderer(self: &Arc<Self>, repository: &RepositoryId, head: &Head) {
-        let Some(target) = self.publisher.catalogue().repository(repository) else { return };
+    pub(super) fn look_at_renderer(self: &Arc<Self>, repository: &RepositoryId, head: &Head) -> bool {
+        let Some(target) = self.publisher.catalogue().repository(repository) else { return false };
         let is_stale = head.oldest_renderer.is_some_and(|oldest| oldest < target.format.renderer());
         if is_stale && !lock(&self.stale.repositories).contains_key(repository) {
             self.wake(repository, Triggers::NONE, Priority::Background);
         }
+        is_stale
     }
 
     /// Renders the entries of a repository again, batch by batch, each with a commit of its own.

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rws_lab::fixture;
+use rws_lab::{Chroot, fixture};
 use serde_json::json;
 
 use crate::contract::stage::{configured, expect_code, post_json};
@@ -220,6 +220,41 @@ fn of_rpms_in_each_compression() {
         assert_eq!(machine.found(&["debuginfo", &built.id]), read_file(&built.symbols), "{payload}");
         assert_eq!(machine.found(&["executable", &built.id]), read_file(&built.program), "{payload}");
         assert_eq!(machine.found(&["source", &built.id, &built.text]), TEXT.as_bytes(), "{payload}");
+    }
+}
+
+/// rpm 6 leaves the headers of files out of payloads: `tests/run full`.
+#[test]
+fn of_packages_of_sid_without_headers_of_files() {
+    let sid = Chroot::sid();
+    let work = temporary_directory();
+    let server = configured(work.path(), |_| {});
+    let spec = work.path().join("thing.spec");
+    let text = "Name: thing\nVersion: 1.0\nRelease: 1\nSummary: s\nLicense: MIT\nBuildArch: noarch\n%description\nd\n\
+        %install\nmkdir -p %{buildroot}/usr/lib/debug/.build-id/ab %{buildroot}/usr/src/debug/thing\n\
+        echo symbols > %{buildroot}/usr/lib/debug/.build-id/ab/cd.debug\n\
+        echo text > %{buildroot}/usr/src/debug/thing/a.c\n\
+        ln %{buildroot}/usr/src/debug/thing/a.c %{buildroot}/usr/src/debug/thing/b.c\n\
+        ln -s a.c %{buildroot}/usr/src/debug/thing/c.c\n\
+        %files\n/usr/lib/debug\n/usr/src/debug\n";
+    write_file(&spec, text);
+    for (format, version) in [("4", "8"), ("6", "9")] {
+        let top = work.path().join(format);
+        let mut words = sid.command("rpmbuild").into_iter();
+        Program::new(words.next().unwrap(), work.path())
+            .args(words)
+            .args(["-bb", "--define", &format!("_rpmformat {format}"), "--define"])
+            .arg(format!("_topdir {}", top.display()))
+            .arg(&spec)
+            .succeed();
+        let target = format!("live/2.8/el/{version}");
+        upload(&server, &target, &[top.join("RPMS/noarch/thing-1.0-1.noarch.rpm")]);
+        let machine = Machine::new(&server, &format!("/-/debuginfod/{target}"));
+        assert_eq!(machine.found(&["debuginfo", "abcd"]), b"symbols\n");
+        for name in ["a", "b", "c"] {
+            let path = format!("/usr/src/debug/thing/{name}.c");
+            assert_eq!(machine.found(&["source", "abcd", &path]), b"text\n", "{name}");
+        }
     }
 }
 
