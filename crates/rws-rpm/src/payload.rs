@@ -191,9 +191,11 @@ mod tests {
 
     use super::*;
 
-    /// What was given: paths and contents.
+    /// A file that was given: its path, its size and its content.
+    type GivenFile = (Vec<u8>, u64, Vec<u8>);
+
     #[derive(Clone, Default)]
-    struct Given(Arc<Mutex<Vec<(Vec<u8>, u64, Vec<u8>)>>>);
+    struct Given(Arc<Mutex<Vec<GivenFile>>>);
 
     impl FileSink for Given {
         fn begin(&mut self, path: &[u8], size_bytes: u64) {
@@ -234,7 +236,7 @@ mod tests {
         archive
     }
 
-    fn given(archive: &[u8], sizes: Vec<u64>, piece: usize) -> (io::Result<()>, Vec<(Vec<u8>, u64, Vec<u8>)>) {
+    fn given(archive: &[u8], sizes: Vec<u64>, piece: usize) -> (io::Result<()>, Vec<GivenFile>) {
         let given = Given::default();
         let mut payload = Payload::new(Sizes(sizes), Box::new(given.clone()));
         let written = archive.chunks(piece).try_for_each(|piece| payload.write_all(piece));
