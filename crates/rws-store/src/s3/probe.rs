@@ -16,6 +16,9 @@ const WRITERS: usize = 16;
 /// How often they race for a swap.
 const RACES: usize = 2;
 
+/// So many tries in a row have to show nothing before conditions count as not kept.
+const TRIES: usize = 3;
+
 /// Whether conditional writes hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conditions {
@@ -23,6 +26,17 @@ pub enum Conditions {
     Kept,
     /// The service ignores conditions, does not know them, or keeps them only one at a time.
     NotKept,
+}
+
+/// What a try shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// Conditions hold.
+    Kept,
+    /// A write took place although its condition did not hold: whatever was answered, its bytes are there.
+    Broken,
+    /// No write took place on a condition that holds. A single wrong answer of something other than the store looks the same.
+    Nothing,
 }
 
 impl S3Store {
@@ -37,29 +51,30 @@ impl S3Store {
         let key = |name: &str| {
             Key::parse(&format!("{directory}/{name}")).ok_or_else(|| StoreError::Missing { key: name.to_owned() })
         };
-        let (created, swapped, open) = (key("create")?, key("swap")?, key("public")?);
+        let open = key("public")?;
+        let numbered = (0..TRIES).map(|number| Ok((key(&format!("create{number}"))?, key(&format!("swap{number}"))?)));
+        let tries = numbered.collect::<Result<Vec<_>, StoreError>>()?;
         self.list_directory(&format!("{directory}/")).await?;
         let conditions = async {
             // nothing of value: whether the bucket takes ACLs is seen before a package is refused for one
             if self.inner.public_read {
                 self.write(&open, Body::from(b"probe".to_vec()), always(ObjectClass::Mutable)).await?;
             }
-            if !self.creates_once(&created).await? {
-                return Ok(Conditions::NotKept);
-            }
-            for _ in 0..RACES {
-                if !self.swaps_once(&swapped).await? {
-                    return Ok(Conditions::NotKept);
+            for (created, swapped) in &tries {
+                match self.try_conditions(created, swapped).await? {
+                    Shown::Kept => return Ok(Conditions::Kept),
+                    Shown::Broken => return Ok(Conditions::NotKept),
+                    Shown::Nothing => {}
                 }
             }
-            Ok(Conditions::Kept)
+            Ok(Conditions::NotKept)
         };
         let conditions = conditions.await;
         let (mut left, needs) = match &conditions {
             Ok(_) => self.try_needs(&directory).await,
             Err(_) => (Vec::new(), Ok(())),
         };
-        left.extend([created, swapped, open]);
+        left.extend(tries.into_iter().flat_map(|(created, swapped)| [created, swapped]).chain([open]));
         let deleted = self.delete(&left).await;
         let conditions = conditions?;
         needs?;
@@ -67,38 +82,63 @@ impl S3Store {
         Ok(conditions)
     }
 
-    async fn creates_once(&self, key: &Key) -> Result<bool, StoreError> {
-        Ok(self.race(key, &Condition::Absent).await? == 1 && !self.holds_when(key, Condition::Absent, b"again").await?)
-    }
-
-    async fn swaps_once(&self, key: &Key) -> Result<bool, StoreError> {
-        let first = self.write(key, Body::from(random()), always(ObjectClass::Private)).await?.version;
-        let fresh = Condition::Matches(first.clone());
-        if !self.holds_when(key, fresh.clone(), &random()).await? {
-            // some services compare the condition with an ETag without quotes
-            self.inner.bare_tags.store(true, Ordering::Relaxed);
-            if !self.holds_when(key, fresh, &random()).await? {
-                self.inner.bare_tags.store(false, Ordering::Relaxed);
-                return Ok(false);
+    async fn try_conditions(&self, created: &Key, swapped: &Key) -> Result<Shown, StoreError> {
+        let mut shown = self.creates_once(created).await?;
+        for _ in 0..RACES {
+            if shown == Shown::Kept {
+                shown = self.swaps_once(swapped).await?;
             }
         }
-        if self.holds_when(key, Condition::Matches(first), &random()).await? {
-            return Ok(false);
-        }
-        let current: Option<Stat> = self.stat(key).await?;
-        let Some(current) = current else { return Ok(false) };
-        Ok(self.race(key, &Condition::Matches(current.version)).await? == 1)
+        Ok(shown)
     }
 
-    /// How many of many writers win.
-    async fn race(&self, key: &Key, condition: &Condition) -> Result<usize, StoreError> {
+    async fn creates_once(&self, key: &Key) -> Result<Shown, StoreError> {
+        match self.race(key, &Condition::Absent).await? {
+            Shown::Kept if self.holds_when(key, Condition::Absent, b"again").await? => Ok(Shown::Broken),
+            shown => Ok(shown),
+        }
+    }
+
+    async fn swaps_once(&self, key: &Key) -> Result<Shown, StoreError> {
+        let first = self.write(key, Body::from(random()), always(ObjectClass::Private)).await?.version;
+        let fresh = Condition::Matches(first.clone());
+        if !self.holds_when(key, fresh.clone(), &random()).await? && !self.is_bare(key, fresh).await? {
+            return Ok(Shown::Nothing);
+        }
+        if self.holds_when(key, Condition::Matches(first), &random()).await? {
+            return Ok(Shown::Broken);
+        }
+        let Some(current) = self.stat(key).await? else { return Ok(Shown::Nothing) };
+        self.race(key, &Condition::Matches(current.version)).await
+    }
+
+    /// Whether the service compares conditions with ETags without quotes, as some do: from now on they are sent so. With quotes it
+    /// has just refused one.
+    async fn is_bare(&self, key: &Key, fresh: Condition) -> Result<bool, StoreError> {
+        let sends_bare = |bare| self.inner.bare_tags.store(bare, Ordering::Relaxed);
+        sends_bare(true);
+        let holds = self.holds_when(key, fresh, &random()).await?;
+        sends_bare(false);
+        let Some(current) = self.stat(key).await?.filter(|_| holds) else { return Ok(false) };
+        // it was no mistake
+        let holds_with_quotes = self.holds_when(key, Condition::Matches(current.version), &random()).await?;
+        sends_bare(!holds_with_quotes);
+        Ok(true)
+    }
+
+    /// Whether one of many writers wins.
+    async fn race(&self, key: &Key, condition: &Condition) -> Result<Shown, StoreError> {
         let contents: Vec<Vec<u8>> = (0..WRITERS).map(|_| random()).collect();
         let writers = contents.iter().map(|content| self.holds_when(key, condition.clone(), content));
         let mut winners = 0;
         for writer in join_all(writers).await {
             winners += usize::from(writer?);
         }
-        Ok(winners)
+        Ok(match winners {
+            0 => Shown::Nothing,
+            1 => Shown::Kept,
+            _ => Shown::Broken,
+        })
     }
 
     /// Whether a write on a condition takes place.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rws_lab::{Fault, FaultRule, Forged, S3Server, Seen};
-use rws_store::{Condition, LocalFile, ObjectClass, Retry, Store, StoreError};
+use rws_store::{Condition, Conditions, LocalFile, ObjectClass, Retry, Store, StoreError};
 
 use super::faults::{OPERATIONS, carry_out};
 use super::{Place, get, key, large, once, place, put, write};
@@ -219,4 +219,46 @@ async fn an_object_that_is_encrypted_with_keys_has_any_tag() {
     let encrypted = forged.with("x-amz-server-side-encryption", "aws:kms");
     place.proxy.set_fault(Some(always(encrypted, of_object)));
     assert_eq!(get(&place.store, "other").await.unwrap(), b"other bytes");
+}
+
+/// A store that keeps conditions is known for that although an answer to its test at the start is a wrong one: otherwise one answer
+/// would leave one replica that writes, for as long as the bucket is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_wrong_answer_does_not_make_a_store_one_that_keeps_no_conditions() {
+    let place = place(S3Server::ceph()).await;
+    let answers = [Forged::error(404, "NoSuchKey"), Forged::error(412, "PreconditionFailed")];
+    let mut wrong = 0;
+    for answer in answers {
+        for effect in [false, true] {
+            // the first write, the conditional ones, one of the race, the looks, and the same in a later try
+            for (method, part, number) in [
+                ("PUT", "/create", 0),
+                ("PUT", "/create", 16),
+                ("PUT", "/swap", 1),
+                ("PUT", "/swap", 2),
+                ("PUT", "/swap", 5),
+                ("HEAD", "/swap", 0),
+                ("HEAD", "/swap", 1),
+            ] {
+                let (count, counted) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+                let (fault, made) = (Fault::Forge { answer: answer.clone().numbered(), effect }, Arc::clone(&counted));
+                place.proxy.set_fault(Some(Arc::new(move |seen| {
+                    let is_meant = seen.method == method && seen.path.contains(part);
+                    let is_now = is_meant && count.fetch_add(1, Ordering::SeqCst) == number;
+                    made.fetch_add(usize::from(is_now), Ordering::SeqCst);
+                    is_now.then(|| fault.clone())
+                })));
+                // the writers of a race take a busy server longer than this store waits
+                let probed = loop {
+                    match place.store.probe().await {
+                        Ok(probed) => break probed,
+                        Err(error) => println!("{error}"),
+                    }
+                };
+                assert_eq!(probed, Conditions::Kept, "{method} {part} {number} {effect} {answer:?}");
+                wrong += counted.load(Ordering::SeqCst);
+            }
+        }
+    }
+    assert!(wrong >= 20, "{wrong} wrong answers");
 }
