@@ -1,13 +1,30 @@
 //! Packages out of which a debugger gets a file, rpm and deb: no panic, and no more bytes than the file is said to have.
 #![no_main]
 
+use std::io;
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use rws_deb::Deb;
 use rws_fuzz::restated;
-use rws_model::{BuildId, ClientFormat, DebugFile, DebugKind, FileName, Unlimited};
+use rws_model::{BuildId, ClientFormat, DebugFile, DebugKind, FileName, FileOutput, FoundFile, Unlimited};
 use rws_rpm::Rpm;
+
+/// How many bytes of the file may come yet.
+struct Bounded(Option<u64>);
+
+impl FileOutput for Bounded {
+    fn found(&mut self, file: FoundFile) -> io::Result<()> {
+        assert!(self.0.replace(file.size_bytes).is_none());
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let left = self.0.and_then(|left| left.checked_sub(bytes.len() as u64));
+        self.0 = Some(left.expect("no more bytes than the file has"));
+        Ok(())
+    }
+}
 
 fuzz_target!(|bytes: &[u8]| {
     let (Ok(name), Some(id)) = (FileName::parse("x"), BuildId::of_bytes(&[0xab, 0xcd])) else { return };
@@ -21,16 +38,10 @@ fuzz_target!(|bytes: &[u8]| {
         DebugFile::Source("/usr/bin/hello".to_owned()),
         DebugFile::Source("/usr/share/doc/hello/README".to_owned()),
     ] {
-        let mut reader = debug.reader(&name, wanted, Arc::new(Unlimited));
-        let mut taken = 0;
-        for piece in bytes.chunks(1 + bytes.len() % 997) {
-            if reader.push(piece).is_err() || reader.is_done() {
-                break;
-            }
-            taken += reader.take().len() as u64;
+        let mut reader = debug.reader(&name, wanted, Box::new(Bounded(None)), Arc::new(Unlimited));
+        let is_read = bytes.chunks(1 + bytes.len() % 997).all(|piece| reader.push(piece).is_ok() && !reader.is_done());
+        if is_read {
+            _ = reader.end();
         }
-        _ = reader.end();
-        taken += reader.take().len() as u64;
-        assert!(taken <= reader.found().map_or(0, |found| found.size_bytes));
     }
 });

@@ -6,18 +6,28 @@ mod picker;
 mod unpacker;
 mod window;
 
+use std::io;
+
 pub use build_id::build_id;
-pub use picker::{Picked, Picker, Wanted};
+pub use picker::{Picker, Progress, Wanted};
 pub use unpacker::{Packing, UnpackError, Unpacker, XZ_MEMORY_BYTES, ZSTD_WINDOW_LOG};
 pub use window::window_bytes;
 
-/// Who gets the regular files of an archive, one after the other.
+/// Who gets the regular files of an archive, one after the other. An error ends the reading.
 pub trait FileSink: Send {
     /// A file begins: its path as the archive has it, and its size in bytes.
-    fn begin(&mut self, path: &[u8], size_bytes: u64);
+    ///
+    /// # Errors
+    ///
+    /// When nobody wants more.
+    fn begin(&mut self, path: &[u8], size_bytes: u64) -> io::Result<()>;
 
     /// The next bytes of it; behind them the padding may follow.
-    fn bytes(&mut self, bytes: &[u8]);
+    ///
+    /// # Errors
+    ///
+    /// When nobody wants more.
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// A path without what stands at the start of all paths of an archive.

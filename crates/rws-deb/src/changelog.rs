@@ -1,6 +1,6 @@
 //! The Debian changelog in a package (Debian Policy 4.4 and 12.7): which one `apt changelog` asks for, and its text.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::read::MultiGzDecoder;
@@ -68,7 +68,7 @@ impl Changelog {
 }
 
 impl FileSink for Best {
-    fn begin(&mut self, path: &[u8], size_bytes: u64) {
+    fn begin(&mut self, path: &[u8], size_bytes: u64) -> io::Result<()> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let rank = rank(&self.directory, relative(path));
         let rank = rank.filter(|rank| found.rank.is_none_or(|known| *rank > known));
@@ -77,14 +77,16 @@ impl FileSink for Best {
             *found = Capture { rank, content: Vec::new() };
             self.left_bytes = size_bytes.min(LIMIT_BYTES);
         }
+        Ok(())
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         let length = usize::try_from(self.left_bytes).unwrap_or(usize::MAX).min(bytes.len());
         if let Some(kept) = bytes.get(..length).filter(|kept| !kept.is_empty()) {
             self.left_bytes -= length as u64;
             self.found.lock().unwrap_or_else(PoisonError::into_inner).content.extend_from_slice(kept);
         }
+        Ok(())
     }
 }
 

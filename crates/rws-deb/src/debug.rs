@@ -1,11 +1,11 @@
 //! Debug symbols: packages `NAME-dbgsym`, which name the build IDs of the programs in the package `NAME` (the field `Build-Ids`, which
 //! dh_strip and CPack write).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use rws_archive::{Picked, Picker, Wanted};
+use rws_archive::{Picker, Progress, Wanted};
 use rws_model::{
-    BuildId, DebugFile, DebugFormat, DebugKind, EntryTopic, FileName, FileReader, FoundFile, Memory, NamedBuildId,
+    BuildId, DebugFile, DebugFormat, DebugKind, EntryTopic, FileName, FileOutput, FileReader, Memory, NamedBuildId,
     PackageName, Refusal,
 };
 
@@ -44,30 +44,30 @@ impl DebugFormat for DebDebug {
         Vec::new()
     }
 
-    fn reader(&self, package: &FileName, wanted: DebugFile, memory: Arc<dyn Memory>) -> Box<dyn FileReader> {
+    fn reader(
+        &self,
+        package: &FileName,
+        wanted: DebugFile,
+        output: Box<dyn FileOutput>,
+        memory: Arc<dyn Memory>,
+    ) -> Box<dyn FileReader> {
         let wanted = match wanted {
             DebugFile::OfBuildId(id, DebugKind::Executable) => Wanted::BuildId(id),
             DebugFile::OfBuildId(id, DebugKind::Debuginfo) => {
-                Wanted::Paths(vec![format!("usr/lib/debug/.build-id/{}.debug", id.path()).into_bytes()])
+                Wanted::Paths([format!("usr/lib/debug/.build-id/{}.debug", id.path()).into_bytes()].into())
             }
-            DebugFile::Source(path) => Wanted::Paths(vec![path.trim_start_matches('/').as_bytes().to_vec()]),
+            DebugFile::Source(path) => Wanted::Paths([path.trim_start_matches('/').as_bytes().to_vec()].into()),
         };
-        let picked: Arc<Mutex<Picked>> = Arc::default();
-        let files = DataFiles::new(Box::new(Picker::new(wanted, Arc::clone(&picked))), memory);
-        Box::new(Reader { name: package.clone(), files, picked })
+        let progress = Progress::default();
+        let files = DataFiles::new(Box::new(Picker::new(wanted, output, progress.clone())), memory);
+        Box::new(Reader { name: package.clone(), files, progress })
     }
 }
 
 struct Reader {
     name: FileName,
     files: DataFiles,
-    picked: Arc<Mutex<Picked>>,
-}
-
-impl Reader {
-    fn picked(&self) -> MutexGuard<'_, Picked> {
-        self.picked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    progress: Progress,
 }
 
 impl FileReader for Reader {
@@ -80,16 +80,8 @@ impl FileReader for Reader {
         Ok(())
     }
 
-    fn found(&self) -> Option<FoundFile> {
-        self.picked().found.clone()
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.picked().bytes)
-    }
-
     fn is_done(&self) -> bool {
-        self.picked().is_complete() || self.files.has_ended()
+        self.progress.is_complete() || self.files.has_ended()
     }
 }
 

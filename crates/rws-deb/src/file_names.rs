@@ -192,7 +192,7 @@ impl Names {
         if header.entry_type() == tar::EntryType::Regular
             && let Some(files) = &mut self.files
         {
-            files.begin(&name, size_bytes);
+            files.begin(&name, size_bytes)?;
         }
         // links, devices and directories have no content whatever their header says
         if header.entry_type() == tar::EntryType::Regular { body(None) } else { Ok(State::start()) }
@@ -251,7 +251,7 @@ impl Write for Names {
                     rest = later;
                     *left_bytes -= length as u64;
                     if let Some(files) = &mut self.files {
-                        files.bytes(now);
+                        files.bytes(now)?;
                     }
                     if let Some((name, size_bytes)) = name {
                         let wanted = usize::try_from(*size_bytes).unwrap_or(usize::MAX) - name.len();

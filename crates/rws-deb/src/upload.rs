@@ -66,9 +66,12 @@ impl<'a> Upload<'a> {
         let repository = repository(placement.target)
             .ok_or_else(|| refuse(format!("{} is not a legal name of a repository", placement.target)))?;
         let component = placement.place.component.as_deref();
-        let component = component::chosen(component, placement.settings).map_err(|known| {
-            refuse(format!("{} is no component of {}: {known}", component.unwrap_or_default(), placement.target))
-        })?;
+        let component = match component {
+            Some(component) if placement.is_present => component,
+            component => component::chosen(component, placement.settings).map_err(|known| {
+                refuse(format!("{} is no component of {}: {known}", component.unwrap_or_default(), placement.target))
+            })?,
+        };
         Ok(Self {
             files: files.iter().map(|inspected| (&inspected.file.name, inspected)).collect(),
             placement,

@@ -25,13 +25,13 @@ mod verb;
 pub use digest::{Algorithm, AlgorithmDigester, ContentDigester, Digester, Digests, Sha256, ShaDigester, sha256};
 pub use format::{
     Assembled, BuildId, BuiltPackage, CLIENT_FILE_FUNCTIONS, ChangelogItem, ChangelogReader, ClientFormat, ClientKey,
-    ClientSetup, Codec, DebugFile, DebugFormat, DebugKind, DraftContent, DraftFile, EntryTopic, FileByFile, FileReader,
-    Format, Formats, FoundFile, Frame, FrontError, Index, IndexFile, Inspected, Inspector, InstallWay, Layout, Listed,
-    ListedFile, ListedPackage, ListedRole, Metadata, MetadataOffer, MetadataOrigin, NameRule, NamedBuildId, NamedFile,
-    NamedRelation, PackageDescription, PackageFront, PackageKeys, PackageName, PackagePlace, PackageRelations,
-    PackageSigning, Placement, PlainDirectory, ProductRule, Reading, RelationList, ReleasePackage, RepositoryFormat,
-    Role, RootError, RootFile, RootInput, SignatureAlgorithm, UploadFormat, quoted, release_version, released_at,
-    with_digest,
+    ClientSetup, Codec, DebugFile, DebugFormat, DebugKind, DraftContent, DraftFile, EntryTopic, FileByFile, FileOutput,
+    FileReader, Format, Formats, FoundFile, Frame, FrontError, Index, IndexFile, Inspected, Inspector, InstallWay,
+    Layout, Listed, ListedFile, ListedPackage, ListedRole, Metadata, MetadataOffer, MetadataOrigin, NameRule,
+    NamedBuildId, NamedFile, NamedRelation, PackageDescription, PackageFront, PackageKeys, PackageName, PackagePlace,
+    PackageRelations, PackageSigning, Placement, PlainDirectory, ProductRule, Reading, RelationList, ReleasePackage,
+    RepositoryFormat, Role, RootError, RootFile, RootInput, SignatureAlgorithm, UploadFormat, quoted, release_version,
+    released_at, with_digest,
 };
 pub use glob::glob_matches;
 pub use grant::{Allowed, Grant, Readers};

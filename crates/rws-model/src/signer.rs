@@ -43,8 +43,8 @@ pub struct SigningRequest<'a> {
 /// The keys of a target: unlocked and fit for use, in this process or elsewhere.
 #[async_trait]
 pub trait Signer: Send + Sync {
-    /// The fingerprint of the primary key, upper-case hexadecimal digits; of several keys all of them. When it changes,
-    /// everything is signed anew.
+    /// The fingerprint of the primary key, upper-case hexadecimal digits, with what tells it from the same key with other
+    /// subkeys or dates; of several keys all of them. When it changes, everything is signed anew.
     fn fingerprint(&self) -> &str;
 
     /// The fingerprint of the one key that signs packages.

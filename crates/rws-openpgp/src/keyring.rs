@@ -51,10 +51,10 @@ impl Keyring {
         announced: Vec<PublicKey>,
     ) -> Result<Self, KeyError> {
         let signers: Vec<Arc<dyn KeySigner>> = std::iter::once(active).chain(also).collect();
-        let names: Vec<&str> = signers.iter().map(|signer| signer.public_key().fingerprint()).collect();
-        let mut fingerprint = names.join("+");
+        let signing = signers.iter().map(|signer| signer.public_key().identity());
+        let mut fingerprint = signing.collect::<Result<Vec<String>, KeyError>>()?.join("+");
         for key in &announced {
-            fingerprint.push_str(&format!(" {}", key.fingerprint()));
+            fingerprint.push_str(&format!(" {}", key.identity()?));
         }
         let keys = each_once(signers.iter().map(|signer| signer.public_key()).chain(&announced));
         let armored = PublicKey::armored_together(&keys)?;
@@ -91,13 +91,8 @@ impl Keyring {
         let mut signatures = Vec::new();
         for signer in signers {
             let signature = signer.signature(kind, request).await?;
-            if !signer.public_key().verifies(&signature, kind, request.bytes) {
-                let key = signer.public_key().fingerprint().to_owned();
-                let reason =
-                    "the signature does not verify with the public key: the signer uses another key, or signs \
-                              other bytes"
-                        .to_owned();
-                return Err(SignError { key, reason });
+            if let Some(reason) = signer.public_key().objection(&signature, kind, request) {
+                return Err(SignError { key: signer.public_key().fingerprint().to_owned(), reason });
             }
             signatures.push(signature);
         }
@@ -105,7 +100,7 @@ impl Keyring {
     }
 
     fn error(&self, reason: String) -> SignError {
-        SignError { key: self.fingerprint.clone(), reason }
+        SignError { key: self.signing_fingerprint().to_owned(), reason }
     }
 }
 
@@ -186,7 +181,7 @@ impl Signer for Keyring {
     fn verify_package(&self, signature: &[u8], bytes: &[u8], now: i64) -> Option<String> {
         let signature = KeySignature::from_packet(signature).ok()?;
         let mut keys = self.public_keys().into_iter().chain(&self.package_keys);
-        let key = keys.find(|key| key.vouches(&signature, bytes, now))?;
+        let key = keys.find(|key| key.vouches(&signature, SignatureKind::Binary, bytes, now))?;
         Some(key.fingerprint().to_owned())
     }
 

@@ -7,8 +7,8 @@ use pgp::composed::{PublicOrSecret, SignedPublicKey};
 use pgp::crypto::public_key::PublicKeyAlgorithm;
 use pgp::packet::{PublicKey as PrimaryKey, PublicSubkey};
 use pgp::ser::Serialize;
-use pgp::types::KeyDetails;
-use rws_model::SignatureAlgorithm;
+use pgp::types::{KeyDetails, KeyVersion};
+use rws_model::{SignatureAlgorithm, SigningRequest};
 
 use crate::armor::{self, reason};
 use crate::certificate::{Certificate, fingerprint};
@@ -125,7 +125,7 @@ impl PublicKey {
         policy::choose(&Certificate::read_public(&self.key, now)?, now)
     }
 
-    /// How its signatures are made; `None` where nothing in it may sign now, or in another way.
+    /// How its signatures are made; `None` where nothing in it may sign.
     pub fn algorithm(&self) -> Option<SignatureAlgorithm> {
         // the part that signs today signed yesterday: the time decides nothing but what has expired
         let created_at = i64::from(self.key.primary_key.created_at().as_secs());
@@ -133,9 +133,9 @@ impl PublicKey {
         let choice = self.choose(subkeys.fold(created_at, i64::max)).ok()?;
         match self.part(choice.part).details().algorithm() {
             PublicKeyAlgorithm::RSA | PublicKeyAlgorithm::RSASign => Some(SignatureAlgorithm::Rsa),
-            PublicKeyAlgorithm::EdDSALegacy | PublicKeyAlgorithm::Ed25519 => Some(SignatureAlgorithm::EdDsa),
+            PublicKeyAlgorithm::EdDSALegacy => Some(SignatureAlgorithm::EdDsa),
             PublicKeyAlgorithm::ECDSA => Some(SignatureAlgorithm::EcDsa),
-            _ => None,
+            _ => Some(SignatureAlgorithm::Later),
         }
     }
 
@@ -163,10 +163,10 @@ impl PublicKey {
         }
     }
 
-    /// Whether the primary key or a subkey of it made a signature of these bytes. What the key says of itself, such as
-    /// an end of its validity, does not matter here.
+    /// Whether the primary key or a subkey of it made a signature of these bytes, with a hash that clients take. What the key
+    /// says of itself, such as an end of its validity, does not matter here.
     pub fn verifies(&self, signature: &KeySignature, kind: SignatureKind, bytes: &[u8]) -> bool {
-        if !signature.is_of_kind(kind) {
+        if !signature.is_of_kind(kind) || signature.weakness().is_some() {
             return false;
         }
         let subkeys = self.key.public_subkeys.iter().map(|subkey| PublicPart::Subkey(&subkey.key));
@@ -174,13 +174,58 @@ impl PublicKey {
         parts.any(|part| part.verifies(signature, bytes))
     }
 
-    /// Whether a part of the key that may sign at `now` made a signature of these bytes: clients that have the key take
-    /// it.
-    pub fn vouches(&self, signature: &KeySignature, bytes: &[u8], now: i64) -> bool {
+    /// Whether a part of the key that may sign at `now` made a signature of these bytes, with a hash that clients take: those
+    /// that have the key take it.
+    pub fn vouches(&self, signature: &KeySignature, kind: SignatureKind, bytes: &[u8], now: i64) -> bool {
+        if !signature.is_of_kind(kind) || signature.weakness().is_some() {
+            return false;
+        }
         let Ok(certificate) = Certificate::read_public(&self.key, now) else { return false };
-        let parts = policy::signing_parts(&certificate, now);
-        signature.is_of_kind(SignatureKind::Binary)
-            && parts.into_iter().any(|part| self.part(part).verifies(signature, bytes))
+        policy::signing_parts(&certificate, now).into_iter().any(|part| self.part(part).verifies(signature, bytes))
+    }
+
+    /// What is wrong with a signature that was made for a request, as the end of a sentence; `None` where clients take it.
+    pub fn objection(
+        &self,
+        signature: &KeySignature,
+        kind: SignatureKind,
+        request: SigningRequest<'_>,
+    ) -> Option<String> {
+        if self.vouches(signature, kind, request.bytes, request.signed_at) {
+            return None;
+        }
+        if let Some(weakness) = signature.weakness() {
+            return Some(format!("its signature is of no use: {weakness}"));
+        }
+        if !signature.is_of_kind(kind) {
+            return Some(
+                "its signature has the wrong type (a clear-signed text needs type 0x01, `gpg --textmode`)".to_owned(),
+            );
+        }
+        Some(match self.verifies(signature, kind, request.bytes) {
+            true => "its signature is by a part of the key that is expired, revoked or not for signing".to_owned(),
+            false => "its signature does not verify with the configured public key: it signs with another key, or other bytes"
+                .to_owned(),
+        })
+    }
+
+    /// What tells this key from others, and from the same one with other subkeys, dates or revocations.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: serialising into memory does not fail.
+    pub(crate) fn identity(&self) -> Result<String, KeyError> {
+        let digest = rws_model::sha256(&self.to_bytes()?).hex();
+        Ok(format!("{}:{}", self.fingerprint, digest.get(..16).unwrap_or_default()))
+    }
+
+    /// Why a client that has this key beside others may read none of them, as the end of a sentence; `None` where it may be
+    /// published. gpgv 2.2, and so apt, stops at a key or subkey of a later version.
+    pub fn unreadable(&self) -> Option<String> {
+        let subkeys = self.key.public_subkeys.iter().map(|subkey| subkey.key.version());
+        let mut versions = std::iter::once(self.key.primary_key.version()).chain(subkeys);
+        let other = versions.find(|version| *version != KeyVersion::V4)?;
+        Some(format!("it has a key of version {}, which keeps apt from reading the keys beside it", u8::from(other)))
     }
 
     /// Whether all signatures of a text of armored blocks are wanted: one of them is by this key.

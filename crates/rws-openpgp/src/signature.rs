@@ -72,6 +72,15 @@ impl KeySignature {
         self.packet().typ() == Some(kind.packet_type())
     }
 
+    /// Why no client of today takes the signature, whoever made it, as the end of a sentence; `None` where they do.
+    pub fn weakness(&self) -> Option<String> {
+        let hash = self.hash()?;
+        let is_weak = matches!(hash, HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160);
+        is_weak.then(|| {
+            format!("it is made with {hash}, which apt and rpm refuse: make signatures with SHA-256 or better")
+        })
+    }
+
     fn hash(&self) -> Option<HashAlgorithm> {
         self.packet().hash_alg()
     }

@@ -391,6 +391,7 @@ pub(crate) fn assemble(
             pool: &|path| pool.get(path),
             listed,
             strict_names: target.policy.strict_names,
+            is_present: false,
         };
         target.format.assemble(files, &placement)
     };

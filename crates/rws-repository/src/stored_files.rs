@@ -162,9 +162,9 @@ pub(crate) fn assemble(
 ) -> Result<Record, Refusal> {
     let directory = file.path.rsplit_once('/').map_or("", |(directory, _)| directory);
     let pool = |path: &str| beside(&join(directory, path.rsplit('/').next().unwrap_or(path)));
-    // the directory is where the file is; of the component it says only one that there is
+    // the directory is where the file is; a component that the configuration does not have any more keeps its packages
     let component = target.format.place_of(directory).component;
-    let is_component = |name: &String| target.format.check_component(Some(name), &target.settings).is_ok();
+    let is_component = |name: &String| target.format.component_rule().is_some_and(|rule| (rule.check)(name));
     let place = PackagePlace { component: component.filter(is_component), ..PackagePlace::of_product("unknown") };
     let placement = Placement {
         target: &target.target,
@@ -175,6 +175,7 @@ pub(crate) fn assemble(
         pool: &pool,
         listed: ListedFiles::InUpload,
         strict_names: false,
+        is_present: true,
     };
     let assembled = target.format.assemble(std::slice::from_ref(&file.inspected), &placement)?;
     let none = || Refusal::new(file.name.as_str(), "it is not a package");

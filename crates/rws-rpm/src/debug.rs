@@ -1,13 +1,14 @@
 //! Debug symbols: rpm makes a symbolic link for each build ID, in the package of a program below `/usr/lib/.build-id/`, in the package
 //! of its symbols below `/usr/lib/debug/.build-id/` (rpm: `build/files.c`, `generateBuildIDs`). Texts are in `NAME-debugsource`.
 
+use std::collections::HashSet;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use rws_archive::{Packing, Picked, Picker, UnpackError, Unpacker, Wanted};
+use rws_archive::{Packing, Picker, Progress, UnpackError, Unpacker, Wanted};
 use rws_model::{
-    BuildId, DebugFile, DebugFormat, DebugKind, EntryTopic, FileName, FileReader, FoundFile, Memory, NamedBuildId,
-    PackageName, Refusal,
+    BuildId, DebugFile, DebugFormat, DebugKind, EntryTopic, FileName, FileOutput, FileReader, FoundFile, Memory,
+    NamedBuildId, PackageName, Refusal,
 };
 
 use crate::fault::Fault;
@@ -23,7 +24,7 @@ const OF_SYMBOLS: &str = "/usr/lib/debug/.build-id/";
 const SYMBOLS_END: &str = ".debug";
 
 /// What a file of a long list takes while its content is looked for, in bytes.
-const FILE_BYTES: usize = 64;
+const FILE_BYTES: usize = 128;
 /// Lists that take less are not asked for.
 const LARGE_BYTES: usize = 512 << 10;
 
@@ -53,11 +54,25 @@ impl DebugFormat for RpmDebug {
         vec![format!("{source}-debugsource")]
     }
 
-    fn reader(&self, package: &FileName, wanted: DebugFile, memory: Arc<dyn Memory>) -> Box<dyn FileReader> {
+    fn reader(
+        &self,
+        package: &FileName,
+        wanted: DebugFile,
+        output: Box<dyn FileOutput>,
+        memory: Arc<dyn Memory>,
+    ) -> Box<dyn FileReader> {
         let mut stream = Stream::new();
         stream.ask(Arc::clone(&memory));
         let (name, part) = (package.clone(), Part::Headers(Box::new(stream)));
-        Box::new(Reader { name, wanted, part, seen_bytes: 0, path: Vec::new(), picked: Arc::default(), memory })
+        Box::new(Reader {
+            name,
+            wanted,
+            part,
+            seen_bytes: 0,
+            output: Some(output),
+            progress: Progress::default(),
+            memory,
+        })
     }
 }
 
@@ -79,9 +94,9 @@ struct Reader {
     part: Part,
     /// So many bytes of the package have passed.
     seen_bytes: u64,
-    /// The path of the file, once the headers have arrived.
-    path: Vec<u8>,
-    picked: Arc<Mutex<Picked>>,
+    /// Who gets the file; `None` once the payload has begun.
+    output: Option<Box<dyn FileOutput>>,
+    progress: Progress,
     memory: Arc<dyn Memory>,
 }
 
@@ -95,10 +110,6 @@ enum Part {
 }
 
 impl Reader {
-    fn picked(&self) -> MutexGuard<'_, Picked> {
-        self.picked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes bytes until the headers are there, and says which of them belong to the payload.
     fn headers<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Fault> {
         let Part::Headers(stream) = &mut self.part else { return Ok(bytes) };
@@ -114,11 +125,11 @@ impl Reader {
         }
         let packing = packing(&headers.main)?;
         let file = wanted_file(&headers.main, &self.wanted)?;
-        self.part = match file {
+        self.part = match file.zip(self.output.take()) {
             None => Part::Nothing,
-            Some(WantedFile { path, names }) => {
-                self.path = path;
-                let picker = Picker::new(Wanted::Paths(names), Arc::clone(&self.picked));
+            Some((WantedFile { path, names }, inner)) => {
+                let output = Box::new(Renamed { path, inner });
+                let picker = Picker::new(Wanted::Paths(names), output, self.progress.clone());
                 Part::Start(Box::new(Payload::new(Sizes::read(&headers.main), Box::new(picker))), packing)
             }
         };
@@ -168,18 +179,24 @@ impl FileReader for Reader {
         ended.map_err(|error| fault(error).refuse(&self.name))
     }
 
-    fn found(&self) -> Option<FoundFile> {
-        let found = self.picked().found.clone();
-        // a name in the payload may be another one of the same file
-        found.map(|found| FoundFile { path: self.path.clone(), ..found })
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.picked().bytes)
-    }
-
     fn is_done(&self) -> bool {
-        self.picked().is_complete() || matches!(self.part, Part::Nothing)
+        self.progress.is_complete() || matches!(self.part, Part::Nothing)
+    }
+}
+
+/// A name in the payload may be another one of the same file.
+struct Renamed {
+    path: Vec<u8>,
+    inner: Box<dyn FileOutput>,
+}
+
+impl FileOutput for Renamed {
+    fn found(&mut self, file: FoundFile) -> io::Result<()> {
+        self.inner.found(FoundFile { path: self.path.clone(), ..file })
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.inner.bytes(bytes)
     }
 }
 
@@ -200,7 +217,7 @@ fn packing(main: &Header) -> Result<Option<Packing>, Fault> {
 /// A file that is wanted: its path, and the names that the payload may have it under, all without slashes at their starts.
 struct WantedFile {
     path: Vec<u8>,
-    names: Vec<Vec<u8>>,
+    names: HashSet<Vec<u8>>,
 }
 
 /// Looks in the list of files for the one that is wanted.
@@ -246,7 +263,7 @@ fn place_of(main: &Header, path: &[u8]) -> Result<Option<usize>, Fault> {
 }
 
 /// The names of a file in the payload, all of them where it has several.
-fn names(main: &Header, place: usize) -> Result<Vec<Vec<u8>>, Fault> {
+fn names(main: &Header, place: usize) -> Result<HashSet<Vec<u8>>, Fault> {
     let file = |place| (main.numbers(tag::FILE_INODES).nth(place), main.numbers(tag::FILE_DEVICES).nth(place));
     let same: Vec<bool> = match file(place) {
         (Some(inode), Some(device)) => {
@@ -255,11 +272,11 @@ fn names(main: &Header, place: usize) -> Result<Vec<Vec<u8>>, Fault> {
         }
         _ => Vec::new(),
     };
-    let (mut files, mut names, mut at) = (Files::read(main)?, Vec::new(), 0);
+    let (mut files, mut names, mut at) = (Files::read(main)?, HashSet::new(), 0);
     while let Some(file) = files.next_file()? {
         if at == place || same.get(at) == Some(&true) && file.kind == FileKind::File {
-            names.push(rws_archive::relative(file.path).to_vec());
-            names.push(place_name(at as u64));
+            names.insert(rws_archive::relative(file.path).to_vec());
+            names.insert(place_name(at as u64));
         }
         at += 1;
     }

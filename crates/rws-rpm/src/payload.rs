@@ -99,7 +99,7 @@ impl Payload {
                 let place = number(0)?;
                 let size = usize::try_from(place).ok().and_then(|place| self.sizes.0.get(place));
                 let size_bytes = *size.ok_or_else(|| io::Error::other("the payload has a file that no list has"))?;
-                self.files.begin(&place_name(place), size_bytes);
+                self.files.begin(&place_name(place), size_bytes)?;
                 Ok(content(size_bytes))
             }
             b"070701" | b"070702" => {
@@ -116,13 +116,13 @@ impl Payload {
         }
     }
 
-    fn named(&mut self, name: &[u8], size_bytes: u64) -> State {
+    fn named(&mut self, name: &[u8], size_bytes: u64) -> io::Result<State> {
         let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
         if name == TRAILER {
-            return State::End;
+            return Ok(State::End);
         }
-        self.files.begin(name, size_bytes);
-        content(size_bytes)
+        self.files.begin(name, size_bytes)?;
+        Ok(content(size_bytes))
     }
 }
 
@@ -155,14 +155,14 @@ impl Write for Payload {
                     name.extend_from_slice(now);
                     rest = later;
                     match name.len() == padded_bytes {
-                        true => self.named(&name[..name_bytes], size_bytes),
+                        true => self.named(&name[..name_bytes], size_bytes)?,
                         false => State::Name { name, name_bytes, padded_bytes, size_bytes },
                     }
                 }
                 State::Content { left_bytes } => {
                     let length = usize::try_from(left_bytes).unwrap_or(usize::MAX).min(rest.len());
                     let (now, later) = rest.split_at(length);
-                    self.files.bytes(now);
+                    self.files.bytes(now)?;
                     rest = later;
                     match left_bytes - length as u64 {
                         0 => State::Header(Vec::new()),
@@ -198,15 +198,17 @@ mod tests {
     struct Given(Arc<Mutex<Vec<GivenFile>>>);
 
     impl FileSink for Given {
-        fn begin(&mut self, path: &[u8], size_bytes: u64) {
+        fn begin(&mut self, path: &[u8], size_bytes: u64) -> io::Result<()> {
             self.0.lock().unwrap().push((path.to_vec(), size_bytes, Vec::new()));
+            Ok(())
         }
 
-        fn bytes(&mut self, bytes: &[u8]) {
+        fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
             let mut given = self.0.lock().unwrap();
             let (_, size_bytes, content) = given.last_mut().unwrap();
             let left = *size_bytes as usize - content.len();
             content.extend_from_slice(&bytes[..left.min(bytes.len())]);
+            Ok(())
         }
     }
 

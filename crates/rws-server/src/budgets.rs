@@ -111,7 +111,7 @@ const CHECKED: u64 = 1;
 const CHANGELOGS: u64 = 2;
 
 /// Files that are read out of packages: each holds the window of its package, which [`Budgets::reading`] bounds.
-const DEBUGINFOD: u64 = 8;
+const DEBUGINFOD: u64 = 64;
 
 /// Bytes of files of metadata.
 const METADATA_BYTES: u64 = 32 << 20;

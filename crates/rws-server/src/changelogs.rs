@@ -144,10 +144,10 @@ async fn changelog(
         None | Some(Ok(())) => ControlFlow::Continue(()),
         Some(Err(refusal)) => {
             tracing::debug!(file = %name, %refusal, "RWS cannot read the changelog of a package");
-            ControlFlow::Break(())
+            ControlFlow::Break(true)
         }
     };
-    let Some(looking) = extraction::read(service, path, looking, take).await? else { return Ok(None) };
+    let Some((looking, _)) = extraction::read(service, path, looking, take).await? else { return Ok(None) };
     let found = looking.finish().map(Bytes::from);
     service.changelogs.keep(sha256, found.clone());
     Ok(found)

@@ -23,7 +23,7 @@ use crate::spool::MemoryOfUser;
 const LONGEST_QUEUE: Duration = Duration::from_secs(20);
 
 /// In so many packages a file is looked for.
-const MAX_PACKAGES: usize = 8;
+const MAX_PACKAGES: usize = 32;
 
 /// What is said of a file beside its bytes (debuginfod(8), "HTTP HEADERS").
 const FILE: HeaderName = HeaderName::from_static("x-debuginfod-file");
@@ -94,8 +94,8 @@ pub async fn get(
         let Some((path, file)) = package.files.first() else { continue };
         let memory = Arc::new(MemoryOfUser::new(&service.budgets, "debuginfod"));
         let Some(debug) = contents.target().format.debug() else { continue };
-        let looking = debug.reader(&file.name, asked.wanted.clone(), memory);
-        if let Some(found) = extraction::file(service, path, looking, Arc::clone(&turn)).await? {
+        let reader = |output| debug.reader(&file.name, asked.wanted.clone(), output, memory);
+        if let Some(found) = extraction::file(service, path, reader, Arc::clone(&turn)).await? {
             return Ok(Some(answer(&package, found)));
         }
     }

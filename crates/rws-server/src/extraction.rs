@@ -1,29 +1,37 @@
 //! Packages read from the store on threads of low priority: to unpack a large one takes seconds.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::unfold;
-use rws_model::{FileReader, FoundFile, Refusal};
+use rws_model::{FileOutput, FileReader, FoundFile, Refusal, RefusalKind};
 use rws_repository::RepositoryError;
 use rws_store::{StoreError, low_priority};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
-use crate::answer::Problem;
+use crate::answer::{Problem, busy};
 use crate::service::Service;
 
-/// So many packed bytes are unpacked at once: a few bytes may become very many.
+/// So many bytes are unpacked, and sent, at once.
 const PIECE_BYTES: usize = 16 << 10;
+
+/// A client has so long for what it reads, and a second more for so many bytes: who reads slower holds up others.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const SLOWEST_BYTES_PER_SECOND: u64 = 16 << 10;
 
 /// So many pieces of a file wait for the one who reads it.
 const PIECES: usize = 2;
 
-/// Gives the bytes of a package, at a public path, to somebody who takes them until there are enough, and last nothing; `None` where the package is not
-/// there any more.
+/// Gives the bytes of a package, at a public path, to somebody who takes them until there are enough, and last nothing: it says whether it has all that
+/// it wants. `None` where the package is not there any more.
 ///
 /// # Errors
 ///
@@ -32,18 +40,18 @@ pub async fn read<T: Send + 'static>(
     service: &Service,
     path: &str,
     mut taker: T,
-    mut take: impl FnMut(&mut T, Option<&[u8]>) -> ControlFlow<()> + Send + 'static,
-) -> Result<Option<T>, Problem> {
+    mut take: impl FnMut(&mut T, Option<&[u8]>) -> ControlFlow<bool> + Send + 'static,
+) -> Result<Option<(T, bool)>, Problem> {
     let runtime = Handle::current();
     let Some(mut content) = service.gate.package_content(path).await? else { return Ok(None) };
     let work = move || {
         while let Some(piece) = runtime.block_on(content.bytes.next()) {
-            if take(&mut taker, Some(&piece?)).is_break() {
-                return Ok(taker);
+            if let ControlFlow::Break(has_all) = take(&mut taker, Some(&piece?)) {
+                return Ok((taker, has_all));
             }
         }
-        _ = take(&mut taker, None);
-        Ok::<_, StoreError>(taker)
+        let has_all = matches!(take(&mut taker, None), ControlFlow::Break(true));
+        Ok::<_, StoreError>((taker, has_all))
     };
     let failed = |error: std::io::Error| RepositoryError::damaged(path, error);
     Ok(Some(low_priority::run(work).await.map_err(failed)?.map_err(RepositoryError::from)?))
@@ -60,40 +68,92 @@ pub struct ExtractedFile {
 /// What goes on while a file is looked for and sent.
 struct Sending<H> {
     reader: Box<dyn FileReader>,
-    found: Option<oneshot::Sender<FoundFile>>,
-    bytes: mpsc::Sender<Result<Bytes, Refusal>>,
-    /// What is held until all of it is sent.
+    /// What is held as long as a package is unpacked.
     _held: H,
+    /// Whether there is no memory to read the package.
+    lacks_memory: Arc<AtomicBool>,
+    /// Whether somebody waits for the file.
+    is_wanted: Box<dyn Fn() -> bool + Send>,
+}
+
+/// Where the bytes go.
+struct Output {
+    found: Option<oneshot::Sender<FoundFile>>,
+    bytes: mpsc::Sender<io::Result<Bytes>>,
+    runtime: Handle,
+    began: Instant,
+    sent_bytes: u64,
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads the file any more")
+}
+
+impl FileOutput for Output {
+    fn found(&mut self, file: FoundFile) -> io::Result<()> {
+        self.found.take().ok_or_else(gone)?.send(file).map_err(|_| gone())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for piece in bytes.chunks(PIECE_BYTES) {
+            self.sent_bytes += piece.len() as u64;
+            let until = self.began + LONGEST_PAUSE + Duration::from_secs(self.sent_bytes / SLOWEST_BYTES_PER_SECOND);
+            let sent = self.bytes.send(Ok(Bytes::copy_from_slice(piece)));
+            let sent = self.runtime.block_on(async { timeout_at(until, sent).await });
+            sent.map_err(|_| gone())?.map_err(|_| gone())?;
+        }
+        Ok(())
+    }
 }
 
 /// Looks for a file in a package at a public path, and sends it while it is unpacked; `None` where it is not there. `held` is dropped
-/// at the end.
+/// when all is unpacked.
 ///
 /// # Errors
 ///
-/// When the store fails before the file is found.
+/// When the store fails before the file is found, or there is no memory to look for it.
 pub async fn file<H: Send + 'static>(
     service: &Arc<Service>,
     path: &str,
-    reader: Box<dyn FileReader>,
+    reader: impl FnOnce(Box<dyn FileOutput>) -> Box<dyn FileReader>,
     held: H,
 ) -> Result<Option<ExtractedFile>, Problem> {
     let (to_found, found) = oneshot::channel();
     let (to_bytes, bytes) = mpsc::channel(PIECES);
-    let sending = Sending { reader, found: Some(to_found), bytes: to_bytes, _held: held };
+    let waits = to_bytes.downgrade();
+    let bytes_of_file = to_bytes.clone();
+    let (runtime, began) = (Handle::current(), Instant::now());
+    let output = Output { found: Some(to_found), bytes: bytes_of_file, runtime, began, sent_bytes: 0 };
+    let lacks_memory: Arc<AtomicBool> = Arc::default();
+    let sending = Sending {
+        reader: reader(Box::new(output)),
+        _held: held,
+        lacks_memory: Arc::clone(&lacks_memory),
+        is_wanted: Box::new(move || waits.upgrade().is_some_and(|sender| !sender.is_closed())),
+    };
     let (service, path) = (Arc::clone(service), path.to_owned());
-    let reading = tokio::spawn(async move { read(&service, &path, sending, Sending::take).await.map(drop) });
+    let reading = tokio::spawn(async move {
+        let read = read(&service, &path, sending, Sending::take).await;
+        if let Ok(Some((_, false))) = &read {
+            // after the last bytes: those who have begun must not take it for whole
+            _ = to_bytes.send(Err(io::Error::other("the package cannot be read to the end of the file"))).await;
+        }
+        read.map(drop)
+    });
     // without an answer it was not found, or the package cannot be read
-    let Ok(found) = found.await else { return reading.await?.map(|()| None) };
+    let Ok(found) = found.await else {
+        reading.await??;
+        return if lacks_memory.load(Ordering::Relaxed) { Err(busy("debuginfod")) } else { Ok(None) };
+    };
     let pieces = unfold(bytes, |mut bytes| async { bytes.recv().await.map(|piece| (piece, bytes)) });
     Ok(Some(ExtractedFile { found, body: Body::from_stream(pieces) }))
 }
 
 impl<H> Sending<H> {
-    fn take(&mut self, bytes: Option<&[u8]>) -> ControlFlow<()> {
+    fn take(&mut self, bytes: Option<&[u8]>) -> ControlFlow<bool> {
         let Some(bytes) = bytes else {
             let ended = self.reader.end();
-            return self.went_on(ended);
+            return ControlFlow::Break(ended.is_ok() && self.reader.is_done());
         };
         bytes.chunks(PIECE_BYTES).try_for_each(|piece| {
             let pushed = self.reader.push(piece);
@@ -101,22 +161,15 @@ impl<H> Sending<H> {
         })
     }
 
-    fn went_on(&mut self, result: Result<(), Refusal>) -> ControlFlow<()> {
+    fn went_on(&self, result: Result<(), Refusal>) -> ControlFlow<bool> {
         if let Err(refusal) = result {
             tracing::debug!(%refusal, "RWS cannot read a file of a package");
-            if self.found.is_none() {
-                _ = self.bytes.blocking_send(Err(refusal));
-            }
-            return ControlFlow::Break(());
+            self.lacks_memory.store(refusal.kind == RefusalKind::Memory, Ordering::Relaxed);
+            return ControlFlow::Break(false);
         }
-        if self.found.is_some()
-            && let Some(found) = self.reader.found()
-            && let Some(answer) = self.found.take()
-        {
-            _ = answer.send(found);
+        if self.reader.is_done() {
+            return ControlFlow::Break(true);
         }
-        let unpacked = self.reader.take();
-        let is_gone = !unpacked.is_empty() && self.bytes.blocking_send(Ok(unpacked.into())).is_err();
-        if is_gone || self.reader.is_done() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if (self.is_wanted)() { ControlFlow::Continue(()) } else { ControlFlow::Break(false) }
     }
 }

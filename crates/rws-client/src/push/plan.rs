@@ -148,6 +148,7 @@ fn refusal(
         pool: &pool,
         listed: Listed::InUpload,
         strict_names: false,
+        is_present: false,
     };
     let files: Vec<Inspected> = upload.files().map(|file| file.inspected.clone()).collect();
     format.assemble(&files, &placement).err().filter(|refusal| refusal.kind != RefusalKind::Architecture)

@@ -36,6 +36,7 @@ fn publish(root: &Path, upload: &Path) {
         pool: &nothing,
         listed: Listed::InUpload,
         strict_names: false,
+        is_present: false,
     };
     let mut records: Vec<_> =
         Deb.assemble(&files, &placement).unwrap().into_iter().map(|assembled| assembled.record).collect();

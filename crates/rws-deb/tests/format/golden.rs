@@ -89,6 +89,7 @@ fn compare_sources(directory: &Path, pool: &str) -> usize {
             pool: &lookup,
             listed: Listed::InUpload,
             strict_names: false,
+            is_present: false,
         };
         let assembled = Deb.assemble(std::slice::from_ref(&dsc), &placement).unwrap();
         let [Assembled { record, .. }] = &assembled[..] else { panic!("one record") };

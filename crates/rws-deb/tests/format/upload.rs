@@ -51,6 +51,7 @@ impl Upload {
                 pool: &pool,
                 listed: self.listed,
                 strict_names: false,
+                is_present: false,
             },
         )
     }

@@ -1,6 +1,7 @@
 //! What debuggers look for: files by the build ID of a program.
 
 use std::fmt::{self, Display, Formatter};
+use std::io;
 use std::sync::Arc;
 
 use super::client::PackageName;
@@ -94,8 +95,14 @@ pub trait DebugFormat: Send + Sync {
     /// packages have no such text. The name of a source is [`super::ClientFormat::source_package`].
     fn source_texts(&self, source: &str) -> Vec<String>;
 
-    /// Looks for a file in a package.
-    fn reader(&self, package: &FileName, wanted: DebugFile, memory: Arc<dyn Memory>) -> Box<dyn FileReader>;
+    /// Looks for a file in a package, and gives it to `output`.
+    fn reader(
+        &self,
+        package: &FileName,
+        wanted: DebugFile,
+        output: Box<dyn FileOutput>,
+        memory: Arc<dyn Memory>,
+    ) -> Box<dyn FileReader>;
 }
 
 /// A file that was found in a package.
@@ -107,13 +114,30 @@ pub struct FoundFile {
     pub size_bytes: u64,
 }
 
+/// Who gets a file that is read out of a package. An error ends the reading.
+pub trait FileOutput: Send {
+    /// The file was found.
+    ///
+    /// # Errors
+    ///
+    /// When nobody wants it any more.
+    fn found(&mut self, file: FoundFile) -> io::Result<()>;
+
+    /// The next bytes of it, as many as were unpacked at once: some kilobytes.
+    ///
+    /// # Errors
+    ///
+    /// When nobody wants them any more.
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
 /// Reads one file of a package while the package streams past, in bounded memory.
 pub trait FileReader: Send {
     /// Takes the next bytes of the package.
     ///
     /// # Errors
     ///
-    /// When it is seen to be broken. After an error no further call is made.
+    /// When it is seen to be broken, or its output wants no more. After an error no further call is made.
     fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal>;
 
     /// All bytes of the package have been taken.
@@ -122,12 +146,6 @@ pub trait FileReader: Send {
     ///
     /// When it is seen to be cut.
     fn end(&mut self) -> Result<(), Refusal>;
-
-    /// The file, once it is found.
-    fn found(&self) -> Option<FoundFile>;
-
-    /// Its bytes that have come since they were taken last.
-    fn take(&mut self) -> Vec<u8>;
 
     /// Whether no further bytes of the package are needed: all of the file has come, or it cannot come any more.
     fn is_done(&self) -> bool;

@@ -11,7 +11,7 @@ mod signing;
 mod upload;
 
 pub use client::{ChangelogReader, ClientFormat, ClientKey, ClientSetup, PackageKeys, PackageName, PackageRelations};
-pub use debug::{BuildId, DebugFile, DebugFormat, DebugKind, FileReader, FoundFile, NamedBuildId};
+pub use debug::{BuildId, DebugFile, DebugFormat, DebugKind, FileOutput, FileReader, FoundFile, NamedBuildId};
 pub use description::{ChangelogItem, EntryTopic, InstallWay, NamedRelation, PackageDescription, RelationList};
 pub use list::Formats;
 pub use release_package::{

@@ -13,6 +13,8 @@ pub enum SignatureAlgorithm {
     EdDsa,
     /// ECDSA with a curve of NIST.
     EcDsa,
+    /// What RFC 9580 and later documents brought: Ed25519 and Ed448 with keys of their own form, and what comes after them.
+    Later,
 }
 
 /// Why the front of a package cannot be had.

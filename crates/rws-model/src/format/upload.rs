@@ -287,6 +287,8 @@ pub struct Placement<'a> {
     pub listed: Listed,
     /// Whether a file name that contradicts its package is refused.
     pub strict_names: bool,
+    /// Whether the files lie in the repository already: their place is that, whatever the configuration says of it now.
+    pub is_present: bool,
 }
 
 /// Where the files are that a list of an upload (`.changes`) names.

@@ -72,9 +72,9 @@ fn blocks_stand_one_after_the_other_and_the_first_one_at_the_end_too() {
 fn an_rpm_gets_the_signature_of_the_active_key_alone() {
     let packet = signed(&ring(1, &[2], &[]), SigningPurpose::Package, b"header", now()).unwrap();
     let signature = KeySignature::from_packet(&packet).unwrap();
-    assert!(public(1).vouches(&signature, b"header", now()));
-    assert!(!public(2).vouches(&signature, b"header", now()));
-    assert!(!public(1).vouches(&signature, b"other", now()));
+    assert!(public(1).vouches(&signature, SignatureKind::Binary, b"header", now()));
+    assert!(!public(2).vouches(&signature, SignatureKind::Binary, b"header", now()));
+    assert!(!public(1).vouches(&signature, SignatureKind::Binary, b"other", now()));
     assert!(KeySignature::from_packet(&[packet.clone(), packet].concat()).is_err(), "two packets");
     assert!(KeySignature::from_packet(b"").is_err() && KeySignature::from_packet(b"garbage").is_err());
 }

@@ -40,6 +40,7 @@ fn places(files: &[Inspected]) -> Result<Vec<String>, Refusal> {
         pool: &|_| None,
         listed: Listed::InUpload,
         strict_names: false,
+        is_present: false,
     };
     let assembled = assemble(files, &placement)?;
     assert!(assembled.iter().all(|one| one.record.directory == "Packages" && one.record.files.len() == 1));

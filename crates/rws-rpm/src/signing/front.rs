@@ -145,7 +145,8 @@ impl PackageFront for Front {
         let algorithm = match SignaturePacket::read(packet)?.algorithm {
             1 => SignatureAlgorithm::Rsa,
             19 => SignatureAlgorithm::EcDsa,
-            22 | 27 => SignatureAlgorithm::EdDsa,
+            22 => SignatureAlgorithm::EdDsa,
+            27 | 28 => SignatureAlgorithm::Later,
             _ => return None,
         };
         clients::unverified(target, algorithm).map(|clients| format!("it has {clients}"))

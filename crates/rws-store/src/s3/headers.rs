@@ -29,14 +29,23 @@ pub fn answered_milliseconds(headers: &HeaderMap) -> Option<i64> {
     headers.get(DATE).and_then(seconds).map(|seconds| seconds * 1000)
 }
 
+/// The ETag of an object without bytes.
+const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
 /// The object that an answer to GET or HEAD is about.
 pub fn stat(headers: &HeaderMap) -> Result<Stat, Failure> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let whole = text(CONTENT_RANGE).and_then(|range| range.rsplit_once('/')).map(|(_, size)| size);
     let size = whole.or(text(CONTENT_LENGTH)).and_then(|size| size.parse().ok());
+    let tag = written_version(headers);
+    let is_md5 = |tag: &Version| tag.0.len() == 32 && tag.0.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_of_others = tag.as_ref().is_some_and(|tag| is_md5(tag) && !tag.0.eq_ignore_ascii_case(MD5_OF_NOTHING));
+    if size == Some(0) && is_of_others && !is_encrypted_with_keys(headers) {
+        return Err(Failure::nonsense("its length is 0, and its ETag that of other bytes"));
+    }
     Ok(Stat {
         size_bytes: size.ok_or_else(|| Failure::nonsense("it has no length"))?,
-        version: written_version(headers).ok_or_else(|| Failure::nonsense("it has no ETag"))?,
+        version: tag.ok_or_else(|| Failure::nonsense("it has no ETag"))?,
         modified_milliseconds: headers
             .get(LAST_MODIFIED)
             .and_then(seconds)

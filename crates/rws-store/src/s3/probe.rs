@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::S3Store;
 use crate::private::{PREFIX, PROBES};
-use crate::{Body, Condition, Key, ObjectClass, Stat, Store, StoreError, Write};
+use crate::{Body, Condition, Key, ObjectClass, Store, StoreError, Write};
 
 /// How many writers race.
 const WRITERS: usize = 16;

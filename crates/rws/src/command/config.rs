@@ -7,7 +7,7 @@ use rws_server::KeyState;
 
 use super::output::say;
 use crate::configuration::{Configuration, Environment, ListeningAddress, Overrides};
-use crate::installation::signing::SigningKeys;
+use crate::installation::signing::{SigningKeys, UnfitKeys};
 use crate::installation::{catalogue, now};
 
 /// What to do with the configuration.
@@ -37,7 +37,7 @@ pub fn run(action: Action, overrides: &Overrides, environment: &Environment, for
             for warning in &configuration.warnings {
                 say(format_args!("warning: {warning}"))?;
             }
-            let keys = SigningKeys::load(&configuration, None, now())?;
+            let keys = SigningKeys::load(&configuration, None, UnfitKeys::Refused, now())?;
             for KeyState { name, warnings, .. } in keys.states(now()) {
                 for warning in warnings {
                     say(format_args!("warning: key {name}: {warning}"))?;

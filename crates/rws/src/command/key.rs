@@ -16,7 +16,7 @@ use crate::configuration::keys::MAIN;
 use crate::configuration::{Configuration, Environment, Overrides, StoreConfiguration};
 use crate::installation::embedded::Secrets;
 use crate::installation::now;
-use crate::installation::signing::SigningKeys;
+use crate::installation::signing::{SigningKeys, UnfitKeys};
 
 /// What to do with keys.
 #[derive(Debug, clap::Subcommand)]
@@ -62,7 +62,7 @@ pub async fn run(
             StoreConfiguration::Local { directory, .. } => Secrets::with_key(directory),
             StoreConfiguration::S3 { .. } => None,
         };
-        SigningKeys::load(&configuration, secrets.as_ref(), now())
+        SigningKeys::load(&configuration, secrets.as_ref(), UnfitKeys::Refused, now())
     };
     match action {
         Action::Check { json } => check(&load()?, json).await,

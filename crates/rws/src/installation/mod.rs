@@ -23,7 +23,7 @@ use crate::configuration::{Configuration, StoreConfiguration};
 pub use bucket::Use;
 use embedded::Secrets;
 pub use place::{StoreAccess, installation_above};
-use signing::SigningKeys;
+use signing::{SigningKeys, UnfitKeys};
 
 /// One installation.
 pub struct Installation {
@@ -54,7 +54,7 @@ impl Installation {
             StoreConfiguration::Local { directory, .. } => Some(Secrets::open(directory)?),
             StoreConfiguration::S3 { .. } => None,
         };
-        let keys = Arc::new(SigningKeys::load(configuration, secrets.as_ref(), now())?);
+        let keys = Arc::new(SigningKeys::load(configuration, secrets.as_ref(), UnfitKeys::Idle, now())?);
         let catalogue = Arc::new(catalogue(configuration, &keys));
         let public = Arc::new(PublicPaths::new(Areas::new(Arc::clone(&catalogue)), access::read_rules(configuration)));
         let paths = Arc::clone(&public);

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, anyhow, bail};
-use rws_model::{Signer, Target};
-use rws_openpgp::{KeySigner, Keyring, Passphrase, PublicKey, SigningKey};
+use async_trait::async_trait;
+use rws_model::{SignError, Signer, SigningRequest, Target};
+use rws_openpgp::{KeyError, KeySignature, KeySigner, Keyring, Passphrase, PublicKey, SignatureKind, SigningKey};
 use rws_server::KeyState;
 
 use super::embedded::Secrets;
@@ -23,11 +24,40 @@ enum Key {
     Elsewhere(Arc<ExternalSigner>),
     /// Only its public half is known.
     Public(Box<PublicKey>),
+    /// It may not sign any more.
+    Ended(Arc<EndedKey>),
+}
+
+/// A key that is expired or revoked: what it signed stays, and nothing else is held up.
+struct EndedKey {
+    public: PublicKey,
+    reason: String,
+}
+
+#[async_trait]
+impl KeySigner for EndedKey {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    async fn signature(&self, _kind: SignatureKind, _request: SigningRequest<'_>) -> Result<KeySignature, SignError> {
+        Err(SignError { key: self.public.fingerprint().to_owned(), reason: self.reason.clone() })
+    }
+}
+
+/// What becomes of keys that do harm where they are used as they are configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnfitKeys {
+    /// They are errors: somebody looks at the configuration.
+    Refused,
+    /// They are not used, and said to be problems: all else goes on.
+    Idle,
 }
 
 /// The keys that sign, and those that clients learn.
 pub struct SigningKeys {
     keys: BTreeMap<String, Key>,
+    unfit: UnfitKeys,
     /// Those that were put together already, by what they consist of.
     rings: Mutex<BTreeMap<String, Arc<Keyring>>>,
     /// The states of the keys at a time, in seconds since 1970: whoever asks gets them without a signature verified.
@@ -44,8 +74,13 @@ impl SigningKeys {
     /// # Errors
     ///
     /// When a key is not fit to sign, or one that a target names is not there.
-    pub fn load(configuration: &Configuration, secrets: Option<&Secrets>, now: i64) -> anyhow::Result<Self> {
-        let mut keys = configured(configuration, now)?;
+    pub fn load(
+        configuration: &Configuration,
+        secrets: Option<&Secrets>,
+        unfit: UnfitKeys,
+        now: i64,
+    ) -> anyhow::Result<Self> {
+        let mut keys = configured(configuration, unfit, now)?;
         if let (true, Some(secrets)) = (keys.is_empty(), secrets) {
             let made = match configuration.credentials {
                 None => Some(secrets.make_key(now)?),
@@ -53,10 +88,11 @@ impl SigningKeys {
             };
             keys.extend(made.map(|key| (MAIN.to_owned(), Key::Here(Arc::new(key)))));
         }
-        let keys = Self { keys, rings: Mutex::default(), checked: Mutex::default() };
+        let keys = Self { keys, unfit, rings: Mutex::default(), checked: Mutex::default() };
         keys.check(configuration)?;
-        for KeyState { name, warnings, .. } in keys.states(now) {
+        for KeyState { name, warnings, problem, .. } in keys.states(now) {
             warnings.iter().for_each(|warning| tracing::warn!(key = name, "{warning}"));
+            problem.iter().for_each(|problem| tracing::error!(key = name, "{problem}"));
         }
         if configuration.model.targets().any(|target| keys.of(configuration, &target).is_ok_and(|ring| ring.is_none()))
         {
@@ -92,16 +128,35 @@ impl SigningKeys {
             return Ok(Some(Arc::clone(ring)));
         }
         let also: anyhow::Result<Vec<_>> = names.also.iter().map(|name| self.signer(name)).collect();
-        let announced: anyhow::Result<Vec<_>> = names.announced.iter().map(|name| self.public(name)).collect();
+        let mut announced = Vec::new();
+        for name in &names.announced {
+            announced.extend(self.publishable(self.public(name)?, &format!("keys.{name}"))?);
+        }
         let mut vendors = Vec::new();
         for file in package_keys {
-            let read = PublicKey::read_all(&text(file)?);
-            vendors.extend(read.with_context(|| format!("package_keys: {}", file.display()))?);
+            let place = || format!("package_keys: {}", file.display());
+            for key in PublicKey::read_all(&text(file)?).with_context(place)? {
+                vendors.extend(self.publishable(key, &place())?);
+            }
         }
-        let ring = Keyring::new(self.signer(&names.active)?, also?, announced?)?.with_package_keys(vendors);
+        let ring = Keyring::new(self.signer(&names.active)?, also?, announced)?.with_package_keys(vendors);
         let ring = Arc::new(ring);
         rings.insert(identity, Arc::clone(&ring));
         Ok(Some(ring))
+    }
+
+    /// A key for clients, unless it would keep them from reading others.
+    fn publishable(&self, key: PublicKey, place: &str) -> anyhow::Result<Option<PublicKey>> {
+        match (key.unreadable(), self.unfit) {
+            (None, _) => Ok(Some(key)),
+            (Some(reason), UnfitKeys::Refused) => {
+                bail!("{place}: {} is not given to clients: {reason}", key.fingerprint())
+            }
+            (Some(reason), UnfitKeys::Idle) => {
+                tracing::error!(key = key.fingerprint(), "{place}: the key is not given to clients: {reason}");
+                Ok(None)
+            }
+        }
     }
 
     /// The same as what signs a repository.
@@ -128,6 +183,7 @@ impl SigningKeys {
         Ok(match self.key(name)? {
             Key::Here(key) => Arc::clone(key) as Arc<dyn KeySigner>,
             Key::Elsewhere(key) => Arc::clone(key) as Arc<dyn KeySigner>,
+            Key::Ended(key) => Arc::clone(key) as Arc<dyn KeySigner>,
             Key::Public(_) => bail!("of the key {name} only the public half is known: it cannot sign"),
         })
     }
@@ -185,6 +241,7 @@ impl SigningKeys {
                     Ok(warnings) => (warnings, None),
                     Err(error) => (Vec::new(), Some(error.to_string())),
                 },
+                Key::Ended(key) => (Vec::new(), Some(key.reason.clone())),
                 Key::Public(_) => (public.check(now).unwrap_or_else(|error| vec![error.to_string()]), None),
             };
             KeyState {
@@ -233,23 +290,54 @@ impl Key {
             Self::Here(key) => key.public_key(),
             Self::Elsewhere(key) => key.public_key(),
             Self::Public(key) => key,
+            Self::Ended(key) => &key.public,
         }
     }
 }
 
 /// The keys of the two variables and of the section `keys`.
-fn configured(configuration: &Configuration, now: i64) -> anyhow::Result<BTreeMap<String, Key>> {
+fn configured(configuration: &Configuration, unfit: UnfitKeys, now: i64) -> anyhow::Result<BTreeMap<String, Key>> {
     let mut keys = BTreeMap::new();
     for (name, key) in [(MAIN, &configuration.main_key), (MODULES, &configuration.modules_key)] {
         if let Some(key) = key {
-            keys.insert(name.to_owned(), Key::Here(Arc::new(import(key, now)?)));
+            let public = || PublicKey::read(key.armored.expose());
+            let key = idle(import(key, now).map(|key| Key::Here(Arc::new(key))), public, unfit)?;
+            keys.insert(name.to_owned(), key);
         }
     }
     for (name, source) in &configuration.keys {
-        let key = read(source, now).with_context(|| format!("keys.{name}"))?;
-        keys.insert(name.clone(), key);
+        let key = idle(read(source, now), || public_half(source), unfit);
+        keys.insert(name.clone(), key.with_context(|| format!("keys.{name}"))?);
     }
     Ok(keys)
+}
+
+/// The key, or what stands for one whose time is over.
+fn idle(
+    key: anyhow::Result<Key>,
+    public: impl FnOnce() -> Result<PublicKey, KeyError>,
+    unfit: UnfitKeys,
+) -> anyhow::Result<Key> {
+    let error = match key {
+        Err(error) if unfit == UnfitKeys::Idle => error,
+        key => return key,
+    };
+    match error.downcast_ref::<KeyError>() {
+        Some(ended @ (KeyError::Expired { .. } | KeyError::Revoked { .. })) => match public() {
+            Ok(public) => Ok(Key::Ended(Arc::new(EndedKey { public, reason: ended.to_string() }))),
+            Err(_) => Err(error),
+        },
+        _ => Err(error),
+    }
+}
+
+fn public_half(source: &KeySource) -> Result<PublicKey, KeyError> {
+    let unread = |error: anyhow::Error| KeyError::Damaged { reason: error.to_string() };
+    match source {
+        KeySource::Text(key) => PublicKey::read(key.armored.expose()),
+        KeySource::File { file, .. } => PublicKey::read(&text(file).map_err(unread)?),
+        KeySource::Elsewhere { public, .. } | KeySource::Public { public } => public_key(public).map_err(unread),
+    }
 }
 
 fn read(source: &KeySource, now: i64) -> anyhow::Result<Key> {

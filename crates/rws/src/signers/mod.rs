@@ -123,14 +123,16 @@ impl KeySigner for ExternalSigner {
         }
         // the semaphore is never closed
         let _permit = self.permits.acquire().await;
+        // those that waited wait for no further time-out
+        if let Some(reason) = self.pause() {
+            return Err(failed(reason));
+        }
         self.health().detail = None;
         let made = match timeout(self.timeout, self.ask(kind, request)).await {
-            Ok(Ok(signature)) if self.public.verifies(&signature, kind, request.bytes) => Ok(signature),
-            Ok(Ok(_)) => {
-                Err("its signature does not verify with the configured public key: it signs with another key, or \
-                              with the wrong type (a clear-signed text needs type 0x01, `gpg --textmode`)"
-                    .to_owned())
-            }
+            Ok(Ok(signature)) => match self.public.objection(&signature, kind, request) {
+                None => Ok(signature),
+                Some(objection) => Err(objection),
+            },
             Ok(Err(detail)) => {
                 // what a program says may be for nobody else: reasons are shown to readers
                 tracing::error!(key = self.public.fingerprint(), reason = detail, "a key could not sign");

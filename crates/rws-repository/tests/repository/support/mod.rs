@@ -469,6 +469,7 @@ pub fn record(catalogue: &Catalogue, path: &str, file: &Path) -> Record {
         pool: &|_| None,
         listed: rws_model::Listed::InUpload,
         strict_names: false,
+        is_present: false,
     };
     target.format.assemble(&[inspection.finish().unwrap()], &placement).unwrap().remove(0).record
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::configuration::environment::{VARIABLES, documentation};
-use crate::installation::signing::SigningKeys;
+use crate::installation::signing::{SigningKeys, UnfitKeys};
 use rws_openpgp::{KeySigner as _, SigningKey};
 
 /// All of S3 and a user: what the original needed at least.
@@ -253,7 +253,7 @@ fn modules_is_signed_with_the_main_key_when_it_has_none() {
         (&[of_main, of_own][..], own, main),
     ] {
         let configuration = resolved(&small(), variables);
-        let keys = SigningKeys::load(&configuration, None, 1_800_000_000).unwrap();
+        let keys = SigningKeys::load(&configuration, None, UnfitKeys::Refused, 1_800_000_000).unwrap();
         for target in configuration.model.targets() {
             let expected = if target.series == "modules" { of_modules } else { of_others };
             let signer = keys.signer_of(&configuration, &target);

@@ -116,6 +116,7 @@ fn inspect(name: &str, bytes: &[u8]) -> Result<Inspected, rws_model::Refusal> {
         pool: &|_| None,
         listed: Listed::InUpload,
         strict_names: false,
+        is_present: false,
     };
     rws_rpm::Rpm.assemble(std::slice::from_ref(&inspected), &placement)?;
     Ok(inspected)
