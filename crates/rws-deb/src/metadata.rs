@@ -84,7 +84,7 @@ pub(crate) fn kind(name: &str) -> String {
 pub(crate) fn is_metadata(name: &str) -> bool {
     let mut parts = name.rsplit('/');
     match (parts.next(), parts.next()) {
-        (Some(file), Some(TRANSLATIONS)) => file.starts_with(TRANSLATION) && kind(name) != kind(translation::INDEX),
+        (Some(file), Some(TRANSLATIONS)) => file.starts_with(TRANSLATION) && file != translation::FILE,
         (Some(_), Some(DEP11)) => true,
         _ => false,
     }

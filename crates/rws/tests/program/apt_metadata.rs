@@ -42,7 +42,13 @@ fn translation(language: &str, text: &str) -> String {
 fn icons(directory: &Path) -> Vec<u8> {
     write_file(&directory.join("icons/rws-demo_icon.png"), "no picture");
     let archive = directory.join("icons.tar");
-    Program::new("tar", directory).args(["-C", "icons", "-cf"]).arg(&archive).arg(".").succeed();
+    Program::new("tar", directory)
+        .args(["--mtime=@0", "-cf"])
+        .arg(&archive)
+        .arg("-C")
+        .arg(directory.join("icons"))
+        .arg(".")
+        .succeed();
     std::fs::read(archive).unwrap()
 }
 
