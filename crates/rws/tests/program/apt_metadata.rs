@@ -111,7 +111,7 @@ fn apt_and_appstream_find_what_was_sent() {
     let components = fetched(&client, "_dep11_Components-amd64.yml.gz");
     assert_eq!(components.iter().map(|one| unpacked(one)).collect::<Vec<_>>(), [COMPONENTS.as_bytes()]);
     assert_eq!(unpacked(&fetched(&client, "_dep11_icons-64x64.tar.gz")[0]), icons(directory.path()));
-    assert_eq!(fetched(&client, "_dep11_icons-64x64@2.tar.gz").len(), 1);
+    assert_eq!(fetched(&client, "_dep11_icons-64x64%402.tar.gz").len(), 1);
     // without by-hash names: the plain ones
     let plain = apt(&server);
     with_appstream(&plain);
