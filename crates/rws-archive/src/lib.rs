@@ -1,9 +1,10 @@
 //! What packages of several formats are unpacked with: decompression piece by piece in bounded memory, and one file picked out of
-//! an archive while it streams past.
+//! an archive while it streams past. And small files as a whole.
 
 mod build_id;
 mod picker;
 mod unpacker;
+pub mod whole;
 mod window;
 
 use std::io;

@@ -3,7 +3,7 @@
 use rws_model::{Codec, Digests, ListedFile, ListedPackage, ListedRole, RepositoryId, RootFile, Sha256, Signer};
 
 use crate::architecture::{self, ALL};
-use crate::{component, control, layout, package_relations};
+use crate::{component, control, layout, metadata, package_relations};
 
 /// The file of a root with this name.
 fn file<'a>(repository: &RepositoryId, root: &'a [RootFile], name: &str) -> Option<&'a str> {
@@ -30,7 +30,7 @@ fn listed(line: &str) -> Result<(Sha256, u64, &str), String> {
 
 pub(crate) fn read_root(repository: &RepositoryId, root: &[RootFile]) -> Result<Vec<ListedFile>, String> {
     let release = file(repository, root, "Release").ok_or("there is no Release")?;
-    let metadata = layout::metadata(repository);
+    let directory_of_all = layout::metadata(repository);
     let read = |line| {
         let (sha256, size_bytes, name) = listed(line)?;
         let (index, codec) = [Codec::Gzip, Codec::Xz, Codec::Zstd]
@@ -38,11 +38,34 @@ pub(crate) fn read_root(repository: &RepositoryId, root: &[RootFile]) -> Result<
             .find_map(|codec| Some((name.strip_suffix(codec.extension())?, codec)))
             .unwrap_or((name, Codec::Plain));
         let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let names = vec![format!("{metadata}/{directory}/by-hash/SHA256/{sha256}"), format!("{metadata}/{name}")];
-        let role = if is_index_of_packages(index) { ListedRole::Packages } else { ListedRole::Derived };
+        let names = vec![
+            format!("{directory_of_all}/{directory}/by-hash/SHA256/{sha256}"),
+            format!("{directory_of_all}/{name}"),
+        ];
+        let role = match index {
+            index if is_index_of_packages(index) => ListedRole::Packages,
+            index if metadata::is_metadata(index) => ListedRole::Carried,
+            _ => ListedRole::Derived,
+        };
         Ok(ListedFile { index: index.to_owned(), codec, size_bytes, sha256, names, role })
     };
-    let files = lines_of(release, "SHA256").map(read).collect::<Result<Vec<_>, String>>()?;
+    let mut files = lines_of(release, "SHA256").map(read).collect::<Result<Vec<_>, String>>()?;
+    // one form of metadata is enough, and the uncompressed one is often only listed
+    let best = |index: &str, files: &[ListedFile]| {
+        let forms = files.iter().filter(|file| file.index == index).map(|file| file.codec);
+        forms.min_by_key(|codec| match codec {
+            Codec::Gzip => 0,
+            Codec::Xz => 1,
+            Codec::Zstd => 2,
+            Codec::Plain => 3,
+        })
+    };
+    let carried: Vec<Option<Codec>> = files.iter().map(|file| best(&file.index, &files)).collect();
+    for (file, best) in files.iter_mut().zip(carried) {
+        if file.role == ListedRole::Carried && best != Some(file.codec) {
+            file.role = ListedRole::Derived;
+        }
+    }
     if files.is_empty() { Err("Release lists no file with SHA256".to_owned()) } else { Ok(files) }
 }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use rws_model::{
     Assembled, BuiltPackage, ChangelogReader, ClientFormat, ClientSetup, Codec, DebugFormat, DraftFile, Entry,
-    EntryTopic, FileByFile, FileName, Format, Identity, Index, Inspected, Inspector, InstallWay, Layout, ListedFile,
-    ListedPackage, Memory, NameRule, PackageDescription, PackageName, PackagePlace, PackageRelations, Partition,
-    Placement, PlainDirectory, ProductRule, Reading, Record, Refusal, ReleasePackage, RepositoryFormat, RepositoryId,
-    RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer, Target, UploadFormat,
+    EntryTopic, FileByFile, FileName, Format, Identity, Index, IndexFile, Inspected, Inspector, InstallWay, Layout,
+    ListedFile, ListedPackage, Memory, Metadata, MetadataOffer, NameRule, PackageDescription, PackageName,
+    PackagePlace, PackageRelations, Partition, Placement, PlainDirectory, ProductRule, Reading, Record, Refusal,
+    ReleasePackage, RepositoryFormat, RepositoryId, RepositorySettings, RootError, RootFile, RootInput, Sha256, Signer,
+    Target, UploadFormat,
 };
 
 use crate::binary_package::BinaryPackage;
@@ -20,8 +21,8 @@ use crate::dsc::{Dsc, Text};
 use crate::file_kind::{FileKind, is_ddeb};
 use crate::part::Part;
 use crate::{
-    RENDERER, audit, changelog, component, description, identity, install_ways, layout, package_relations, phasing,
-    product, published_names, release, release_package, setup_files, upload,
+    RENDERER, audit, changelog, component, description, identity, install_ways, layout, metadata, package_relations,
+    phasing, product, published_names, release, release_package, setup_files, upload,
 };
 
 /// The Debian package format: `base` `deb` of the configuration.
@@ -97,6 +98,42 @@ impl UploadFormat for Deb {
     fn file_by_file(&self) -> Option<FileByFile> {
         Some(FileByFile { list: ".changes", repositories: "apt" })
     }
+
+    fn takes_metadata(&self) -> bool {
+        true
+    }
+
+    fn has_metadata_part(&self, _repository: &RepositoryId, part: &str, settings: &RepositorySettings) -> bool {
+        component::configured(settings).contains(&part)
+    }
+
+    fn metadata_name(&self, part: &str, name: &str) -> String {
+        format!("{part}/{name}")
+    }
+
+    fn metadata_kind(&self, name: &str) -> String {
+        metadata::kind(name)
+    }
+
+    fn check_metadata(&self, kind: &str, settings: &RepositorySettings) -> Result<(), String> {
+        metadata::check_settings(kind, settings)
+    }
+
+    fn metadata_bytes(&self, content: &[u8]) -> u64 {
+        metadata::unpacked_bytes(content)
+    }
+
+    fn metadata(&self, offer: &MetadataOffer<'_>) -> Result<Metadata, Refusal> {
+        metadata::read(offer)
+    }
+
+    fn metadata_directory(&self, repository: &RepositoryId, directory: &str) -> String {
+        metadata::directory(repository, directory)
+    }
+
+    fn shares_metadata(&self, _from: &RepositoryId, _to: &RepositoryId) -> bool {
+        true
+    }
 }
 
 impl RepositoryFormat for Deb {
@@ -143,6 +180,10 @@ impl RepositoryFormat for Deb {
 
     fn plain_name(&self, repository: &RepositoryId, index: &Index, codec: Codec) -> Option<String> {
         Some(layout::plain_name(repository, index, codec))
+    }
+
+    fn listed_by_entries(&self, repository: &RepositoryId, entries: &[&[u8]]) -> Vec<IndexFile> {
+        entries.iter().filter_map(|entry| metadata::listed(repository, entry)).collect()
     }
 
     fn needs_reading(&self, partitions: &BTreeMap<Partition, u64>, settings: &RepositorySettings) -> bool {

@@ -26,6 +26,7 @@ mod identity;
 mod install_ways;
 mod layout;
 mod maintainer_files;
+mod metadata;
 mod package_file_name;
 mod package_relations;
 mod packages;

@@ -8,12 +8,12 @@ use rws_model::{Algorithm, Codec, DraftFile, Index, IndexFile, RootInput, Signin
 
 use crate::architecture::ALL;
 use crate::audit;
-use crate::layout::{architecture_of, layout, metadata};
-use crate::{changelog, component};
+use crate::layout::{architecture_of, layout, metadata as directory};
+use crate::{changelog, component, metadata};
 
 /// The files of the root, in the order in which they are put in place: the one that clients ask for first comes first.
 pub(crate) fn root(input: &RootInput<'_>) -> Vec<DraftFile> {
-    let metadata = metadata(input.repository);
+    let metadata = directory(input.repository);
     let release = release(input);
     let plain = DraftFile::new(format!("{metadata}/Release"), release.as_str());
     if input.public_key.is_none() {
@@ -55,10 +55,11 @@ pub(crate) fn release(input: &RootInput<'_>) -> String {
     let stated = |algorithm: Algorithm| {
         move |file: &IndexFile| file.digests.iter().find(|(one, _)| *one == algorithm).map(|(_, hex)| hex.clone())
     };
-    push_list(&mut text, "MD5Sum", input.files, stated(Algorithm::Md5));
-    push_list(&mut text, "SHA1", input.files, stated(Algorithm::Sha1));
-    push_list(&mut text, "SHA256", &with_uncompressed(input.files), |file| Some(file.sha256.hex()));
-    push_list(&mut text, "SHA512", input.files, stated(Algorithm::Sha512));
+    let files = &with_metadata(input);
+    push_list(&mut text, "MD5Sum", files, stated(Algorithm::Md5));
+    push_list(&mut text, "SHA1", files, stated(Algorithm::Sha1));
+    push_list(&mut text, "SHA256", &with_uncompressed(files), |file| Some(file.sha256.hex()));
+    push_list(&mut text, "SHA512", files, stated(Algorithm::Sha512));
     text
 }
 
@@ -88,6 +89,19 @@ fn suite(input: &RootInput<'_>, codename: &str) -> String {
         None if input.former.iter().all(|file| file.text().is_none()) => codename.to_owned(),
         None => audit::field(input.repository, input.former, "Suite").unwrap_or_default(),
     }
+}
+
+/// The index files, and those of metadata that no package has: with the digests that indexes have, and none whose name an index has.
+fn with_metadata(input: &RootInput<'_>) -> Vec<IndexFile> {
+    let mut files = input.files.to_vec();
+    for entry in input.entries {
+        let Some(mut file) = metadata::listed(input.repository, entry) else { continue };
+        if !input.files.iter().any(|other| other.index == file.index) {
+            file.digests.retain(|(algorithm, _)| input.settings.digests.contains(algorithm));
+            files.push(file);
+        }
+    }
+    files
 }
 
 /// The files of a root with the uncompressed form of each index, which apt wants to be listed and never asks for.

@@ -11,6 +11,9 @@ pub(crate) const PARTITION: &str = "translation-en";
 /// The index of them, below its component.
 pub(crate) const INDEX: &str = "i18n/Translation-en";
 
+/// Its name without the directory.
+pub(crate) const FILE: &str = "Translation-en";
+
 const FIELD: &str = "Description";
 const DIGEST: &str = "Description-md5";
 

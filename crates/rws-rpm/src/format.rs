@@ -69,9 +69,9 @@ impl UploadFormat for Rpm {
         metadata::promoted(kind, content, packages, present)
     }
 
-    fn metadata_kind<'name>(&self, name: &'name str) -> &'name str {
+    fn metadata_kind(&self, name: &str) -> String {
         // clients say comps where the root says group
-        if name == "comps" { "group" } else { name }
+        if name == "comps" { "group" } else { name }.to_owned()
     }
 
     fn metadata_bytes(&self, content: &[u8]) -> u64 {

@@ -8,6 +8,7 @@ mod xml;
 
 use std::io::{self, Read};
 
+use rws_archive::whole::{self, codec_of, gzip, reader, unpack};
 use rws_model::{
     Codec, ContentDigester, Digester, Entry, FileName, Identity, Metadata, MetadataOffer, MetadataOrigin, PackageName,
     ROOT, Record, RecordFile, Refusal, SLOT, Sha256,
@@ -20,9 +21,6 @@ use crate::repomd;
 /// The most that a file which is sent may have when it is decompressed. The largest known, of a distribution's own
 /// updates, have two thirds of it.
 const OPEN_BYTES: u64 = 64 << 20;
-
-/// `read_to_end` looks for the end with room left.
-const PROBE_BYTES: usize = 64;
 
 /// The most of a carried file that is decompressed, to state its open checksum.
 const CARRIED_BYTES: u64 = 1 << 30;
@@ -89,22 +87,10 @@ fn sent(offer: &MetadataOffer<'_>, most_bytes: u64) -> Result<Metadata, Refusal>
     record(kind.name, kind.file, content, open, repomd::TIME)
 }
 
-/// What a compressed file holds, up to a limit; one byte more where it holds more. It is unpacked twice, the first time only to
-/// see how much memory that takes: memory that grows is copied each time, and needed twice.
-fn unpack(content: &[u8], most_bytes: u64) -> io::Result<Vec<u8>> {
-    let codec = codec_by_magic(content);
-    let open = || reader(codec, content).map(|open| open.take(most_bytes + 1));
-    let bytes = io::copy(&mut open()?, &mut io::sink())?;
-    let mut plain = Vec::with_capacity(usize::try_from(bytes).map_err(io::Error::other)? + PROBE_BYTES);
-    open()?.read_to_end(&mut plain)?;
-    Ok(plain)
-}
-
 /// How large what somebody sends is when it is unpacked, up to the limit of any kind; what cannot be unpacked may be so large.
 pub fn unpacked_bytes(content: &[u8]) -> u64 {
     let limit = KINDS.iter().map(|kind| kind.open_bytes).max().unwrap_or_default();
-    let open = reader(codec_by_magic(content), content);
-    open.and_then(|open| io::copy(&mut open.take(limit + 1), &mut io::sink())).unwrap_or(limit)
+    whole::unpacked_bytes(content, limit)
 }
 
 /// What of a file goes along with packages to another repository: all of it, but of updates those that name one of them, beside
@@ -170,40 +156,6 @@ fn strip_digest(name: &str) -> &str {
     }
 }
 
-fn codec_of(name: &str) -> Codec {
-    let codecs = [Codec::Gzip, Codec::Xz, Codec::Zstd];
-    codecs.into_iter().find(|codec| name.ends_with(codec.extension())).unwrap_or(Codec::Plain)
-}
-
-fn codec_by_magic(content: &[u8]) -> Codec {
-    match content {
-        [0x1f, 0x8b, ..] => Codec::Gzip,
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Codec::Xz,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Codec::Zstd,
-        _ => Codec::Plain,
-    }
-}
-
-fn reader<'a>(codec: Codec, content: &'a [u8]) -> io::Result<Box<dyn Read + 'a>> {
-    Ok(match codec {
-        Codec::Plain => Box::new(content),
-        Codec::Gzip => Box::new(flate2::read::MultiGzDecoder::new(content)),
-        Codec::Xz => {
-            let stream = liblzma::stream::Stream::new_stream_decoder(DECODER_BYTES, liblzma::stream::CONCATENATED)?;
-            Box::new(liblzma::read::XzDecoder::new_stream(content, stream))
-        }
-        Codec::Zstd => {
-            let mut decoder = zstd::Decoder::with_buffer(content)?;
-            decoder.window_log_max(WINDOW_LOG)?;
-            Box::new(decoder)
-        }
-    })
-}
-
-/// What a decoder may need: more than any level of xz and zstd that is in use.
-const DECODER_BYTES: u64 = 80 << 20;
-const WINDOW_LOG: u32 = 26;
-
 fn open_digest(codec: Codec, content: &[u8]) -> io::Result<(u64, Sha256)> {
     let mut open = reader(codec, content)?.take(CARRIED_BYTES + 1);
     let (mut digester, mut piece) = (ContentDigester::new(), vec![0; 64 << 10]);
@@ -214,12 +166,6 @@ fn open_digest(codec: Codec, content: &[u8]) -> io::Result<(u64, Sha256)> {
             length => digester.update(&piece[..length]),
         }
     }
-}
-
-fn gzip(plain: &[u8]) -> io::Result<Vec<u8>> {
-    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
-    io::Write::write_all(&mut writer, plain)?;
-    writer.finish()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `/-/metadata/<target>/<architecture>/<name>`: comps, updateinfo, modules and appstream of rpm repositories.
+//! `/-/metadata/<target>/<part>/<name>`: comps, updateinfo, modules and appstream of an architecture of rpm repositories, DEP-11
+//! and translated descriptions of a component of apt repositories.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +39,8 @@ struct MetadataTarget {
     kind: String,
 }
 
-/// Adds or replaces a file of metadata of an rpm repository; `path` is what follows `/-/metadata/`.
-#[utoipa::path(put, path = "/-/metadata/{kind}/{series}/{distribution}/{version}/{architecture}/{name}", tag = "repositories",
+/// Adds or replaces a file of metadata that no package has; `path` is what follows `/-/metadata/`.
+#[utoipa::path(put, path = "/-/metadata/{kind}/{series}/{distribution}/{version}/{part}/{name}", tag = "repositories",
     security(("password" = [])),
     params(
         TargetPath,
@@ -66,8 +67,8 @@ pub async fn put(
     Ok(answer(service, &accepted, StatusCode::CREATED, wait::left(parts)).await)
 }
 
-/// Removes a file of metadata of an rpm repository; `path` is what follows `/-/metadata/`.
-#[utoipa::path(delete, path = "/-/metadata/{kind}/{series}/{distribution}/{version}/{architecture}/{name}", tag = "repositories",
+/// Removes a file of metadata that no package has; `path` is what follows `/-/metadata/`.
+#[utoipa::path(delete, path = "/-/metadata/{kind}/{series}/{distribution}/{version}/{part}/{name}", tag = "repositories",
     security(("password" = [])),
     params(
         TargetPath,
@@ -88,21 +89,23 @@ pub async fn remove(service: &Arc<Service>, user: &Login, path: &str, parts: &Pa
 
 fn place(service: &Service, user: &Login, verb: Verb, path: &str) -> Result<MetadataTarget, Problem> {
     let mut parts = path.rsplitn(3, '/');
-    let (Some(kind), Some(architecture), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+    let (Some(name), Some(part), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
     let mut repositories = Vec::new();
+    let mut kind = None;
     for target in service.gate.writable(user, verb, path, "Can't change the metadata")?.whole()?.targets() {
-        let found = target.repositories().into_iter().find(|one| one.split_last().1 == architecture);
-        let Some(repository) = found.filter(|_| target.format.takes_metadata()) else {
-            let formats = service.gate.formats().iter().filter(|format| format.takes_metadata());
-            let formats = formats.map(|format| format.name()).collect::<Vec<_>>().join(" or ");
-            let message = format!("The {formats} repository {}/{architecture} does not exist.", target.target);
+        let format = &target.format;
+        let is_meant = |one: &RepositoryId| format.has_metadata_part(one, part, &target.settings);
+        let found = target.repositories().into_iter().find(is_meant);
+        let Some(repository) = found.filter(|_| format.takes_metadata()) else {
+            let message = format!("{} has no {part} that takes metadata.", target.target);
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
         };
+        kind.get_or_insert_with(|| format.metadata_name(part, name));
         repositories.push((Arc::clone(target), repository));
     }
-    Ok(MetadataTarget { repositories, kind: kind.to_owned() })
+    Ok(MetadataTarget { repositories, kind: kind.unwrap_or_else(|| name.to_owned()) })
 }
 
 async fn describe(
@@ -122,6 +125,10 @@ async fn describe(
     let Some((target, _)) = place.repositories.first() else {
         return Err(Problem::bad_request("path", "Invalid URL."));
     };
+    for (target, _) in &place.repositories {
+        let checked = target.format.check_metadata(&place.kind, &target.settings);
+        checked.map_err(|reason| Problem::bad_request("metadata", format!("{}: {reason}.", place.kind)))?;
+    }
     let store = Arc::clone(service.gate.store());
     let (format, kind) = (Arc::clone(&target.format), place.kind);
     let checking = &service.budgets.checking;
@@ -140,8 +147,7 @@ async fn describe(
         format.metadata(&MetadataOffer { kind: &kind, name: &kind, content: &content, origin })
     };
     let metadata = low_priority::run_if(is_large, check).await??;
-    let repositories: Vec<RepositoryId> = place.repositories.into_iter().map(|(_, repository)| repository).collect();
-    let accepted = intake::describe(&*store, metadata, &repositories, &actor).await;
+    let accepted = intake::describe(&*store, metadata, &place.repositories, &actor).await;
     let accepted = accepted.map_err(Problem::of_intake)?;
     // as long as the file is in memory
     drop(turn);
@@ -150,8 +156,8 @@ async fn describe(
 
 async fn undescribe(service: &Arc<Service>, place: MetadataTarget, actor: &Actor) -> Result<Accepted, Problem> {
     let format = place.repositories.first().map(|(target, _)| &target.format);
-    let kind = format.map_or(place.kind.as_str(), |format| format.metadata_kind(&place.kind));
-    let removed = intake::undescribe(&**service.gate.store(), &place.repositories, kind, actor).await;
+    let kind = format.map_or_else(|| place.kind.clone(), |format| format.metadata_kind(&place.kind));
+    let removed = intake::undescribe(&**service.gate.store(), &place.repositories, &kind, actor).await;
     match removed.map_err(Problem::of_intake)? {
         Some(accepted) => Ok(accepted),
         None => {

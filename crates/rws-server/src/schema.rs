@@ -70,9 +70,9 @@ pub struct Component {
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "for the document only")]
 pub struct MetadataPath {
-    /// The directory: `x86_64`, `SRPMS`.
-    architecture: String,
-    /// `comps`, `updateinfo`, `modules`, …
+    /// Of an rpm repository the directory: `x86_64`, `SRPMS`. Of an apt repository the component: `main`.
+    part: String,
+    /// `comps`, `updateinfo`, `modules`, …; `Components-amd64.yml`, `icons-64x64.tar`, `Translation-de`, …
     name: String,
 }
 

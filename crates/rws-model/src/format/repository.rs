@@ -70,6 +70,12 @@ pub trait RepositoryFormat: Send + Sync {
         None
     }
 
+    /// The files that entries of the root ([`crate::ROOT`]) say to it and that have plain names as index files have; none where
+    /// clients read their names in the root only.
+    fn listed_by_entries(&self, _repository: &RepositoryId, _entries: &[&[u8]]) -> Vec<IndexFile> {
+        Vec::new()
+    }
+
     /// For how many seconds an earlier generation that was current for a while is kept: as long as clients keep its
     /// metadata without asking again.
     fn keep_seconds(&self) -> i64;

@@ -87,9 +87,39 @@ pub trait UploadFormat: Send + Sync {
         false
     }
 
+    /// Whether an address of metadata, `…/PART/NAME`, can mean a repository: by default its part is the last one of the
+    /// repository's name, as an architecture is.
+    fn has_metadata_part(&self, repository: &RepositoryId, part: &str, _settings: &RepositorySettings) -> bool {
+        repository.split_last().1 == part
+    }
+
+    /// What a promotion calls metadata with the address `…/PART/NAME`.
+    fn metadata_name(&self, _part: &str, name: &str) -> String {
+        name.to_owned()
+    }
+
     /// The kind of metadata, as the root names it, that clients call so.
-    fn metadata_kind<'name>(&self, name: &'name str) -> &'name str {
-        name
+    fn metadata_kind(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
+    /// Why a repository with these settings takes no metadata of a kind, though others do.
+    ///
+    /// # Errors
+    ///
+    /// The reason, as the end of a sentence about it.
+    fn check_metadata(&self, _kind: &str, _settings: &RepositorySettings) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Where the file of metadata goes in a repository, of whose record [`Record::directory`] says it.
+    fn metadata_directory(&self, _repository: &RepositoryId, directory: &str) -> String {
+        directory.to_owned()
+    }
+
+    /// Whether metadata of one repository can go along with packages to another one, of another target.
+    fn shares_metadata(&self, from: &RepositoryId, to: &RepositoryId) -> bool {
+        from.split_last().1 == to.split_last().1
     }
 
     /// How large metadata that no package has is when it is unpacked, in bytes, as far as it may be: what checking it takes
@@ -340,4 +370,12 @@ pub struct Metadata {
     pub record: Record,
     /// The bytes of the file, as they are published.
     pub content: Vec<u8>,
+}
+
+impl Metadata {
+    /// Its record in one repository.
+    pub fn record_for<F: UploadFormat + ?Sized>(&self, format: &F, repository: &RepositoryId) -> Record {
+        let directory = format.metadata_directory(repository, &self.record.directory);
+        Record { directory, ..self.record.clone() }
+    }
 }

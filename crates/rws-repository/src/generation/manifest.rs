@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use rws_model::{
-    Digests, FileName, Format, Identity, PackageSignature, Partition, ROOT, RecordFile, RepositoryId, RootFile, Sha256,
+    Digests, FileName, Format, Identity, IndexFile, PackageSignature, Partition, ROOT, RecordFile, RepositoryId,
+    RootFile, Sha256,
 };
 use rws_store::Version;
 use serde::{Deserialize, Serialize};
@@ -153,10 +154,18 @@ impl Generation {
     }
 
     /// The digests of all files that the generation has under plain names.
-    pub fn plain_digests(&self) -> Vec<Sha256> {
-        let indexes = self.indexes.iter().flat_map(|index| &index.files).filter(|file| file.plain_name.is_some());
+    pub fn plain_digests(&self, format: &dyn Format) -> Vec<Sha256> {
         let roots = self.root.iter().map(|file| rws_model::sha256(&file.content));
-        indexes.map(|file| file.sha256).chain(roots).collect()
+        self.plain_files(format).into_iter().map(|file| file.sha256).chain(roots).collect()
+    }
+
+    /// The files that clients find under plain names beside the root: indexes, and metadata that no package has.
+    pub fn plain_files(&self, format: &dyn Format) -> Vec<IndexFile> {
+        let entries: Vec<&[u8]> = self.root_entries.values().map(Vec::as_slice).collect();
+        let of_entries = format.listed_by_entries(&self.repository, &entries);
+        let of_indexes = self.indexes.iter().flat_map(|index| &index.files).cloned();
+        // of two with one name that of the index stands in the root
+        of_entries.into_iter().chain(of_indexes).filter(|file| file.plain_name.is_some()).collect()
     }
 }
 

@@ -26,15 +26,19 @@ use crate::{UploadId, private};
 pub async fn describe(
     store: &dyn Store,
     metadata: Metadata,
-    repositories: &[RepositoryId],
+    targets: &[(Arc<ConfiguredTarget>, RepositoryId)],
     actor: &Actor,
 ) -> Result<Accepted, IntakeError> {
-    let places: Vec<Key> = repositories.iter().filter_map(|one| Key::parse(&join(one.as_str(), "any"))).collect();
+    let repositories = targets.iter().map(|(_, repository)| repository);
+    let places: Vec<Key> = repositories.filter_map(|one| Key::parse(&join(one.as_str(), "any"))).collect();
     store.check_places(&places).await?;
     let id = UploadId::next(store.clock_milliseconds().await?);
     let mut upload = UploadBuilder::new(id.clone(), actor);
     let files: Vec<Key> = metadata.record.files.iter().map(|file| private::incoming(&id, &file.name)).collect();
-    upload.add(metadata.record, repositories);
+    for (target, repository) in targets {
+        let record = metadata.record_for(&*target.format, repository);
+        upload.add(record, std::slice::from_ref(repository));
+    }
     let upload = upload.finish();
     let pointers = pointers(&upload);
     let content = Bytes::from(metadata.content);

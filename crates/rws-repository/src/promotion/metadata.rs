@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use rws_model::{Metadata, MetadataOffer, MetadataOrigin, PackageName, RepositoryId};
+use rws_model::{MetadataOffer, MetadataOrigin, PackageName, RepositoryId};
 use rws_store::{Key, LocalFile, Span, Store};
 use tempfile::TempPath;
 
@@ -37,9 +37,9 @@ impl PromotedMetadata {
     ) -> Result<Self, PromotionError> {
         let mut read = Self { files: Vec::new(), changes: Vec::new(), spooled: Vec::new() };
         let (from, format) = (promotion.from, &promotion.from.format);
-        let kinds: BTreeMap<&str, &String> =
+        let kinds: BTreeMap<String, &String> =
             promotion.metadata.iter().map(|name| (format.metadata_kind(name), name)).collect();
-        for (kind, name) in kinds {
+        for (kind, name) in &kinds {
             let mut is_there = false;
             for (repository, id) in source.generations() {
                 let Some(generation) = source.generation(&repository).filter(|generation| generation.id == id) else {
@@ -48,14 +48,13 @@ impl PromotedMetadata {
                 let Some(content) = content(&**store, from, generation, kind).await? else { continue };
                 is_there = true;
                 for target in promotion.to {
-                    let architecture = repository.split_last().1;
-                    let same = target.repositories().into_iter().find(|one| one.split_last().1 == architecture);
+                    let same = target.repositories().into_iter().find(|to| format.shares_metadata(&repository, to));
                     let Some(to) = same else { continue };
                     read.add(store, promotion, (target, to), (kind, &content), packages).await?;
                 }
             }
             if !is_there {
-                let (from, kind) = (from.target.to_string(), name.clone());
+                let (from, kind) = (from.target.to_string(), (*name).clone());
                 return Err(PromotionError::NoMetadata { from, kind });
             }
         }
@@ -82,7 +81,8 @@ impl PromotedMetadata {
             format.promoted_metadata(kind, offered, packages, present.as_deref()).map_err(IntakeError::from)?;
         let Some(merged) = merged else { return Ok(()) };
         let offer = MetadataOffer { kind, name: kind, content: &merged, origin: MetadataOrigin::Sent };
-        let Metadata { record, content } = format.metadata(&offer).map_err(IntakeError::from)?;
+        let metadata = format.metadata(&offer).map_err(IntakeError::from)?;
+        let (record, content) = (metadata.record_for(&**format, &repository), metadata.content);
         if present.is_some_and(|present| present == content) {
             return Ok(());
         }

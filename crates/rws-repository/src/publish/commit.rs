@@ -249,7 +249,7 @@ impl Committer<'_> {
     ) -> Head {
         let before = state.head();
         let mut own = before.map(|head| head.own.clone()).unwrap_or_default();
-        let now_own = taken_over.into_iter().chain(generation.plain_digests());
+        let now_own = taken_over.into_iter().chain(generation.plain_digests(&*self.at.target.format));
         own.extend(now_own.map(|digest| (digest, generation.id.clone())));
         let mut history = before.map(|head| head.history.clone()).unwrap_or_default();
         let mut retired = plan.retired;
@@ -266,8 +266,8 @@ impl Committer<'_> {
             let after = files.map(|file| file.stored_name.clone()).collect();
             plan::retire_index_files(&mut retired, &before, &after, &present.id);
         }
-        let plain = generation.indexes.iter().flat_map(|state| &state.files);
-        let plain = plain.filter_map(|file| Some((file.plain_name.clone()?, file.stored_name.clone()))).collect();
+        let plain = generation.plain_files(&*self.at.target.format);
+        let plain = plain.into_iter().filter_map(|file| Some((file.plain_name?, file.stored_name))).collect();
         let mut head = Head {
             format: 0,
             repository: self.at.repository.clone(),
@@ -378,9 +378,9 @@ impl Committer<'_> {
 
     /// All names under which the files of a generation are exposed.
     fn plain_names(&self, generation: &Generation) -> Vec<String> {
-        let files = generation.indexes.iter().flat_map(|state| &state.files);
-        let mut names = self.at.target.format.root_names(self.at.repository);
-        names.extend(files.filter_map(|file| file.plain_name.clone()));
+        let format = &*self.at.target.format;
+        let mut names = format.root_names(self.at.repository);
+        names.extend(generation.plain_files(format).into_iter().filter_map(|file| file.plain_name));
         names
     }
 }

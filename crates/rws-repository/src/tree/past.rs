@@ -116,8 +116,11 @@ impl Tree {
         }
         let generation = reading::generation(&*self.store, repository, id).await?;
         let mut files = BTreeMap::new();
+        if let Some(target) = self.catalogue.repository(repository) {
+            let plain = generation.plain_files(&*target.format);
+            files.extend(plain.into_iter().filter_map(|file| Some((file.plain_name?, file.stored_name))));
+        }
         for file in generation.indexes.into_iter().flat_map(|index| index.files) {
-            files.extend(file.plain_name.map(|plain| (plain, file.stored_name.clone())));
             files.insert(file.stored_name.clone(), file.stored_name);
         }
         let names = Arc::new(Names { root: generation.root.into_iter().map(Root::from).collect(), files });

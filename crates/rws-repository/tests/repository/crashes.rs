@@ -29,8 +29,8 @@ enum Work {
     Anchor,
     /// The same while a receiver is told of everything: it gets an event for each upload and each generation.
     Told,
-    /// Publishing new packages and other bytes in a repository with components, debug symbols apart, whole descriptions apart, and
-    /// a suite that is a path.
+    /// Publishing new packages, other bytes and a file of metadata in a repository with components, debug symbols apart, whole
+    /// descriptions apart, and a suite that is a path.
     Components,
     /// Taking a package out whose file somebody deleted.
     Removal,
@@ -146,6 +146,7 @@ impl Work {
             // `bb` goes from one component to the other
             world.upload_in(path, "contrib", &[dd, world.deb("bb", "1", "all", "b")]).await.unwrap();
             world.upload(path, &[debug, world.deb("aa", "1", "amd64", "other")]).await.unwrap();
+            world.describe(path, "contrib/Components-amd64.yml", "File: DEP-11\n").await.unwrap();
         }
         if matches!(self, Self::Upload | Self::Anchor | Self::Told) {
             let files = [world.deb("aa", "1", "amd64", "other"), world.deb("bb", "1", "all", "other")];

@@ -29,8 +29,8 @@ pub struct PromoteRequest {
     /// Whether other content for a package that is there takes its place, where the configuration allows that.
     #[serde(default)]
     pub replace: bool,
-    /// Kinds of metadata that come along (rpm): `comps`, `modules` and others as a whole, of `updateinfo` the entries of the promoted
-    /// packages.
+    /// Metadata files that come along: `comps`, `modules`, for deb `Components-amd64.yml`, `contrib/Translation-de` and others as a
+    /// whole, of `updateinfo` the entries of the promoted packages.
     #[serde(default)]
     pub metadata: Vec<String>,
     /// Whether the plan says which packages of the source the promoted ones need and a target would not have.

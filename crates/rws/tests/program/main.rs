@@ -3,6 +3,7 @@
 mod abuse;
 mod access;
 mod adoption;
+mod apt_metadata;
 mod backups;
 mod beside_original;
 mod bootstraps;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rws_model::{Change, ListedFile, MetadataOffer, MetadataOrigin, sha256};
-use rws_store::{Condition, ObjectClass, StoreError, Write};
+use rws_store::{Condition, Key, ObjectClass, StoreError, Write};
 
 use super::Comparer;
 use super::assembly::Assembly;
@@ -33,25 +33,39 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    async fn carry_one(&self, file: &ListedFile) -> Result<Result<PlannedChange, String>, RepositoryError> {
-        let Some(name) = file.names.first().filter(|_| file.size_bytes <= MOST_BYTES) else {
-            return Ok(Err("it is too large".to_owned()));
-        };
-        let Ok(from) = self.at.key(name) else { return Ok(Err("its name is not valid".to_owned())) };
-        let Some(content) = self.at.public_bytes(name).await? else { return Ok(Err("it does not exist".to_owned())) };
-        if (content.len() as u64, sha256(&content)) != (file.size_bytes, file.sha256) {
-            return Ok(Err("its content does not match the root file".to_owned()));
+    /// What the root says of a file, under the first of its names that has it.
+    async fn content(&self, file: &ListedFile) -> Result<Result<(Key, Vec<u8>), &'static str>, RepositoryError> {
+        let mut reason = "it does not exist";
+        for name in &file.names {
+            let Ok(key) = self.at.key(name) else { return Ok(Err("its name is not valid")) };
+            let Some(content) = self.at.public_bytes(name).await? else { continue };
+            if (content.len() as u64, sha256(&content)) == (file.size_bytes, file.sha256) {
+                return Ok(Ok((key, content)));
+            }
+            reason = "its content does not match the root file";
         }
+        Ok(Err(reason))
+    }
+
+    async fn carry_one(&self, file: &ListedFile) -> Result<Result<PlannedChange, String>, RepositoryError> {
+        if file.size_bytes > MOST_BYTES {
+            return Ok(Err("it is too large".to_owned()));
+        }
+        let (from, content) = match self.content(file).await? {
+            Ok(found) => found,
+            Err(reason) => return Ok(Err(reason.to_owned())),
+        };
         let timestamp =
             self.at.store().stat(&from).await?.map_or(0, |stat| stat.modified_milliseconds.div_euclid(1000));
         let offer = MetadataOffer {
             kind: &file.index,
-            name: from.file_name(),
+            // one that is a digest says nothing
+            name: file.names.last().map_or("", |name| name.rsplit('/').next().unwrap_or(name)),
             content: &content,
             origin: MetadataOrigin::Carried { timestamp },
         };
         let record = match self.at.target.format.metadata(&offer) {
-            Ok(metadata) => metadata.record,
+            Ok(metadata) => metadata.record_for(&*self.at.target.format, &self.at.repository),
             Err(refusal) => return Ok(Err(refusal.reason)),
         };
         let mut versions = BTreeMap::new();

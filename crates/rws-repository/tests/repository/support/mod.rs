@@ -13,7 +13,10 @@ use async_trait::async_trait;
 pub use later::later_catalogue;
 use rws_deb::Deb;
 use rws_lab::fixture;
-use rws_model::{FileName, Format, Identity, Reading, Record, RepositoryId, RepositorySettings, Signer, sha256};
+use rws_model::{
+    FileName, Format, Identity, MetadataOffer, MetadataOrigin, Reading, Record, RepositoryId, RepositorySettings,
+    Signer, sha256,
+};
 use rws_repository::actor::Actor;
 use rws_repository::areas::Areas;
 use rws_repository::catalogue::{Catalogue, Configured, ConfiguredTarget, Distribution, Model, OnConflict, Policy};
@@ -259,6 +262,19 @@ impl World {
         let mut files = received(&targets[0], files);
         files.iter_mut().for_each(|file| file.place.component = Some(component.to_owned()));
         accept(&self.store(), &targets, files).await
+    }
+
+    /// Sends a file of metadata.
+    pub async fn describe(&self, path: &str, kind: &str, content: &str) -> Result<Accepted, IntakeError> {
+        self.tick();
+        let targets = self.catalogue.resolve(path).unwrap();
+        let offer = MetadataOffer { kind, name: kind, content: content.as_bytes(), origin: MetadataOrigin::Sent };
+        let metadata = targets[0].format.metadata(&offer).unwrap();
+        let targets: Vec<_> = targets
+            .into_iter()
+            .flat_map(|one| one.repositories().into_iter().map(move |id| (one.clone(), id)))
+            .collect();
+        intake::describe(&*self.store(), metadata, &targets, &ACTOR).await
     }
 
     pub fn publisher(&self, store: Arc<dyn Store>) -> Publisher {

@@ -166,6 +166,26 @@ fn an_upload_file_by_file() {
     assert!(sources.contains("hello_2.10.orig.tar.xz.asc"), "{sources}");
 }
 
+#[test]
+fn metadata_of_an_apt_repository() {
+    let server = Server::start();
+    let directory = temporary_directory();
+    let stanza = format!("Package: a\nDescription-md5: {}\nDescription-de: kurz\n", "0".repeat(32));
+    write_file(&directory.path().join("Components-amd64.yml"), "File: DEP-11\n");
+    write_file(&directory.path().join("icons-64x64.tar"), vec![0_u8; 10_240]);
+    write_file(&directory.path().join("Translation-de"), stanza);
+    shell("gzip Components-amd64.yml icons-64x64.tar", directory.path()).succeed();
+    let clients = document("docs/clients.md");
+    let block = blocks(&clients).into_iter().find(|block| block.contains("Translation-de")).unwrap();
+    let user = format!("{}:{}", server.credentials().user, server.credentials().password);
+    let commands = replaced(&block, &[("https://rws.example.org", server.base_url()), ("ci:PASSWORD", &user)]);
+    let ran = shell(&commands, directory.path()).succeed();
+    assert_eq!(ran.output(), "{\"message\":\"OK\"}\n".repeat(4), "{}", ran.transcript());
+    server.wait_for_body("/live/1.10/debian/dists/bookworm/Release", |release| {
+        release.contains(" main/dep11/icons-64x64.tar.gz\n") && !release.contains("Translation-de")
+    });
+}
+
 /// The commands of a section of docs/configuration.md.
 #[track_caller]
 fn configuration_block(title: &str) -> String {
