@@ -38,10 +38,8 @@ pub(super) fn icons(plain: &[u8]) -> Result<(), String> {
 /// Stanzas with the name of a package, the digest of its description, and the description in the language.
 pub(super) fn translation(plain: &[u8], language: &str) -> Result<(), String> {
     let description = format!("Description-{language}");
-    let mut stanzas = 0;
-    for text in paragraphs(plain) {
-        stanzas += 1;
-        let wrong = |reason: String| format!("its paragraph {stanzas}: {reason}");
+    for (before, text) in paragraphs(plain).enumerate() {
+        let wrong = |reason: String| format!("its paragraph {}: {reason}", before + 1);
         if text.len() > MAX_STANZA_BYTES {
             return Err(wrong(format!("it has more than {MAX_STANZA_BYTES} bytes")));
         }

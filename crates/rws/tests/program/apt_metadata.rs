@@ -1,6 +1,6 @@
 //! DEP-11 and translated descriptions of apt repositories: apt with the settings of appstream, and appstreamcli, are the judges.
 
-#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
 
 use std::io::Read as _;
 use std::path::Path;

@@ -7,3 +7,4 @@ mod release;
 mod rotation;
 mod signers;
 mod stand;
+mod unfit;

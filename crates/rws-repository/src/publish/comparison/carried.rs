@@ -65,7 +65,7 @@ impl Comparer<'_> {
             origin: MetadataOrigin::Carried { timestamp },
         };
         let record = match self.at.target.format.metadata(&offer) {
-            Ok(metadata) => metadata.record_for(&*self.at.target.format, &self.at.repository),
+            Ok(metadata) => metadata.record_for(&*self.at.target.format, self.at.repository),
             Err(refusal) => return Ok(Err(refusal.reason)),
         };
         let mut versions = BTreeMap::new();

@@ -257,7 +257,7 @@ fn modules_is_signed_with_the_main_key_when_it_has_none() {
         for target in configuration.model.targets() {
             let expected = if target.series == "modules" { of_modules } else { of_others };
             let signer = keys.signer_of(&configuration, &target);
-            assert_eq!(signer.as_ref().map(|signer| signer.fingerprint()), expected, "{target}");
+            assert_eq!(signer.as_ref().map(|signer| signer.signing_fingerprint()), expected, "{target}");
         }
     }
     let line = "environment: GPG_SIGN_KEY_PASSPHRASE is not used, because GPG_SIGN_KEY_ARMORED is not set";

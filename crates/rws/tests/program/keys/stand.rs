@@ -90,13 +90,24 @@ impl Stand {
     /// One more entry behind the present one, at the same address.
     #[track_caller]
     pub fn add_entry(&mut self, entry: &Value) {
+        self.change_entries(|entries| entries.push(entry.clone()));
+        self.settle();
+    }
+
+    /// The same for one that cannot be carried out.
+    #[track_caller]
+    pub fn add_waiting_entry(&mut self, entry: &Value) {
+        self.change_entries(|entries| entries.push(entry.clone()));
+    }
+
+    #[track_caller]
+    fn change_entries(&mut self, change: impl FnOnce(&mut Vec<Value>)) {
         let path = self.work.path().join("rws.json");
         let mut file: Value =
             serde_json::from_slice(&std::fs::read(&path).expect("it was written")).expect("it is JSON");
-        file["repositories"].as_array_mut().expect("it is a list").push(entry.clone());
+        change(file["repositories"].as_array_mut().expect("it is a list"));
         write_file(&path, file.to_string());
         self.server.restart_in_place();
-        self.settle();
     }
 
     /// Waits until no repository is signed with other keys than the present ones.

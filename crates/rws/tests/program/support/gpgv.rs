@@ -127,6 +127,15 @@ impl SecretKey {
         self.gpg().args(["--armor", "--export-secret-keys"]).succeed().output()
     }
 
+    /// One more subkey that signs, which is newer.
+    #[track_caller]
+    pub fn add_subkey(&self) {
+        let list = self.gpg().args(["--with-colons", "--list-keys"]).succeed().output();
+        let fingerprint = list.lines().find_map(|line| line.strip_prefix("fpr:")?.trim_matches(':').split(':').next());
+        let fingerprint = fingerprint.expect("gpg lists the key").to_owned();
+        self.gpg().args(["--quick-add-key", &fingerprint, "ed25519", "sign", "0"]).succeed();
+    }
+
     /// Armored detached signature of a file.
     #[track_caller]
     pub fn sign_detached(&self, file: &Path) -> Vec<u8> {
