@@ -221,7 +221,8 @@ fn unknown_signature(name: &FileName, keys: &[Option<String>]) -> Refusal {
             "send it without a signature",
         ),
         _ => (
-            "it is signed with a key that clients of the repository do not know".to_owned(),
+            "it is signed with a key that clients of the repository do not know: a former key of RWS belongs into package_keys"
+                .to_owned(),
             "send it without a signature, or have its key added to package_keys in the configuration",
         ),
     };

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::stage::{configured, expect_code, post_json};
+use crate::contract::stage::{call, configured, expect_code, post_json};
 use crate::support::apt::{Apt, Sources};
 use crate::support::bucket::Bucket;
 use crate::support::configuration_file;
@@ -115,6 +115,30 @@ fn a_component_that_there_is_not_is_refused() {
     let answer = Upload::to("/live/2.8/el/8?wait=60").file(&rpm).send(&server);
     answer.expect_created();
     client(&server, "contrib").install(&["rws-free"]).expect_clean();
+}
+
+/// Who takes a component out of the configuration does not give its packages to clients of another one, also when RWS reads all
+/// packages again.
+#[test]
+fn packages_of_a_component_that_is_not_configured_any_more_stay_in_it() {
+    let directory = temporary_directory();
+    let mut server = server(directory.path(), json!({ "match": "live", "components": ["main", "contrib"] }));
+    send(&server, "", &[Deb::new("rws-free", "1.0-1", "amd64").build(directory.path())]);
+    send(&server, "&component=contrib", &[Deb::new("rws-other", "1.0-1", "all").build(directory.path())]);
+    for components in [json!(["main"]), json!(["new"])] {
+        let contents = components[0] == "main";
+        configuration_file(directory.path(), |file| {
+            file["repositories"] = json!([{ "match": "live", "components": components, "contents": contents }]);
+        });
+        server.restart_in_place();
+        let answer = call(&server, "POST", &format!("/{TARGET}?wait=60"));
+        assert!([200, 201].contains(&answer.status), "{}", answer.text());
+        let apt = client(&server, "main");
+        assert!(policy(&apt, "rws-free").contains("focal/main"), "{}", policy(&apt, "rws-free"));
+        assert!(!policy(&apt, "rws-other").contains("focal"), "{}", policy(&apt, "rws-other"));
+        let apt = client(&server, "contrib");
+        assert!(policy(&apt, "rws-other").contains("focal/contrib"), "{}", policy(&apt, "rws-other"));
+    }
 }
 
 #[test]

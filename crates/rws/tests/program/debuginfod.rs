@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use rws_lab::{Chroot, fixture};
@@ -321,6 +322,57 @@ fn of_packages_of_debhelper() {
     assert_eq!(answer.status, 201, "{}", answer.text());
     let machine = Machine::new(&server, "/-/debuginfod/live/2.8/ubuntu/noble");
     assert_eq!(machine.found(&["executable", &all[2].id]), read_file(&all[2].program));
+}
+
+/// A package of some kilobytes that unpacks to much: it goes out as it is unpacked, however slowly it is read, and others get theirs.
+#[test]
+fn of_a_package_that_unpacks_to_much() {
+    const LARGE: u64 = 400 << 20;
+    let directory = temporary_directory();
+    let server = configured(directory.path(), |_| {});
+    let path = "usr/lib/debug/.build-id/ab/cd.debug";
+    let build = |kept: &Path| {
+        let root = temporary_directory();
+        let control = "Package: rws-large-dbgsym\nVersion: 1\nArchitecture: amd64\nMaintainer: Nobody <nobody@example.invalid>\n\
+            Build-Ids: abcd\nDescription: large\n";
+        write_file(&root.path().join("DEBIAN/control"), control);
+        write_file(&root.path().join(path), b"");
+        std::fs::File::options().write(true).open(root.path().join(path)).unwrap().set_len(LARGE).unwrap();
+        let deb = kept.join("rws-large-dbgsym_1_amd64.deb");
+        let dpkg_deb = Program::new("dpkg-deb", root.path()).args(["--root-owner-group", "-Zzstd", "-z1", "--build"]);
+        dpkg_deb.arg(root.path()).arg(deb).succeed();
+    };
+    let large = copy_files(&fixture(&format!("{path}{LARGE}"), build), directory.path());
+    assert!(read_file(&large[0]).len() < 1 << 20);
+    upload(&server, DEB_TARGET, &large);
+    let (files, built) = debs("small", "1-1", Compression::Gzip, directory.path());
+    upload(&server, DEB_TARGET, &files);
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.process_id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().to_owned();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    };
+    let before = resident();
+    let host = server.base_url().trim_start_matches("http://").to_owned();
+    let address = format!("/-/debuginfod/{DEB_TARGET}/buildid/abcd/debuginfo");
+    let slow: Vec<std::net::TcpStream> = (0..4)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(&host).unwrap();
+            write!(stream, "GET {address} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+            let mut start = [0; 12];
+            stream.read_exact(&mut start).unwrap();
+            assert_eq!(&start, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    let machine = Machine::new(&server, &format!("/-/debuginfod/{DEB_TARGET}"));
+    assert_eq!(machine.found(&["debuginfo", &built.id]), read_file(&built.symbols));
+    let more = resident().saturating_sub(before);
+    assert!(more < 96 << 20, "{more} bytes more for four slow readers");
+    drop(slow);
+    // one that reads all gets all
+    let sum = Program::new("sh", directory.path()).args(["-c", "curl -sS \"$1\" | wc -c", "sh", &server.url(&address)]);
+    assert_eq!(sum.succeed().output().trim(), LARGE.to_string());
 }
 
 #[test]
