@@ -226,19 +226,18 @@ async fn an_object_that_is_encrypted_with_keys_has_any_tag() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_wrong_answer_does_not_make_a_store_one_that_keeps_no_conditions() {
     let place = place(S3Server::ceph()).await;
-    let answers = [Forged::error(404, "NoSuchKey"), Forged::error(412, "PreconditionFailed")];
     let mut wrong = 0;
-    for answer in answers {
-        for effect in [false, true] {
-            // the first write, the conditional ones, one of the race, the looks, and the same in a later try
+    for (answer, effects) in
+        [(Forged::error(404, "NoSuchKey"), &[false][..]), (Forged::error(412, "PreconditionFailed"), &[false, true])]
+    {
+        for effect in effects.iter().copied() {
+            // a write of the race, the one behind it, the conditional ones, and the look
             for (method, part, number) in [
                 ("PUT", "/create", 0),
                 ("PUT", "/create", 16),
                 ("PUT", "/swap", 1),
                 ("PUT", "/swap", 2),
-                ("PUT", "/swap", 5),
                 ("HEAD", "/swap", 0),
-                ("HEAD", "/swap", 1),
             ] {
                 let (count, counted) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
                 let (fault, made) = (Fault::Forge { answer: answer.clone().numbered(), effect }, Arc::clone(&counted));
@@ -260,5 +259,5 @@ async fn one_wrong_answer_does_not_make_a_store_one_that_keeps_no_conditions() {
             }
         }
     }
-    assert!(wrong >= 20, "{wrong} wrong answers");
+    assert!(wrong >= 12, "{wrong} wrong answers");
 }
