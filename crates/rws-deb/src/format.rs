@@ -153,6 +153,10 @@ impl RepositoryFormat for Deb {
         layout::suite_directory(repository, settings)
     }
 
+    fn stated_metadata(&self, repository: &RepositoryId, root: &[RootFile]) -> Option<String> {
+        layout::directory_of_suite(repository, &audit::field(repository, root, "Suite")?)
+    }
+
     fn plain_directory(&self) -> PlainDirectory {
         PlainDirectory::Parts { parent: layout::POOL, description: "pool/CODENAME/… with debs" }
     }

@@ -62,7 +62,11 @@ pub(crate) fn metadata(repository: &RepositoryId) -> String {
 
 /// `dists/<suite>`, where the suite is configured and can be a directory: `dists/stable` answers as `dists/focal` then.
 pub(crate) fn suite_directory(repository: &RepositoryId, settings: &RepositorySettings) -> Option<String> {
-    let suite = settings.suite.as_deref()?;
+    directory_of_suite(repository, settings.suite.as_deref()?)
+}
+
+/// The directory of a suite, unless it is the codename, or can be none.
+pub(crate) fn directory_of_suite(repository: &RepositoryId, suite: &str) -> Option<String> {
     let (_, codename) = repository.split_last();
     (suite != codename && FileName::parse(suite).is_ok()).then(|| format!("dists/{suite}"))
 }

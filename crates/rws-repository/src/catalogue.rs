@@ -366,6 +366,11 @@ impl Catalogue {
         is_own.then_some(other)
     }
 
+    /// Whether a path is that of the metadata of some repository.
+    pub fn has_metadata_at(&self, path: &str) -> bool {
+        self.metadata.contains_key(path) || self.others.get(path).is_some_and(Option::is_some)
+    }
+
     /// Other paths of metadata that several repositories claim, so that none has them.
     pub fn claimed_twice(&self) -> impl Iterator<Item = &str> {
         self.others.iter().filter(|(_, own)| own.is_none()).map(|(path, _)| path.as_str())

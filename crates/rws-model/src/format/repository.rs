@@ -34,6 +34,11 @@ pub trait RepositoryFormat: Send + Sync {
         None
     }
 
+    /// The path of [`RepositoryFormat::other_metadata`] that clients of a root had, as the root says it.
+    fn stated_metadata(&self, _repository: &RepositoryId, _root: &[RootFile]) -> Option<String> {
+        None
+    }
+
     /// How a directory is recognised that belongs to no installation and has packages of this format (`rws index`).
     fn plain_directory(&self) -> PlainDirectory;
 

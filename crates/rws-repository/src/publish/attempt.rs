@@ -153,7 +153,11 @@ impl Attempt<'_> {
         let look = triggers.has(Trigger::Start) || compared.comparison.looked;
         // a pointer of an upload that the head contains: whoever published it did not come to an end
         if decision == Decision::Publish || look || !contained.is_empty() {
-            Exposer { at: self.at, foreign: &self.publisher.foreign }.expose(&head, look).await?;
+            let exposer = Exposer { at: self.at, foreign: &self.publisher.foreign };
+            exposer.expose(&head, look).await?;
+            if let Some(former) = state.head().and_then(|before| self.former_directory(before)) {
+                exposer.withdraw(&head, &former).await;
+            }
         }
         self.at.clean(&pending, &contained, &failed).await?;
         Ok(Ended::Done(Box::new(Outcome {
@@ -362,6 +366,19 @@ impl Attempt<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The directory that had the metadata once more before the configuration was changed, and that nobody has now.
+    fn former_directory(&self, before: &Head) -> Option<String> {
+        let StoredRepository { target, repository, other_metadata, tree, .. } = self.at;
+        let is_contested =
+            other_metadata.is_none() && target.format.other_metadata(repository, &target.settings).is_some();
+        if target.matches_fingerprint(&before.configuration_fingerprint) && !is_contested {
+            return None;
+        }
+        let stated = target.format.stated_metadata(repository, &before.root)?;
+        let is_of_somebody = self.publisher.catalogue().has_metadata_at(&join(tree, &stated));
+        (other_metadata.as_ref() != Some(&stated) && !is_of_somebody).then_some(stated)
     }
 
     /// A repository without a head, and nothing that would make one.

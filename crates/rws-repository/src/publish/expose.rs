@@ -89,6 +89,15 @@ impl Exposer<'_> {
         Ok(())
     }
 
+    /// Takes away the root below another directory, which clients are told of no longer: it would stay as it is for ever.
+    pub(super) async fn withdraw(&self, head: &Head, other: &str) {
+        let names = self.at.target.format.root_names(self.at.repository);
+        let below = names.iter().filter_map(|name| Some((self.at.name_below(name, other)?, Wanted::Absent)));
+        if let Err(error) = self.bring(head, true, below.collect()).await {
+            tracing::warn!(repository = %self.at.repository, directory = other, %error, "RWS could not take away a former path of the metadata");
+        }
+    }
+
     /// Brings files in line with a head; not when a later one is there.
     async fn bring(&self, head: &Head, look: bool, wanted: Vec<(String, Wanted<'_>)>) -> Result<bool, RepositoryError> {
         for _ in 0..TRIES {

@@ -286,6 +286,42 @@ fn the_suite_is_a_path_as_the_codename_is() {
     assert_eq!(curl::get(&server.url("/release/2.8/debian/dists/bullseye/InRelease")).status, 404);
 }
 
+/// A suite that is another one from now on does not stay as it was: clients would get no updates and no error.
+#[test]
+fn a_former_suite_is_taken_away() {
+    let directory = temporary_directory();
+    let mut server = server(directory.path(), json!({ "match": "*/*/ubuntu/focal", "suite": "stable" }));
+    let send_to = |server: &Server, codename: &str, version: &str| {
+        let deb = Deb::new("rws-a", version, "all").build(directory.path());
+        let upload = Upload::to(&format!("/live/2.8/ubuntu/{codename}?wait=60")).field("product", "thing").file(&deb);
+        upload.send(server).expect_created();
+    };
+    let change = |server: &mut Server, repositories: Value| {
+        configuration_file(directory.path(), |file| file["repositories"] = repositories);
+        server.restart_in_place();
+    };
+    let root =
+        |server: &Server, suite: &str| curl::get(&server.url(&format!("{ARCHIVE}/dists/{suite}/InRelease"))).status;
+    send_to(&server, "focal", "1");
+    assert_eq!((root(&server, "stable"), root(&server, "focal")), (200, 200));
+    change(&mut server, json!([{ "match": "*/*/ubuntu/focal", "suite": "oldstable" }]));
+    send_to(&server, "focal", "2");
+    assert_eq!((root(&server, "stable"), root(&server, "oldstable"), root(&server, "focal")), (404, 200, 200));
+    // it goes to another codename: whose it is then stays
+    let [focal, noble] = ["*/*/ubuntu/focal", "*/*/ubuntu/noble"];
+    change(&mut server, json!([{ "match": focal, "suite": "older" }, { "match": noble, "suite": "oldstable" }]));
+    send_to(&server, "noble", "3");
+    send_to(&server, "focal", "3");
+    let of = curl::get(&server.url(&format!("{ARCHIVE}/dists/oldstable/Release"))).expect_status(200).text();
+    assert!(of.contains("\nCodename: noble\n"), "{of}");
+    assert_eq!(root(&server, "older"), 200);
+    // two that want it: nobody has it
+    change(&mut server, json!([{ "match": "live", "suite": "oldstable" }]));
+    send_to(&server, "noble", "4");
+    send_to(&server, "focal", "4");
+    assert_eq!((root(&server, "oldstable"), root(&server, "older")), (404, 404));
+}
+
 #[test]
 fn the_suite_of_a_private_repository_is_private() {
     let directory = temporary_directory();
