@@ -47,6 +47,12 @@ pub trait Signer: Send + Sync {
     /// subkeys or dates; of several keys all of them. When it changes, everything is signed anew.
     fn fingerprint(&self) -> &str;
 
+    /// What [`Signer::fingerprint`] was for earlier versions of RWS, which knew the primary keys alone: what they signed is not signed
+    /// anew because of an upgrade.
+    fn former_fingerprint(&self) -> &str {
+        self.fingerprint()
+    }
+
     /// The fingerprint of the one key that signs packages.
     fn signing_fingerprint(&self) -> &str {
         self.fingerprint()

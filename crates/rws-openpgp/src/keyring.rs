@@ -35,6 +35,7 @@ pub struct Keyring {
     /// Keys of others, whose signatures on packages are taken.
     package_keys: Vec<PublicKey>,
     fingerprint: String,
+    former_fingerprint: String,
     armored: String,
     blocks: String,
 }
@@ -56,10 +57,15 @@ impl Keyring {
         for key in &announced {
             fingerprint.push_str(&format!(" {}", key.identity()?));
         }
+        let names: Vec<&str> = signers.iter().map(|signer| signer.public_key().fingerprint()).collect();
+        let mut former_fingerprint = names.join("+");
+        for key in &announced {
+            former_fingerprint.push_str(&format!(" {}", key.fingerprint()));
+        }
         let keys = each_once(signers.iter().map(|signer| signer.public_key()).chain(&announced));
         let armored = PublicKey::armored_together(&keys)?;
         let blocks = keys.iter().map(|key| key.armored()).collect();
-        Ok(Self { fingerprint, armored, blocks, signers, announced, package_keys: Vec::new() })
+        Ok(Self { fingerprint, former_fingerprint, armored, blocks, signers, announced, package_keys: Vec::new() })
     }
 
     /// One key that signs alone.
@@ -119,6 +125,10 @@ fn each_once<'k>(keys: impl Iterator<Item = &'k PublicKey>) -> Vec<&'k PublicKey
 impl Signer for Keyring {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    fn former_fingerprint(&self) -> &str {
+        &self.former_fingerprint
     }
 
     fn signing_fingerprint(&self) -> &str {

@@ -91,13 +91,17 @@ fn text(format: &str, settings: &RepositorySettings, (key, signed_by): (Option<&
 impl ConfiguredTarget {
     /// The digest that new heads state.
     pub fn configuration_fingerprint(&self) -> Sha256 {
-        let key = self.signer.as_ref().map(|signer| signer.fingerprint().to_owned());
-        sha256(text(self.format.name(), &self.settings, (key.as_deref(), self.policy.signed_by)).as_bytes())
+        self.fingerprint_with(self.signer.as_ref().map(|signer| signer.fingerprint()))
+    }
+
+    fn fingerprint_with(&self, key: Option<&str>) -> Sha256 {
+        sha256(text(self.format.name(), &self.settings, (key, self.policy.signed_by)).as_bytes())
     }
 
     /// Whether a generation whose head states this digest was made as one would be now.
     pub fn matches_fingerprint(&self, digest: &Sha256) -> bool {
-        *digest == self.configuration_fingerprint()
+        let former = || self.fingerprint_with(self.signer.as_ref().map(|signer| signer.former_fingerprint()));
+        *digest == self.configuration_fingerprint() || *digest == former()
     }
 }
 

@@ -6,7 +6,7 @@ mod packages;
 mod readable;
 mod writable;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
@@ -51,6 +51,8 @@ pub struct Gate {
     lists: GenerationLists<PackageList>,
     build_ids: GenerationLists<BuildIdList>,
     publications: Mutex<HashMap<(RepositoryId, GenerationId), Arc<Publication>>>,
+    /// Targets with packages that are signed with a key that clients do not learn, as the log has said.
+    former_keys: Mutex<HashSet<(String, String)>>,
     tree: Tree,
 }
 
@@ -106,7 +108,21 @@ impl Gate {
             lists: GenerationLists::new(MAX_LIST_BYTES),
             build_ids: GenerationLists::new(MAX_BUILD_ID_BYTES),
             publications: Mutex::default(),
+            former_keys: Mutex::default(),
             tree,
+        }
+    }
+
+    /// Says once that client files do not ask for signatures because of a key. Packages without a signature are no surprise.
+    fn warn_of_former_key(&self, target: &str, key: &str) {
+        let mut said = self.former_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if !key.is_empty() && said.insert((target.to_owned(), key.to_owned())) {
+            tracing::warn!(
+                target_path = target,
+                key,
+                "packages are signed with a key that clients do not learn, so that .repo files have gpgcheck=0: put its public key \
+                 into package_keys"
+            );
         }
     }
 

@@ -233,7 +233,9 @@ impl ReadableTarget<'_> {
         let known = signer.package_key_fingerprints();
         for repository in target.repositories() {
             let signatures = self.gate.tree.package_signatures(&repository).await?;
-            if signatures.is_none_or(|signatures| signatures.keys().any(|key| !known.contains(key))) {
+            let Some(signatures) = signatures else { return Ok(false) };
+            if let Some(other) = signatures.keys().find(|key| !known.contains(key)) {
+                self.gate.warn_of_former_key(&target.target.to_string(), other);
                 return Ok(false);
             }
         }
