@@ -327,7 +327,7 @@ fn of_packages_of_debhelper() {
 /// A package of some kilobytes that unpacks to much: it goes out as it is unpacked, however slowly it is read, and others get theirs.
 #[test]
 fn of_a_package_that_unpacks_to_much() {
-    const LARGE: u64 = 400 << 20;
+    const LARGE: u64 = 120 << 20;
     let directory = temporary_directory();
     let server = configured(directory.path(), |_| {});
     let path = "usr/lib/debug/.build-id/ab/cd.debug";
