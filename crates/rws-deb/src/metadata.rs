@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use rws_archive::whole::{self, codec_of, gzip, unpack};
 use rws_model::{
-    Algorithm, Codec, ContentDigester, Digester, Digests, Entry, FileName, Identity, IndexFile, Metadata,
-    MetadataOffer, MetadataOrigin, ROOT, Record, RecordFile, Refusal, RepositoryId, RepositorySettings, SLOT, Sha256,
+    Algorithm, Codec, ContentDigester, Digester, Entry, FileName, Identity, IndexFile, Metadata, MetadataOffer,
+    MetadataOrigin, ROOT, Record, RecordFile, Refusal, RepositoryId, RepositorySettings, SLOT, Sha256,
 };
 
 use crate::{RENDERER, component, layout, translation};
@@ -171,7 +171,7 @@ fn record(name: &str, codec: Codec, plain: Option<&[u8]>, content: Vec<u8>) -> R
     let record = Record {
         identity: Identity(format!("metadata {name}")),
         directory: format!("{directory}/by-hash/SHA256"),
-        files: vec![RecordFile { name: file, size_bytes, digests: Digests { ..digests } }],
+        files: vec![RecordFile { name: file, size_bytes, digests }],
         entries: vec![Entry { partition: ROOT.to_owned(), text: text.into_bytes() }],
         renderer: RENDERER,
         signature: None,

@@ -22,14 +22,14 @@ pub(crate) fn is_mark(partition: &str) -> bool {
 
 /// What a mark says beside the number: how it got there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
+enum MarkOrigin {
     /// Somebody said it of a package that is there.
     Said,
     /// The package had it before: here, or where it comes from.
     Kept,
 }
 
-impl Source {
+impl MarkOrigin {
     const fn text(self) -> &'static [u8] {
         match self {
             Self::Said => b"said\n",
@@ -39,10 +39,10 @@ impl Source {
 }
 
 /// The mark of a record.
-fn mark(record: &Record) -> Option<(u8, Source)> {
+fn mark(record: &Record) -> Option<(u8, MarkOrigin)> {
     let entry = record.entries.iter().find(|entry| is_mark(&entry.partition))?;
-    let source = if entry.text == Source::Kept.text() { Source::Kept } else { Source::Said };
-    Some((percentage(&entry.partition)?, source))
+    let origin = if entry.text == MarkOrigin::Kept.text() { MarkOrigin::Kept } else { MarkOrigin::Said };
+    Some((percentage(&entry.partition)?, origin))
 }
 
 fn percentage(partition: &str) -> Option<u8> {
@@ -56,16 +56,16 @@ fn said(before: &[(Partition, u64)]) -> Option<u8> {
 
 /// The record of a binary package for so many machines out of a hundred; `None` for what is no binary package.
 pub(crate) fn with(record: &Record, percentage: u8) -> Option<Record> {
-    marked(record, Some((percentage, Source::Said)))
+    marked(record, Some((percentage, MarkOrigin::Said)))
 }
 
 /// Whether a record only says something of a package that is there.
 pub(crate) fn is_of_present(record: &Record) -> bool {
-    mark(record).is_some_and(|(_, source)| source == Source::Said)
+    mark(record).is_some_and(|(_, origin)| origin == MarkOrigin::Said)
 }
 
 /// The record with a mark and what that says in its entry, or without.
-fn marked(record: &Record, mark: Option<(u8, Source)>) -> Option<Record> {
+fn marked(record: &Record, mark: Option<(u8, MarkOrigin)>) -> Option<Record> {
     let is_binary = |entry: &&Entry| component::split(&entry.partition).1.starts_with("binary-");
     record.entries.iter().find(is_binary)?;
     let mut entries: Vec<Entry> = Vec::with_capacity(record.entries.len() + 1);
@@ -74,9 +74,9 @@ fn marked(record: &Record, mark: Option<(u8, Source)>) -> Option<Record> {
         let text = if is_binary(&entry) { stated(&entry.text, percentage) } else { entry.text.clone() };
         entries.push(Entry { text, partition: entry.partition.clone() });
     }
-    let entry = |(percentage, source): (u8, Source)| Entry {
+    let entry = |(percentage, origin): (u8, MarkOrigin)| Entry {
         partition: format!("{MARK}{percentage}"),
-        text: source.text().to_vec(),
+        text: origin.text().to_vec(),
     };
     entries.extend(mark.map(entry));
     Some(Record { entries, ..record.clone() })
@@ -85,9 +85,9 @@ fn marked(record: &Record, mark: Option<(u8, Source)>) -> Option<Record> {
 /// The record of a package that is there already, or was. What somebody says now counts, else what was said before. `None` where
 /// there is nothing to add.
 pub(crate) fn carried(record: &Record, before: &[(Partition, u64)]) -> Option<Record> {
-    let before = said(before).map(|percentage| (percentage, Source::Kept));
+    let before = said(before).map(|percentage| (percentage, MarkOrigin::Kept));
     match mark(record) {
-        Some((percentage, Source::Said)) => marked(record, Some((percentage, Source::Kept))),
+        Some((percentage, MarkOrigin::Said)) => marked(record, Some((percentage, MarkOrigin::Kept))),
         None if before.is_none() => None,
         known if known == before => None,
         _ => marked(record, before),
@@ -97,7 +97,7 @@ pub(crate) fn carried(record: &Record, before: &[(Partition, u64)]) -> Option<Re
 /// The mark of a package that comes from elsewhere, where its entries have these partitions.
 pub(crate) fn brought(there: &[(Partition, u64)]) -> Option<Entry> {
     let percentage = said(there)?;
-    Some(Entry { partition: format!("{MARK}{percentage}"), text: Source::Kept.text().to_vec() })
+    Some(Entry { partition: format!("{MARK}{percentage}"), text: MarkOrigin::Kept.text().to_vec() })
 }
 
 /// A record whose entries have such a mark, with what that says.
@@ -175,14 +175,14 @@ mod tests {
         assert_eq!(carried(&kept, &partitions(&kept)), None);
         assert_eq!(carried(&plain, &partitions(&plain)), None);
         let more = carried(&with(&plain, 30).unwrap(), &partitions(&kept)).unwrap();
-        assert_eq!(mark(&more), Some((30, Source::Kept)));
+        assert_eq!(mark(&more), Some((30, MarkOrigin::Kept)));
         assert!(!is_of_present(&kept) && text(&kept).contains("Percentage: 20"));
     }
 
     #[test]
     fn what_comes_from_elsewhere_gives_way() {
         let plain = record("Package: a\n\n");
-        let kept = |percentage| marked(&plain, Some((percentage, Source::Kept))).unwrap();
+        let kept = |percentage| marked(&plain, Some((percentage, MarkOrigin::Kept))).unwrap();
         let mut brought_here = plain.clone();
         brought_here.entries.extend(brought(&partitions(&kept(20))));
         let brought_here = completed(brought_here);

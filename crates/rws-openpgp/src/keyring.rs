@@ -52,16 +52,16 @@ impl Keyring {
         announced: Vec<PublicKey>,
     ) -> Result<Self, KeyError> {
         let signers: Vec<Arc<dyn KeySigner>> = std::iter::once(active).chain(also).collect();
-        let signing = signers.iter().map(|signer| signer.public_key().identity());
-        let mut fingerprint = signing.collect::<Result<Vec<String>, KeyError>>()?.join("+");
-        for key in &announced {
-            fingerprint.push_str(&format!(" {}", key.identity()?));
-        }
-        let names: Vec<&str> = signers.iter().map(|signer| signer.public_key().fingerprint()).collect();
-        let mut former_fingerprint = names.join("+");
-        for key in &announced {
-            former_fingerprint.push_str(&format!(" {}", key.fingerprint()));
-        }
+        let named = |name: fn(&PublicKey) -> Result<String, KeyError>| -> Result<String, KeyError> {
+            let signing = signers.iter().map(|signer| name(signer.public_key()));
+            let mut names = signing.collect::<Result<Vec<String>, KeyError>>()?.join("+");
+            for key in &announced {
+                names.push_str(&format!(" {}", name(key)?));
+            }
+            Ok(names)
+        };
+        let fingerprint = named(PublicKey::identity)?;
+        let former_fingerprint = named(|key| Ok(key.fingerprint().to_owned()))?;
         let keys = each_once(signers.iter().map(|signer| signer.public_key()).chain(&announced));
         let armored = PublicKey::armored_together(&keys)?;
         let blocks = keys.iter().map(|key| key.armored()).collect();

@@ -100,7 +100,7 @@ impl Payload {
                 let size = usize::try_from(place).ok().and_then(|place| self.sizes.0.get(place));
                 let size_bytes = *size.ok_or_else(|| io::Error::other("the payload has a file that no list has"))?;
                 self.files.begin(&place_name(place), size_bytes)?;
-                Ok(content(size_bytes))
+                content(size_bytes)
             }
             b"070701" | b"070702" => {
                 let (size_bytes, name_bytes) = (number(6)?, number(11)?);
@@ -122,7 +122,7 @@ impl Payload {
             return Ok(State::End);
         }
         self.files.begin(name, size_bytes)?;
-        Ok(content(size_bytes))
+        content(size_bytes)
     }
 }
 
@@ -131,10 +131,11 @@ pub fn place_name(place: u64) -> Vec<u8> {
     format!("\0{place}").into_bytes()
 }
 
-fn content(size_bytes: u64) -> State {
-    match size_bytes.next_multiple_of(4) {
-        0 => State::Header(Vec::new()),
-        left_bytes => State::Content { left_bytes },
+fn content(size_bytes: u64) -> io::Result<State> {
+    match size_bytes.checked_next_multiple_of(4) {
+        None => Err(io::Error::other("the payload has a file of an absurd size")),
+        Some(0) => Ok(State::Header(Vec::new())),
+        Some(left_bytes) => Ok(State::Content { left_bytes }),
     }
 }
 
@@ -206,7 +207,7 @@ mod tests {
         fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
             let mut given = self.0.lock().unwrap();
             let (_, size_bytes, content) = given.last_mut().unwrap();
-            let left = *size_bytes as usize - content.len();
+            let left = usize::try_from(*size_bytes).unwrap_or(usize::MAX) - content.len();
             content.extend_from_slice(&bytes[..left.min(bytes.len())]);
             Ok(())
         }
@@ -264,6 +265,12 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(given, expected);
+        }
+
+        #[test]
+        fn no_size_is_too_large(size in u64::MAX - 8.., piece in 1_usize..60) {
+            let files = [(b"a".to_vec(), b"text".to_vec())];
+            _ = given(&archive(&files, true), vec![size], piece);
         }
 
         #[test]

@@ -17,6 +17,7 @@ use crate::connection::Client;
 use crate::contents::packages::named;
 use crate::extraction;
 use crate::gate::{ReadableContents, ReadablePackage};
+use crate::path::behind_target;
 use crate::schema::{StoreProblems, TargetPath};
 use crate::service::Service;
 use crate::spool::MemoryOfUser;
@@ -75,8 +76,7 @@ pub async fn get(
     client: &Client,
     rest: &str,
 ) -> Result<Option<Answer>, Problem> {
-    let Some((end, _)) = rest.match_indices('/').nth(3) else { return Ok(None) };
-    let (target, path) = (&rest[..end], &rest[end + 1..]);
+    let Some((target, path)) = behind_target(rest) else { return Ok(None) };
     let Some(readable) = service.gate.readable_target(reader, target)? else { return Ok(None) };
     let configured = readable.configured();
     let asked = configured.format.changelog_source(path).filter(|_| configured.settings.changelogs.is_some());

@@ -14,7 +14,7 @@ use crate::connection::Client;
 use crate::contents::packages;
 use crate::extraction::{self, ExtractedFile};
 use crate::gate::{ReadableContents, ReadablePackage};
-use crate::path::encoded;
+use crate::path::{behind_target, encoded};
 use crate::schema::{StoreProblems, TargetPath};
 use crate::service::Service;
 use crate::spool::MemoryOfUser;
@@ -82,18 +82,16 @@ pub async fn get(
     client: &Client,
     rest: &str,
 ) -> Result<Option<Answer>, Problem> {
-    let Some((end, _)) = rest.match_indices('/').nth(3) else { return Ok(None) };
-    let (target, path) = (&rest[..end], &rest[end + 1..]);
+    let Some((target, path)) = behind_target(rest) else { return Ok(None) };
     let Some(readable) = service.gate.readable_target(reader, target)? else { return Ok(None) };
     let Some(asked) = path.strip_prefix("buildid/").and_then(Asked::parse) else { return Ok(None) };
     let Some(debug) = readable.configured().format.debug() else { return Ok(None) };
     let turn = service.budgets.debuginfod.take(&client.network(), 1, LONGEST_QUEUE).await;
     let turn = Arc::new(turn.ok_or_else(|| busy("debuginfod"))?);
     let contents = service.gate.contents_of(reader, &readable).await?;
-    for (contents, package) in holders(service, debug, &contents, &asked).await?.into_iter().take(MAX_PACKAGES) {
+    for package in holders(service, debug, &contents, &asked).await?.into_iter().take(MAX_PACKAGES) {
         let Some((path, file)) = package.files.first() else { continue };
         let memory = Arc::new(MemoryOfUser::new(&service.budgets, "debuginfod"));
-        let Some(debug) = contents.target().format.debug() else { continue };
         let reader = |output| debug.reader(&file.name, asked.wanted.clone(), output, memory);
         if let Some(found) = extraction::file(service, path, reader, Arc::clone(&turn)).await? {
             return Ok(Some(answer(&package, found)));
@@ -103,13 +101,13 @@ pub async fn get(
     Err(Problem::new(StatusCode::NOT_FOUND, "no-build-id", message))
 }
 
-/// Packages that may have the file, each with its repository.
+/// Packages that may have the file.
 async fn holders(
     service: &Arc<Service>,
     debug: &dyn DebugFormat,
     contents: &[ReadableContents],
     asked: &Asked,
-) -> Result<Vec<(ReadableContents, ReadablePackage)>, Problem> {
+) -> Result<Vec<ReadablePackage>, Problem> {
     let kind = match asked.wanted {
         DebugFile::OfBuildId(_, kind) => kind,
         DebugFile::Source(_) => DebugKind::Debuginfo,
@@ -117,26 +115,26 @@ async fn holders(
     let mut named = Vec::new();
     for contents in contents {
         let packages = service.gate.packages_with(contents, (&asked.id, kind)).await?;
-        named.extend(packages.into_iter().map(|package| (contents.clone(), package)));
+        named.extend(packages.into_iter().map(|package| (contents, package)));
     }
-    let DebugFile::Source(_) = asked.wanted else { return Ok(named) };
     named.truncate(MAX_PACKAGES);
-    // older tools put the text beside the symbols
     let mut packages = Vec::new();
-    for (of, package) in &named {
+    let of_texts = named.iter().filter(|_| matches!(asked.wanted, DebugFile::Source(_)));
+    for (of, package) in of_texts {
         let Some(source) = source_of(service, of, package).await? else { continue };
         let format = &of.target().format;
         for name in debug.source_texts(format.source_package(&source)) {
             for contents in contents {
                 for text in packages::named(service, contents, &name).await? {
                     if source_of(service, contents, &text).await?.as_ref() == Some(&source) {
-                        packages.push((contents.clone(), text));
+                        packages.push(text);
                     }
                 }
             }
         }
     }
-    packages.extend(named);
+    // older tools put the text beside the symbols
+    packages.extend(named.into_iter().map(|(_, package)| package));
     Ok(packages)
 }
 

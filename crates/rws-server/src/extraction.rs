@@ -72,8 +72,8 @@ struct Sending<H> {
     _held: H,
     /// Whether there is no memory to read the package.
     lacks_memory: Arc<AtomicBool>,
-    /// Whether somebody waits for the file.
-    is_wanted: Box<dyn Fn() -> bool + Send>,
+    /// Where the bytes go: whether somebody waits for them.
+    bytes: mpsc::Sender<io::Result<Bytes>>,
 }
 
 /// Where the bytes go.
@@ -120,25 +120,24 @@ pub async fn file<H: Send + 'static>(
 ) -> Result<Option<ExtractedFile>, Problem> {
     let (to_found, found) = oneshot::channel();
     let (to_bytes, bytes) = mpsc::channel(PIECES);
-    let waits = to_bytes.downgrade();
-    let bytes_of_file = to_bytes.clone();
     let (runtime, began) = (Handle::current(), Instant::now());
-    let output = Output { found: Some(to_found), bytes: bytes_of_file, runtime, began, sent_bytes: 0 };
+    let output = Output { found: Some(to_found), bytes: to_bytes.clone(), runtime, began, sent_bytes: 0 };
     let lacks_memory: Arc<AtomicBool> = Arc::default();
     let sending = Sending {
         reader: reader(Box::new(output)),
         _held: held,
         lacks_memory: Arc::clone(&lacks_memory),
-        is_wanted: Box::new(move || waits.upgrade().is_some_and(|sender| !sender.is_closed())),
+        bytes: to_bytes.clone(),
     };
     let (service, path) = (Arc::clone(service), path.to_owned());
     let reading = tokio::spawn(async move {
-        let read = read(&service, &path, sending, Sending::take).await;
-        if let Ok(Some((_, false))) = &read {
+        // what is held is given back here, however long the client takes for the rest
+        let has_all = read(&service, &path, sending, Sending::take).await?.map(|(_, has_all)| has_all);
+        if has_all == Some(false) {
             // after the last bytes: those who have begun must not take it for whole
             _ = to_bytes.send(Err(io::Error::other("the package cannot be read to the end of the file"))).await;
         }
-        read.map(drop)
+        Ok::<(), Problem>(())
     });
     // without an answer it was not found, or the package cannot be read
     let Ok(found) = found.await else {
@@ -170,6 +169,6 @@ impl<H> Sending<H> {
         if self.reader.is_done() {
             return ControlFlow::Break(true);
         }
-        if (self.is_wanted)() { ControlFlow::Continue(()) } else { ControlFlow::Break(false) }
+        if self.bytes.is_closed() { ControlFlow::Break(false) } else { ControlFlow::Continue(()) }
     }
 }

@@ -99,7 +99,10 @@ fn place(service: &Service, user: &Login, verb: Verb, path: &str) -> Result<Meta
         let is_meant = |one: &RepositoryId| format.has_metadata_part(one, part, &target.settings);
         let found = target.repositories().into_iter().find(is_meant);
         let Some(repository) = found.filter(|_| format.takes_metadata()) else {
-            let message = format!("{} has no {part} that takes metadata.", target.target);
+            let message = format!(
+                "{} has no {part} that takes metadata: the address names a component of an apt repository, or an architecture of an rpm one.",
+                target.target
+            );
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-repository", message));
         };
         kind.get_or_insert_with(|| format.metadata_name(part, name));

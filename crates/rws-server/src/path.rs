@@ -37,6 +37,12 @@ pub fn decoded(path: &str) -> Option<Cow<'_, str>> {
     (!path.chars().any(char::is_control)).then_some(path)
 }
 
+/// The four parts of a target, and what follows them; `None` where nothing does.
+pub fn behind_target(path: &str) -> Option<(&str, &str)> {
+    let (end, _) = path.match_indices('/').nth(3)?;
+    Some((path.get(..end)?, path.get(end + 1..)?))
+}
+
 /// A path that is read: without empty and `.` parts, and without slashes at its ends. `None` for one with `..`.
 pub fn normalized(path: &str) -> Option<Cow<'_, str>> {
     let bare = path.trim_matches('/');

@@ -14,6 +14,7 @@ mod races;
 mod refuse;
 mod requests;
 mod retention;
+mod roots;
 mod scheduler;
 mod signing;
 mod stale;

@@ -305,14 +305,14 @@ fn configured(configuration: &Configuration, unfit: UnfitKeys, now: i64) -> anyh
         }
     }
     for (name, source) in &configuration.keys {
-        let key = idle(read(source, now), || public_half(source), unfit);
+        let key = or_ended(read(source, now), || public_half(source), unfit);
         keys.insert(name.clone(), key.with_context(|| format!("keys.{name}"))?);
     }
     Ok(keys)
 }
 
 /// The key, or what stands for one whose time is over.
-fn idle(
+fn or_ended(
     key: anyhow::Result<Key>,
     public: impl FnOnce() -> Result<PublicKey, KeyError>,
     unfit: UnfitKeys,

@@ -41,6 +41,7 @@ mod replicas;
 mod seed_examples;
 mod settings_change;
 mod states;
+mod suites;
 mod support;
 mod surroundings;
 mod third_format;
